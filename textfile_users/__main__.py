@@ -1,0 +1,53 @@
+"""The program's entry point: what is done here only saves time, see docs/decisions.md."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+
+def import_metrics_core() -> None:
+    """Import ``prometheus_client.metrics_core`` without running the package's ``__init__``.
+
+    That would load an HTTP server, ssl and urllib: four times the cost of all else. A
+    stand-in for the package is in place only during the import, so a later ``import
+    prometheus_client`` gets the real one, with the same metric classes.
+    """
+    if "prometheus_client" in sys.modules:
+        return
+    specs = (finder.find_spec("prometheus_client", None) for finder in sys.meta_path)
+    spec = next(filter(None, specs), None)
+    if spec is None or spec.submodule_search_locations is None:
+        return  # the import that follows says what is missing
+    package = type(sys)("prometheus_client")
+    package.__path__ = spec.submodule_search_locations
+    sys.modules["prometheus_client"] = package
+    try:
+        import prometheus_client.metrics_core  # noqa: F401
+    finally:
+        del sys.modules["prometheus_client"]
+
+
+def run() -> NoReturn:
+    """Run the command line and end the process with its exit status."""
+    gc.disable()  # the process ends before there is garbage worth a search
+    import_metrics_core()
+    from textfile_users.cli import main
+
+    status = main(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:  # a reader that went away, such as head
+        status = status or 1
+    # Taking the interpreter down in order costs a third of its start, and would wait for
+    # a collector that hangs on a dead mount.
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    run()

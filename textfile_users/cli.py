@@ -1,0 +1,98 @@
+"""The command line: one function a command, and the exit status."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from textfile_users.messages import ERROR, say
+from textfile_users.options import parse_collect, parse_records, parse_show
+from textfile_users.paths import (
+    TEXTFILE_DIRECTORIES,
+    Paths,
+    default_runtime_directory,
+    default_state_directory,
+    default_textfile_directory,
+)
+
+FILE_NAME = "users.prom"
+INTERRUPTED = 130  # as a shell has it
+
+
+def main(argv: list[str]) -> int:
+    """Run the command that ``argv`` (without the program's name) asks for; return its status.
+
+    0: done, or another run is at it; 1: not done; 2: wrong usage.
+    """
+    name = argv[0] if argv and argv[0] in COMMANDS else ""
+    try:
+        return COMMANDS[name](argv[1:]) if name else _collect(argv)
+    except SystemExit as end:  # argparse: --help, --version, wrong usage
+        return end.code if isinstance(end.code, int) else 0
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _collect(argv: list[str]) -> int:
+    values = parse_collect(argv)
+    directory = values.textfile_directory or default_textfile_directory()
+    if not values.output and not directory:
+        say(
+            ERROR,
+            f"no textfile directory: none of {', '.join(TEXTFILE_DIRECTORIES)} is there; "
+            "give --textfile-directory or --output",
+        )
+        return 1
+    state_directory = values.state_directory or default_state_directory()
+    from textfile_users.collect import Options, collect
+
+    return collect(
+        Options(
+            paths=Paths(values.root, values.utmp),
+            output=values.output or os.path.join(directory, FILE_NAME),
+            waits=bool(values.output),
+            state_directory=state_directory,
+            runtime_directory=values.runtime_directory
+            or default_runtime_directory(state_directory),
+            metrics=values.metrics,
+            excluded=_excluded(values.exclude_user),
+            timeout=values.timeout,
+            repeat=values.repeat,
+            interval=values.interval,
+            verbosity=values.verbose,
+            now=values.now,
+        )
+    )
+
+
+def _show(argv: list[str]) -> int:
+    values = parse_show(argv)
+    from textfile_users.show import show
+
+    paths = Paths(values.root, values.utmp)
+    return show(paths, values.timeout, values.now, _excluded(values.exclude_user), values.json)
+
+
+def _records(argv: list[str]) -> int:
+    values = parse_records(argv)
+    from textfile_users.records import records
+
+    return records(values.files)
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "collect": _collect,
+    "show": _show,
+    "records": _records,
+}
+
+
+def _excluded(globs: list[str]) -> Callable[[str], bool] | None:
+    if not globs:
+        return None
+    from fnmatch import fnmatchcase
+
+    return lambda user: any(fnmatchcase(user, glob) for glob in globs)

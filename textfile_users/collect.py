@@ -1,0 +1,213 @@
+"""`collect`: look, write the file, tell what is wrong; once, or several times in a minute."""
+
+import errno
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple, Optional
+
+from textfile_users.exposition import render
+from textfile_users.messages import ERROR, NOTICE, WARNING, say
+from textfile_users.metrics import users
+from textfile_users.model import Snapshot
+from textfile_users.paths import Paths
+from textfile_users.snapshot import Overdue, look, within
+from textfile_users.sources.files import reason
+from textfile_users.volatile import (
+    NOTHING,
+    Volatile,
+    load,
+    read_boot_id,
+    remember_faults,
+    remember_sessions,
+    save,
+)
+from textfile_users.writer import write_whole
+
+SETS = {"users": users.families}
+STDOUT = "-"
+MINUTE = 60.0
+LOCK_POLL = 0.02
+
+
+class Options(NamedTuple):
+    """What the command line asks of `collect`; times in seconds, ``now`` None for the clock."""
+
+    paths: Paths
+    output: str
+    waits: bool  # for another run to end, since this output was asked for by name
+    state_directory: str
+    runtime_directory: str
+    metrics: tuple[str, ...] = ("users",)
+    excluded: Optional[Callable[[str], bool]] = None
+    timeout: float = 4.0
+    repeat: int = 1
+    interval: float = 5.0
+    verbosity: int = 0
+    now: Optional[float] = None
+
+
+def collect(options: Options) -> int:
+    """Look as often as asked and return the exit status: 0 where every file was written."""
+    status = 0
+    for _ in looks(options.repeat, options.interval, time.time, time.sleep):
+        try:
+            status = max(status, within(options.timeout, lambda: _look_once(options)))
+        except Overdue:
+            say(ERROR, f"{options.output}: not written: no end after {options.timeout:g} s")
+            status = 1
+    return status
+
+
+def looks(
+    repeat: int, interval: float, clock: Callable[[], float], sleep: Callable[[float], None]
+) -> Iterator[int]:
+    """Yield when it is time to look: now, then at multiples of ``interval`` seconds.
+
+    At most ``repeat`` times and only within the minute that began with the first; what a
+    long look has missed is not made up for.
+    """
+    yield 0
+    if repeat == 1:
+        return
+    now = clock()
+    end = now - now % MINUTE + MINUTE
+    slot = now // interval
+    for index in range(1, repeat):
+        slot = max(slot, clock() // interval) + 1
+        if slot * interval >= end:
+            return
+        sleep(max(0.0, slot * interval - clock()))
+        yield index
+
+
+def _look_once(options: Options) -> int:
+    faults: list[str] = []
+    wait = options.timeout if options.waits else 0.0
+    with _locked(options.state_directory, wait, faults) as locked:
+        if locked:
+            return _look_locked(options, faults)
+    if options.waits:
+        say(ERROR, f"{options.output}: not written: another run is at it for {wait:g} s")
+        return 1
+    if options.verbosity:
+        say(NOTICE, "another run is at it")
+    return 0
+
+
+def _look_locked(options: Options, faults: list[str]) -> int:
+    boot_id = read_boot_id()
+    before = _load(options.runtime_directory, boot_id, faults)
+    now = time.time() if options.now is None else options.now
+    clock = time.monotonic if options.now is None else _stopped_clock
+    snapshot = look(options.paths, now, options.timeout, options.excluded, clock)
+    faults.extend(snapshot.faults)
+    after = remember_sessions(before, snapshot.sessions, now)
+    snapshot = snapshot._replace(recent=tuple(after.ended))
+    failure = _write(options, snapshot)
+    if failure:
+        faults.append(failure)
+    after, due = remember_faults(after, tuple(faults), now)
+    _say(due if not sys.stderr.isatty() else tuple(faults), failure)
+    if options.verbosity:
+        _say_details(options.verbosity, before, after, snapshot)
+    if after != before:
+        _save(options.runtime_directory, after, boot_id)
+    return 1 if failure else 0
+
+
+def _write(options: Options, snapshot: Snapshot) -> str:
+    """Write the file; return '' or why it could not be written."""
+    text = "".join(render(SETS[name](snapshot)) for name in options.metrics)
+    try:
+        if options.output == STDOUT:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        else:
+            write_whole(options.output, text.encode(), 0o644)
+    except OSError as error:
+        return f"{options.output}: not written, an earlier file stays: {reason(error)}"
+    return ""
+
+
+def _say(faults: tuple[str, ...], failure: str) -> None:
+    for fault in faults:
+        say(ERROR if fault == failure else WARNING, fault)
+
+
+def _say_details(verbosity: int, before: Volatile, after: Volatile, snapshot: Snapshot) -> None:
+    if verbosity > 1:
+        for subject, verdict in snapshot.verdicts:
+            say(NOTICE, f"{subject}: {verdict}")
+    if before.sessions is None or after.sessions is None:
+        return
+    for word, one, other in (
+        ("ended", before.sessions, after.sessions),
+        ("begun", after.sessions, before.sessions),
+    ):
+        for key, start in one.items():
+            if other.get(key) != start:
+                ident, user, tty, type_ = key
+                say(NOTICE, f"session {word}: {ident} of {user}, {type_} {tty}".rstrip())
+
+
+def _load(directory: str, boot_id: str, faults: list[str]) -> Volatile:
+    try:
+        return load(directory, boot_id)
+    except OSError as error:
+        faults.append(f"{directory}: what the last look left cannot be read: {reason(error)}")
+    except ValueError as error:
+        faults.append(f"{directory}: what the last look left cannot be read: {error}")
+    return NOTHING
+
+
+def _save(directory: str, volatile: Volatile, boot_id: str) -> None:
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        save(directory, volatile, boot_id)
+    except OSError as error:
+        # Not among the faults remembered: it is why they cannot be.
+        say(WARNING, f"{directory}: cannot be written: {reason(error)}; see --runtime-directory")
+
+
+@contextmanager
+def _locked(directory: str, wait: float, faults: list[str]) -> Iterator[bool]:
+    """Hold the lock of the state directory; give False where another run has it.
+
+    Waits for it at most ``wait`` seconds. Where no lock can be made, one is done without.
+    """
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(os.path.join(directory, "lock"), flags, 0o600)
+    except OSError as error:
+        faults.append(f"{directory}: cannot be written: {reason(error)}; see --state-directory")
+        yield True
+        return
+    try:
+        yield _flock(descriptor, wait, faults)
+    finally:
+        os.close(descriptor)
+
+
+def _flock(descriptor: int, wait: float, faults: list[str]) -> bool:
+    end = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EINTR):
+                faults.append(f"no lock, two runs at once may clash: {reason(error)}")
+                return True
+            if time.monotonic() >= end:
+                return False
+            time.sleep(LOCK_POLL)
+        else:
+            return True
+
+
+def _stopped_clock() -> float:
+    return 0.0

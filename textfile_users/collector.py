@@ -1,0 +1,43 @@
+"""The public collector, for any program that has a prometheus_client registry."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from prometheus_client.metrics_core import Metric
+
+from textfile_users.metrics import users
+from textfile_users.paths import Paths
+from textfile_users.snapshot import look
+from textfile_users.volatile import NOTHING, remember_sessions
+
+
+class Collector:
+    """Looks at the host whenever a registry collects, and gives the `users` set.
+
+    ``root`` is the directory of the host's file system, ``utmp`` a utmp file other than
+    that host's own, ``timeout`` what a look may take in seconds. Does not write anything
+    and never raises; what fails shows in users_collector_success.
+
+    >>> from prometheus_client import CollectorRegistry
+    >>> registry = CollectorRegistry()
+    >>> registry.register(Collector())
+    """
+
+    def __init__(self, root: str = "/", utmp: str = "", timeout: float = 4.0) -> None:
+        """Remember where to look; nothing is read yet."""
+        self._paths = Paths(root, utmp)
+        self._timeout = timeout
+        self._remembered = NOTHING
+
+    def describe(self) -> Iterator[Metric]:
+        """Yield the families without samples, so that a registry knows the names."""
+        return users.describe()
+
+    def collect(self) -> Iterator[Metric]:
+        """Look once and yield the families."""
+        now = time.time()
+        snapshot = look(self._paths, now, self._timeout)
+        self._remembered = remember_sessions(self._remembered, snapshot.sessions, now)
+        return users.families(snapshot._replace(recent=tuple(self._remembered.ended)))

@@ -1,0 +1,1 @@
+"""Metric sets: each is a function from a snapshot to prometheus_client metric families."""

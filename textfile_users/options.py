@@ -1,0 +1,262 @@
+"""The options of the command line: one table, read fast, or by argparse where that is unsure.
+
+Importing and filling argparse costs half as much as starting Python does, and the timer
+gives the same plain arguments 17,280 times a day. Whatever is not plain (help, mistakes,
+-v, abbreviations of values) argparse decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from textfile_users import __version__
+from textfile_users.messages import ERROR, PROGRAM, say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from typing import Any, NoReturn
+
+WRONG_USAGE = 2
+
+DESCRIPTION = (
+    "Look once at who is logged in, write one .prom file for node_exporter's textfile "
+    "collector, and exit."
+)
+COMMANDS_HELP = """commands:
+  collect        look once, write, exit (the default)
+  show           the same as a table for people
+  records FILE   what utmp, wtmp and btmp files hold, as JSON lines
+Each has --help of its own."""
+
+
+class Option:
+    """A flag with a value; ``parse`` raises ValueError with what is wrong with it."""
+
+    def __init__(
+        self,
+        flag: str,
+        metavar: str,
+        help_text: str,
+        default: object = None,
+        parse: Callable[[str], object] = str,
+        repeats: bool = False,
+    ) -> None:
+        """Describe the option; the values of one that ``repeats`` make a list."""
+        self.flag = flag
+        self.name = flag[2:].replace("-", "_")
+        self.metavar = metavar
+        self.help_text = help_text
+        self.default = default
+        self.parse = parse
+        self.repeats = repeats
+
+
+def _choice_of(*known: str) -> Callable[[str], tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        names = tuple(dict.fromkeys(text.split(",")))
+        for name in names:
+            if name not in known:
+                raise ValueError(f"{name!r} is not known; choose from {', '.join(known)}")
+        return names
+
+    return parse
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:8]) <= 1_000_000):
+        raise ValueError(f"{text!r} is not a number from 1 to 1000000")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    value = _number(text)
+    if not 0 < value <= 86_400:
+        raise ValueError(f"{text!r} is not a number of seconds from 0 to 86400")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number") from None
+    if not abs(value) < 1e15:  # NaN too
+        raise ValueError(f"{text!r} is not a time")
+    return value
+
+
+HOST_OPTIONS = (
+    Option("--root", "DIR", "look at the host whose file system is in DIR", "/"),
+    Option("--utmp", "FILE", "default: /run/utmp below the root", ""),
+    Option("--exclude-user", "GLOB", "leave these users out; may be repeated", repeats=True),
+    Option(
+        "--timeout",
+        "SECONDS",
+        "give up after this (default 4); a collector has a quarter of it",
+        4.0,
+        _seconds,
+    ),
+    Option("--now", "EPOCH", "take this for the time (for tests)", None, _number),
+)
+COLLECT_OPTIONS = (
+    *HOST_OPTIONS,
+    Option("--output", "FILE", "default: users.prom in the textfile directory; - is stdout", ""),
+    Option(
+        "--textfile-directory",
+        "DIR",
+        "default: $TEXTFILE_DIRECTORY, else the distribution's",
+        "",
+    ),
+    Option(
+        "--state-directory",
+        "DIR",
+        "default: $STATE_DIRECTORY, else /var/lib/textfile-users for root, else below "
+        "$XDG_STATE_HOME",
+        "",
+    ),
+    Option(
+        "--runtime-directory",
+        "DIR",
+        "default: $RUNTIME_DIRECTORY, else /run/textfile-users for root, else below "
+        "$XDG_RUNTIME_DIR",
+        "",
+    ),
+    Option(
+        "--collectors",
+        "LIST",
+        "what to look at, with commas: sessions",
+        ("sessions",),
+        _choice_of("sessions"),
+    ),
+    Option(
+        "--metrics", "LIST", "sets to write, with commas: users", ("users",), _choice_of("users")
+    ),
+    Option("--repeat", "N", "look N times, within this minute at most (for cron)", 1, _count),
+    Option(
+        "--interval",
+        "SECONDS",
+        "with --repeat: look at multiples of this (default 5)",
+        5.0,
+        _seconds,
+    ),
+)
+
+
+class Values:
+    """What the command line says: an attribute an option."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+
+def parse_collect(argv: list[str]) -> Values:
+    """Return the values of `collect`'s arguments. Raises SystemExit as argparse does."""
+    values = parse_plain(argv, COLLECT_OPTIONS)
+    if values is None:
+        parser = _parser(PROGRAM, DESCRIPTION, COMMANDS_HELP)
+        add_options(parser, COLLECT_OPTIONS)
+        parser.add_argument(
+            "-v",
+            "--verbose",
+            action="count",
+            default=0,
+            help="say which sessions began and ended; twice: why each record counts or not",
+        )
+        parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+        return parser.parse_args(argv, Values())
+    values.verbose = 0
+    return values
+
+
+def parse_show(argv: list[str]) -> Values:
+    """Return the values of `show`'s arguments. Raises SystemExit as argparse does."""
+    parser = _parser(f"{PROGRAM} show", "Show who is logged in as a table.")
+    add_options(parser, HOST_OPTIONS)
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    return parser.parse_args(argv, Values())
+
+
+def parse_records(argv: list[str]) -> Values:
+    """Return the values of `records`' arguments. Raises SystemExit as argparse does."""
+    parser = _parser(
+        f"{PROGRAM} records", "Print the records of utmp, wtmp and btmp files as JSON lines."
+    )
+    parser.add_argument("files", metavar="FILE", nargs="+")
+    return parser.parse_args(argv, Values())
+
+
+def parse_plain(argv: list[str], options: Iterable[Option]) -> Values | None:
+    """Return the values of plain arguments, or None for those that are for argparse.
+
+    Plain is ``--flag value`` and ``--flag=value`` of ``options`` with values that are right.
+    """
+    values = Values()
+    by_flag = {}
+    for option in options:
+        by_flag[option.flag] = option
+        setattr(values, option.name, [] if option.repeats else option.default)
+    words = iter(argv)
+    for word in words:
+        flag, equals, text = word.partition("=")
+        if flag not in by_flag:
+            return None
+        if not equals:
+            text = next(words, "--")
+            if text.startswith("-") and text != "-":
+                return None
+        option = by_flag[flag]
+        try:
+            value = option.parse(text)
+        except ValueError:
+            return None
+        if option.repeats:
+            getattr(values, option.name).append(value)
+        else:
+            setattr(values, option.name, value)
+    return values
+
+
+def add_options(parser: ArgumentParser, options: Iterable[Option]) -> None:
+    """Add the options of a table to an argparse parser."""
+    for option in options:
+        parser.add_argument(
+            option.flag,
+            metavar=option.metavar,
+            help=option.help_text,
+            type=_for_argparse(option.parse),
+            default=[] if option.repeats else option.default,
+            action="append" if option.repeats else "store",
+        )
+
+
+def _for_argparse(parse: Callable[[str], object]) -> Callable[[str], object]:
+    from argparse import ArgumentTypeError
+
+    def parse_or_tell(text: str) -> object:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise ArgumentTypeError(str(error)) from None
+
+    return parse_or_tell
+
+
+def _parser(prog: str, description: str, epilog: str = "") -> ArgumentParser:
+    import argparse
+
+    class Parser(argparse.ArgumentParser):
+        """Says what is wrong with the arguments in one line."""
+
+        def error(self, message: str) -> NoReturn:
+            say(ERROR, f"{message} (see {self.prog} --help)")
+            raise SystemExit(WRONG_USAGE)
+
+    return Parser(
+        prog=prog,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )

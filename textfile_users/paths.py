@@ -1,0 +1,82 @@
+"""Where things are: every path of the host comes from here, below one root."""
+
+import os
+from typing import NamedTuple
+
+
+class Paths(NamedTuple):
+    """The host that is looked at: its root directory, and paths that were given as they are."""
+
+    root: str = "/"
+    utmp_given: str = ""
+
+    @property
+    def is_own_host(self) -> bool:
+        """Whether the root is the one this process lives in, so that its pids are ours."""
+        return self.root == "/"
+
+    def below(self, path: str) -> str:
+        """Return the absolute ``path`` as it is found below the root."""
+        return path if self.root == "/" else self.root.rstrip("/") + path
+
+    def utmp(self) -> str:
+        """Return the utmp file: the given one, /run/utmp, or /var/run/utmp of old hosts."""
+        if self.utmp_given:
+            return self.utmp_given
+        run = self.below("/run/utmp")
+        # A link /var/run -> /run would lead from another root into our own.
+        if not os.path.lexists(run) and not os.path.islink(self.below("/var/run")):
+            old = self.below("/var/run/utmp")
+            if os.path.lexists(old):
+                return old
+        return run
+
+    def logind_sessions(self) -> str:
+        """Return the directory of logind's session files."""
+        return self.below("/run/systemd/sessions")
+
+    def proc(self, name: str) -> str:
+        """Return /proc/``name``."""
+        return self.below("/proc/" + name)
+
+
+def default_state_directory() -> str:
+    """Return $STATE_DIRECTORY, /var/lib/textfile-users for root, else one below the home."""
+    return os.environ.get("STATE_DIRECTORY") or (
+        "/var/lib/textfile-users" if os.geteuid() == 0 else _xdg_state_directory()
+    )
+
+
+def default_runtime_directory(state_directory: str) -> str:
+    """Return $RUNTIME_DIRECTORY, /run/textfile-users for root, else $XDG_RUNTIME_DIR's.
+
+    Without any of these it is ``state_directory``: what lies there carries the boot id.
+    """
+    given = os.environ.get("RUNTIME_DIRECTORY")
+    if given:
+        return given
+    if os.geteuid() == 0:
+        return "/run/textfile-users"
+    xdg = os.environ.get("XDG_RUNTIME_DIR")
+    return os.path.join(xdg, "textfile-users") if xdg else state_directory
+
+
+def _xdg_state_directory() -> str:
+    home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(home, "textfile-users")
+
+
+# Debian and Ubuntu; Fedora, EPEL, Arch and openSUSE in the order of how specific they are.
+TEXTFILE_DIRECTORIES = (
+    "/var/lib/prometheus/node-exporter",
+    "/var/lib/node_exporter/textfile_collector",
+    "/var/lib/node_exporter",
+)
+
+
+def default_textfile_directory() -> str:
+    """Return $TEXTFILE_DIRECTORY, else the distribution's, else ''."""
+    given = os.environ.get("TEXTFILE_DIRECTORY")
+    if given:
+        return given
+    return next((path for path in TEXTFILE_DIRECTORIES if os.path.isdir(path)), "")

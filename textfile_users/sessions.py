@@ -1,0 +1,342 @@
+"""Sessions, each once, from what utmp, logind and /proc saw of the same login.
+
+utmp and logind meet by terminal, then by leader pid. From utmp come the terminal and the
+address, from logind all else: its class and state decide what counts.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, Optional
+
+from textfile_users.model import NO_DESCENT, Descent, LogindSession, Process, Session, UtmpRecord
+from textfile_users.origin import Origin, parse_origin
+from textfile_users.sources.text import is_loopback, printable
+from textfile_users.sources.utmp import USER_PROCESS
+
+# Classes of logind that are people at work (sd_session_get_class(3)); greeter, lock-screen,
+# background (cron), manager, none and their variants are not.
+CLASSES = frozenset(("user", "user-early", "user-light", "user-early-light", "user-incomplete"))
+CLOSING = "closing"
+
+# A process that began later than this after the login is another one, with the same pid.
+MAX_START_AFTER_LOGIN = 60.0
+
+# The start of a PAM service's or program's name: label `service`, and the type it decides.
+SERVICES = (
+    ("sshd", "sshd", "ssh"),
+    ("dropbear", "dropbear", "ssh"),
+    ("xrdp", "xrdp", "rdp"),
+    ("tigervnc", "other", "vnc"),
+    ("vnc", "other", "vnc"),
+    ("login", "login", ""),
+    ("gdm", "gdm", ""),
+    ("lightdm", "lightdm", ""),
+    ("sddm", "sddm", ""),
+    ("sudo", "sudo", ""),
+    ("su", "su", ""),
+    ("doas", "doas", ""),
+    ("polkit-1", "pkexec", ""),
+)
+_CONSOLES = ("tty", "console", "hvc", "xvc", "sclp_line", "lxc/")
+
+
+class Merged(NamedTuple):
+    """The sessions, oldest first, and what did not become one.
+
+    ``verdicts`` say of every record and session file what it is, and why it counts or not.
+    """
+
+    sessions: tuple[Session, ...]
+    closing: int
+    stale: int
+    faults: tuple[str, ...]
+    verdicts: tuple[tuple[str, str], ...]
+
+
+# logind's session and the records that are one login; either may be missing.
+_Login = tuple[Optional[LogindSession], tuple[UtmpRecord, ...]]
+
+
+def pids_of(records: Iterable[UtmpRecord]) -> set[int]:
+    """Return the pids of which merge() wants to know whether they live."""
+    return {record.pid for record in records if record.type == USER_PROCESS}
+
+
+def leaders_without_terminal(
+    records: Iterable[UtmpRecord], logind: Iterable[LogindSession]
+) -> list[int]:
+    """Return the leaders of SSH sessions whose terminal only the process tree may tell."""
+    known = {record.pid for record in records if record.type == USER_PROCESS}
+    return [
+        session.leader
+        for session in logind
+        if _counts(session)
+        and session.leader > 1
+        and session.leader not in known
+        and not session.tty
+        and _service(session.service)[1] == "ssh"
+    ]
+
+
+def servers_of_windows(records: Iterable[UtmpRecord]) -> set[int]:
+    """Return the pids of which merge() wants to know from which session they descend."""
+    return {
+        _server(record, origin)
+        for record in records
+        if record.type == USER_PROCESS and record.host
+        for origin in (parse_origin(record.host),)
+        if _is_window(record, origin)
+    }
+
+
+def merge(
+    records: Iterable[UtmpRecord],
+    logind: tuple[LogindSession, ...],
+    processes: Optional[Mapping[int, Process]],
+    terminals: Mapping[int, str],
+    descents: Mapping[int, Descent],
+) -> Merged:
+    """Return each session once.
+
+    ``processes`` are the living ones of pids_of(), or, where none lives, of logind's
+    leaders; None where that cannot be known;
+    ``terminals`` are those of leaders_without_terminal(), ``descents`` those of
+    servers_of_windows().
+    """
+    verdicts: list[tuple[str, str]] = []
+    users = _newest_by_line(records, verdicts)
+    faults: tuple[str, ...] = ()
+    if processes is not None and not processes and len(users) > 1:
+        faults = ("/proc is not that of the host whose utmp this is: stale records count too",)
+        processes = None
+    alive = [record for record in users if _is_alive(record, processes, verdicts)]
+    logins, windows = _join(alive, logind, verdicts)
+    sessions = [_session(login, processes or {}, terminals) for login in logins]
+    sessions += _detached(windows, sessions, descents, verdicts)
+    sessions.sort(key=lambda session: (session.start, session.id, session.tty, session.leader))
+    return Merged(
+        sessions=_with_unique_ids(sessions),
+        closing=sum(s.state == CLOSING and s.class_ in CLASSES for s in logind),
+        stale=len(users) - len(alive),
+        faults=faults,
+        verdicts=tuple(verdicts),
+    )
+
+
+def _counts(session: LogindSession) -> bool:
+    return session.class_ in CLASSES and session.state != CLOSING
+
+
+def _newest_by_line(
+    records: Iterable[UtmpRecord], verdicts: list[tuple[str, str]]
+) -> list[UtmpRecord]:
+    newest: dict[str, UtmpRecord] = {}
+    for record in records:
+        if record.type != USER_PROCESS:
+            verdicts.append((_name(record), "does not count: no USER_PROCESS"))
+        elif not record.user:
+            verdicts.append((_name(record), "does not count: it names no user"))
+        else:
+            key = record.line or f"pid:{record.pid}"
+            other = newest.get(key)
+            if other is None or record.time >= other.time:
+                newest[key] = record
+                other, record = record, other or record
+            if other is not record:
+                verdicts.append((_name(record), "does not count: its line has a newer record"))
+    return list(newest.values())
+
+
+def _is_alive(
+    record: UtmpRecord,
+    processes: Optional[Mapping[int, Process]],
+    verdicts: list[tuple[str, str]],
+) -> bool:
+    if processes is None:
+        return True
+    process = processes.get(record.pid)
+    if process is None:
+        verdicts.append((_name(record), "stale: its process is gone"))
+        return False
+    if process.start is not None and process.start > record.time + MAX_START_AFTER_LOGIN:
+        verdicts.append((_name(record), "stale: its process began after the login"))
+        return False
+    return True
+
+
+def _join(
+    records: list[UtmpRecord],
+    logind: tuple[LogindSession, ...],
+    verdicts: list[tuple[str, str]],
+) -> tuple[list[_Login], list[tuple[UtmpRecord, Origin]]]:
+    """Return the logins, and the records that may be no more than windows of one."""
+    by_tty = {session.tty: session for session in logind if session.tty and _counts(session)}
+    by_leader = {session.leader: session for session in logind if session.leader > 1}
+    joined: dict[str, list[UtmpRecord]] = {s.id: [] for s in logind if _counts(s)}
+    alone: dict[tuple[str, int, str], list[UtmpRecord]] = {}
+    windows = []
+    for record in records:
+        owner = _owner(record, by_tty.get(record.line), by_leader.get(record.pid))
+        origin = parse_origin(record.host, record.ip)
+        if owner:
+            if owner.id in joined:
+                joined[owner.id].append(record)
+                verdicts.append((_name(record), f"counts as logind's session {owner.id}"))
+            else:
+                verdicts.append((_name(record), f"does not count: {_why_not(owner)}"))
+        elif _is_window(record, origin):
+            windows.append((record, origin))
+        else:
+            # Several terminals of one connection have its pid; pid 0 is no process.
+            line = record.line if record.pid <= 0 else ""
+            alone.setdefault((record.user, record.pid, line), []).append(record)
+            verdicts.append((_name(record), "counts"))
+    for session in logind:
+        why = "counts" if _counts(session) else f"does not count: {_why_not(session)}"
+        verdicts.append((f"logind session {session.id} of {printable(session.user)}", why))
+    logins: list[_Login] = [(s, tuple(joined[s.id])) for s in logind if s.id in joined]
+    logins += [(None, tuple(group)) for group in alone.values()]
+    return logins, windows
+
+
+def _why_not(session: LogindSession) -> str:
+    return "it is closing" if session.state == CLOSING else f"class {printable(session.class_)}"
+
+
+def _owner(record: UtmpRecord, *candidates: Optional[LogindSession]) -> Optional[LogindSession]:
+    """Return the first of ``candidates`` that is the record's user's, None without."""
+    for session in candidates:
+        # utmp has room for 32 bytes of a name.
+        if session and session.user.encode()[:32] == record.user.encode()[:32]:
+            return session
+    return None
+
+
+def _server(record: UtmpRecord, origin: Origin) -> int:
+    """Return the pid of a window's server; screen names none, but is the window's parent."""
+    return origin.server or record.pid
+
+
+def _is_window(record: UtmpRecord, origin: Origin) -> bool:
+    """Return whether a record may be a window of tmux or screen, or a terminal on a desktop."""
+    if origin.kind == "x11":
+        return _is_pty(record.line)
+    return origin.kind in ("tmux", "screen")
+
+
+def _detached(
+    windows: list[tuple[UtmpRecord, Origin]],
+    sessions: list[Session],
+    descents: Mapping[int, Descent],
+    verdicts: list[tuple[str, str]],
+) -> list[Session]:
+    """Return a session for each server of windows whose user has no other session."""
+    users = {session.user for session in sessions}
+    ids = {session.id for session in sessions if session.id}
+    leaders = {session.leader for session in sessions if session.leader > 1}
+    groups: dict[tuple[str, str, int], list[UtmpRecord]] = {}
+    for record, origin in windows:
+        descent = descents.get(_server(record, origin), NO_DESCENT)
+        if record.user in users:
+            verdicts.append((_name(record), "does not count: a window, its user has a session"))
+        elif descent.session in ids or not leaders.isdisjoint(descent.ancestors):
+            verdicts.append((_name(record), "does not count: a window of a session that counts"))
+        else:
+            groups.setdefault((record.user, origin.kind, origin.server), []).append(record)
+            verdicts.append((_name(record), f"counts: its {origin.kind} is all its user has"))
+    return [_session((None, tuple(group)), {}, {}) for group in groups.values()]
+
+
+def _session(
+    login: _Login, processes: Mapping[int, Process], terminals: Mapping[int, str]
+) -> Session:
+    logind, records = login
+    record = min(records, key=_by_terminal) if records else None
+    origin = parse_origin(record.host, record.ip) if record else Origin()
+    if logind is None:
+        assert record is not None  # noqa: S101 - a login has one or the other
+        ident, user, start, leader = "", record.user, record.time, record.pid
+        process = processes.get(record.pid)
+        service, by_service = _service(process.comm if process else "")
+        type_ = _type_by_utmp(record, origin, by_service, service)
+        tty = record.line
+    else:
+        ident, user, start, leader = logind.id, logind.user, logind.start, logind.leader
+        service, by_service = _service(logind.service)
+        type_ = _type_by_logind(logind, origin, by_service)
+        tty = logind.tty or (record.line if record else terminals.get(leader, ""))
+        origin = _with_logind_host(origin, logind.host)
+    local = type_ != "mosh" and not origin.host and (not origin.ip or is_loopback(origin.ip))
+    network = "local" if local else ""
+    return Session(
+        ident, user, tty, type_, service, origin.host, origin.ip, network, start, leader
+    )
+
+
+def _by_terminal(record: UtmpRecord) -> tuple[bool, float, str]:
+    # gdm writes a record for the seat beside that of the terminal
+    return record.line.startswith(("seat", ":")), record.time, record.line
+
+
+def _with_logind_host(origin: Origin, host: str) -> Origin:
+    theirs = parse_origin(host)
+    return Origin(origin.kind, origin.host or theirs.host, origin.ip or theirs.ip)
+
+
+def _service(name: str) -> tuple[str, str]:
+    """Return the label `service` of a PAM service or program, and the type it decides or ''."""
+    for start, label, type_ in SERVICES:
+        if name == start or name.startswith(start) and not name[len(start)].isalpha():
+            return label, type_
+    return "other", ""
+
+
+def _type_by_logind(session: LogindSession, origin: Origin, by_service: str) -> str:
+    if by_service:
+        return by_service
+    if session.type in ("x11", "wayland"):
+        return session.type
+    if session.type == "tty" and not session.host and origin.kind == "":
+        return "tty"
+    return origin.kind if origin.kind in ("x11", "wayland", "mosh") else "other"
+
+
+def _type_by_utmp(record: UtmpRecord, origin: Origin, by_service: str, service: str) -> str:
+    if origin.kind in ("tmux", "screen"):
+        return "multiplexer"
+    if origin.kind:
+        return origin.kind
+    if by_service:
+        return by_service
+    remote = bool(origin.host or origin.ip)
+    if _is_pty(record.line):
+        # Nothing else in utmp tells a telnet login, whose process is login, from an SSH one.
+        return "ssh" if remote and service != "login" else "other"
+    if record.line.startswith(":"):
+        return "x11"
+    return "tty" if record.line.startswith(_CONSOLES) and not remote else "other"
+
+
+def _is_pty(line: str) -> bool:
+    """Return whether a line is a pseudo terminal: pts/0, or ttyp0 as BSD has it."""
+    return line.startswith("pts/") or (
+        len(line) == 5 and line.startswith("tty") and line[3] in "pqrstuvwxyzabcde"
+    )
+
+
+def _with_unique_ids(sessions: list[Session]) -> tuple[Session, ...]:
+    """Return the sessions with an id each: logind's, else the tty, else pid:N; taken: `:2`."""
+    taken: set[str] = set()
+    result = []
+    for session in sessions:
+        wanted = session.id or session.tty or f"pid:{session.leader}"
+        ident, n = wanted, 1
+        while ident in taken:
+            n += 1
+            ident = f"{wanted}:{n}"
+        taken.add(ident)
+        result.append(session._replace(id=ident))
+    return tuple(result)
+
+
+def _name(record: UtmpRecord) -> str:
+    return f"utmp record {printable(record.line)} of {printable(record.user)}, pid {record.pid}"

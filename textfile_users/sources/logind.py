@@ -1,0 +1,125 @@
+"""logind: every PAM session, also without a PTY (/run/systemd/sessions, systemd-logind(8)).
+
+The files are ``KEY=VALUE`` lines that systemd calls private data: keys and values not
+known here are ignored.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+
+from textfile_users.model import ABSENT, BROKEN, DENIED, OK, LogindSession, SourceReport
+from textfile_users.paths import Paths
+from textfile_users.sources.files import read_regular, reason
+from textfile_users.sources.text import decode
+
+MAX_BYTES = 64 << 10  # a session file has less than one KiB
+
+MAX_NAME = 64
+_ESCAPED = r"\\(?:x([0-9a-fA-F]{2})|(.))"
+
+
+class Damaged(ValueError):
+    """A session file does not say what a session needs."""
+
+
+def parse_session(ident: str, data: bytes) -> LogindSession:
+    """Return the session ``ident`` from the bytes of its file.
+
+    Where a key stands twice, the last one holds, as in systemd. Raises Damaged where the
+    user is missing.
+    """
+    values = {}
+    for line in decode(data).split("\n"):
+        key, equals, value = line.partition("=")
+        if equals:
+            values[key] = _unquote(value)
+    user = values.get("USER", "")
+    if not user:
+        raise Damaged("no USER")
+    return LogindSession(
+        id=ident,
+        user=user,
+        state=values.get("STATE", ""),
+        class_=values.get("CLASS", "user"),  # systemd's own default
+        type=values.get("TYPE", ""),
+        service=values.get("SERVICE", ""),
+        tty=values.get("TTY", "").replace("/dev/", "", 1),
+        host=values.get("REMOTE_HOST", ""),
+        leader=_number(values.get("LEADER", "")),
+        start=_number(values.get("REALTIME", "")) / 1e6,
+    )
+
+
+def read_logind(paths: Paths) -> tuple[tuple[LogindSession, ...], SourceReport]:
+    """Return the sessions that logind holds, of every class and state, and the report."""
+    directory = paths.logind_sessions()
+    try:
+        names = _session_names(directory)
+    except OSError as error:
+        return (), _report_of(directory, error)
+    sessions, faults = _read_sessions(directory, names)
+    unusable = (("damaged", len(faults)),)
+    if not faults:
+        return sessions, SourceReport("logind", OK, (), unusable)
+    fault = f"{directory}: {len(faults)} session files skipped; {faults[0]}"
+    status = OK if sessions else BROKEN
+    return sessions, SourceReport("logind", status, (fault,), unusable)
+
+
+def _session_names(directory: str) -> list[str]:
+    with os.scandir(directory) as entries:
+        return sorted(entry.name for entry in entries if _is_session(entry))
+
+
+def _is_session(entry: os.DirEntry[str]) -> bool:
+    """Return whether it is a session's file; beside it lie ID.ref, a FIFO, and .#ID."""
+    name = entry.name
+    return name.isalnum() and name.isascii() and len(name) <= MAX_NAME
+
+
+def _report_of(directory: str, error: OSError) -> SourceReport:
+    if error.errno == errno.ENOENT:
+        return SourceReport("logind", ABSENT)
+    status = DENIED if isinstance(error, PermissionError) else BROKEN
+    return SourceReport("logind", status, (f"{directory}: {reason(error)}",))
+
+
+def _read_sessions(
+    directory: str, names: list[str]
+) -> tuple[tuple[LogindSession, ...], list[str]]:
+    """Return the sessions, and what is wrong with the files skipped, a few words each."""
+    sessions = []
+    faults = []
+    for name in names:
+        try:
+            sessions.append(parse_session(name, read_regular(f"{directory}/{name}", MAX_BYTES)))
+        except FileNotFoundError:
+            continue  # the session ended while we looked
+        except OSError as error:
+            faults.append(f"{name}: {reason(error)}")
+        except Damaged as error:
+            faults.append(f"{name}: {error}")
+    return tuple(sessions), faults
+
+
+def _unquote(value: str) -> str:
+    """Return what a value of an environment file means, see systemd.exec(5)."""
+    if len(value) >= 2 and value[0] == value[-1] == '"':
+        value = value[1:-1]
+    if "\\" not in value:
+        return value
+    return re.sub(
+        _ESCAPED, lambda match: _char(match[1]) if match[1] else match[2], value, flags=re.DOTALL
+    )
+
+
+def _char(digits: str) -> str:
+    return decode(bytes.fromhex(digits))
+
+
+def _number(text: str) -> int:
+    """Return a decimal number, 0 for anything else and for what no 64 bits hold."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0

@@ -1,0 +1,189 @@
+"""procfs: which processes live, since when, and the terminal of an SSH session (proc(5))."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from textfile_users.model import ABSENT, OK, Descent, Process, SourceReport
+from textfile_users.paths import Paths
+from textfile_users.sources.text import decode, is_number
+
+MAX_BYTES = 4096
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+MAX_ANCESTORS = 32
+MAX_TTY = 32  # ut_line's size
+
+
+def parse_stat(data: bytes) -> tuple[str, int, int]:
+    """Return comm, parent's pid and start (clock ticks since boot) from /proc/PID/stat.
+
+    A name may hold blanks and parentheses, so the last parenthesis ends it. Raises
+    ValueError for anything else.
+    """
+    head, closing, tail = data.rpartition(b")")
+    _, opening, comm = head.partition(b"(")
+    fields = tail.split()
+    if not (opening and closing) or len(fields) < 20:
+        raise ValueError("not a line of /proc/PID/stat")
+    return decode(comm), int(fields[1]), int(fields[19])
+
+
+def parse_boot_time(data: bytes) -> int | None:
+    """Return the time of boot (seconds since the epoch) from /proc/stat, None without."""
+    for line in data.split(b"\n"):
+        if line.startswith(b"btime "):
+            return int(line[6:])
+    return None
+
+
+def parse_title(data: bytes) -> str:
+    """Return the terminal that the title of an sshd process names (/proc/PID/cmdline), or ''.
+
+    The title is ``sshd: USER@pts/0``, with more terminals behind commas and ``notty``
+    without any; the program is sshd-session since OpenSSH 9.8.
+    """
+    if not data.startswith((b"sshd: ", b"sshd-session: ")):
+        return ""
+    tty = decode(data.partition(b"\0")[0].rpartition(b"@")[2].partition(b",")[0])
+    name, slash, number = tty.partition("/")
+    is_terminal = name == "pts" and is_number(number) if slash else tty.startswith("tty")
+    return tty if is_terminal and len(tty) <= MAX_TTY else ""
+
+
+def parse_cgroup(data: bytes) -> str:
+    """Return the id of the logind session that /proc/PID/cgroup names, or ''."""
+    for part in decode(data).replace("\n", "/").split("/"):
+        if part.startswith("session-") and part.endswith(".scope"):
+            return part[8:-6]
+    return ""
+
+
+def read_processes(
+    paths: Paths, pids: Iterable[int]
+) -> tuple[dict[int, Process] | None, SourceReport]:
+    """Return those of ``pids`` that live, and the source's report.
+
+    The processes are None where the root has no /proc, or a dead image's.
+    """
+    if not os.path.exists(paths.proc("self" if paths.is_own_host else "1")):
+        return None, SourceReport("procfs", ABSENT)
+    boot_time = _read_boot_time(paths)
+    processes = {}
+    for pid in set(pids):
+        process = _read_process(paths, pid, boot_time) if pid > 0 else None
+        if process:
+            processes[pid] = process
+    return processes, SourceReport("procfs", OK)
+
+
+def read_terminals(paths: Paths, leaders: Iterable[int]) -> dict[int, str]:
+    """Return the terminal of each SSH session by its leader, without those that have none.
+
+    The leader of root's session names it itself, else its child, the user's sshd, does.
+    """
+    terminals = {}
+    children: dict[int, list[int]] | None = None
+    for leader in leaders:
+        own = _read_children(paths, leader)
+        if own is None:  # a kernel without CONFIG_PROC_CHILDREN
+            if children is None:
+                children = _scan_children(paths)
+            own = children.get(leader, [])
+        for pid in (leader, *own):
+            tty = parse_title(_read(paths.proc(f"{pid}/cmdline")))
+            if tty:
+                terminals[leader] = tty
+                break
+    return terminals
+
+
+def read_descents(paths: Paths, pids: Iterable[int]) -> dict[int, Descent]:
+    """Return from which session each of ``pids`` descends; a daemon keeps its cgroup."""
+    descents = {}
+    for pid in pids:
+        session = parse_cgroup(_read(paths.proc(f"{pid}/cgroup")))
+        descents[pid] = Descent(session, _read_ancestors(paths, pid))
+    return descents
+
+
+def _read_ancestors(paths: Paths, pid: int) -> tuple[int, ...]:
+    ancestors: list[int] = []
+    while len(ancestors) < MAX_ANCESTORS:
+        try:
+            pid = parse_stat(_read(paths.proc(f"{pid}/stat")))[1]
+        except ValueError:
+            break
+        if pid <= 1:
+            break
+        ancestors.append(pid)
+    return tuple(ancestors)
+
+
+def _read_boot_time(paths: Paths) -> int | None:
+    # Before btime stand a line a processor and all interrupt counters.
+    return parse_boot_time(_read(paths.proc("stat"), 1 << 20))
+
+
+def _read_process(paths: Paths, pid: int, boot_time: int | None) -> Process | None:
+    try:
+        comm, ppid, ticks = parse_stat(_read(paths.proc(f"{pid}/stat")))
+    except ValueError:  # gone, or hidden from us
+        return Process(pid, "", 0, None) if _is_hidden(paths, pid) else None
+    start = None if boot_time is None else boot_time + ticks / CLOCK_TICKS
+    return Process(pid, comm, ppid, start)
+
+
+def _is_hidden(paths: Paths, pid: int) -> bool:
+    """Return whether a process lives that /proc does not show us (hidepid=2)."""
+    if not paths.is_own_host:
+        return False
+    try:
+        os.kill(pid, 0)  # sends nothing
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        pass
+    return False
+
+
+def _read_children(paths: Paths, pid: int) -> list[int] | None:
+    """Return the children's pids, None where the kernel does not tell."""
+    task = paths.proc(f"{pid}/task/{pid}")
+    words = _read(f"{task}/children").split()
+    if not words and os.path.exists(task) and not os.path.exists(f"{task}/children"):
+        return None
+    return [int(word) for word in words if word.isdigit()]
+
+
+def _scan_children(paths: Paths) -> dict[int, list[int]]:
+    children: dict[int, list[int]] = {}
+    for name in os.listdir(paths.proc("")):
+        if name.isdigit():
+            try:
+                ppid = parse_stat(_read(paths.proc(f"{name}/stat")))[1]
+            except ValueError:
+                continue  # it ended while we looked
+            children.setdefault(ppid, []).append(int(name))
+    return children
+
+
+def _read(path: str, limit: int = MAX_BYTES) -> bytes:
+    """Return at most ``limit`` bytes of a file in /proc, none where it cannot be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        data = os.read(descriptor, limit)
+        while 0 < len(data) < limit:
+            more = os.read(descriptor, limit - len(data))
+            if not more:
+                break
+            data += more
+        return data
+    except OSError:  # the process ended
+        return b""
+    finally:
+        os.close(descriptor)

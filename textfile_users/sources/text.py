@@ -1,0 +1,73 @@
+"""Bytes from hostile files, as text and addresses."""
+
+from __future__ import annotations
+
+
+def decode(data: bytes) -> str:
+    r"""Return ``data`` as text; bytes that are not UTF-8 become ``\xNN``."""
+    return data.decode("utf-8", "backslashreplace")
+
+
+def field(data: bytes) -> str:
+    """Return a text field of a C structure: it ends at the first NUL, or where it is full."""
+    return decode(data.partition(b"\0")[0])
+
+
+def printable(text: str) -> str:
+    """Return ``text`` safe for a terminal or log: what is not printable is escaped."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
+def parse_ip(text: str) -> str:
+    """Return the IPv4 or IPv6 address that ``text`` is in its usual form, else ''.
+
+    IPv4-mapped IPv6 becomes IPv4; a zone (``%eth0``) is left out.
+    """
+    if ":" not in text:
+        return text if _is_ipv4(text) else ""
+    from ipaddress import IPv6Address  # a tenth of a run; only some hosts need it
+
+    try:
+        address = IPv6Address(text.partition("%")[0])
+    except ValueError:
+        return ""
+    return str(address.ipv4_mapped or address)
+
+
+def ip_of_bytes(data: bytes) -> str:
+    """Return the address in utmp's 16 bytes ``ut_addr_v6`` (network order), '' for none.
+
+    An IPv4 address is alone in the first four bytes, see utmp(5).
+    """
+    if not any(data):
+        return ""
+    if not any(data[4:]):
+        return "%d.%d.%d.%d" % tuple(data[:4])
+    from ipaddress import IPv6Address
+
+    address = IPv6Address(data)
+    return str(address.ipv4_mapped or address)
+
+
+def is_loopback(ip: str) -> bool:
+    """Return whether ``ip``, as parse_ip returns it, is the machine's own loopback."""
+    return ip.startswith("127.") or ip == "::1"
+
+
+def is_number(*words: str) -> bool:
+    """Return whether each of ``words`` is a number of one to ten ASCII digits."""
+    return all(word.isascii() and word.isdigit() and len(word) <= 10 for word in words)
+
+
+def _is_ipv4(text: str) -> bool:
+    parts = text.split(".")
+    return (
+        len(parts) == 4
+        and is_number(*parts)
+        and all(len(part) <= 3 and int(part) <= 255 for part in parts)
+    )

@@ -1,0 +1,183 @@
+"""utmp: PTY and console sessions (utmp(5); glibc bits/utmp.h). wtmp and btmp are alike.
+
+Two record sizes are in use, each in both byte orders. 384 bytes: times are 32-bit, also
+on most 64-bit machines. 400 bytes (aarch64 and others): ut_session and ut_tv are 64-bit.
+A file does not say which it has; its content decides.
+"""
+
+from collections.abc import Iterator
+from struct import Struct
+from typing import NamedTuple, Optional
+
+from textfile_users.model import ABSENT, BROKEN, DENIED, OK, SourceReport, UtmpRecord
+from textfile_users.paths import Paths
+from textfile_users.sources.files import read_regular, reason
+from textfile_users.sources.text import field, ip_of_bytes
+
+EMPTY = 0
+USER_PROCESS = 7
+LAST_TYPE = 9
+
+# 43,690 records; a utmp has one a line that was ever in use at a time.
+MAX_BYTES = 16 << 20
+MAX_PID = 1 << 22  # PID_MAX_LIMIT of linux/threads.h
+SAMPLE = 64
+
+# type, pid, line, id, user, host, [exit], session, seconds, microseconds, address, [unused]
+_FIELDS_384 = "h2xi32s4s32s256s4xiIi16s20x"
+_FIELDS_400 = "h2xi32s4s32s256s4xqqq16s20x4x"
+
+_Fields = tuple[int, int, bytes, bytes, bytes, bytes, int, int, int, bytes]
+
+
+class Layout(NamedTuple):
+    """One of the four ways a record is laid out in a file."""
+
+    name: str
+    struct: Struct
+
+
+LAYOUTS = (
+    Layout("384 bytes, little-endian", Struct("<" + _FIELDS_384)),
+    Layout("400 bytes, little-endian", Struct("<" + _FIELDS_400)),
+    Layout("384 bytes, big-endian", Struct(">" + _FIELDS_384)),
+    Layout("400 bytes, big-endian", Struct(">" + _FIELDS_400)),
+)
+
+
+class Utmp(NamedTuple):
+    """What a file holds; ``first_damaged`` is that record's offset in bytes, or -1."""
+
+    layout: Layout
+    records: tuple[UtmpRecord, ...]
+    damaged: int
+    first_damaged: int
+    partial: int
+
+
+def parse_utmp(data: bytes, layout: Optional[Layout] = None) -> Utmp:
+    """Return the records of ``data``, the bytes of a utmp, wtmp or btmp file.
+
+    Damaged records are left out and counted, and so are bytes too few for a last record
+    (``partial``). Without ``layout`` it is found from ``data``. Raises nothing.
+    """
+    layout = layout or detect_layout(data)
+    size = layout.struct.size
+    whole = len(data) - len(data) % size
+    records = []
+    damaged = 0
+    first_damaged = -1
+    for index, values in enumerate(layout.struct.iter_unpack(memoryview(data)[:whole])):
+        if _doubts(values) > 1:
+            damaged += 1
+            if first_damaged < 0:
+                first_damaged = index * size
+        else:
+            records.append(_record(values))
+    return Utmp(layout, tuple(records), damaged, first_damaged, int(whole < len(data)))
+
+
+def detect_layout(data: bytes) -> Layout:
+    """Return the layout that makes most sense of ``data``; of equals the first in LAYOUTS.
+
+    No single field decides: each record sampled gives points for what is right in it.
+    """
+    best = LAYOUTS[0]
+    best_rank = (0, 0)
+    for layout in LAYOUTS:
+        points = sum(_points(values) for values in _sample(data, layout.struct))
+        rank = (points, -(len(data) % layout.struct.size))
+        if points > 0 and rank > best_rank:
+            best, best_rank = layout, rank
+    return best
+
+
+def read_utmp(paths: Paths) -> tuple[tuple[UtmpRecord, ...], SourceReport]:
+    """Return the records of the host's utmp and the source's report."""
+    path = paths.utmp()
+    try:
+        data = read_regular(path, MAX_BYTES)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if not paths.utmp_given:
+            return (), SourceReport("utmp", ABSENT)
+        return (), SourceReport("utmp", BROKEN, (f"{path}: {reason(error)}",))
+    except OSError as error:
+        status = DENIED if isinstance(error, PermissionError) else BROKEN
+        return (), SourceReport("utmp", status, (f"{path}: {reason(error)}",))
+    found = parse_utmp(data)
+    unusable = (("damaged", found.damaged), ("partial", found.partial))
+    faults = _faults(path, found)
+    nothing_sound = bool(faults) and not found.records
+    return found.records, SourceReport("utmp", BROKEN if nothing_sound else OK, faults, unusable)
+
+
+def _faults(path: str, found: Utmp) -> tuple[str, ...]:
+    parts = []
+    if found.damaged:
+        parts.append(f"{found.damaged} damaged, the first at byte {found.first_damaged}")
+    if found.partial:
+        parts.append("the last one cut short")
+    if not parts:
+        return ()
+    return (f"{path}: records skipped: {'; '.join(parts)}; {len(found.records)} are sound",)
+
+
+def _sample(data: bytes, struct: Struct) -> Iterator[_Fields]:
+    count = len(data) // struct.size
+    for index in range(0, count, max(1, count // SAMPLE)):
+        yield struct.unpack_from(data, index * struct.size)
+
+
+def _points(values: _Fields) -> int:
+    if values[0] == EMPTY:
+        return 0
+    return (3, 1)[_doubts(values)] if _doubts(values) < 2 else -1
+
+
+def _doubts(values: _Fields) -> int:
+    """Return how many things about a record are not as a program would write them.
+
+    One alone is legitimate somewhere, two are damage; an unknown type counts as two.
+    """
+    kind, pid, line, _, user, _, session, seconds, micros, _ = values
+    if not EMPTY <= kind <= LAST_TYPE:
+        return 2
+    if kind == EMPTY:
+        return 0
+    doubts = 0
+    if not 0 <= pid <= MAX_PID:
+        doubts += 1
+    if not 0 <= session < 1 << 31:
+        doubts += 1
+    if not 0 <= seconds < 1 << 32:
+        doubts += 1
+    if not 0 <= micros < 1_000_000:
+        doubts += 1
+    if not _is_text(line):
+        doubts += 1
+    if not _is_text(user):
+        doubts += 1
+    return doubts
+
+
+def _is_text(data: bytes) -> bool:
+    text = data.partition(b"\0")[0]
+    if text.isalnum():  # ASCII only for bytes: the common case, fast
+        return True
+    return text.decode("utf-8", "replace").replace(" ", "").isprintable() and b"\xff" not in text
+
+
+def _record(values: _Fields) -> UtmpRecord:
+    kind, pid, line, ident, user, host, session, seconds, micros, address = values
+    time = seconds + micros / 1e6 if 0 <= micros < 1_000_000 else float(seconds)
+    return UtmpRecord(
+        kind,
+        pid,
+        field(line),
+        field(ident),
+        field(user),
+        field(host),
+        ip_of_bytes(address),
+        session,
+        time,
+    )
