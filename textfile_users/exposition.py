@@ -23,11 +23,7 @@ def render(families: Iterable[Metric]) -> str:
         lines.append(f"# HELP {name} {_escape(family.documentation)}\n")
         lines.append(f"# TYPE {name} {_UNTYPED.get(family.type, family.type)}\n")
         for sample in family.samples:
-            labels = ",".join(
-                f'{key}="{_escape_value(value)}"' for key, value in sorted(sample.labels.items())
-            )
-            value = go_float(sample.value)
-            lines.append(f"{sample.name}{{{labels}}} {value}\n" if labels else f"{sample.name} {value}\n")
+            lines.append(f"{sample.name}{_labels(sample.labels)} {go_float(sample.value)}\n")
     return "".join(lines)
 
 
@@ -54,5 +50,11 @@ def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n")
 
 
-def _escape_value(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+def _labels(labels: dict[str, str]) -> str:
+    if not labels:
+        return ""
+    pairs = sorted(labels.items())
+    values = "".join(labels.values())
+    if "\\" in values or '"' in values or "\n" in values:
+        pairs = [(key, _escape(value).replace('"', '\\"')) for key, value in pairs]
+    return "{" + ",".join([f'{key}="{value}"' for key, value in pairs]) + "}"

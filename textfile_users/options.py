@@ -146,6 +146,8 @@ COLLECT_OPTIONS = (
 class Values:
     """What the command line says: an attribute an option."""
 
+    verbose = 0
+
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any: ...
@@ -166,7 +168,6 @@ def parse_collect(argv: list[str]) -> Values:
         )
         parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
         return parser.parse_args(argv, Values())
-    values.verbose = 0
     return values
 
 

@@ -1,5 +1,6 @@
 """What utmp's host field says: it often is no host name (tmux, screen, mosh, X displays)."""
 
+from functools import lru_cache
 from typing import NamedTuple, Optional
 
 from textfile_users.sources.text import is_number, parse_ip
@@ -20,6 +21,7 @@ class Origin(NamedTuple):
     server: int = 0
 
 
+@lru_cache(maxsize=1 << 14)  # a record's is asked for three times
 def parse_origin(text: str, ip: str = "") -> Origin:
     """Return what the host field ``text`` says; ``ip`` is the record's own address, or ''."""
     address = parse_ip(text)  # before displays: 2001:db8::1 ends like one

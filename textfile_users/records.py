@@ -10,10 +10,10 @@ from utmp import UTmpRecordType
 from textfile_users.messages import ERROR, NOTICE, say
 from textfile_users.model import UtmpRecord
 from textfile_users.sources.files import open_regular, reason
-from textfile_users.sources.utmp import Layout, detect_layout, parse_utmp
+from textfile_users.sources.utmp import detect_layout, parse_utmp
 
-# Read at once; the layout is found from the first of these.
-BLOCK_RECORDS = 4096
+# What is read at once: whole records of every layout. The first block tells the layout.
+BLOCK = 384 * 400
 
 
 def records(files: list[str]) -> int:
@@ -39,11 +39,10 @@ def format_record(record: UtmpRecord) -> str:
 
 def _print_records(path: str) -> str:
     """Print the file's records; return its layout and the numbers of records in a line."""
-    layout: Layout | None = None
+    layout = ""
     sound = damaged = partial = 0
     with os.fdopen(open_regular(path), "rb") as file:
-        # A multiple of every layout's size
-        while data := file.read(384 * 400 // 16 * BLOCK_RECORDS // 64):
+        while data := file.read(BLOCK):
             layout = layout or detect_layout(data)
             found = parse_utmp(data, layout)
             for record in found.records:
@@ -51,5 +50,5 @@ def _print_records(path: str) -> str:
             sound += len(found.records)
             damaged += found.damaged
             partial += found.partial
-    name = layout.name if layout else "none, the file is empty"
+    name = layout or "none, the file is empty"
     return f"layout {name}; {sound} sound, {damaged} damaged, {partial} partial"

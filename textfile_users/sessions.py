@@ -137,12 +137,12 @@ def _newest_by_line(
             verdicts.append((_name(record), "does not count: it names no user"))
         else:
             key = record.line or f"pid:{record.pid}"
-            other = newest.get(key)
-            if other is None or record.time >= other.time:
+            older = record
+            if key not in newest or record.time >= newest[key].time:
+                older = newest.get(key, record)
                 newest[key] = record
-                other, record = record, other or record
-            if other is not record:
-                verdicts.append((_name(record), "does not count: its line has a newer record"))
+            if older is not newest[key]:
+                verdicts.append((_name(older), "does not count: its line has a newer record"))
     return list(newest.values())
 
 
@@ -267,9 +267,7 @@ def _session(
         origin = _with_logind_host(origin, logind.host)
     local = type_ != "mosh" and not origin.host and (not origin.ip or is_loopback(origin.ip))
     network = "local" if local else ""
-    return Session(
-        ident, user, tty, type_, service, origin.host, origin.ip, network, start, leader
-    )
+    return Session(ident, user, tty, type_, service, origin.host, origin.ip, network, start, leader)
 
 
 def _by_terminal(record: UtmpRecord) -> tuple[bool, float, str]:
@@ -285,7 +283,7 @@ def _with_logind_host(origin: Origin, host: str) -> Origin:
 def _service(name: str) -> tuple[str, str]:
     """Return the label `service` of a PAM service or program, and the type it decides or ''."""
     for start, label, type_ in SERVICES:
-        if name == start or name.startswith(start) and not name[len(start)].isalpha():
+        if name == start or (name.startswith(start) and not name[len(start)].isalpha()):
             return label, type_
     return "other", ""
 

@@ -31,7 +31,7 @@ COLLECTORS = ("sessions",)
 COLLECTOR_SHARE = 0.25
 
 
-class Overdue(Exception):  # noqa: N818 - it says what happened
+class Overdue(Exception):
     """What was called has not come back in time."""
 
 

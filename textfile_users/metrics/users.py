@@ -15,6 +15,9 @@ MAX_LABEL_BYTES = 128
 MAX_USERS = 1_000
 MAX_SESSIONS = 10_000
 
+# Label values and value.
+_Sample = tuple[tuple[str, ...], float]
+
 _SESSION = ("session", "user", "tty")
 
 # family: its HELP and labels
@@ -48,7 +51,10 @@ FAMILIES: dict[str, tuple[str, tuple[str, ...]]] = {
         "When this look was made, in seconds since the epoch.",
         (),
     ),
-    "users_build_info": ("The program's version and its Python's; always 1.", ("version", "python")),
+    "users_build_info": (
+        "The program's version and its Python's; always 1.",
+        ("version", "python"),
+    ),
 }
 SESSION_FAMILIES = (
     "users_sessions",
@@ -132,7 +138,7 @@ def _session_families(
 
 def _sessions_by_user(
     sessions: tuple[Session, ...], recent: tuple[tuple[str, str], ...]
-) -> tuple[list[tuple[tuple[str, ...], float]], int]:
+) -> tuple[list[tuple[tuple[str, str], float]], int]:
     """Return the number of sessions by (user, type), and how many such pairs were left out.
 
     Of too many users those with the newest sessions are kept.
@@ -147,7 +153,7 @@ def _sessions_by_user(
     return samples, len(counts) - len(samples)
 
 
-def _gauge(name: str, samples: Iterable[tuple[tuple[str, ...], float]]) -> GaugeMetricFamily:
+def _gauge(name: str, samples: Iterable[_Sample]) -> GaugeMetricFamily:
     help_text, labels = FAMILIES[name]
     family = GaugeMetricFamily(name, help_text, labels=labels)
     for values, value in sorted(samples):
@@ -156,4 +162,4 @@ def _gauge(name: str, samples: Iterable[tuple[tuple[str, ...], float]]) -> Gauge
 
 
 def _python_version() -> str:
-    return "%d.%d.%d" % sys.version_info[:3]
+    return ".".join(map(str, sys.version_info[:3]))

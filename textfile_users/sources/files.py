@@ -6,8 +6,6 @@ import errno
 import os
 import stat
 
-CHUNK = 1 << 20
-
 
 def open_regular(path: str) -> int:
     """Return a descriptor of the regular file ``path``, opened for reading.
@@ -37,17 +35,17 @@ def read_regular(path: str, limit: int) -> bytes:
     """
     descriptor = open_regular(path)
     try:
-        chunks = []
-        left = limit + 1
-        while left > 0:
-            chunk = os.read(descriptor, min(left, CHUNK))
-            if not chunk:
-                return b"".join(chunks)
-            chunks.append(chunk)
-            left -= len(chunk)
+        # One byte more than there is, so that less than asked for is the file's end.
+        size = min(os.fstat(descriptor).st_size, limit) + 1
+        data = os.read(descriptor, size)
+        while len(data) >= size:
+            if len(data) > limit:
+                raise OSError(errno.EFBIG, f"longer than {limit} bytes", path)
+            size = limit + 1  # it has grown
+            data += os.read(descriptor, size - len(data))
+        return data
     finally:
         os.close(descriptor)
-    raise OSError(errno.EFBIG, f"longer than {limit} bytes", path)
 
 
 def reason(error: OSError) -> str:

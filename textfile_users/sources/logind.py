@@ -18,6 +18,18 @@ from textfile_users.sources.text import decode
 MAX_BYTES = 64 << 10  # a session file has less than one KiB
 
 MAX_NAME = 64
+MAX_VALUE = 1024  # a host name has 255 characters at most
+KEYS = (
+    "USER",
+    "STATE",
+    "CLASS",
+    "TYPE",
+    "SERVICE",
+    "TTY",
+    "REMOTE_HOST",
+    "LEADER",
+    "REALTIME",
+)
 _ESCAPED = r"\\(?:x([0-9a-fA-F]{2})|(.))"
 
 
@@ -31,25 +43,26 @@ def parse_session(ident: str, data: bytes) -> LogindSession:
     Where a key stands twice, the last one holds, as in systemd. Raises Damaged where the
     user is missing.
     """
-    values = {}
+    found = dict.fromkeys(KEYS, "")
     for line in decode(data).split("\n"):
-        key, equals, value = line.partition("=")
-        if equals:
-            values[key] = _unquote(value)
-    user = values.get("USER", "")
-    if not user:
+        key, _, value = line.partition("=")
+        if key in found:
+            if len(value) > MAX_VALUE or "\0" in value:
+                raise Damaged(f"no {key} is like that")
+            found[key] = value if value.isalnum() else _unquote(value)
+    if not found["USER"]:
         raise Damaged("no USER")
     return LogindSession(
         id=ident,
-        user=user,
-        state=values.get("STATE", ""),
-        class_=values.get("CLASS", "user"),  # systemd's own default
-        type=values.get("TYPE", ""),
-        service=values.get("SERVICE", ""),
-        tty=values.get("TTY", "").replace("/dev/", "", 1),
-        host=values.get("REMOTE_HOST", ""),
-        leader=_number(values.get("LEADER", "")),
-        start=_number(values.get("REALTIME", "")) / 1e6,
+        user=found["USER"],
+        state=found["STATE"],
+        class_=found["CLASS"] or "user",  # systemd's own default
+        type=found["TYPE"],
+        service=found["SERVICE"],
+        tty=found["TTY"].replace("/dev/", "", 1),
+        host=found["REMOTE_HOST"],
+        leader=_number(found["LEADER"]),
+        start=_number(found["REALTIME"]) / 1e6,
     )
 
 
@@ -87,9 +100,7 @@ def _report_of(directory: str, error: OSError) -> SourceReport:
     return SourceReport("logind", status, (f"{directory}: {reason(error)}",))
 
 
-def _read_sessions(
-    directory: str, names: list[str]
-) -> tuple[tuple[LogindSession, ...], list[str]]:
+def _read_sessions(directory: str, names: list[str]) -> tuple[tuple[LogindSession, ...], list[str]]:
     """Return the sessions, and what is wrong with the files skipped, a few words each."""
     sessions = []
     faults = []

@@ -176,13 +176,8 @@ def _read(path: str, limit: int = MAX_BYTES) -> bytes:
     except OSError:
         return b""
     try:
-        data = os.read(descriptor, limit)
-        while 0 < len(data) < limit:
-            more = os.read(descriptor, limit - len(data))
-            if not more:
-                break
-            data += more
-        return data
+        # One read gives all, for the kernel makes each of these files at once.
+        return os.read(descriptor, limit)
     except OSError:  # the process ended
         return b""
     finally:

@@ -47,7 +47,7 @@ def ip_of_bytes(data: bytes) -> str:
     if not any(data):
         return ""
     if not any(data[4:]):
-        return "%d.%d.%d.%d" % tuple(data[:4])
+        return ".".join(map(str, data[:4]))
     from ipaddress import IPv6Address
 
     address = IPv6Address(data)
@@ -66,8 +66,9 @@ def is_number(*words: str) -> bool:
 
 def _is_ipv4(text: str) -> bool:
     parts = text.split(".")
-    return (
-        len(parts) == 4
-        and is_number(*parts)
-        and all(len(part) <= 3 and int(part) <= 255 for part in parts)
-    )
+    if len(parts) != 4 or not text.isascii():
+        return False
+    for part in parts:
+        if not part.isdigit() or len(part) > 3 or int(part) > 255:
+            return False
+    return True

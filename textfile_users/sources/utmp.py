@@ -7,7 +7,7 @@ A file does not say which it has; its content decides.
 
 from collections.abc import Iterator
 from struct import Struct
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from textfile_users.model import ABSENT, BROKEN, DENIED, OK, SourceReport, UtmpRecord
 from textfile_users.paths import Paths
@@ -30,44 +30,39 @@ _FIELDS_400 = "h2xi32s4s32s256s4xqqq16s20x4x"
 _Fields = tuple[int, int, bytes, bytes, bytes, bytes, int, int, int, bytes]
 
 
-class Layout(NamedTuple):
-    """One of the four ways a record is laid out in a file."""
-
-    name: str
-    struct: Struct
-
-
-LAYOUTS = (
-    Layout("384 bytes, little-endian", Struct("<" + _FIELDS_384)),
-    Layout("400 bytes, little-endian", Struct("<" + _FIELDS_400)),
-    Layout("384 bytes, big-endian", Struct(">" + _FIELDS_384)),
-    Layout("400 bytes, big-endian", Struct(">" + _FIELDS_400)),
-)
+# By name; of those that make equal sense of a file the first is taken.
+LAYOUTS = {
+    "384 bytes, little-endian": Struct("<" + _FIELDS_384),
+    "400 bytes, little-endian": Struct("<" + _FIELDS_400),
+    "384 bytes, big-endian": Struct(">" + _FIELDS_384),
+    "400 bytes, big-endian": Struct(">" + _FIELDS_400),
+}
 
 
 class Utmp(NamedTuple):
     """What a file holds; ``first_damaged`` is that record's offset in bytes, or -1."""
 
-    layout: Layout
+    layout: str
     records: tuple[UtmpRecord, ...]
     damaged: int
     first_damaged: int
     partial: int
 
 
-def parse_utmp(data: bytes, layout: Optional[Layout] = None) -> Utmp:
+def parse_utmp(data: bytes, layout: str = "") -> Utmp:
     """Return the records of ``data``, the bytes of a utmp, wtmp or btmp file.
 
     Damaged records are left out and counted, and so are bytes too few for a last record
     (``partial``). Without ``layout`` it is found from ``data``. Raises nothing.
     """
     layout = layout or detect_layout(data)
-    size = layout.struct.size
+    struct = LAYOUTS[layout]
+    size = struct.size
     whole = len(data) - len(data) % size
     records = []
     damaged = 0
     first_damaged = -1
-    for index, values in enumerate(layout.struct.iter_unpack(memoryview(data)[:whole])):
+    for index, values in enumerate(struct.iter_unpack(memoryview(data)[:whole])):
         if _doubts(values) > 1:
             damaged += 1
             if first_damaged < 0:
@@ -77,19 +72,19 @@ def parse_utmp(data: bytes, layout: Optional[Layout] = None) -> Utmp:
     return Utmp(layout, tuple(records), damaged, first_damaged, int(whole < len(data)))
 
 
-def detect_layout(data: bytes) -> Layout:
-    """Return the layout that makes most sense of ``data``; of equals the first in LAYOUTS.
+def detect_layout(data: bytes) -> str:
+    """Return the name of the layout that makes most sense of ``data``.
 
-    No single field decides: each record sampled gives points for what is right in it.
+    No single field decides: each record sampled gives points for what is right in it. Of
+    equals that which leaves fewer bytes over is taken.
     """
-    best = LAYOUTS[0]
-    best_rank = (0, 0)
-    for layout in LAYOUTS:
-        points = sum(_points(values) for values in _sample(data, layout.struct))
-        rank = (points, -(len(data) % layout.struct.size))
-        if points > 0 and rank > best_rank:
-            best, best_rank = layout, rank
-    return best
+
+    def rank(layout: str) -> tuple[int, int]:
+        struct = LAYOUTS[layout]
+        points = sum(_points(values) for values in _sample(data, struct))
+        return points, -(len(data) % struct.size)
+
+    return max(LAYOUTS, key=rank)
 
 
 def read_utmp(paths: Paths) -> tuple[tuple[UtmpRecord, ...], SourceReport]:
