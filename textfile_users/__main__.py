@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def import_metrics_core() -> None:
-    """Import ``prometheus_client.metrics_core`` without running the package's ``__init__``.
+    """Import what is needed of prometheus_client without running the package's ``__init__``.
 
     That would load an HTTP server, ssl and urllib: four times the cost of all else. A
     stand-in for the package is in place only during the import, so a later ``import
@@ -28,7 +28,8 @@ def import_metrics_core() -> None:
     package.__path__ = spec.submodule_search_locations
     sys.modules["prometheus_client"] = package
     try:
-        import prometheus_client.metrics_core  # noqa: F401
+        import prometheus_client.metrics_core
+        import prometheus_client.utils  # noqa: F401
     finally:
         del sys.modules["prometheus_client"]
 
@@ -39,7 +40,11 @@ def run() -> NoReturn:
     import_metrics_core()
     from textfile_users.cli import main
 
-    status = main(sys.argv[1:])
+    try:
+        status = main(sys.argv[1:])
+    except Exception as error:  # noqa: BLE001 - a traceback helps nobody who runs a timer
+        status = 1
+        _tell_own_fault(error)
     try:
         sys.stdout.flush()
     except OSError:  # a reader that went away, such as head
@@ -47,6 +52,19 @@ def run() -> NoReturn:
     # Taking the interpreter down in order costs a third of its start, and would wait for
     # a collector that hangs on a dead mount.
     os._exit(status)
+
+
+def _tell_own_fault(error: Exception) -> None:
+    from traceback import extract_tb
+
+    from textfile_users.messages import ERROR, say
+
+    place = extract_tb(error.__traceback__)[-1]
+    where = f"{os.path.basename(place.filename)}:{place.lineno}"
+    say(
+        ERROR,
+        f"a fault of this program, please report it: {type(error).__name__} in {where}: {error}",
+    )
 
 
 if __name__ == "__main__":

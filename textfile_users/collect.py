@@ -31,6 +31,11 @@ SETS = {"users": users.families}
 STDOUT = "-"
 MINUTE = 60.0
 LOCK_POLL = 0.02
+MENDS = {
+    errno.ENOENT: "; make its directory, or give --textfile-directory",
+    errno.EACCES: "; its directory must be writable for this user",
+    errno.EISDIR: "; a directory has its name",
+}
 
 
 class Options(NamedTuple):
@@ -124,12 +129,13 @@ def _write(options: Options, snapshot: Snapshot) -> str:
     text = "".join(render(SETS[name](snapshot)) for name in options.metrics)
     try:
         if options.output == STDOUT:
-            sys.stdout.write(text)
-            sys.stdout.flush()
+            sys.stdout.buffer.write(text.encode())  # UTF-8, whatever the locale
+            sys.stdout.buffer.flush()
         else:
             write_whole(options.output, text.encode(), 0o644)
     except OSError as error:
-        return f"{options.output}: not written, an earlier file stays: {reason(error)}"
+        mend = MENDS.get(error.errno or 0, "")
+        return f"{options.output}: not written: {reason(error)}{mend}"
     return ""
 
 

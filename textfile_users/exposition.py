@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from prometheus_client.utils import floatToGoString
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -16,34 +18,18 @@ _UNTYPED = {"unknown": "untyped"}
 
 
 def render(families: Iterable[Metric]) -> str:
-    """Return the families in the Prometheus text format 0.0.4."""
+    """Return the families in the Prometheus text format 0.0.4.
+
+    Numbers are printed by prometheus_client itself: its releases differ for large ones.
+    """
     lines = []
     for family in families:
         name = family.name + "_total" if family.type == "counter" else family.name
         lines.append(f"# HELP {name} {_escape(family.documentation)}\n")
         lines.append(f"# TYPE {name} {_UNTYPED.get(family.type, family.type)}\n")
         for sample in family.samples:
-            lines.append(f"{sample.name}{_labels(sample.labels)} {go_float(sample.value)}\n")
+            lines.append(f"{sample.name}{_labels(sample.labels)} {floatToGoString(sample.value)}\n")
     return "".join(lines)
-
-
-def go_float(value: float) -> str:
-    """Return ``value`` as Go prints it, which is what prometheus_client writes."""
-    value = float(value)
-    if value != value:
-        return "NaN"
-    if value in (_INF, -_INF):
-        return "+Inf" if value > 0 else "-Inf"
-    text = repr(value)
-    dot = text.find(".")
-    # Go turns to an exponent sooner than Python does.
-    if value > 0 and dot > 6:
-        mantissa = f"{text[0]}.{text[1:dot]}{text[dot + 1 :]}".rstrip("0.")
-        return f"{mantissa}e+0{dot - 1}"
-    return text
-
-
-_INF = float("inf")
 
 
 def _escape(text: str) -> str:

@@ -323,15 +323,17 @@ def _is_pty(line: str) -> bool:
 
 def _with_unique_ids(sessions: list[Session]) -> tuple[Session, ...]:
     """Return the sessions with an id each: logind's, else the tty, else pid:N; taken: `:2`."""
-    taken: set[str] = set()
+    taken = {session.id for session in sessions if session.id}
     result = []
     for session in sessions:
-        wanted = session.id or session.tty or f"pid:{session.leader}"
-        ident, n = wanted, 1
-        while ident in taken:
-            n += 1
-            ident = f"{wanted}:{n}"
-        taken.add(ident)
+        ident = session.id
+        if not ident:
+            wanted, n = session.tty or f"pid:{session.leader}", 1
+            ident = wanted
+            while ident in taken:
+                n += 1
+                ident = f"{wanted}:{n}"
+            taken.add(ident)
         result.append(session._replace(id=ident))
     return tuple(result)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
+from io import TextIOWrapper
 
 from textfile_users.messages import WARNING, say
 from textfile_users.model import Session, Snapshot
@@ -28,6 +30,8 @@ def show(
     snapshot = look(paths, time.time() if now is None else now, timeout, excluded)
     for fault in snapshot.faults:
         say(WARNING, fault)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # not every locale has every name
     print(format_json(snapshot) if as_json else format_table(snapshot))
     return 0 if snapshot.sessions is not None else 1
 

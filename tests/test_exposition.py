@@ -1,0 +1,76 @@
+"""The text is byte for byte what prometheus_client makes of the same families."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+    UntypedMetricFamily,
+)
+
+from textfile_users.exposition import render
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
+NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,9}", fullmatch=True).filter(
+    lambda name: not name.endswith(("_total", "_created", "_info", "_gsum", "_gcount"))
+)
+VALUES = st.one_of(st.floats(), st.integers(-(10**20), 10**20).map(float))
+
+
+def theirs(families: Iterable[Metric]) -> str:
+    class Collector:
+        def collect(self) -> Iterator[Metric]:
+            yield from families
+
+    registry = CollectorRegistry()
+    registry.register(Collector())
+    return generate_latest(registry).decode()
+
+
+@st.composite
+def metric_families(draw: st.DrawFn) -> Metric:
+    name, text = draw(NAMES), draw(TEXT)
+    labels = draw(st.lists(NAMES.filter(lambda n: n != "le"), max_size=3, unique=True))
+    family: Metric
+    rows = draw(st.lists(st.tuples(st.tuples(*[TEXT for _ in labels]), VALUES, VALUES), max_size=4))
+    kind = draw(st.sampled_from(["gauge", "counter", "untyped", "summary", "histogram"]))
+    if kind == "summary":
+        family = SummaryMetricFamily(name, text, labels=labels)
+        for values, count, total in rows:
+            family.add_metric(values, count, total)  # type: ignore[arg-type]
+    elif kind == "histogram":
+        family = HistogramMetricFamily(name, text, labels=labels)
+        for values, count, total in rows:
+            family.add_metric(values, [("0.5", count), ("+Inf", total)], total)
+    else:
+        classes = {
+            "gauge": GaugeMetricFamily,
+            "counter": CounterMetricFamily,
+            "untyped": UntypedMetricFamily,
+        }
+        family = classes[kind](name, text, labels=labels)
+        for values, value, _ in rows:
+            family.add_metric(values, value)
+    return family
+
+
+@given(st.lists(metric_families(), max_size=3))
+def test_same_bytes_as_prometheus_client(families: list[Metric]) -> None:
+    assert render(families) == theirs(families)
+
+
+def test_hostile_text_stays_within_its_label() -> None:
+    family = GaugeMetricFamily("g", 'a "help"\\\n', labels=["user"])
+    family.add_metric(['x"} 1\ng{user="root"} 1\\'], 1)
+    assert render([family]) == (
+        '# HELP g a "help"\\\\\\n\n# TYPE g gauge\n'
+        'g{user="x\\"} 1\\ng{user=\\"root\\"} 1\\\\"} 1.0\n'
+    )

@@ -1,0 +1,58 @@
+"""Hosts are not always hosts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textfile_users.origin import Origin, parse_origin
+
+CASES = [
+    # host field, the record's own address, what it says, why
+    ("", "", Origin(), "local"),
+    ("client.example.org", "", Origin(host="client.example.org"), "a name"),
+    ("client.example.org", "192.0.2.1", Origin(host="client.example.org", ip="192.0.2.1"), "both"),
+    ("192.0.2.1", "", Origin(ip="192.0.2.1"), "an address is no name"),
+    ("192.0.2.1", "192.0.2.1", Origin(ip="192.0.2.1"), "the same twice"),
+    ("192.0.2.256", "", Origin(host="192.0.2.256"), "no address"),
+    ("192.0.2.٣", "", Origin(host="192.0.2.٣"), "digits of another script"),
+    ("2001:db8::1", "", Origin(ip="2001:db8::1"), "ends like a display, but is an address"),
+    ("2001:DB8:0::1", "", Origin(ip="2001:db8::1"), "one form for an address"),
+    ("::ffff:192.0.2.1", "", Origin(ip="192.0.2.1"), "IPv4-mapped"),
+    ("fe80::1%eth0", "", Origin(ip="fe80::1"), "a zone"),
+    ("::1", "", Origin(ip="::1"), "loopback"),
+    (":0", "", Origin("x11"), "a display"),
+    (":10.0", "", Origin("x11"), "a display's screen"),
+    ("localhost:10.0", "", Origin("x11"), "X11 forwarded by sshd"),
+    ("192.0.2.1:0.0", "", Origin("x11", ip="192.0.2.1"), "a display elsewhere"),
+    ("xterm.example.org:1", "", Origin("x11", "xterm.example.org"), "a display elsewhere"),
+    ("login screen", "", Origin("wayland"), "gdm without X11"),
+    ("tmux(1555).%0", "", Origin("tmux", server=1555), "tmux"),
+    ("tmux(x).%0", "", Origin(host="tmux(x).%0"), "not tmux's form"),
+    ("tmux(1).%0 ", "", Origin(host="tmux(1).%0 "), "not tmux's form"),
+    (":pts/3:S.0", "", Origin("screen"), "screen"),
+    (":tty2:S.11", "", Origin("screen"), "screen on a console"),
+    ("192.0.2.1:S.2", "", Origin("screen", ip="192.0.2.1"), "screen over SSH"),
+    ("client.example.org:S.0", "", Origin("screen", "client.example.org"), "screen over SSH"),
+    ("192.0.2.1 via mosh [16338]", "", Origin("mosh", ip="192.0.2.1"), "mosh"),
+    ("2001:db8::9 via mosh [16338]", "", Origin("mosh", ip="2001:db8::9"), "mosh"),
+    ("mosh [123]", "", Origin("mosh"), "mosh without a client"),
+    ("my mosh [123]", "", Origin(host="my mosh [123]"), "not mosh's form"),
+    ("mosh []", "", Origin(host="mosh []"), "not mosh's form"),
+    ("tty2", "", Origin(), "gdm names the terminal itself"),
+    ("6.1.0-18-amd64", "", Origin(host="6.1.0-18-amd64"), "a kernel, in boot records only"),
+    ("h" * 256, "", Origin(host="h" * 256), "cut by utmp"),
+]
+
+
+@pytest.mark.parametrize(("text", "ip", "origin", "why"), CASES)
+def test_host_fields(text: str, ip: str, origin: Origin, why: str) -> None:
+    assert parse_origin(text, ip) == origin, why
+
+
+@given(st.text(st.sampled_from("tmux()[].%:S0123456789 viamosh/"), max_size=30))
+def test_any_text_gives_one_kind(text: str) -> None:
+    origin = parse_origin(text)
+    assert origin.kind in ("", "tmux", "screen", "mosh", "x11", "wayland")
+    assert not (origin.host and origin.ip)

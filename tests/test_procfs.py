@@ -1,0 +1,167 @@
+"""/proc: which processes live, since when, and an SSH session's terminal."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.hosts import BOOT, Host
+from textfile_users.model import ABSENT, Process
+from textfile_users.paths import Paths
+from textfile_users.sources import procfs
+from textfile_users.sources.procfs import (
+    parse_boot_time,
+    parse_cgroup,
+    parse_stat,
+    parse_title,
+    read_descents,
+    read_processes,
+    read_terminals,
+)
+
+REST = b" S 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 1000 200\n"
+
+
+@pytest.mark.parametrize(
+    ("comm", "expected", "why"),
+    [
+        (b"bash", "bash", "plain"),
+        (b"Web Content", "Web Content", "a blank"),
+        (b"a) S 1 (b", "a) S 1 (b", "a name that imitates the fields"),
+        (b"", "", "none"),
+        (b"\xff", "\\xff", "not UTF-8"),
+    ],
+)
+def test_stat(comm: bytes, expected: str, why: str) -> None:
+    assert parse_stat(b"42 (" + comm + b")" + REST) == (expected, 7, 123456), why
+
+
+@given(st.binary(max_size=200))
+def test_stat_of_any_bytes(data: bytes) -> None:
+    with suppress(ValueError):
+        parse_stat(data)
+
+
+@pytest.mark.parametrize(
+    ("title", "tty", "why"),
+    [
+        (b"sshd: alice@pts/0\0\0\0", "pts/0", "OpenSSH before 9.8"),
+        (b"sshd-session: alice@pts/12\0\0\0", "pts/12", "OpenSSH 9.8 and later"),
+        (b"sshd: alice@pts/0,pts/3\0", "pts/0", "two terminals of one connection: the first"),
+        (b"sshd: alice@notty\0", "", "no terminal"),
+        (b"sshd: alice [priv]\0", "", "the leader"),
+        (b"sshd: alice@internal-sftp\0", "", "sftp"),
+        (b"sshd: a@pts/9@pts/1\0", "pts/1", "a user name may hold an @"),
+        (b"sshd: alice@pts/\xff\0", "", "no number"),
+        (b"sshd: alice@pts/1/2\0", "", "no terminal's name"),
+        (b"-bash\0sshd: alice@pts/0\0", "", "another program's argument"),
+        (b"sshd: root@tty" + b"1" * 99, "", "longer than a terminal's name"),
+        (b"", "", "a kernel thread"),
+    ],
+)
+def test_titles(title: bytes, tty: str, why: str) -> None:
+    assert parse_title(title) == tty, why
+
+
+@pytest.mark.parametrize(
+    ("content", "session"),
+    [
+        (b"0::/user.slice/user-1000.slice/session-5.scope\n", "5"),
+        (b"0::/user.slice/user-1000.slice/session-c2.scope/tmux\n", "c2"),
+        (b"1:name=systemd:/user.slice/user-0.slice/session-7.scope\n0::/\n", "7"),
+        (b"0::/user.slice/user-1000.slice/user@1000.service/app.slice\n", ""),
+        (b"", ""),
+    ],
+)
+def test_cgroups(content: bytes, session: str) -> None:
+    assert parse_cgroup(content) == session
+
+
+def test_boot_time() -> None:
+    assert parse_boot_time(b"cpu 1 2\nintr 5\nbtime 1765000000\n") == 1765000000
+    assert parse_boot_time(b"cpu 1 2\n") is None
+
+
+def test_processes_of_a_root(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    host.process(1000, "sshd", parent=7, start=BOOT + 50)
+    processes, _ = read_processes(Paths(str(tmp_path)), [1000, 1001, 0, -5])
+    assert processes == {1000: Process(1000, "sshd", 7, BOOT + 50)}
+
+
+def test_an_image_has_no_living_processes(tmp_path: Path) -> None:
+    """Without /proc/1 below the root nothing can be said of liveness."""
+    processes, report = read_processes(Paths(str(tmp_path)), [os.getpid()])
+    assert (processes, report.status) == (None, ABSENT)
+
+
+def test_our_own_process_lives_since_it_began() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        processes, _ = read_processes(Paths(), [child.pid])
+        assert processes is not None
+        start = processes[child.pid].start
+        assert start is not None
+        assert abs(start - time.time()) < 10
+    finally:
+        child.communicate(b"\n")
+    assert read_processes(Paths(), [child.pid])[0] == {}
+
+
+def test_a_process_hidden_from_us_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With hidepid=2 /proc shows only our own; kill(2) tells EPERM of a living one."""
+
+    def kill(pid: int, signal: int) -> None:
+        assert signal == 0
+        raise PermissionError if pid == 1000 else ProcessLookupError
+
+    monkeypatch.setattr(os, "kill", kill)
+    monkeypatch.setattr(procfs, "_read", lambda path, limit=0: b"")
+    assert read_processes(Paths(), [1000, 1001])[0] == {1000: Process(1000, "", 0, None)}
+
+
+@pytest.mark.parametrize("program", ["sshd", "sshd-session"])
+def test_terminal_of_an_ssh_session(tmp_path: Path, program: str) -> None:
+    host = Host(str(tmp_path))
+    host.ssh_connection(1000, "alice", "pts/0", program)
+    host.ssh_connection(1100, "alice", "notty", program)
+    host.process(1200, program, title=f"{program}: root@pts/4", children=(1201,))
+    host.process(1201, "bash", 1200, title="-bash")
+    terminals = read_terminals(Paths(str(tmp_path)), [1000, 1100, 1200, 1300])
+    assert terminals == {1000: "pts/0", 1200: "pts/4"}
+
+
+def test_kernels_that_do_not_tell_children(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    host.ssh_connection(1000, "alice", "pts/0")
+    for pid in (1000, 1001, 1002):
+        os.unlink(host.path(f"proc/{pid}/task/{pid}/children"))
+    assert read_terminals(Paths(str(tmp_path)), [1000]) == {1000: "pts/0"}
+
+
+def test_a_leader_that_is_gone_is_not_searched_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Host(str(tmp_path))
+    host.ssh_connection(1000, "alice", "pts/0")
+    shutil.rmtree(host.path("proc/1000"))
+    monkeypatch.delattr(procfs, "_scan_children")
+    assert read_terminals(Paths(str(tmp_path)), [1000]) == {}
+
+
+def test_descent_of_a_daemon_is_in_its_cgroup(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    host.ssh_connection(1000, "alice", "pts/0")
+    host.process(1500, "tmux: server", 1, cgroup="/user.slice/user-0.slice/session-3.scope")
+    host.process(1600, "screen", 1002)
+    descents = read_descents(Paths(str(tmp_path)), [1500, 1600, 1700])
+    assert descents == {1500: ("3", ()), 1600: ("", (1002, 1001, 1000)), 1700: ("", ())}

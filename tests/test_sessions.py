@@ -1,0 +1,453 @@
+"""Rules 1 to 4: each session once, people only, hosts told apart, windows left out.
+
+Each case is a small host; what the sources of the host say goes through the whole look.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.hosts import BOOT, NOW, Host, Record
+from textfile_users.model import Session, Snapshot
+from textfile_users.paths import Paths
+from textfile_users.sessions import CLASSES
+from textfile_users.snapshot import look
+
+LOGIN = BOOT + 5_000
+
+
+def look_at(host: Host) -> Snapshot:
+    return look(Paths(host.root), NOW, 60.0)
+
+
+def rows(snapshot: Snapshot) -> list[tuple[str, ...]]:
+    assert snapshot.sessions is not None
+    return sorted((s.id, s.user, s.tty, s.type, s.host or s.ip) for s in snapshot.sessions)
+
+
+def ssh_in_both(host: Host) -> None:
+    """Debian 12: the terminal is in utmp alone; they meet by leader pid."""
+    host.ssh_connection(1000, "alice", "pts/0")
+    host.utmp(Record(host="192.0.2.7", ip="192.0.2.7"))
+    host.logind("5", REMOTE_HOST="192.0.2.7")
+
+
+def ssh_without_utmp(host: Host) -> None:
+    """Debian 13: the terminal is in the process tree alone."""
+    host.ssh_connection(1000, "alice", "pts/0", "sshd-session")
+    host.logind("5", REMOTE_HOST="192.0.2.7")
+
+
+def ssh_of_root(host: Host) -> None:
+    """Root's session has class user-early since systemd 256."""
+    host.process(1000, "sshd", title="sshd: root@pts/0", children=(1001,))
+    host.logind("5", USER="root", UID=0, CLASS="user-early", REMOTE_HOST="2001:db8::7")
+
+
+def without_pty(host: Host) -> None:
+    """sftp, scp, VS Code: no terminal, no utmp record."""
+    host.ssh_connection(1000, "bob", "notty")
+    host.logind("6", USER="bob", REMOTE_HOST="client.example.org")
+
+
+def console(host: Host) -> None:
+    host.process(1000, "login")
+    host.utmp(Record(line="tty1", id="tty1"))
+    host.logind("1", TTY="tty1", SERVICE="login", REMOTE=0)
+
+
+def console_met_by_tty(host: Host) -> None:
+    """agetty's pid is in utmp where login forked: only the terminal is the same."""
+    host.process(1000, "login")
+    host.process(999, "agetty")
+    host.utmp(Record(line="tty1", pid=999))
+    host.logind("1", TTY="tty1", SERVICE="login", REMOTE=0)
+
+
+def gdm_wayland(host: Host) -> None:
+    """gdm writes a record for the seat and one for the terminal."""
+    host.process(1000, "gdm-session-wor")
+    host.utmp(Record(line="seat0", host="login screen"), Record(line="tty2", host="tty2"))
+    host.logind("2", TTY="tty2", TYPE="wayland", SERVICE="gdm-password", REMOTE=0)
+
+
+def gdm_without_logind(host: Host) -> None:
+    host.process(1000, "gdm-session-wor")
+    host.utmp(Record(line="seat0", host="login screen"), Record(line="tty2", host="tty2"))
+
+
+def x11_with_terminals(host: Host) -> None:
+    """xterm and libutempter add records of the same login."""
+    host.process(1000, "lightdm")
+    host.process(1500, "xterm")
+    host.utmp(
+        Record(line="tty7", host=":0"),
+        Record(line="pts/0", host=":0", pid=1500),
+        Record(line="pts/1", host=":0.0", pid=1500),
+    )
+    host.logind("2", TTY="tty7", TYPE="x11", SERVICE="lightdm", REMOTE=0)
+
+
+def xrdp(host: Host) -> None:
+    host.process(1000, "xrdp-sesexec")
+    host.logind("9", TYPE="x11", SERVICE="xrdp-sesman", REMOTE=0)
+
+
+def vnc(host: Host) -> None:
+    host.logind("9", TYPE="x11", SERVICE="tigervnc", REMOTE=0)
+
+
+def mosh_detached_from_ssh(host: Host) -> None:
+    """The SSH session that began it is closing; mosh-server lives on in its scope."""
+    host.process(1500, "mosh-server")
+    host.utmp(Record(line="pts/1", pid=1500, host="192.0.2.9 via mosh [1500]"))
+    host.logind("5", STATE="closing", LEADER=1400)
+
+
+def multiplexed_ssh(host: Host) -> None:
+    """Two terminals of one SSH connection have its pid: one session."""
+    host.ssh_connection(1000, "alice", "pts/0,pts/1")
+    host.utmp(Record(host="192.0.2.7"), Record(line="pts/1", host="192.0.2.7", time=LOGIN + 50))
+    host.logind("5", REMOTE_HOST="192.0.2.7")
+
+
+def multiplexed_ssh_without_logind(host: Host) -> None:
+    host.ssh_connection(1000, "alice", "pts/0,pts/1")
+    host.utmp(Record(line="pts/1", host="192.0.2.7", time=LOGIN + 50), Record(host="192.0.2.7"))
+
+
+def newer_record_of_a_line(host: Host) -> None:
+    host.process(1000, "sshd")
+    host.process(1100, "sshd", start=LOGIN + 100)
+    host.utmp(
+        Record(user="bob", pid=1100, time=LOGIN + 100, host="192.0.2.8"),
+        Record(user="alice", pid=1000, time=LOGIN, host="192.0.2.7"),
+    )
+
+
+def stale_records(host: Host) -> None:
+    """One process is gone; one pid was given to another process later."""
+    host.process(1000, "sshd")
+    host.process(1200, "cron", start=LOGIN + 61)
+    host.process(1300, "sshd", start=LOGIN + 59)
+    host.utmp(
+        Record(user="alice", line="pts/0", pid=1000, host="192.0.2.7"),
+        Record(user="bob", line="pts/1", pid=1100, host="192.0.2.7"),
+        Record(user="carol", line="pts/2", pid=1200, host="192.0.2.7"),
+        Record(user="dave", line="pts/3", pid=1300, host="192.0.2.7"),
+    )
+
+
+def reused_pid_of_a_leader(host: Host) -> None:
+    """A stale record must not lend its terminal to a session whose leader got its pid."""
+    host.ssh_connection(1000, "alice", "notty")
+    host.process(1000, "sshd", start=LOGIN + 900)
+    host.utmp(Record(line="pts/7", pid=1000, time=LOGIN - 900))
+    host.logind("5", REMOTE_HOST="192.0.2.7", REALTIME=int(LOGIN + 900) * 1_000_000)
+
+
+def one_terminal_two_users(host: Host) -> None:
+    """A record of another user is no proof of the same login."""
+    host.process(1000, "login")
+    host.process(1500, "sshd")
+    host.utmp(Record(user="bob", line="pts/0", pid=1500, host="192.0.2.8"))
+    host.logind("5", TTY="pts/0", SERVICE="login", REMOTE=0)
+
+
+def long_user_name(host: Host) -> None:
+    """utmp has room for 32 bytes; logind has the whole name."""
+    host.process(1000, "sshd")
+    host.utmp(Record(user="a" * 32, host="192.0.2.7"))
+    host.logind("5", USER="a" * 40, REMOTE_HOST="192.0.2.7")
+
+
+def tmux_in_a_session(host: Host) -> None:
+    host.ssh_connection(1000, "alice", "pts/0")
+    host.process(1500, "tmux: server")
+    host.utmp(
+        Record(host="192.0.2.7"),
+        Record(line="pts/1", pid=1500, host="tmux(1500).%0"),
+        Record(line="pts/2", pid=1500, host="tmux(1500).%1"),
+    )
+
+
+def tmux_of_root_in_alices_session(host: Host) -> None:
+    """`sudo tmux`: its user has no session, but it descends from one."""
+    host.ssh_connection(1000, "alice", "pts/0")
+    host.process(1500, "tmux: server", cgroup="/user.slice/user-1000.slice/session-5.scope")
+    host.utmp(
+        Record(host="192.0.2.7"),
+        Record(user="root", line="pts/1", pid=1500, host="tmux(1500).%0"),
+    )
+    host.logind("5", REMOTE_HOST="192.0.2.7")
+
+
+def screen_of_root_without_logind(host: Host) -> None:
+    host.ssh_connection(1000, "alice", "pts/0")
+    host.process(1500, "screen", parent=1002)
+    host.process(1501, "bash", parent=1500)
+    host.utmp(
+        Record(host="192.0.2.7"),
+        Record(user="root", line="pts/1", pid=1501, host=":pts/0:S.0"),
+    )
+
+
+def detached_tmux(host: Host) -> None:
+    """Two windows of a server that nothing else shows: one session."""
+    host.process(1500, "tmux: server", cgroup="/user.slice/user-1000.slice/session-3.scope")
+    host.utmp(
+        Record(line="pts/1", pid=1500, host="tmux(1500).%0"),
+        Record(line="pts/2", pid=1500, host="tmux(1500).%1", time=LOGIN + 60),
+    )
+    host.logind("3", STATE="closing", LEADER=1400)
+
+
+def detached_screen(host: Host) -> None:
+    host.process(1501, "bash")
+    host.utmp(Record(line="pts/1", pid=1501, host=":pts/0:S.0"))
+
+
+def utmp_alone(host: Host) -> None:
+    """What the process is tells an SSH login from a telnet login."""
+    host.process(1000, "sshd")
+    host.process(1100, "login")
+    host.process(1200, "login")
+    host.process(1300, "dropbear")
+    host.utmp(
+        Record(host="192.0.2.7"),
+        Record(user="bob", line="pts/1", pid=1100, host="192.0.2.8"),
+        Record(user="root", line="tty1", pid=1200),
+        Record(user="eve", line="pts/2", pid=1300, host="192.0.2.9"),
+    )
+
+
+def not_people(host: Host) -> None:
+    for index, (class_, state) in enumerate(
+        [
+            ("greeter", "active"),
+            ("lock-screen", "active"),
+            ("background", "active"),
+            ("background-light", "active"),
+            ("manager", "active"),
+            ("manager-early", "active"),
+            ("none", "active"),
+            ("something-new", "active"),
+            ("user", "closing"),
+            ("background", "closing"),
+        ]
+    ):
+        host.logind(str(index), CLASS=class_, STATE=state, LEADER=2000 + index)
+    host.utmp(
+        Record(type=2, user="reboot", line="~", pid=0),
+        Record(type=6, user="LOGIN", line="tty1", pid=1),
+        Record(type=8, user="alice", line="pts/0", pid=1),
+    )
+
+
+def record_of_a_closing_session(host: Host) -> None:
+    host.process(1000, "sshd")
+    host.utmp(Record(host="192.0.2.7"))
+    host.logind("5", STATE="closing")
+
+
+def same_label_twice(host: Host) -> None:
+    """A terminal may have the name of another session's id."""
+    host.process(1000, "sshd")
+    host.process(1100, "login")
+    host.process(1200, "login")
+    host.logind("5")
+    host.utmp(Record(user="bob", line="5", pid=1100), Record(user="bob", line="", pid=1200))
+
+
+CASES: list[tuple[Callable[[Host], None], list[tuple[str, str, str, str, str]]]] = [
+    (ssh_in_both, [("5", "alice", "pts/0", "ssh", "192.0.2.7")]),
+    (ssh_without_utmp, [("5", "alice", "pts/0", "ssh", "192.0.2.7")]),
+    (ssh_of_root, [("5", "root", "pts/0", "ssh", "2001:db8::7")]),
+    (without_pty, [("6", "bob", "", "ssh", "client.example.org")]),
+    (console, [("1", "alice", "tty1", "tty", "")]),
+    (console_met_by_tty, [("1", "alice", "tty1", "tty", "")]),
+    (gdm_wayland, [("2", "alice", "tty2", "wayland", "")]),
+    (gdm_without_logind, [("tty2", "alice", "tty2", "tty", "")]),
+    (x11_with_terminals, [("2", "alice", "tty7", "x11", "")]),
+    (xrdp, [("9", "alice", "", "rdp", "")]),
+    (vnc, [("9", "alice", "", "vnc", "")]),
+    (mosh_detached_from_ssh, [("pts/1", "alice", "pts/1", "mosh", "192.0.2.9")]),
+    (multiplexed_ssh, [("5", "alice", "pts/0", "ssh", "192.0.2.7")]),
+    (multiplexed_ssh_without_logind, [("pts/0", "alice", "pts/0", "ssh", "192.0.2.7")]),
+    (newer_record_of_a_line, [("pts/0", "bob", "pts/0", "ssh", "192.0.2.8")]),
+    (
+        stale_records,
+        [
+            ("pts/0", "alice", "pts/0", "ssh", "192.0.2.7"),
+            ("pts/3", "dave", "pts/3", "ssh", "192.0.2.7"),
+        ],
+    ),
+    (reused_pid_of_a_leader, [("5", "alice", "", "ssh", "192.0.2.7")]),
+    (
+        one_terminal_two_users,
+        [
+            ("5", "alice", "pts/0", "tty", ""),
+            ("pts/0", "bob", "pts/0", "ssh", "192.0.2.8"),
+        ],
+    ),
+    (long_user_name, [("5", "a" * 40, "pts/0", "ssh", "192.0.2.7")]),
+    (tmux_in_a_session, [("pts/0", "alice", "pts/0", "ssh", "192.0.2.7")]),
+    (tmux_of_root_in_alices_session, [("5", "alice", "pts/0", "ssh", "192.0.2.7")]),
+    (screen_of_root_without_logind, [("pts/0", "alice", "pts/0", "ssh", "192.0.2.7")]),
+    (detached_tmux, [("pts/1", "alice", "pts/1", "multiplexer", "")]),
+    (detached_screen, [("pts/1", "alice", "pts/1", "multiplexer", "")]),
+    (
+        utmp_alone,
+        [
+            ("pts/0", "alice", "pts/0", "ssh", "192.0.2.7"),
+            ("pts/1", "bob", "pts/1", "other", "192.0.2.8"),
+            ("pts/2", "eve", "pts/2", "ssh", "192.0.2.9"),
+            ("tty1", "root", "tty1", "tty", ""),
+        ],
+    ),
+    (not_people, []),
+    (record_of_a_closing_session, []),
+    (
+        same_label_twice,
+        [
+            ("5", "alice", "", "ssh", ""),
+            ("5:2", "bob", "5", "other", ""),
+            ("pid:1200", "bob", "", "other", ""),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("build", "expected"), CASES, ids=[build.__name__ for build, _ in CASES])
+def test_each_session_once(
+    tmp_path: Path,
+    build: Callable[[Host], None],
+    expected: list[tuple[str, str, str, str, str]],
+) -> None:
+    host = Host(str(tmp_path))
+    build(host)
+    assert rows(look_at(host)) == expected
+
+
+def test_what_did_not_become_a_session_is_counted(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    stale_records(host)
+    utmp = look_at(host).sources[0]
+    assert dict(utmp.unusable) == {"damaged": 0, "partial": 0, "stale": 2}
+
+
+def test_closing_counts_people_only(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    not_people(host)
+    assert look_at(host).closing == 1
+
+
+@pytest.mark.parametrize("class_", sorted(CLASSES))
+def test_classes_of_people(tmp_path: Path, class_: str) -> None:
+    host = Host(str(tmp_path))
+    host.logind("5", CLASS=class_)
+    assert len(look_at(host).sessions or ()) == 1
+
+
+def test_login_time_and_local_network(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    host.logind("1", TTY="tty1", SERVICE="login", LEADER=1, REALTIME=(BOOT + 7) * 1_000_000)
+    host.logind("2", USER="bob", REMOTE_HOST="192.0.2.7", LEADER=1)
+    host.logind("3", USER="eve", REMOTE_HOST="127.0.0.1", LEADER=1)
+    sessions = look_at(host).sessions
+    assert sessions is not None
+    found = {s.id: (s.start, s.network, s.service) for s in sessions}
+    assert found == {
+        "1": (BOOT + 7, "local", "login"),
+        "2": (LOGIN, "", "sshd"),
+        "3": (LOGIN, "local", "sshd"),
+    }
+
+
+def test_name_and_address_are_taken_from_whoever_has_them(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    host.process(1000, "sshd")
+    host.utmp(Record(host="client.example.org", ip="2001:db8::5"))
+    host.logind("5", REMOTE_HOST="2001:db8::5")
+    assert look_at(host).sessions == (
+        Session(
+            "5", "alice", "pts/0", "ssh", "sshd", "client.example.org", "2001:db8::5", "",
+            LOGIN, 1000,
+        ),
+    )  # fmt: skip
+
+
+def test_another_hosts_proc_skips_the_check_of_liveness(tmp_path: Path) -> None:
+    """A container sees the host's utmp, but not the host's processes."""
+    host = Host(str(tmp_path))
+    host.utmp(Record(host="192.0.2.7"), Record(user="bob", line="pts/1", pid=1100))
+    snapshot = look_at(host)
+    assert len(snapshot.sessions or ()) == 2
+    (fault,) = snapshot.faults
+    assert fault.startswith("/proc is not that of the host whose utmp this is")
+
+
+def test_a_living_leader_shows_that_proc_is_ours(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    host.utmp(Record(host="192.0.2.7"), Record(user="bob", line="pts/1", pid=1100))
+    host.ssh_connection(1300, "carol", "notty")
+    host.logind("7", USER="carol", LEADER=1300)
+    snapshot = look_at(host)
+    assert rows(snapshot) == [("7", "carol", "", "ssh", "")]
+    assert snapshot.faults == ()
+
+
+def test_a_single_dead_record_is_just_stale(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    host.utmp(Record(host="192.0.2.7"))
+    assert rows(look_at(host)) == []
+
+
+def test_an_image_without_proc_has_its_records_believed(tmp_path: Path) -> None:
+    host = Host(str(tmp_path / "image"))
+    host.utmp(Record(host="192.0.2.7"))
+    shutil.rmtree(host.path("proc"))
+    assert rows(look_at(host)) == [("pts/0", "alice", "pts/0", "ssh", "192.0.2.7")]
+
+
+def test_every_record_has_a_verdict(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    stale_records(host)
+    host.logind("5", CLASS="manager", LEADER=2000)
+    said = [f"{subject}: {verdict}" for subject, verdict in look_at(host).verdicts]
+    assert said == [
+        "utmp record pts/1 of bob, pid 1100: stale: its process is gone",
+        "utmp record pts/2 of carol, pid 1200: stale: its process began after the login",
+        "utmp record pts/0 of alice, pid 1000: counts",
+        "utmp record pts/3 of dave, pid 1300: counts",
+        "logind session 5 of alice: does not count: class manager",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("utmp", "logind", "known"),
+    [
+        (None, False, False),
+        (b"", False, True),
+        (b"\xff" * 384, False, False),
+        (b"\xff" * 384, True, True),
+        (None, True, True),
+    ],
+)
+def test_not_known_is_not_zero(
+    tmp_path: Path, utmp: bytes | None, logind: bool, known: bool
+) -> None:
+    host = Host(str(tmp_path))
+    if utmp is not None:
+        host.write("run/utmp", utmp)
+    if logind:
+        host.no_sessions()
+    snapshot = look_at(host)
+    assert (snapshot.sessions is not None) == known
+    assert snapshot.collectors[0].success == (known and not utmp)
+    if not known:
+        assert snapshot.faults[-1].startswith("no source of sessions: neither ")
