@@ -39,26 +39,27 @@ def theirs(families: Iterable[Metric]) -> str:
 def metric_families(draw: st.DrawFn) -> Metric:
     name, text = draw(NAMES), draw(TEXT)
     labels = draw(st.lists(NAMES.filter(lambda n: n != "le"), max_size=3, unique=True))
-    family: Metric
     rows = draw(st.lists(st.tuples(st.tuples(*[TEXT for _ in labels]), VALUES, VALUES), max_size=4))
     kind = draw(st.sampled_from(["gauge", "counter", "untyped", "summary", "histogram"]))
     if kind == "summary":
-        family = SummaryMetricFamily(name, text, labels=labels)
+        summary = SummaryMetricFamily(name, text, labels=labels)
         for values, count, total in rows:
-            family.add_metric(values, count, total)  # type: ignore[arg-type]
-    elif kind == "histogram":
-        family = HistogramMetricFamily(name, text, labels=labels)
+            summary.add_metric(values, count, total)
+        return summary
+    if kind == "histogram":
+        histogram = HistogramMetricFamily(name, text, labels=labels)
         for values, count, total in rows:
-            family.add_metric(values, [("0.5", count), ("+Inf", total)], total)
+            histogram.add_metric(values, [("0.5", count), ("+Inf", total)], total)
+        return histogram
+    family: GaugeMetricFamily | CounterMetricFamily | UntypedMetricFamily
+    if kind == "gauge":
+        family = GaugeMetricFamily(name, text, labels=labels)
+    elif kind == "counter":
+        family = CounterMetricFamily(name, text, labels=labels)
     else:
-        classes = {
-            "gauge": GaugeMetricFamily,
-            "counter": CounterMetricFamily,
-            "untyped": UntypedMetricFamily,
-        }
-        family = classes[kind](name, text, labels=labels)
-        for values, value, _ in rows:
-            family.add_metric(values, value)
+        family = UntypedMetricFamily(name, text, labels=labels)
+    for values, value, _ in rows:
+        family.add_metric(values, value)
     return family
 
 

@@ -14,7 +14,7 @@ from textfile_users.messages import ERROR, NOTICE, WARNING, say
 from textfile_users.metrics import users
 from textfile_users.model import Snapshot
 from textfile_users.paths import Paths
-from textfile_users.snapshot import Overdue, look, within
+from textfile_users.snapshot import COLLECTOR_SHARE, Overdue, look, within
 from textfile_users.sources.files import reason
 from textfile_users.volatile import (
     NOTHING,
@@ -91,7 +91,8 @@ def looks(
 
 def _look_once(options: Options) -> int:
     faults: list[str] = []
-    wait = options.timeout if options.waits else 0.0
+    # What is left of the time is for the look itself.
+    wait = options.timeout * (1 - COLLECTOR_SHARE) if options.waits else 0.0
     with _locked(options.state_directory, wait, faults) as locked:
         if locked:
             return _look_locked(options, faults)

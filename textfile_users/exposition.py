@@ -6,7 +6,7 @@ stamps is dropped whole by node_exporter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prometheus_client.utils import floatToGoString
 
@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
+_number: Callable[[float], str] = floatToGoString
 _UNTYPED = {"unknown": "untyped"}
 
 
@@ -28,7 +29,7 @@ def render(families: Iterable[Metric]) -> str:
         lines.append(f"# HELP {name} {_escape(family.documentation)}\n")
         lines.append(f"# TYPE {name} {_UNTYPED.get(family.type, family.type)}\n")
         for sample in family.samples:
-            lines.append(f"{sample.name}{_labels(sample.labels)} {floatToGoString(sample.value)}\n")
+            lines.append(f"{sample.name}{_labels(sample.labels)} {_number(sample.value)}\n")
     return "".join(lines)
 
 

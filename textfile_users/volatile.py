@@ -111,7 +111,7 @@ def format_volatile(volatile: Volatile, boot_id: str) -> bytes:
     It is CSV: json would add a seventh of a bare interpreter's start to each run.
     """
     text = io.StringIO(newline="")
-    rows = csv.writer(text, lineterminator="\n")
+    rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     rows.writerow((*HEADER, boot_id))
     if volatile.sessions is None:
         rows.writerow(NO_LOOK)

@@ -1,0 +1,95 @@
+"""The public collector in other programs' registries; prometheus_client stays what it is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from tests.hosts import busy_host
+from textfile_users import Collector
+from textfile_users.metrics.users import FAMILIES
+
+
+def test_families_in_a_registry(tmp_path: Path) -> None:
+    host = busy_host(str(tmp_path), 3)
+    registry = CollectorRegistry()
+    registry.register(Collector(root=host.root))
+    assert registry.get_sample_value("users_logged_in") == 1
+    assert registry.get_sample_value("users_sessions", {"user": "user0", "type": "ssh"}) == 3
+    text = generate_latest(registry).decode()
+    assert [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")] == list(
+        FAMILIES
+    )
+
+
+def test_a_registry_knows_the_names_without_a_look() -> None:
+    registry = CollectorRegistry(auto_describe=True)
+    registry.register(Collector(root="/nowhere"))
+    with pytest.raises(ValueError, match="Duplicated"):
+        registry.register(Collector(root="/nowhere"))
+
+
+def test_ended_sessions_are_zero_in_a_registry_too(tmp_path: Path) -> None:
+    host = busy_host(str(tmp_path), 3)
+    registry = CollectorRegistry()
+    registry.register(Collector(root=host.root))
+    generate_latest(registry)
+    host.utmp()
+    for ident in "123":
+        (tmp_path / "run/systemd/sessions" / ident).unlink()
+    assert registry.get_sample_value("users_sessions", {"user": "user0", "type": "ssh"}) == 0
+
+
+HTTP = """
+import sys, urllib.request
+import textfile_users
+{extra}
+from prometheus_client import CollectorRegistry, start_http_server, Counter
+registry = CollectorRegistry()
+registry.register(textfile_users.Collector(root=sys.argv[1]))
+Counter("other", "Another program's own metric", registry=registry).inc()
+server = start_http_server(0, addr="127.0.0.1", registry=registry)[0]
+url = "http://127.0.0.1:%d/metrics" % server.server_port
+text = urllib.request.urlopen(url).read().decode()
+server.shutdown()
+assert 'users_sessions{{type="ssh",user="user0"}} 3.0' in text, text
+assert "other_total 1.0" in text, text
+import prometheus_client, prometheus_client.metrics_core as core
+assert prometheus_client.Metric is core.Metric
+assert prometheus_client.__file__
+"""
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "",
+        "import textfile_users.cli, textfile_users.collect, textfile_users.metrics.users",
+        "import textfile_users.__main__ as m; m.import_metrics_core(); "
+        "import textfile_users.metrics.users",
+    ],
+    ids=["imported first", "command line imported first", "even after the short way in"],
+)
+def test_prometheus_clients_http_server(tmp_path: Path, extra: str) -> None:
+    host = busy_host(str(tmp_path), 3)
+    subprocess.run(
+        [sys.executable, "-c", HTTP.format(extra=extra), host.root], check=True, timeout=60
+    )
+
+
+def test_the_command_line_does_not_load_the_http_server() -> None:
+    code = (
+        "import sys, textfile_users.__main__ as m; m.import_metrics_core()\n"
+        "import textfile_users.collect, textfile_users.cli\n"
+        "bad = {'prometheus_client.exposition', 'ssl', 'http', 'socket', 'argparse', 'json',\n"
+        "       'subprocess', 'threading', 'logging', 'dataclasses', 'utmp', 'ipaddress'}\n"
+        "print(sorted(bad & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
