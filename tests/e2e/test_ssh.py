@@ -1,0 +1,71 @@
+"""Real SSH logins, a real utmp, a real node_exporter."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.e2e.parts import Box, NodeExporter, run
+
+pytestmark = pytest.mark.e2e
+
+
+def test_real_logins_reach_node_exporter(box: Box, node_exporter: NodeExporter) -> None:
+    """Two logins with a PTY come and go; `who` and the exporter agree with us throughout."""
+    output = node_exporter.directory / "users.prom"
+    port = box.sshd()
+    began = time.time()
+    logins = [box.ssh(port, "-tt", "echo here; exec sleep 60") for _ in range(2)]
+    try:
+        for login in logins:
+            assert login.stdout is not None
+            assert b"here" in login.stdout.readline()
+        assert box.collect(str(output)) == (0, "")
+        who = [line.split() for line in box.run("who").stdout.splitlines()]
+        assert [words[0] for words in who] == ["alice", "alice"]
+        lines = sorted(words[1] for words in who)
+
+        samples = node_exporter.scrape()
+        assert samples["node_textfile_scrape_error"] == 0
+        assert f'node_textfile_mtime_seconds{{file="{output}"}}' in samples
+        assert samples["users_logged_in"] == 1
+        assert samples['users_sessions{type="ssh",user="alice"}'] == 2
+        assert samples['users_source_available{source="utmp"}'] == 1
+        for line in lines:
+            labels = f'session="{line}",tty="{line}"'
+            info = (
+                'users_session_info{host="",ip="127.0.0.1",network="local",service="sshd",'
+                f'{labels},type="ssh",user="alice"}}'
+            )
+            assert samples[info] == 1
+            start = samples[f'users_session_start_timestamp_seconds{{{labels},user="alice"}}']
+            assert began - 1 <= start <= time.time()
+        checked = run("promtool", "check", "metrics", input=output.read_text())
+        assert (checked.stdout, checked.stderr) == ("", "")
+        shown = json.loads(
+            box.run("/opt/textfile-users/bin/textfile-users", "show", "--json").stdout
+        )
+        assert sorted(session["tty"] for session in shown["sessions"]) == lines
+    finally:
+        for login in logins:
+            login.kill()
+            login.communicate()
+    for _ in range(100):
+        assert box.collect(str(output)) == (0, "")
+        samples = node_exporter.scrape()
+        if samples["users_logged_in"] == 0:
+            break
+        time.sleep(0.1)
+    assert samples["users_logged_in"] == 0
+    assert samples['users_sessions{type="ssh",user="alice"}'] == 0
+    assert not [name for name in samples if name.startswith("users_session_info")]
+
+
+def test_records_of_the_real_utmp(box: Box) -> None:
+    """What sshd really wrote is sound, in the layout of this machine."""
+    done = box.run("/opt/textfile-users/bin/textfile-users", "records", "/run/utmp")
+    assert done.stderr.endswith(" 0 damaged, 0 partial\n")
+    kinds = {json.loads(line)["type"] for line in done.stdout.splitlines()}
+    assert kinds <= {"user_process", "dead_process", "empty"}

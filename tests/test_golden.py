@@ -1,0 +1,101 @@
+"""Whole outputs of whole hosts, line by line: tests/fixtures/NAME.prom.
+
+`UPDATE_GOLDEN=1 script/test tests/test_golden.py` writes them anew; read the difference.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.hosts import BOOT, NOW, Host, Record
+from textfile_users import __version__
+from textfile_users.cli import main
+
+FIXTURES = Path(__file__).with_name("fixtures")
+
+
+def bookworm(host: Host) -> None:
+    """Debian 12: utmp has the terminals, logind the session without one."""
+    host.process(600, "login", start=BOOT + 50)
+    host.ssh_connection(1000, "alice", "pts/0")
+    host.ssh_connection(1100, "alice", "pts/1")
+    host.ssh_connection(1200, "bob", "notty")
+    host.process(1500, "tmux: server", cgroup="/user.slice/user-1000.slice/session-3.scope")
+    host.utmp(
+        Record(type=2, user="reboot", line="~", pid=0, time=BOOT, host="6.1.0-44-amd64", id="~~"),
+        Record(type=6, user="LOGIN", line="tty2", pid=601, id="tty2"),
+        Record(user="root", line="tty1", pid=600, id="tty1", time=BOOT + 60.5),
+        Record(line="pts/0", pid=1000, host="192.0.2.7", ip="192.0.2.7"),
+        Record(line="pts/1", pid=1100, host="client.example.org", ip="2001:db8::7"),
+        Record(line="pts/2", pid=1500, host="tmux(1500).%0"),
+        Record(user="carol", line="pts/3", pid=1900, host="192.0.2.9"),
+        Record(type=8, user="", line="pts/4", pid=1901),
+    )
+    host.logind("1", USER="root", UID=0, LEADER=600, TTY="tty1", SERVICE="login", REMOTE=0)
+    host.logind("3", REMOTE_HOST="192.0.2.7", LEADER=1000)
+    host.logind("4", REMOTE_HOST="2001:db8::7", LEADER=1100)
+    host.logind("7", USER="bob", UID=1001, REMOTE_HOST="192.0.2.8", LEADER=1200)
+    host.logind("8", USER="dave", UID=1002, REMOTE_HOST="192.0.2.8", STATE="closing", LEADER=1300)
+    host.logind("9", USER="root", UID=0, CLASS="background", SERVICE="cron", LEADER=1400)
+
+
+def trixie(host: Host) -> None:
+    """Debian 13: no utmp, logind has no terminals."""
+    host.ssh_connection(630, "alice", "pts/0", "sshd-session")
+    host.ssh_connection(640, "alice", "pts/1", "sshd-session")
+    host.ssh_connection(650, "alice", "notty", "sshd-session")
+    host.ssh_connection(660, "bob", "notty", "sshd-session")
+    for ident, user, leader in (
+        ("10", "alice", 630), ("11", "alice", 640), ("12", "alice", 650), ("13", "bob", 660),
+    ):  # fmt: skip
+        host.logind(
+            ident, USER=user, LEADER=leader, REMOTE_HOST="192.0.2.2",
+            REALTIME=(BOOT + leader) * 1_000_000 + 956_625,
+        )  # fmt: skip
+    host.logind("15", CLASS="manager", TYPE="unspecified", SERVICE="systemd-user", LEADER=648)
+
+
+def arm(host: Host) -> None:
+    """A 64-bit Arm without systemd: records of 400 bytes, one damaged, one cut short."""
+    host.process(1000, "sshd")
+    host.utmp(
+        Record(host="192.0.2.7", ip="192.0.2.7", time=2**32 - 1),
+        Record(type=99),
+        Record(user='q"u\\o\nte', line="pts/1", host="🙂.example.org"),
+        size=400,
+    )
+    path = host.path("run/utmp")
+    with open(path, "ab") as file:
+        file.write(b"\x07\0")
+
+
+def empty(host: Host) -> None:
+    """systemd without anybody."""
+    host.no_sessions()
+
+
+def nothing(host: Host) -> None:
+    """No source of sessions at all."""
+
+
+@pytest.mark.parametrize("build", [bookworm, trixie, arm, empty, nothing])
+def test_output(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], build: Callable[[Host], None]
+) -> None:
+    host = Host(str(tmp_path / "host"))
+    build(host)
+    state = str(tmp_path / "state")
+    argv = ["--state-directory", state, "--runtime-directory", state, "--output", "-"]
+    assert main(["--root", host.root, "--now", str(NOW), *argv]) == 0
+    text = capfd.readouterr().out
+    text = text.replace(".".join(map(str, sys.version_info[:3])), "PYTHON")
+    text = text.replace(__version__, "VERSION")
+    path = FIXTURES / f"{build.__name__}.prom"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(text)
+    assert text == path.read_text()
