@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from tests.e2e.parts import free_port
 from tests.hosts import busy_host
 from textfile_users import Collector
 from textfile_users.metrics.users import FAMILIES
@@ -52,10 +53,8 @@ from prometheus_client import CollectorRegistry, start_http_server, Counter
 registry = CollectorRegistry()
 registry.register(textfile_users.Collector(root=sys.argv[1]))
 Counter("other", "Another program's own metric", registry=registry).inc()
-server = start_http_server(0, addr="127.0.0.1", registry=registry)[0]
-url = "http://127.0.0.1:%d/metrics" % server.server_port
-text = urllib.request.urlopen(url).read().decode()
-server.shutdown()
+start_http_server(int(sys.argv[2]), addr="127.0.0.1", registry=registry)
+text = urllib.request.urlopen("http://127.0.0.1:%s/metrics" % sys.argv[2]).read().decode()
 assert 'users_sessions{{type="ssh",user="user0"}} 3.0' in text, text
 assert "other_total 1.0" in text, text
 import prometheus_client, prometheus_client.metrics_core as core
@@ -77,7 +76,9 @@ assert prometheus_client.__file__
 def test_prometheus_clients_http_server(tmp_path: Path, extra: str) -> None:
     host = busy_host(str(tmp_path), 3)
     subprocess.run(
-        [sys.executable, "-c", HTTP.format(extra=extra), host.root], check=True, timeout=60
+        [sys.executable, "-c", HTTP.format(extra=extra), host.root, str(free_port())],
+        check=True,
+        timeout=60,
     )
 
 

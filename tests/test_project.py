@@ -63,10 +63,11 @@ def test_cron_entries_call_the_program_with_plain_arguments(name: str, columns: 
     """cron.d has a user column; busybox has none."""
     (line,) = [line for line in read(name).splitlines() if line.startswith("* * * * *")]
     words = line.split()
-    program = words.index("/opt/textfile-users/bin/textfile-users")
+    program = words.index("/opt/textfile-users/bin/python3")
     before = [word for word in words[:program] if "=" not in word]
     assert len(before) == columns
-    values = parse_plain(words[program + 1 :], COLLECT_OPTIONS)
+    assert words[program + 1 : program + 4] == ["-I", "-m", "textfile_users"]
+    values = parse_plain(words[program + 4 :], COLLECT_OPTIONS)
     assert values is not None
     assert (values.repeat, values.interval) == (12, 5.0)
     assert read(name).endswith("\n"), "cron ignores a last line without a newline"

@@ -1,5 +1,7 @@
 """`collect`: look, write the file, tell what is wrong; once, or several times in a minute."""
 
+from __future__ import annotations
+
 import errno
 import fcntl
 import os
@@ -7,13 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, Optional
 
 from textfile_users.exposition import render
 from textfile_users.messages import ERROR, NOTICE, WARNING, say
 from textfile_users.metrics import users
 from textfile_users.model import Snapshot
 from textfile_users.paths import Paths
+from textfile_users.record import Record
 from textfile_users.snapshot import COLLECTOR_SHARE, Overdue, look, within
 from textfile_users.sources.files import reason
 from textfile_users.volatile import (
@@ -38,7 +40,7 @@ MENDS = {
 }
 
 
-class Options(NamedTuple):
+class Options(Record):
     """What the command line asks of `collect`; times in seconds, ``now`` None for the clock."""
 
     paths: Paths
@@ -47,12 +49,12 @@ class Options(NamedTuple):
     state_directory: str
     runtime_directory: str
     metrics: tuple[str, ...] = ("users",)
-    excluded: Optional[Callable[[str], bool]] = None
+    excluded: Callable[[str], bool] | None = None
     timeout: float = 4.0
     repeat: int = 1
     interval: float = 5.0
     verbosity: int = 0
-    now: Optional[float] = None
+    now: float | None = None
 
 
 def collect(options: Options) -> int:

@@ -2,12 +2,11 @@
 
 Times are seconds since the epoch. Text is as the source has it, with bytes that are not
 UTF-8 escaped; bounds are the metric sets' business.
-
-Modules that define a NamedTuple do without `from __future__ import annotations`: typing
-would compile each annotation at import, a third of a bare interpreter's start here.
 """
 
-from typing import NamedTuple, Optional
+from __future__ import annotations
+
+from textfile_users.record import Record
 
 # What a source says of itself.
 OK = "ok"
@@ -16,7 +15,7 @@ DENIED = "denied"
 BROKEN = "broken"
 
 
-class UtmpRecord(NamedTuple):
+class UtmpRecord(Record):
     """One sound record of a utmp, wtmp or btmp file, see utmp(5)."""
 
     type: int
@@ -30,7 +29,7 @@ class UtmpRecord(NamedTuple):
     time: float
 
 
-class LogindSession(NamedTuple):
+class LogindSession(Record):
     """One session file of systemd-logind."""
 
     id: str
@@ -45,16 +44,16 @@ class LogindSession(NamedTuple):
     start: float
 
 
-class Process(NamedTuple):
+class Process(Record):
     """One living process; ``start`` is None where /proc does not show it to us."""
 
     pid: int
     comm: str
     ppid: int
-    start: Optional[float]
+    start: float | None
 
 
-class Descent(NamedTuple):
+class Descent(Record):
     """Where a process comes from: its logind session's id or '', and its ancestors' pids."""
 
     session: str
@@ -64,7 +63,7 @@ class Descent(NamedTuple):
 NO_DESCENT = Descent("", ())
 
 
-class Session(NamedTuple):
+class Session(Record):
     """One person at work, seen by one or more sources, counted once."""
 
     id: str
@@ -79,7 +78,7 @@ class Session(NamedTuple):
     leader: int
 
 
-class SourceReport(NamedTuple):
+class SourceReport(Record):
     """What a source says of itself: its status, faults to tell, and records left out."""
 
     name: str
@@ -88,7 +87,7 @@ class SourceReport(NamedTuple):
     unusable: tuple[tuple[str, int], ...] = ()
 
 
-class CollectorReport(NamedTuple):
+class CollectorReport(Record):
     """How a collector did: ``seconds`` is what it took."""
 
     name: str
@@ -96,7 +95,7 @@ class CollectorReport(NamedTuple):
     seconds: float
 
 
-class Snapshot(NamedTuple):
+class Snapshot(Record):
     """All that one look found.
 
     ``sessions`` is None where no source of sessions could be read. ``recent`` holds the
@@ -104,7 +103,7 @@ class Snapshot(NamedTuple):
     """
 
     now: float
-    sessions: Optional[tuple[Session, ...]]
+    sessions: tuple[Session, ...] | None
     closing: int = 0
     recent: tuple[tuple[str, str], ...] = ()
     sources: tuple[SourceReport, ...] = ()

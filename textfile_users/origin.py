@@ -1,14 +1,16 @@
 """What utmp's host field says: it often is no host name (tmux, screen, mosh, X displays)."""
 
-from functools import lru_cache
-from typing import NamedTuple, Optional
+from __future__ import annotations
 
+from functools import lru_cache
+
+from textfile_users.record import Record
 from textfile_users.sources.text import is_number, parse_ip
 
 _OWN_NAMES = ("", "localhost", "unix")
 
 
-class Origin(NamedTuple):
+class Origin(Record):
     """Where a session is from.
 
     ``kind`` is tmux, screen, mosh, x11, wayland, or '' for a host or none; ``server`` is
@@ -34,7 +36,7 @@ def parse_origin(text: str, ip: str = "") -> Origin:
     return _from("", text, ip)
 
 
-def _parse_special(text: str, ip: str) -> Optional[Origin]:
+def _parse_special(text: str, ip: str) -> Origin | None:
     r"""Return what a host field says that is no host, None for one that looks like none.
 
     ``tmux(123).%0``, ``HOST via mosh [123]``, ``mosh [123]``, screen's ``HOST:S.0``, and

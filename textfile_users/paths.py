@@ -1,10 +1,13 @@
 """Where things are: every path of the host comes from here, below one root."""
 
+from __future__ import annotations
+
 import os
-from typing import NamedTuple
+
+from textfile_users.record import Record
 
 
-class Paths(NamedTuple):
+class Paths(Record):
     """The host that is looked at: its root directory, and paths that were given as they are."""
 
     root: str = "/"

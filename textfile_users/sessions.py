@@ -4,11 +4,13 @@ utmp and logind meet by terminal, then by leader pid. From utmp come the termina
 address, from logind all else: its class and state decide what counts.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Optional
 
 from textfile_users.model import NO_DESCENT, Descent, LogindSession, Process, Session, UtmpRecord
 from textfile_users.origin import Origin, parse_origin
+from textfile_users.record import Record
 from textfile_users.sources.text import is_loopback, printable
 from textfile_users.sources.utmp import USER_PROCESS
 
@@ -39,7 +41,7 @@ SERVICES = (
 _CONSOLES = ("tty", "console", "hvc", "xvc", "sclp_line", "lxc/")
 
 
-class Merged(NamedTuple):
+class Merged(Record):
     """The sessions, oldest first, and what did not become one.
 
     ``verdicts`` say of every record and session file what it is, and why it counts or not.
@@ -52,8 +54,11 @@ class Merged(NamedTuple):
     verdicts: tuple[tuple[str, str], ...]
 
 
-# logind's session and the records that are one login; either may be missing.
-_Login = tuple[Optional[LogindSession], tuple[UtmpRecord, ...]]
+class _Login(Record):
+    """logind's session and the records that are one login; either may be missing."""
+
+    logind: LogindSession | None
+    records: tuple[UtmpRecord, ...]
 
 
 def pids_of(records: Iterable[UtmpRecord]) -> set[int]:
@@ -91,7 +96,7 @@ def servers_of_windows(records: Iterable[UtmpRecord]) -> set[int]:
 def merge(
     records: Iterable[UtmpRecord],
     logind: tuple[LogindSession, ...],
-    processes: Optional[Mapping[int, Process]],
+    processes: Mapping[int, Process] | None,
     terminals: Mapping[int, str],
     descents: Mapping[int, Descent],
 ) -> Merged:
@@ -148,7 +153,7 @@ def _newest_by_line(
 
 def _is_alive(
     record: UtmpRecord,
-    processes: Optional[Mapping[int, Process]],
+    processes: Mapping[int, Process] | None,
     verdicts: list[tuple[str, str]],
 ) -> bool:
     if processes is None:
@@ -193,8 +198,8 @@ def _join(
     for session in logind:
         why = "counts" if _counts(session) else f"does not count: {_why_not(session)}"
         verdicts.append((f"logind session {session.id} of {printable(session.user)}", why))
-    logins: list[_Login] = [(s, tuple(joined[s.id])) for s in logind if s.id in joined]
-    logins += [(None, tuple(group)) for group in alone.values()]
+    logins = [_Login(s, tuple(joined[s.id])) for s in logind if s.id in joined]
+    logins += [_Login(None, tuple(group)) for group in alone.values()]
     return logins, windows
 
 
@@ -202,7 +207,7 @@ def _why_not(session: LogindSession) -> str:
     return "it is closing" if session.state == CLOSING else f"class {printable(session.class_)}"
 
 
-def _owner(record: UtmpRecord, *candidates: Optional[LogindSession]) -> Optional[LogindSession]:
+def _owner(record: UtmpRecord, *candidates: LogindSession | None) -> LogindSession | None:
     """Return the first of ``candidates`` that is the record's user's, None without."""
     for session in candidates:
         # utmp has room for 32 bytes of a name.
@@ -243,7 +248,7 @@ def _detached(
         else:
             groups.setdefault((record.user, origin.kind, origin.server), []).append(record)
             verdicts.append((_name(record), f"counts: its {origin.kind} is all its user has"))
-    return [_session((None, tuple(group)), {}, {}) for group in groups.values()]
+    return [_session(_Login(None, tuple(group)), {}, {}) for group in groups.values()]
 
 
 def _session(

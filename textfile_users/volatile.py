@@ -3,12 +3,14 @@
 It lies on tmpfs where there is one, carries the boot id, and may vanish at any time.
 """
 
+from __future__ import annotations
+
 import csv
 import io
 import os
-from typing import NamedTuple, Optional
 
 from textfile_users.model import Session
+from textfile_users.record import Record
 from textfile_users.sources.files import read_regular
 from textfile_users.writer import write_whole
 
@@ -21,7 +23,7 @@ HOUR = 3600.0
 MAX_RECENT = 1_000
 
 
-class Volatile(NamedTuple):
+class Volatile(Record):
     """What is remembered.
 
     ``sessions`` maps (id, user, tty, type) to the session's start; it is None before the
@@ -29,7 +31,7 @@ class Volatile(NamedTuple):
     ``said`` a fault to the time when it was said; times are seconds since the epoch.
     """
 
-    sessions: Optional[dict[tuple[str, str, str, str], float]]
+    sessions: dict[tuple[str, str, str, str], float] | None
     ended: dict[tuple[str, str], float]
     said: dict[str, float]
 
@@ -38,7 +40,7 @@ NOTHING = Volatile(None, {}, {})
 
 
 def remember_sessions(
-    before: Volatile, sessions: Optional[tuple[Session, ...]], now: float
+    before: Volatile, sessions: tuple[Session, ...] | None, now: float
 ) -> Volatile:
     """Return what is to be remembered after a look that found ``sessions`` at time ``now``."""
     ended = {pair: time for pair, time in before.ended.items() if 0 <= now - time < HOUR}

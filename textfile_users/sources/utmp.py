@@ -5,12 +5,14 @@ on most 64-bit machines. 400 bytes (aarch64 and others): ut_session and ut_tv ar
 A file does not say which it has; its content decides.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from struct import Struct
-from typing import NamedTuple
 
 from textfile_users.model import ABSENT, BROKEN, DENIED, OK, SourceReport, UtmpRecord
 from textfile_users.paths import Paths
+from textfile_users.record import Record
 from textfile_users.sources.files import read_regular, reason
 from textfile_users.sources.text import field, ip_of_bytes
 
@@ -39,7 +41,7 @@ LAYOUTS = {
 }
 
 
-class Utmp(NamedTuple):
+class Utmp(Record):
     """What a file holds; ``first_damaged`` is that record's offset in bytes, or -1."""
 
     layout: str

@@ -1,0 +1,51 @@
+"""Immutable records: typing.NamedTuple at a fifth of its cost at import.
+
+typing's compiles a constructor for each class, which for the dozen here costs as much as a
+fifth of a bare interpreter's start, in each of 17,280 runs a day. Type checkers see typing's.
+"""
+
+from __future__ import annotations
+
+from operator import itemgetter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple as Record
+else:
+
+    class _RecordType(type):
+        """Makes the annotated names of a class the fields of a tuple."""
+
+        def __new__(mcs, name, bases, namespace):
+            fields = tuple(namespace.get("__annotations__", ()))
+            defaults = {field: namespace[field] for field in fields if field in namespace}
+            for index, field in enumerate(fields):
+                namespace[field] = property(itemgetter(index))
+            namespace.update(__slots__=(), _fields=fields, _defaults=defaults)
+            return super().__new__(mcs, name, bases, namespace)
+
+    class Record(tuple, metaclass=_RecordType):
+        """A tuple with named fields; what typing.NamedTuple makes, as far as it is used here."""
+
+        def __new__(cls, *values, **named):
+            """Take the fields in their order, by name, or from the defaults."""
+            fields = cls._fields
+            if named or len(values) != len(fields):
+                named = {**cls._defaults, **dict(zip(fields, values)), **named}
+                if len(values) > len(fields) or named.keys() != set(fields):
+                    raise TypeError(f"{cls.__name__} has the fields {', '.join(fields)}")
+                values = [named[field] for field in fields]
+            return tuple.__new__(cls, values)
+
+        def _asdict(self):
+            return dict(zip(self._fields, self))
+
+        def _replace(self, **named):
+            return type(self)(**{**self._asdict(), **named})
+
+        def __repr__(self):
+            values = ", ".join(f"{name}={value!r}" for name, value in self._asdict().items())
+            return f"{type(self).__name__}({values})"
+
+
+__all__ = ["Record"]
