@@ -94,11 +94,14 @@ def logged_in_for_peers() -> Iterator[None]:
 def measure(directory: str, runs: int) -> str:
     """Return the table."""
 
+    output = os.path.join(directory, "users.prom")
+
     def ours(name: str, *argv: str) -> list[str]:
+        """Return our command as the timer runs it, with directories of its own."""
         state = os.path.join(directory, "state-" + name)
-        # As the timer runs it
-        return [PYTHON, "-I", "-m", "textfile_users", "--output", os.path.join(directory, "users.prom"), "--timeout", "60",
-                "--state-directory", state, "--runtime-directory", state, *argv]  # fmt: skip
+        directories = ["--state-directory", state, "--runtime-directory", state]
+        program = [PYTHON, "-I", "-m", "textfile_users"]
+        return [*program, "--output", output, "--timeout", "60", *directories, *argv]
 
     commands = {"base": [PYTHON, "-I", "-c", "pass"]}
     for count in (0, 10, 1_000, 10_000):

@@ -69,6 +69,7 @@ def test_what_the_timer_and_cron_give_is_plain(argv: list[str]) -> None:
         (["--timeout", "nan"], "argument --timeout: 'nan' is not a time"),
         (["--metrics", "users,w"], "argument --metrics: 'w' is not known; choose from users"),
         (["--collectors", ""], "argument --collectors: '' is not known"),
+        (["--root="], "argument --root: an empty path"),
         (["--root"], "argument --root: expected one argument"),
         (["nonsense"], "unrecognized arguments: nonsense"),
         (["--rep", "3"], "unrecognized arguments: --rep 3"),

@@ -211,6 +211,11 @@ def detached_screen(host: Host) -> None:
     host.utmp(Record(line="pts/1", pid=1501, host=":pts/0:S.0"))
 
 
+def no_pid(host: Host) -> None:
+    """xrdp and others write none: such a record cannot be stale, as for who(1)."""
+    host.utmp(Record(pid=0, host="192.0.2.7"), Record(user="bob", line="pts/1", pid=0))
+
+
 def utmp_alone(host: Host) -> None:
     """What the process is tells an SSH login from a telnet login."""
     host.process(1000, "sshd")
@@ -300,6 +305,13 @@ CASES: list[tuple[Callable[[Host], None], list[tuple[str, str, str, str, str]]]]
     (screen_of_root_without_logind, [("pts/0", "alice", "pts/0", "ssh", "192.0.2.7")]),
     (detached_tmux, [("pts/1", "alice", "pts/1", "multiplexer", "")]),
     (detached_screen, [("pts/1", "alice", "pts/1", "multiplexer", "")]),
+    (
+        no_pid,
+        [
+            ("pts/0", "alice", "pts/0", "ssh", "192.0.2.7"),
+            ("pts/1", "bob", "pts/1", "other", ""),
+        ],
+    ),
     (
         utmp_alone,
         [
@@ -401,9 +413,11 @@ def test_a_living_leader_shows_that_proc_is_ours(tmp_path: Path) -> None:
     assert snapshot.faults == ()
 
 
-def test_a_single_dead_record_is_just_stale(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lines", [("pts/0",), ("pts/0", "pts/1")])
+def test_a_single_dead_process_is_just_stale(tmp_path: Path, lines: tuple[str, ...]) -> None:
+    """Two terminals of one dead SSH connection are no proof of another host's /proc."""
     host = Host(str(tmp_path))
-    host.utmp(Record(host="192.0.2.7"))
+    host.utmp(*[Record(line=line, host="192.0.2.7") for line in lines])
     assert rows(look_at(host)) == []
 
 

@@ -86,8 +86,14 @@ def _number(text: str) -> float:
     return value
 
 
+def _path(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError("an empty path")
+    return text
+
+
 HOST_OPTIONS = (
-    Option("--root", "DIR", "look at the host whose file system is in DIR", "/"),
+    Option("--root", "DIR", "look at the host whose file system is in DIR", "/", _path),
     Option("--utmp", "FILE", "default: /run/utmp below the root", ""),
     Option("--exclude-user", "GLOB", "leave these users out; may be repeated", repeats=True),
     Option(

@@ -43,6 +43,10 @@ class Paths(Record):
         return self.below("/proc/" + name)
 
 
+# Of the machine that runs us, whatever root is looked at.
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
 def default_state_directory() -> str:
     """Return $STATE_DIRECTORY, /var/lib/textfile-users for root, else one below the home."""
     return os.environ.get("STATE_DIRECTORY") or (

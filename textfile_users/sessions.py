@@ -63,14 +63,14 @@ class _Login(Record):
 
 def pids_of(records: Iterable[UtmpRecord]) -> set[int]:
     """Return the pids of which merge() wants to know whether they live."""
-    return {record.pid for record in records if record.type == USER_PROCESS}
+    return {record.pid for record in records if record.type == USER_PROCESS and record.pid > 0}
 
 
 def leaders_without_terminal(
     records: Iterable[UtmpRecord], logind: Iterable[LogindSession]
 ) -> list[int]:
     """Return the leaders of SSH sessions whose terminal only the process tree may tell."""
-    known = {record.pid for record in records if record.type == USER_PROCESS}
+    known = pids_of(records)
     return [
         session.leader
         for session in logind
@@ -110,7 +110,7 @@ def merge(
     verdicts: list[tuple[str, str]] = []
     users = _newest_by_line(records, verdicts)
     faults: tuple[str, ...] = ()
-    if processes is not None and not processes and len(users) > 1:
+    if processes is not None and not processes and len(pids_of(users)) > 1:
         faults = ("/proc is not that of the host whose utmp this is: stale records count too",)
         processes = None
     alive = [record for record in users if _is_alive(record, processes, verdicts)]
@@ -156,7 +156,7 @@ def _is_alive(
     processes: Mapping[int, Process] | None,
     verdicts: list[tuple[str, str]],
 ) -> bool:
-    if processes is None:
+    if processes is None or record.pid <= 0:  # xrdp, Cockpit and others write no pid
         return True
     process = processes.get(record.pid)
     if process is None:

@@ -7,12 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from textfile_users.model import (
-    ABSENT,
-    OK,
-    CollectorReport,
-    Snapshot,
-)
+from textfile_users.model import ABSENT, OK, CollectorReport, Snapshot
 from textfile_users.paths import Paths
 from textfile_users.sessions import (
     leaders_without_terminal,
@@ -26,7 +21,6 @@ from textfile_users.sources.utmp import read_utmp
 
 Result = TypeVar("Result")
 
-COLLECTORS = ("sessions",)
 # A collector's share of the whole run's time.
 COLLECTOR_SHARE = 0.25
 

@@ -10,6 +10,7 @@ import io
 import os
 
 from textfile_users.model import Session
+from textfile_users.paths import BOOT_ID
 from textfile_users.record import Record
 from textfile_users.sources.files import read_regular
 from textfile_users.writer import write_whole
@@ -145,7 +146,7 @@ def save(directory: str, volatile: Volatile, boot_id: str) -> None:
 def read_boot_id() -> str:
     """Return the kernel's id of this boot, '' where it cannot be read (random(4))."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        with open(BOOT_ID, encoding="ascii") as file:
             return file.read().strip()
     except (OSError, ValueError):
         return ""

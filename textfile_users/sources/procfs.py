@@ -33,7 +33,7 @@ def parse_stat(data: bytes) -> tuple[str, int, int]:
 def parse_boot_time(data: bytes) -> int | None:
     """Return the time of boot (seconds since the epoch) from /proc/stat, None without."""
     for line in data.split(b"\n"):
-        if line.startswith(b"btime "):
+        if line.startswith(b"btime ") and line[6:].isdigit():
             return int(line[6:])
     return None
 
@@ -63,7 +63,7 @@ def parse_cgroup(data: bytes) -> str:
 def read_processes(
     paths: Paths, pids: Iterable[int]
 ) -> tuple[dict[int, Process] | None, SourceReport]:
-    """Return those of ``pids`` that live, and the source's report.
+    """Return those of ``pids``, all above 0, that live, and the source's report.
 
     The processes are None where the root has no /proc, or a dead image's.
     """
@@ -72,7 +72,7 @@ def read_processes(
     boot_time = _read_boot_time(paths)
     processes = {}
     for pid in set(pids):
-        process = _read_process(paths, pid, boot_time) if pid > 0 else None
+        process = _read_process(paths, pid, boot_time)
         if process:
             processes[pid] = process
     return processes, SourceReport("procfs", OK)
@@ -172,7 +172,9 @@ def _scan_children(paths: Paths) -> dict[int, list[int]]:
 def _read(path: str, limit: int = MAX_BYTES) -> bytes:
     """Return at most ``limit`` bytes of a file in /proc, none where it cannot be read."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        # Below another root, /proc may be what somebody put there.
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(path, flags)
     except OSError:
         return b""
     try:
