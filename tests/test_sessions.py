@@ -48,6 +48,13 @@ def ssh_of_root(host: Host) -> None:
     host.logind("5", USER="root", UID=0, CLASS="user-early", REMOTE_HOST="2001:db8::7")
 
 
+def ssh_of_root_in_both(host: Host) -> None:
+    """sshd's monitor records other users' logins; root's is recorded by what becomes the shell."""
+    host.ssh_connection(1000, "root", "pts/0")
+    host.utmp(Record(user="root", pid=1002, host="192.0.2.7", ip="192.0.2.7"))
+    host.logind("5", USER="root", UID=0, REMOTE_HOST="192.0.2.7")
+
+
 def without_pty(host: Host) -> None:
     """sftp, scp, VS Code: no terminal, no utmp record."""
     host.ssh_connection(1000, "bob", "notty")
@@ -272,6 +279,7 @@ CASES: list[tuple[Callable[[Host], None], list[tuple[str, str, str, str, str]]]]
     (ssh_in_both, [("5", "alice", "pts/0", "ssh", "192.0.2.7")]),
     (ssh_without_utmp, [("5", "alice", "pts/0", "ssh", "192.0.2.7")]),
     (ssh_of_root, [("5", "root", "pts/0", "ssh", "2001:db8::7")]),
+    (ssh_of_root_in_both, [("5", "root", "pts/0", "ssh", "192.0.2.7")]),
     (without_pty, [("6", "bob", "", "ssh", "client.example.org")]),
     (console, [("1", "alice", "tty1", "tty", "")]),
     (console_met_by_tty, [("1", "alice", "tty1", "tty", "")]),

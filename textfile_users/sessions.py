@@ -108,6 +108,8 @@ def merge(
     servers_of_windows().
     """
     verdicts: list[tuple[str, str]] = []
+    # Before utmp is joined: for root's session utmp has the shell's pid, not the leader's.
+    logind = tuple(s._replace(tty=s.tty or terminals.get(s.leader, "")) for s in logind)
     users = _newest_by_line(records, verdicts)
     faults: tuple[str, ...] = ()
     if processes is not None and not processes and len(pids_of(users)) > 1:
@@ -115,7 +117,7 @@ def merge(
         processes = None
     alive = [record for record in users if _is_alive(record, processes, verdicts)]
     logins, windows = _join(alive, logind, verdicts)
-    sessions = [_session(login, processes or {}, terminals) for login in logins]
+    sessions = [_session(login, processes or {}) for login in logins]
     sessions += _detached(windows, sessions, descents, verdicts)
     sessions.sort(key=lambda session: (session.start, session.id, session.tty, session.leader))
     return Merged(
@@ -248,12 +250,10 @@ def _detached(
         else:
             groups.setdefault((record.user, origin.kind, origin.server), []).append(record)
             verdicts.append((_name(record), f"counts: its {origin.kind} is all its user has"))
-    return [_session(_Login(None, tuple(group)), {}, {}) for group in groups.values()]
+    return [_session(_Login(None, tuple(group)), {}) for group in groups.values()]
 
 
-def _session(
-    login: _Login, processes: Mapping[int, Process], terminals: Mapping[int, str]
-) -> Session:
+def _session(login: _Login, processes: Mapping[int, Process]) -> Session:
     logind, records = login
     record = min(records, key=_by_terminal) if records else None
     origin = parse_origin(record.host, record.ip) if record else Origin()
@@ -268,7 +268,7 @@ def _session(
         ident, user, start, leader = logind.id, logind.user, logind.start, logind.leader
         service, by_service = _service(logind.service)
         type_ = _type_by_logind(logind, origin, by_service)
-        tty = logind.tty or (record.line if record else terminals.get(leader, ""))
+        tty = logind.tty or (record.line if record else "")
         origin = _with_logind_host(origin, logind.host)
     local = type_ != "mosh" and not origin.host and (not origin.ip or is_loopback(origin.ip))
     network = "local" if local else ""
