@@ -54,21 +54,21 @@ def test_stat_of_any_bytes(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("title", "tty", "why"),
     [
-        (b"sshd: alice@pts/0\0\0\0", "pts/0", "OpenSSH before 9.8"),
-        (b"sshd-session: alice@pts/12\0\0\0", "pts/12", "OpenSSH 9.8 and later"),
-        (b"sshd: alice@pts/0,pts/3\0", "pts/0", "two terminals of one connection: the first"),
-        (b"sshd: alice@notty\0", "", "no terminal"),
-        (b"sshd: alice [priv]\0", "", "the leader"),
-        (b"sshd: alice@internal-sftp\0", "", "sftp"),
-        (b"sshd: a@pts/9@pts/1\0", "pts/1", "a user name may hold an @"),
-        (b"sshd: alice@pts/\xff\0", "", "no number"),
-        (b"sshd: alice@pts/1/2\0", "", "no terminal's name"),
-        (b"-bash\0sshd: alice@pts/0\0", "", "another program's argument"),
-        (b"sshd: root@tty" + b"1" * 99, "", "longer than a terminal's name"),
-        (b"", "", "a kernel thread"),
+        (b"sshd: alice@pts/0\0\0\0", ("pts/0",), "OpenSSH before 9.8"),
+        (b"sshd-session: alice@pts/12\0\0\0", ("pts/12",), "OpenSSH 9.8 and later"),
+        (b"sshd: alice@pts/0,pts/3\0", ("pts/0", "pts/3"), "two terminals of one connection"),
+        (b"sshd: alice@notty\0", (), "no terminal"),
+        (b"sshd: alice [priv]\0", (), "the leader"),
+        (b"sshd: alice@internal-sftp\0", (), "sftp"),
+        (b"sshd: a@pts/9@pts/1\0", ("pts/1",), "a user name may hold an @"),
+        (b"sshd: alice@pts/\xff\0", (), "no number"),
+        (b"sshd: alice@pts/1/2\0", (), "no terminal's name"),
+        (b"-bash\0sshd: alice@pts/0\0", (), "another program's argument"),
+        (b"sshd: root@tty" + b"1" * 99, (), "longer than a terminal's name"),
+        (b"", (), "a kernel thread"),
     ],
 )
-def test_titles(title: bytes, tty: str, why: str) -> None:
+def test_titles(title: bytes, tty: tuple[str, ...], why: str) -> None:
     assert parse_title(title) == tty, why
 
 
@@ -138,7 +138,7 @@ def test_terminal_of_an_ssh_session(tmp_path: Path, program: str) -> None:
     host.process(1200, program, title=f"{program}: root@pts/4", children=(1201,))
     host.process(1201, "bash", 1200, title="-bash")
     terminals = read_terminals(Paths(str(tmp_path)), [1000, 1100, 1200, 1300])
-    assert terminals == {1000: "pts/0", 1200: "pts/4"}
+    assert terminals == {1000: ("pts/0",), 1200: ("pts/4",)}
 
 
 def test_kernels_that_do_not_tell_children(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_kernels_that_do_not_tell_children(tmp_path: Path) -> None:
     host.ssh_connection(1000, "alice", "pts/0")
     for pid in (1000, 1001, 1002):
         os.unlink(host.path(f"proc/{pid}/task/{pid}/children"))
-    assert read_terminals(Paths(str(tmp_path)), [1000]) == {1000: "pts/0"}
+    assert read_terminals(Paths(str(tmp_path)), [1000]) == {1000: ("pts/0",)}
 
 
 def test_a_leader_that_is_gone_is_not_searched_for(

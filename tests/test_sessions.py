@@ -55,6 +55,19 @@ def ssh_of_root_in_both(host: Host) -> None:
     host.logind("5", USER="root", UID=0, REMOTE_HOST="192.0.2.7")
 
 
+def multiplexed_ssh_of_root(host: Host) -> None:
+    """Each terminal of root's connection has a child of the leader, and a shell's pid in utmp."""
+    host.process(1000, "sshd", title="sshd: root [priv]", children=(1001, 1011))
+    for child, line in ((1001, "pts/0"), (1011, "pts/1")):
+        host.process(child, "sshd", 1000, title=f"sshd: root@{line}", children=(child + 1,))
+        host.process(child + 1, "bash", child, title="-bash")
+    host.utmp(
+        Record(user="root", pid=1002, host="192.0.2.7"),
+        Record(user="root", pid=1012, line="pts/1", host="192.0.2.7", time=LOGIN + 9),
+    )
+    host.logind("5", USER="root", UID=0, REMOTE_HOST="192.0.2.7")
+
+
 def without_pty(host: Host) -> None:
     """sftp, scp, VS Code: no terminal, no utmp record."""
     host.ssh_connection(1000, "bob", "notty")
@@ -280,6 +293,7 @@ CASES: list[tuple[Callable[[Host], None], list[tuple[str, str, str, str, str]]]]
     (ssh_without_utmp, [("5", "alice", "pts/0", "ssh", "192.0.2.7")]),
     (ssh_of_root, [("5", "root", "pts/0", "ssh", "2001:db8::7")]),
     (ssh_of_root_in_both, [("5", "root", "pts/0", "ssh", "192.0.2.7")]),
+    (multiplexed_ssh_of_root, [("5", "root", "pts/0", "ssh", "192.0.2.7")]),
     (without_pty, [("6", "bob", "", "ssh", "client.example.org")]),
     (console, [("1", "alice", "tty1", "tty", "")]),
     (console_met_by_tty, [("1", "alice", "tty1", "tty", "")]),

@@ -97,7 +97,7 @@ def merge(
     records: Iterable[UtmpRecord],
     logind: tuple[LogindSession, ...],
     processes: Mapping[int, Process] | None,
-    terminals: Mapping[int, str],
+    terminals: Mapping[int, tuple[str, ...]],
     descents: Mapping[int, Descent],
 ) -> Merged:
     """Return each session once.
@@ -108,16 +108,14 @@ def merge(
     servers_of_windows().
     """
     verdicts: list[tuple[str, str]] = []
-    # Before utmp is joined: for root's session utmp has the shell's pid, not the leader's.
-    logind = tuple(s._replace(tty=s.tty or terminals.get(s.leader, "")) for s in logind)
     users = _newest_by_line(records, verdicts)
     faults: tuple[str, ...] = ()
     if processes is not None and not processes and len(pids_of(users)) > 1:
         faults = ("/proc is not that of the host whose utmp this is: stale records count too",)
         processes = None
     alive = [record for record in users if _is_alive(record, processes, verdicts)]
-    logins, windows = _join(alive, logind, verdicts)
-    sessions = [_session(login, processes or {}) for login in logins]
+    logins, windows = _join(alive, logind, terminals, verdicts)
+    sessions = [_session(login, processes or {}, terminals) for login in logins]
     sessions += _detached(windows, sessions, descents, verdicts)
     sessions.sort(key=lambda session: (session.start, session.id, session.tty, session.leader))
     return Merged(
@@ -173,10 +171,18 @@ def _is_alive(
 def _join(
     records: list[UtmpRecord],
     logind: tuple[LogindSession, ...],
+    terminals: Mapping[int, tuple[str, ...]],
     verdicts: list[tuple[str, str]],
 ) -> tuple[list[_Login], list[tuple[UtmpRecord, Origin]]]:
     """Return the logins, and the records that may be no more than windows of one."""
-    by_tty = {session.tty: session for session in logind if session.tty and _counts(session)}
+    # For root's SSH session utmp has the shell's pid, so the process tree's terminals count too.
+    by_tty = {
+        tty: session
+        for session in logind
+        if _counts(session)
+        for tty in (session.tty, *terminals.get(session.leader, ()))
+        if tty
+    }
     by_leader = {session.leader: session for session in logind if session.leader > 1}
     joined: dict[str, list[UtmpRecord]] = {s.id: [] for s in logind if _counts(s)}
     alone: dict[tuple[str, int, str], list[UtmpRecord]] = {}
@@ -250,10 +256,12 @@ def _detached(
         else:
             groups.setdefault((record.user, origin.kind, origin.server), []).append(record)
             verdicts.append((_name(record), f"counts: its {origin.kind} is all its user has"))
-    return [_session(_Login(None, tuple(group)), {}) for group in groups.values()]
+    return [_session(_Login(None, tuple(group)), {}, {}) for group in groups.values()]
 
 
-def _session(login: _Login, processes: Mapping[int, Process]) -> Session:
+def _session(
+    login: _Login, processes: Mapping[int, Process], terminals: Mapping[int, tuple[str, ...]]
+) -> Session:
     logind, records = login
     record = min(records, key=_by_terminal) if records else None
     origin = parse_origin(record.host, record.ip) if record else Origin()
@@ -268,7 +276,7 @@ def _session(login: _Login, processes: Mapping[int, Process]) -> Session:
         ident, user, start, leader = logind.id, logind.user, logind.start, logind.leader
         service, by_service = _service(logind.service)
         type_ = _type_by_logind(logind, origin, by_service)
-        tty = logind.tty or (record.line if record else "")
+        tty = logind.tty or (record.line if record else terminals.get(leader, ("",))[0])
         origin = _with_logind_host(origin, logind.host)
     local = type_ != "mosh" and not origin.host and (not origin.ip or is_loopback(origin.ip))
     network = "local" if local else ""

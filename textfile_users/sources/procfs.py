@@ -38,18 +38,22 @@ def parse_boot_time(data: bytes) -> int | None:
     return None
 
 
-def parse_title(data: bytes) -> str:
-    """Return the terminal that the title of an sshd process names (/proc/PID/cmdline), or ''.
+def parse_title(data: bytes) -> tuple[str, ...]:
+    """Return the terminals that the title of an sshd process names (/proc/PID/cmdline).
 
     The title is ``sshd: USER@pts/0``, with more terminals behind commas and ``notty``
     without any; the program is sshd-session since OpenSSH 9.8.
     """
     if not data.startswith((b"sshd: ", b"sshd-session: ")):
-        return ""
-    tty = decode(data.partition(b"\0")[0].rpartition(b"@")[2].partition(b",")[0])
-    name, slash, number = tty.partition("/")
-    is_terminal = name == "pts" and is_number(number) if slash else tty.startswith("tty")
-    return tty if is_terminal and len(tty) <= MAX_TTY else ""
+        return ()
+    words = decode(data.partition(b"\0")[0].rpartition(b"@")[2]).split(",")
+    return tuple(word for word in words if _is_terminal(word))
+
+
+def _is_terminal(word: str) -> bool:
+    name, slash, number = word.partition("/")
+    known = name == "pts" and is_number(number) if slash else word.startswith("tty")
+    return known and len(word) <= MAX_TTY
 
 
 def parse_cgroup(data: bytes) -> str:
@@ -78,10 +82,10 @@ def read_processes(
     return processes, SourceReport("procfs", OK)
 
 
-def read_terminals(paths: Paths, leaders: Iterable[int]) -> dict[int, str]:
-    """Return the terminal of each SSH session by its leader, without those that have none.
+def read_terminals(paths: Paths, leaders: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    """Return the terminals of each SSH session by its leader, without those that have none.
 
-    The leader of root's session names it itself, else its child, the user's sshd, does.
+    The leader names them itself, or its children, the user's sshd, do.
     """
     terminals = {}
     children: dict[int, list[int]] | None = None
@@ -91,11 +95,13 @@ def read_terminals(paths: Paths, leaders: Iterable[int]) -> dict[int, str]:
             if children is None:
                 children = _scan_children(paths)
             own = children.get(leader, [])
-        for pid in (leader, *own):
-            tty = parse_title(_read(paths.proc(f"{pid}/cmdline")))
-            if tty:
-                terminals[leader] = tty
-                break
+        found = [
+            tty
+            for pid in (leader, *own)
+            for tty in parse_title(_read(paths.proc(f"{pid}/cmdline")))
+        ]
+        if found:
+            terminals[leader] = tuple(found)
     return terminals
 
 
