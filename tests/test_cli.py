@@ -87,6 +87,57 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
     child.stderr.close()
 
 
+@pytest.mark.parametrize(
+    ("redirection", "status", "said"),
+    [
+        (">&-", 0, ""),
+        ("2>&-", 0, ""),
+        (">&- 2>&-", 0, ""),
+        ("2>/dev/full", 0, ""),
+        ("--output - >&-", 1, "textfile-users: -: not written: bad file descriptor"),
+        ("--output - >/dev/full", 1, "textfile-users: -: not written: no space left on device"),
+    ],
+)
+def test_streams_that_are_closed_or_full(
+    tmp_path: Path, redirection: str, status: int, said: str
+) -> None:
+    """The file is written all the same; nothing goes to the wrong stream."""
+    host = Host(str(tmp_path / "host"))
+    host.no_sessions()
+    state = str(tmp_path / "state")
+    argv = [sys.executable, "-m", "textfile_users", "--root", host.root, "--output",
+            str(tmp_path / "users.prom"), "--state-directory", state,
+            "--runtime-directory", state]  # fmt: skip
+    if not said:
+        os.makedirs(host.path("run/utmp"))  # a fault to say
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {redirection}', "sh", *argv],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (status, "")
+    if said:
+        assert done.stderr.strip() == said
+    else:
+        assert (tmp_path / "users.prom").exists()
+        assert "a fault of this program" not in done.stderr
+
+
+def test_an_output_that_is_full_is_not_the_inputs_fault(tmp_path: Path) -> None:
+    path = tmp_path / "utmp"
+    path.write_bytes(pack(Record()) * 1000)
+    command = '"$@" >/dev/full'
+    done = subprocess.run(
+        ["sh", "-c", command, "sh", sys.executable, "-m", "textfile_users", "records", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "textfile-users: standard output: no space left on device\n"
+
+
 def test_a_home_that_is_missing_does_not_stop_the_run(tmp_path: Path) -> None:
     """A system user has HOME=/nonexistent."""
     host = busy_host(str(tmp_path / "host"), 1)
@@ -193,6 +244,17 @@ def test_show_fits_80_columns(tmp_path: Path) -> None:
     host.logind("1", USER="u" * 64, TTY="pts/" + "1" * 20, REMOTE_HOST="h" * 255, LEADER=1)
     table = format_table(look(Paths(host.root), NOW, 60.0))
     assert max(map(len, table.splitlines())) <= 80
+
+
+def test_show_of_times_beyond_any_calendar(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host = Host(str(tmp_path))
+    host.logind("1", LEADER=1, REALTIME=9_000_000_000_000_000_000)
+    host.logind("2", LEADER=1, REALTIME=None)
+    host.write("run/utmp", pack(Record(pid=1, time=2**62), 400))
+    assert main(["show", "--root", host.root]) == 0
+    assert capsys.readouterr().out.count(" -\n") >= 1
 
 
 def test_show_without_sessions_and_without_sources(

@@ -13,9 +13,11 @@ import pytest
 
 from tests.hosts import BOOT, NOW, Host, Record, pack
 from textfile_users import collect as collect_module
+from textfile_users import sessions
 from textfile_users import snapshot as snapshot_module
 from textfile_users.cli import main
 from textfile_users.collect import looks
+from textfile_users.metrics import users
 from textfile_users.model import Snapshot
 from textfile_users.volatile import HOUR
 
@@ -122,8 +124,8 @@ def _bad_session_file(host: Host) -> None:
     [
         (_as_directory, "run/utmp: is a directory, not a file"),
         (_random_bytes, "run/utmp: records skipped: 1 damaged, the first at byte 0; the last"),
-        (_cut_short, "run/utmp: records skipped: the last one cut short; 0 are sound"),
-        (_one_damaged, "run/utmp: records skipped: 1 damaged, the first at byte 384; 1 are sound"),
+        (_cut_short, "run/utmp: records skipped: the last one cut short"),
+        (_one_damaged, "run/utmp: records skipped: 1 damaged, the first at byte 384"),
         (_bad_session_file, "run/systemd/sessions: 1 session files skipped; 7: longer than 65536"),
     ],
 )
@@ -174,9 +176,8 @@ def test_labels_are_bounded_and_never_stand_twice(run: Run) -> None:
 
 
 def test_too_many_sessions_keep_the_newest(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from textfile_users.metrics import users
-
     monkeypatch.setattr(users, "MAX_SESSIONS", 3)
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", 4)
     monkeypatch.setattr(users, "MAX_USERS", 2)
     for n in range(5):
         run.host.logind(
@@ -184,7 +185,7 @@ def test_too_many_sessions_keep_the_newest(run: Run, monkeypatch: pytest.MonkeyP
         )
     run()
     samples = run.samples()
-    assert samples["users_logged_in"] == 5
+    assert samples["users_logged_in"] == 4
     assert [n for n in range(5) if f'users_sessions{{type="ssh",user="u{n}"}}' in samples] == [3, 4]
     infos = [line for line in samples if line.startswith("users_session_info{")]
     assert [line[line.index("session=") :][9] for line in infos] == ["2", "3", "4"]
@@ -192,7 +193,7 @@ def test_too_many_sessions_keep_the_newest(run: Run, monkeypatch: pytest.MonkeyP
         name: value for name, value in samples.items() if name.startswith("users_series_dropped")
     }
     assert dropped == {
-        'users_series_dropped{family="users_sessions"}': 3,
+        'users_series_dropped{family="users_sessions"}': 2,
         'users_series_dropped{family="users_session_info"}': 2,
         'users_series_dropped{family="users_session_start_timestamp_seconds"}': 2,
     }
@@ -251,17 +252,61 @@ def test_a_directory_in_the_outputs_place(run: Run) -> None:
     run.output.mkdir()
     status, said = run()
     assert status == 1
-    assert "users.prom: not written: is a directory; a directory has its name" in said
+    assert "not written: something that is no regular file has its name" in said
     assert os.listdir(run.output.parent) == ["users.prom"]
 
 
-def test_no_textfile_directory(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_textfile_directory(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said once, then once an hour: the timer would say it 17,280 times a day."""
     monkeypatch.delenv("TEXTFILE_DIRECTORY", raising=False)
     monkeypatch.setattr("textfile_users.paths.TEXTFILE_DIRECTORIES", ("/nowhere",))
-    assert main([]) == 1
-    assert "give --textfile-directory or --output" in capsys.readouterr().err
+    both_sources(run.host)
+    status, said = run("--textfile-directory", "")
+    assert status == 1
+    assert said.count("\n") == 1
+    assert "give --textfile-directory or --output" in said
+    assert run("--textfile-directory", "", now=NOW + 5) == (1, "")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_not_replaced(run: Run, make: Callable[[str], None]) -> None:
+    """A rename would turn /dev/null into a file."""
+    make(str(run.output))
+    before = run.output.stat().st_mode
+    assert run()[0] == 1
+    assert run.output.stat().st_mode == before
+
+
+def test_on_a_terminal_faults_are_said_each_time(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.host.no_sessions()
+    os.makedirs(run.host.path("run/utmp"))
+    monkeypatch.setattr(collect_module, "_is_terminal", lambda stream: True)
+    assert run()[1] == run(now=NOW + 5)[1] != ""
+
+
+def test_a_path_that_is_not_utf8(run: Run, tmp_path: Path) -> None:
+    host = Host(str(tmp_path) + "/h\udcff")
+    host.no_sessions()
+    os.makedirs(host.path("run/utmp"))
+    status, said = run("--root", host.root)
+    assert status == 0
+    assert "h\\udcff/run/utmp: is a directory" in said
+    assert run("--root", host.root, now=NOW + 5) == (0, "")
+
+
+def test_users_excluded_later_leave_no_zero(run: Run) -> None:
+    both_sources(run.host)
+    run()
+    run("--exclude-user", "alice", now=NOW + 5)
+    assert not [line for line in run.samples() if "alice" in line]
+
+
+def test_a_session_whose_beginning_nobody_recorded(run: Run) -> None:
+    run.host.logind("5", REALTIME=None, LEADER=1)
+    run()
+    samples = run.samples()
+    assert samples['users_sessions{type="ssh",user="alice"}'] == 1
+    assert not [line for line in samples if line.startswith("users_session_start")]
 
 
 def test_the_environment_names_directories(
@@ -435,6 +480,13 @@ def test_looks_are_at_multiples_of_the_interval_within_the_minute(
         times.append(now)
         now += took
     assert times == expected
+
+
+def test_a_clock_set_back_ends_the_looks() -> None:
+    times = iter([100.0, 100.0, 100.0, -3500.0, -3500.0, -3500.0])
+    slept: list[float] = []
+    assert len(list(looks(12, 5, lambda: next(times), slept.append))) == 2
+    assert slept == [5.0]
 
 
 def test_repeat_writes_again_and_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,13 @@ def test_a_session_of_debian_13() -> None:
         (b"USER=J\xfcrgen\n", "user", "J\\xfcrgen", "not UTF-8"),
         (b'USER="a b"\n', "user", "a b", "quoted"),
         (b'USER="a\\"b\\\\c"\n', "user", 'a"b\\c', "quoted with escapes"),
-        (b"USER=a\nREMOTE_HOST=h\\x20x\n", "host", "h x", "older systemd escapes in hexadecimal"),
+        (
+            b"USER=DOMAIN\\alice\n",
+            "user",
+            "DOMAIN\\alice",
+            "systemd 252 quotes nothing",
+        ),
+        (b'USER="DOMAIN\\\\alice"\n', "user", "DOMAIN\\alice", "systemd 257 does"),
         (b"USER=a\nTTY=/dev/pts/3\n", "tty", "pts/3", "a device's whole path"),
         (b"USER=a\nTTY=tty2\nNEW_KEY=1\nno key\n\n=\n", "tty", "tty2", "what is not known"),
         ("USER=алиса🙂\n".encode(), "user", "алиса🙂", "any UTF-8"),
@@ -76,6 +82,7 @@ def test_values(content: bytes, field: str, value: object, why: str) -> None:
         (b"UID=0\nCLASS=user\n", "no user"),
         (b"USER=\n", "an empty name"),
         (b"USER=a\0b\n", "a NUL"),
+        (b'USER="a\\\0b"\n', "a NUL behind a backslash"),
         (b"USER=" + b"a" * 2000, "longer than any name"),
     ],
 )

@@ -130,6 +130,24 @@ def test_a_process_hidden_from_us_lives(tmp_path: Path, monkeypatch: pytest.Monk
     assert read_processes(Paths(), [1000, 1001])[0] == {1000: Process(1000, "", 0, None)}
 
 
+def test_pids_of_another_host_are_not_asked_of_our_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "kill")
+    assert read_processes(Paths(Host(str(tmp_path)).root), [os.getpid()])[0] == {}
+
+
+def test_numbers_beyond_any_clock_are_no_process(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    host.write("proc/1000/stat", b"1000 (x)" + REST.replace(b"123456", b"9" * 400))
+    assert read_processes(Paths(host.root), [1000])[0] == {}
+
+
+def test_a_proc_that_leads_out_of_the_root_is_none(tmp_path: Path) -> None:
+    (tmp_path / "proc").symlink_to("/proc")
+    assert read_processes(Paths(str(tmp_path)), [1])[0] is None
+
+
 @pytest.mark.parametrize("program", ["sshd", "sshd-session"])
 def test_terminal_of_an_ssh_session(tmp_path: Path, program: str) -> None:
     host = Host(str(tmp_path))

@@ -231,6 +231,62 @@ def detached_screen(host: Host) -> None:
     host.utmp(Record(line="pts/1", pid=1501, host=":pts/0:S.0"))
 
 
+def leader_pid_of_a_closing_session(host: Host) -> None:
+    """A pid that led a session now closing leads another one."""
+    host.ssh_connection(1000, "alice", "pts/0")
+    host.utmp(Record(host="192.0.2.7"))
+    host.logind("10", REMOTE_HOST="192.0.2.7")
+    host.logind("9", USER="bob", STATE="closing")
+
+
+def name_cut_inside_a_character(host: Host) -> None:
+    host.process(1000, "sshd")
+    name = "a" + "é" * 17
+    host.utmp(Record(user=name, host="192.0.2.7"))
+    host.logind("5", USER=name, REMOTE_HOST="192.0.2.7")
+
+
+def domain_user(host: Host) -> None:
+    host.process(1000, "sshd")
+    host.utmp(Record(user="DOMAIN\\alice", host="192.0.2.7"))
+    host.logind("5", USER="DOMAIN\\alice", REMOTE_HOST="192.0.2.7")
+
+
+def xterm_and_tmux_alone(host: Host) -> None:
+    host.process(1500, "xterm")
+    host.process(1600, "tmux: server")
+    host.utmp(
+        Record(line="pts/1", pid=1600, host="tmux(1600).%0"),
+        Record(line="pts/0", pid=1500, host=":1"),
+    )
+
+
+def terminal_without_host_on_a_desktop(host: Host) -> None:
+    """libutempter on Wayland: only the cgroup tells whose window it is."""
+    host.process(1000, "gdm-session-wor")
+    host.process(1500, "konsole", cgroup="/user.slice/user-1000.slice/session-2.scope")
+    host.utmp(Record(line="pts/0", pid=1500))
+    host.logind("2", TTY="tty2", TYPE="wayland", SERVICE="gdm-password", REMOTE=0)
+
+
+def logout_in_another_slot(host: Host) -> None:
+    """The line's logout has another id and pid, and the old process still lives."""
+    host.process(1000, "sshd")
+    host.utmp(Record(host="192.0.2.7"), Record(type=8, user="", id="/0", pid=7, time=LOGIN + 50))
+
+
+def getty_of_the_same_second(host: Host) -> None:
+    host.process(1000, "login")
+    host.utmp(Record(line="tty1"), Record(type=6, user="LOGIN", line="tty1", id="1"))
+
+
+def line_with_its_directory(host: Host) -> None:
+    host.process(1000, "login")
+    host.process(1500, "agetty")
+    host.utmp(Record(line="/dev/tty1", pid=1500))
+    host.logind("1", TTY="tty1", SERVICE="login", REMOTE=0)
+
+
 def no_pid(host: Host) -> None:
     """xrdp and others write none: such a record cannot be stale, as for who(1)."""
     host.utmp(Record(pid=0, host="192.0.2.7"), Record(user="bob", line="pts/1", pid=0))
@@ -327,6 +383,14 @@ CASES: list[tuple[Callable[[Host], None], list[tuple[str, str, str, str, str]]]]
     (screen_of_root_without_logind, [("pts/0", "alice", "pts/0", "ssh", "192.0.2.7")]),
     (detached_tmux, [("pts/1", "alice", "pts/1", "multiplexer", "")]),
     (detached_screen, [("pts/1", "alice", "pts/1", "multiplexer", "")]),
+    (leader_pid_of_a_closing_session, [("10", "alice", "pts/0", "ssh", "192.0.2.7")]),
+    (name_cut_inside_a_character, [("5", "a" + "é" * 17, "pts/0", "ssh", "192.0.2.7")]),
+    (domain_user, [("5", "DOMAIN\\alice", "pts/0", "ssh", "192.0.2.7")]),
+    (xterm_and_tmux_alone, [("pts/0", "alice", "pts/0", "x11", "")]),
+    (terminal_without_host_on_a_desktop, [("2", "alice", "tty2", "wayland", "")]),
+    (logout_in_another_slot, []),
+    (getty_of_the_same_second, [("tty1", "alice", "tty1", "tty", "")]),
+    (line_with_its_directory, [("1", "alice", "tty1", "tty", "")]),
     (
         no_pid,
         [
@@ -400,6 +464,42 @@ def test_login_time_and_local_network(tmp_path: Path) -> None:
         "2": (LOGIN, "", "sshd"),
         "3": (LOGIN, "local", "sshd"),
     }
+
+
+def test_without_a_host_remote_types_are_not_local(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    host.logind("1", SERVICE="xrdp-sesman", TYPE="x11", LEADER=1)
+    host.logind("2", SERVICE="sshd", LEADER=1)
+    host.logind("3", SERVICE="gdm-password", TYPE="x11", LEADER=1)
+    networks = {s.id: s.network for s in look_at(host).sessions or ()}
+    assert networks == {"1": "", "2": "", "3": "local"}
+
+
+def test_roots_service_is_its_shells_parent(tmp_path: Path) -> None:
+    """Without logind: utmp has the pid of root's shell."""
+    host = Host(str(tmp_path))
+    host.ssh_connection(1000, "root", "pts/0")
+    host.utmp(Record(user="root", pid=1002, host="192.0.2.7"))
+    (session,) = look_at(host).sessions or ()
+    assert (session.type, session.service) == ("ssh", "sshd")
+
+
+def test_a_beginning_that_logind_lacks_is_utmps(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    host.process(1000, "sshd")
+    host.utmp(Record(host="192.0.2.7"))
+    host.logind("5", REALTIME=None)
+    (session,) = look_at(host).sessions or ()
+    assert session.start == LOGIN
+
+
+def test_utmps_name_and_address_go_before_loginds(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    host.process(1000, "sshd")
+    host.utmp(Record(host="client.example.org", ip="192.0.2.1"))
+    host.logind("5", REMOTE_HOST="192.0.2.2")
+    (session,) = look_at(host).sessions or ()
+    assert (session.host, session.ip) == ("client.example.org", "192.0.2.1")
 
 
 def test_name_and_address_are_taken_from_whoever_has_them(tmp_path: Path) -> None:

@@ -83,6 +83,17 @@ def test_what_a_killed_run_left_is_removed_and_nothing_else(tmp_path: Path) -> N
     assert sorted(os.listdir(tmp_path)) == sorted([*kept, ".a.prom.0033.tmp", "a.prom"])
 
 
+def test_a_directory_that_may_not_be_listed_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    write_whole(str(tmp_path / "a.prom"), b"x", 0o644)
+    assert (tmp_path / "a.prom").read_bytes() == b"x"
+
+
 def test_a_link_is_replaced_not_followed(tmp_path: Path) -> None:
     (tmp_path / "target").write_bytes(b"precious")
     (tmp_path / "a.prom").symlink_to(tmp_path / "target")

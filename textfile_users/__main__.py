@@ -34,8 +34,22 @@ def import_metrics_core() -> None:
         del sys.modules["prometheus_client"]
 
 
+def occupy_closed_streams() -> None:
+    """Give standard descriptors that are closed to /dev/null, for reading.
+
+    The next file opened would get their numbers, and then what is meant for them; so a
+    write to them fails.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)  # gets the lowest number that is free
+
+
 def run() -> NoReturn:
     """Run the command line and end the process with its exit status."""
+    occupy_closed_streams()
     gc.disable()  # the process ends before there is garbage worth a search
     import_metrics_core()
     from textfile_users.cli import main
@@ -46,7 +60,8 @@ def run() -> NoReturn:
         status = 1
         _tell_own_fault(error)
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except OSError:  # a reader that went away, such as head
         status = status or 1
     # Taking the interpreter down in order costs a third of its start, and would wait for

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from textfile_users.messages import ERROR, say
 from textfile_users.options import parse_collect, parse_records, parse_show
 from textfile_users.paths import (
-    TEXTFILE_DIRECTORIES,
     Paths,
     default_runtime_directory,
     default_state_directory,
     default_textfile_directory,
 )
+from textfile_users.sources.files import reason
 
 FILE_NAME = "users.prom"
 INTERRUPTED = 130  # as a shell has it
@@ -30,7 +30,9 @@ def main(argv: list[str]) -> int:
     except SystemExit as end:  # argparse: --help, --version, wrong usage
         return end.code if isinstance(end.code, int) else 0
     except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except OSError as error:
+        say(ERROR, f"standard output: {reason(error)}")
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -39,20 +41,13 @@ def main(argv: list[str]) -> int:
 def _collect(argv: list[str]) -> int:
     values = parse_collect(argv)
     directory = values.textfile_directory or default_textfile_directory()
-    if not values.output and not directory:
-        say(
-            ERROR,
-            f"no textfile directory: none of {', '.join(TEXTFILE_DIRECTORIES)} is there; "
-            "give --textfile-directory or --output",
-        )
-        return 1
     state_directory = values.state_directory or default_state_directory()
     from textfile_users.collect import Options, collect
 
     return collect(
         Options(
             paths=Paths(values.root, values.utmp),
-            output=values.output or os.path.join(directory, FILE_NAME),
+            output=values.output or (directory and os.path.join(directory, FILE_NAME)),
             waits=bool(values.output),
             state_directory=state_directory,
             runtime_directory=values.runtime_directory

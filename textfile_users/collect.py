@@ -14,10 +14,11 @@ from textfile_users.exposition import render
 from textfile_users.messages import ERROR, NOTICE, WARNING, say
 from textfile_users.metrics import users
 from textfile_users.model import Snapshot
-from textfile_users.paths import Paths
+from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
 from textfile_users.record import Record
 from textfile_users.snapshot import COLLECTOR_SHARE, Overdue, look, within
 from textfile_users.sources.files import reason
+from textfile_users.sources.text import printable
 from textfile_users.volatile import (
     NOTHING,
     Volatile,
@@ -29,6 +30,10 @@ from textfile_users.volatile import (
 )
 from textfile_users.writer import write_whole
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
 SETS = {"users": users.families}
 STDOUT = "-"
 MINUTE = 60.0
@@ -36,7 +41,7 @@ LOCK_POLL = 0.02
 MENDS = {
     errno.ENOENT: "; make its directory, or give --textfile-directory",
     errno.EACCES: "; its directory must be writable for this user",
-    errno.EISDIR: "; a directory has its name",
+    errno.EPERM: "; another user's file has its name",
 }
 
 
@@ -44,7 +49,7 @@ class Options(Record):
     """What the command line asks of `collect`; times in seconds, ``now`` None for the clock."""
 
     paths: Paths
-    output: str
+    output: str  # '' where no textfile directory is known
     waits: bool  # for another run to end, since this output was asked for by name
     state_directory: str
     runtime_directory: str
@@ -85,9 +90,10 @@ def looks(
     slot = now // interval
     for index in range(1, repeat):
         slot = max(slot, clock() // interval) + 1
-        if slot * interval >= end:
+        wait = slot * interval - clock()
+        if slot * interval >= end or wait > interval:  # the latter: the clock was set back
             return
-        sleep(max(0.0, slot * interval - clock()))
+        sleep(max(0.0, wait))
         yield index
 
 
@@ -114,26 +120,36 @@ def _look_locked(options: Options, faults: list[str]) -> int:
     snapshot = look(options.paths, now, options.timeout, options.excluded, clock)
     faults.extend(snapshot.faults)
     after = remember_sessions(before, snapshot.sessions, now)
-    snapshot = snapshot._replace(recent=tuple(after.ended))
+    recent = tuple(
+        pair for pair in after.ended if not (options.excluded and options.excluded(pair[0]))
+    )
+    snapshot = snapshot._replace(recent=recent)
     failure = _write(options, snapshot)
     if failure:
         faults.append(failure)
-    after, due = remember_faults(after, tuple(faults), now)
-    _say(due if not sys.stderr.isatty() else tuple(faults), failure)
-    if options.verbosity:
-        _say_details(options.verbosity, before, after, snapshot)
+    all_faults = tuple(map(printable, faults))
+    after, due = remember_faults(after, all_faults, now)
     if after != before:
         _save(options.runtime_directory, after, boot_id)
+    for fault in all_faults if _is_terminal(sys.stderr) else due:
+        say(ERROR if fault == printable(failure) else WARNING, fault)
+    if options.verbosity:
+        _say_details(options.verbosity, before, after, snapshot)
     return 1 if failure else 0
 
 
 def _write(options: Options, snapshot: Snapshot) -> str:
     """Write the file; return '' or why it could not be written."""
+    if not options.output:
+        return (
+            f"no textfile directory: none of {', '.join(TEXTFILE_DIRECTORIES)} is there; "
+            "give --textfile-directory or --output"
+        )
     text = "".join(render(SETS[name](snapshot)) for name in options.metrics)
     try:
         if options.output == STDOUT:
-            sys.stdout.buffer.write(text.encode())  # UTF-8, whatever the locale
-            sys.stdout.buffer.flush()
+            with open(1, "wb", closefd=False) as stdout:  # UTF-8, whatever the locale
+                stdout.write(text.encode())
         else:
             write_whole(options.output, text.encode(), 0o644)
     except OSError as error:
@@ -142,9 +158,8 @@ def _write(options: Options, snapshot: Snapshot) -> str:
     return ""
 
 
-def _say(faults: tuple[str, ...], failure: str) -> None:
-    for fault in faults:
-        say(ERROR if fault == failure else WARNING, fault)
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 def _say_details(verbosity: int, before: Volatile, after: Volatile, snapshot: Snapshot) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 from textfile_users.sources.text import printable
 
@@ -19,7 +20,9 @@ NOTICE = 5
 def say(level: int, text: str) -> None:
     """Print ``text`` as one line; under the journal with its level."""
     prefix = f"<{level}>" if _is_journal() else ""
-    print(f"{prefix}{PROGRAM}: {printable(text)}", file=sys.stderr)
+    if sys.stderr is not None:  # closed by who started us
+        with suppress(OSError):  # full, or its reader is gone: the work goes on
+            print(f"{prefix}{PROGRAM}: {printable(text)}", file=sys.stderr, flush=True)
 
 
 def _is_journal() -> bool:

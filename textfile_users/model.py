@@ -104,6 +104,7 @@ class Snapshot(Record):
 
     now: float
     sessions: tuple[Session, ...] | None
+    dropped: int = 0
     closing: int = 0
     recent: tuple[tuple[str, str], ...] = ()
     sources: tuple[SourceReport, ...] = ()

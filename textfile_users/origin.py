@@ -59,6 +59,6 @@ def _parse_special(text: str, ip: str) -> Origin | None:
 
 def _from(kind: str, host: str, ip: str) -> Origin:
     address = parse_ip(host)
-    if address or host in _OWN_NAMES or host.lstrip(":").startswith(("pts/", "tty")):
+    if address or host in _OWN_NAMES or host.startswith((":", "pts/", "tty")):
         return Origin(kind, "", address or ip)
     return Origin(kind, host, ip)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from textfile_users.record import Record
@@ -21,6 +22,15 @@ class Paths(Record):
     def below(self, path: str) -> str:
         """Return the absolute ``path`` as it is found below the root."""
         return path if self.root == "/" else self.root.rstrip("/") + path
+
+    def require_inside(self, path: str) -> None:
+        """Raise OSError where links lead from ``path``, below another root, out of that root.
+
+        The owner of a container or image may have put them there.
+        """
+        root = os.path.realpath(self.root)
+        if not self.is_own_host and not os.path.realpath(path).startswith(root.rstrip("/") + "/"):
+            raise OSError(errno.ELOOP, "leads out of the root", path)
 
     def utmp(self) -> str:
         """Return the utmp file: the given one, /run/utmp, or /var/run/utmp of old hosts."""
@@ -69,8 +79,11 @@ def default_runtime_directory(state_directory: str) -> str:
 
 
 def _xdg_state_directory() -> str:
-    home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return os.path.join(home, "textfile-users")
+    given = os.environ.get("XDG_STATE_HOME")
+    home = os.path.expanduser("~")
+    if home == "~":  # neither $HOME nor an account: said when it cannot be made
+        home = "/nonexistent"
+    return os.path.join(given or os.path.join(home, ".local/state"), "textfile-users")
 
 
 # Debian and Ubuntu; Fedora, EPEL, Arch and openSUSE in the order of how specific they are.

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 
 from utmp import UTmpRecordType
 
 from textfile_users.messages import ERROR, NOTICE, say
 from textfile_users.model import UtmpRecord
 from textfile_users.sources.files import open_regular, reason
-from textfile_users.sources.utmp import detect_layout, parse_utmp
+from textfile_users.sources.utmp import Utmp, parse_utmp
 
 # What is read at once: whole records of every layout. The first block tells the layout.
 BLOCK = 384 * 400
+
+
+class UnreadableError(Exception):
+    """A file cannot be read; an error of stdout is another thing."""
 
 
 def records(files: list[str]) -> int:
@@ -21,13 +26,37 @@ def records(files: list[str]) -> int:
     status = 0
     for path in files:
         try:
-            say(NOTICE, f"{path}: {_print_records(path)}")
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            say(ERROR, f"{path}: {reason(error)}")
+            layout, sound, damaged, partial = "none, the file is empty", 0, 0, 0
+            for found in read_blocks(path):
+                layout = found.layout
+                sound += len(found.records)
+                damaged += found.damaged
+                partial += found.partial
+                for record in found.records:
+                    print(format_record(record))
+        except UnreadableError as error:
+            say(ERROR, f"{path}: {error}")
             status = 1
+        else:
+            counts = f"{sound} sound, {damaged} damaged, {partial} partial"
+            say(NOTICE, f"{path}: layout {layout}; {counts}")
     return status
+
+
+def read_blocks(path: str) -> Iterator[Utmp]:
+    """Yield what the blocks of a file hold; the first tells the layout of all.
+
+    Raises UnreadableError with the reason.
+    """
+    layout = ""
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            while data := file.read(BLOCK):
+                found = parse_utmp(data, layout)
+                layout = found.layout
+                yield found
+    except OSError as error:
+        raise UnreadableError(reason(error)) from error
 
 
 def format_record(record: UtmpRecord) -> str:
@@ -35,20 +64,3 @@ def format_record(record: UtmpRecord) -> str:
     content = record._asdict()
     content["type"] = UTmpRecordType(record.type).name
     return json.dumps(content)
-
-
-def _print_records(path: str) -> str:
-    """Print the file's records; return its layout and the numbers of records in a line."""
-    layout = ""
-    sound = damaged = partial = 0
-    with os.fdopen(open_regular(path), "rb") as file:
-        while data := file.read(BLOCK):
-            layout = layout or detect_layout(data)
-            found = parse_utmp(data, layout)
-            for record in found.records:
-                print(format_record(record))
-            sound += len(found.records)
-            damaged += found.damaged
-            partial += found.partial
-    name = layout or "none, the file is empty"
-    return f"layout {name}; {sound} sound, {damaged} damaged, {partial} partial"

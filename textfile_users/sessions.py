@@ -11,13 +11,19 @@ from collections.abc import Iterable, Mapping
 from textfile_users.model import NO_DESCENT, Descent, LogindSession, Process, Session, UtmpRecord
 from textfile_users.origin import Origin, parse_origin
 from textfile_users.record import Record
-from textfile_users.sources.text import is_loopback, printable
-from textfile_users.sources.utmp import USER_PROCESS
+from textfile_users.sources.text import decode, is_loopback, printable
+from textfile_users.sources.utmp import DEAD_PROCESS, INIT_PROCESS, USER_PROCESS
+
+MAX_SESSIONS = 10_000
 
 # Classes of logind that are people at work (sd_session_get_class(3)); greeter, lock-screen,
 # background (cron), manager, none and their variants are not.
 CLASSES = frozenset(("user", "user-early", "user-light", "user-early-light", "user-incomplete"))
 CLOSING = "closing"
+
+# A session of these is from elsewhere, also where nothing says from where.
+REMOTE_TYPES = ("ssh", "mosh", "vnc", "rdp")
+NOWHERE = Origin()
 
 # A process that began later than this after the login is another one, with the same pid.
 MAX_START_AFTER_LOGIN = 60.0
@@ -61,6 +67,20 @@ class _Login(Record):
     records: tuple[UtmpRecord, ...]
 
 
+def newest(
+    records: tuple[UtmpRecord, ...], logind: tuple[LogindSession, ...]
+) -> tuple[tuple[UtmpRecord, ...], tuple[LogindSession, ...], int]:
+    """Return the newest logins of each source, 10,000 at most, and how many were left out."""
+    users = [record for record in records if record.type == USER_PROCESS]
+    dropped = max(len(users), len(logind)) - MAX_SESSIONS
+    if dropped <= 0:
+        return records, logind, 0
+    users = sorted(users, key=lambda record: record.time)[-MAX_SESSIONS:]
+    others = [record for record in records if record.type != USER_PROCESS]
+    logind = tuple(sorted(logind, key=lambda session: session.start)[-MAX_SESSIONS:])
+    return (*others, *users), logind, dropped
+
+
 def pids_of(records: Iterable[UtmpRecord]) -> set[int]:
     """Return the pids of which merge() wants to know whether they live."""
     return {record.pid for record in records if record.type == USER_PROCESS and record.pid > 0}
@@ -87,8 +107,8 @@ def servers_of_windows(records: Iterable[UtmpRecord]) -> set[int]:
     return {
         _server(record, origin)
         for record in records
-        if record.type == USER_PROCESS and record.host
-        for origin in (parse_origin(record.host),)
+        if record.type == USER_PROCESS
+        for origin in (parse_origin(record.host, record.ip),)
         if _is_window(record, origin)
     }
 
@@ -116,7 +136,8 @@ def merge(
     alive = [record for record in users if _is_alive(record, processes, verdicts)]
     logins, windows = _join(alive, logind, terminals, verdicts)
     sessions = [_session(login, processes or {}, terminals) for login in logins]
-    sessions += _detached(windows, sessions, descents, verdicts)
+    logins = _detached(windows, sessions, descents, verdicts)
+    sessions += [_session(login, processes or {}, terminals) for login in logins]
     sessions.sort(key=lambda session: (session.start, session.id, session.tty, session.leader))
     return Merged(
         sessions=_with_unique_ids(sessions),
@@ -134,21 +155,32 @@ def _counts(session: LogindSession) -> bool:
 def _newest_by_line(
     records: Iterable[UtmpRecord], verdicts: list[tuple[str, str]]
 ) -> list[UtmpRecord]:
+    """Return the USER_PROCESS records that are the newest of their line.
+
+    A logout or a getty, of whatever id and pid, ends the login before it.
+    """
     newest: dict[str, UtmpRecord] = {}
     for record in records:
+        if not INIT_PROCESS <= record.type <= DEAD_PROCESS:
+            verdicts.append((_name(record), "does not count: no USER_PROCESS"))
+            continue
+        key = _line(record) or f"pid:{record.pid}"
+        other = newest.setdefault(key, record)
+        if other is record:
+            continue
+        if (record.time, record.type == USER_PROCESS) >= (other.time, other.type == USER_PROCESS):
+            newest[key] = record
+        older = other if newest[key] is record else record
+        verdicts.append((_name(older), "does not count: its line has a newer record"))
+    users = []
+    for record in newest.values():
         if record.type != USER_PROCESS:
             verdicts.append((_name(record), "does not count: no USER_PROCESS"))
         elif not record.user:
             verdicts.append((_name(record), "does not count: it names no user"))
         else:
-            key = record.line or f"pid:{record.pid}"
-            older = record
-            if key not in newest or record.time >= newest[key].time:
-                older = newest.get(key, record)
-                newest[key] = record
-            if older is not newest[key]:
-                verdicts.append((_name(older), "does not count: its line has a newer record"))
-    return list(newest.values())
+            users.append(record)
+    return users
 
 
 def _is_alive(
@@ -183,12 +215,13 @@ def _join(
         for tty in (session.tty, *terminals.get(session.leader, ()))
         if tty
     }
-    by_leader = {session.leader: session for session in logind if session.leader > 1}
+    # A closing session may have had the pid that now leads another: those that count come last.
+    by_leader = {s.leader: s for s in sorted(logind, key=_counts) if s.leader > 1}
     joined: dict[str, list[UtmpRecord]] = {s.id: [] for s in logind if _counts(s)}
     alone: dict[tuple[str, int, str], list[UtmpRecord]] = {}
     windows = []
     for record in records:
-        owner = _owner(record, by_tty.get(record.line), by_leader.get(record.pid))
+        owner = _owner(record, by_tty.get(_line(record)), by_leader.get(record.pid))
         origin = parse_origin(record.host, record.ip)
         if owner:
             if owner.id in joined:
@@ -218,10 +251,14 @@ def _why_not(session: LogindSession) -> str:
 def _owner(record: UtmpRecord, *candidates: LogindSession | None) -> LogindSession | None:
     """Return the first of ``candidates`` that is the record's user's, None without."""
     for session in candidates:
-        # utmp has room for 32 bytes of a name.
-        if session and session.user.encode()[:32] == record.user.encode()[:32]:
+        # utmp has room for 32 bytes of a name, and cuts it anywhere.
+        if session and record.user in (session.user, decode(session.user.encode()[:32])):
             return session
     return None
+
+
+def _line(record: UtmpRecord) -> str:
+    return record.line[5:] if record.line.startswith("/dev/") else record.line
 
 
 def _server(record: UtmpRecord, origin: Origin) -> int:
@@ -230,10 +267,13 @@ def _server(record: UtmpRecord, origin: Origin) -> int:
 
 
 def _is_window(record: UtmpRecord, origin: Origin) -> bool:
-    """Return whether a record may be a window of tmux or screen, or a terminal on a desktop."""
-    if origin.kind == "x11":
-        return _is_pty(record.line)
-    return origin.kind in ("tmux", "screen")
+    """Return whether a record may be a window of tmux or screen, or a terminal on a desktop.
+
+    libutempter may write the latter without a host.
+    """
+    if origin.kind in ("tmux", "screen"):
+        return True
+    return _is_pty(_line(record)) and (origin.kind == "x11" or origin == NOWHERE)
 
 
 def _detached(
@@ -241,22 +281,30 @@ def _detached(
     sessions: list[Session],
     descents: Mapping[int, Descent],
     verdicts: list[tuple[str, str]],
-) -> list[Session]:
-    """Return a session for each server of windows whose user has no other session."""
+) -> list[_Login]:
+    """Return a login for each server of windows that is all its user has.
+
+    Terminals come first: a user with one of them has a session beside tmux.
+    """
     users = {session.user for session in sessions}
     ids = {session.id for session in sessions if session.id}
     leaders = {session.leader for session in sessions if session.leader > 1}
     groups: dict[tuple[str, str, int], list[UtmpRecord]] = {}
-    for record, origin in windows:
-        descent = descents.get(_server(record, origin), NO_DESCENT)
-        if record.user in users:
+    for record, origin in sorted(windows, key=lambda pair: pair[1].kind in ("tmux", "screen")):
+        server = _server(record, origin)
+        descent = descents.get(server, NO_DESCENT)
+        # Without a host nothing but its descent shows that it is a window.
+        key = (record.user, origin.kind, origin.server if origin.kind else server)
+        if record.user in users and origin.kind and key not in groups:
             verdicts.append((_name(record), "does not count: a window, its user has a session"))
         elif descent.session in ids or not leaders.isdisjoint(descent.ancestors):
             verdicts.append((_name(record), "does not count: a window of a session that counts"))
         else:
-            groups.setdefault((record.user, origin.kind, origin.server), []).append(record)
-            verdicts.append((_name(record), f"counts: its {origin.kind} is all its user has"))
-    return [_session(_Login(None, tuple(group)), {}, {}) for group in groups.values()]
+            groups.setdefault(key, []).append(record)
+            if origin.kind not in ("tmux", "screen"):
+                users.add(record.user)
+            verdicts.append((_name(record), "counts: no other session of its user shows it"))
+    return [_Login(None, tuple(group)) for group in groups.values()]
 
 
 def _session(
@@ -268,17 +316,18 @@ def _session(
     if logind is None:
         assert record is not None  # noqa: S101 - a login has one or the other
         ident, user, start, leader = "", record.user, record.time, record.pid
-        process = processes.get(record.pid)
-        service, by_service = _service(process.comm if process else "")
+        service, by_service = _service_by_process(processes.get(record.pid), processes)
         type_ = _type_by_utmp(record, origin, by_service, service)
-        tty = record.line
+        tty = _line(record)
     else:
         ident, user, start, leader = logind.id, logind.user, logind.start, logind.leader
         service, by_service = _service(logind.service)
         type_ = _type_by_logind(logind, origin, by_service)
-        tty = logind.tty or (record.line if record else terminals.get(leader, ("",))[0])
+        start = start or (record.time if record else 0.0)
+        tty = logind.tty or (_line(record) if record else terminals.get(leader, ("",))[0])
         origin = _with_logind_host(origin, logind.host)
-    local = type_ != "mosh" and not origin.host and (not origin.ip or is_loopback(origin.ip))
+    nowhere = not origin.host and not origin.ip
+    local = type_ not in REMOTE_TYPES if nowhere else is_loopback(origin.ip)
     network = "local" if local else ""
     return Session(ident, user, tty, type_, service, origin.host, origin.ip, network, start, leader)
 
@@ -301,6 +350,17 @@ def _service(name: str) -> tuple[str, str]:
     return "other", ""
 
 
+def _service_by_process(
+    process: Process | None, processes: Mapping[int, Process]
+) -> tuple[str, str]:
+    """Return _service() of a record's process, or of its parent: for root it is the shell."""
+    for candidate in (process, processes.get(process.ppid) if process else None):
+        found = _service(candidate.comm) if candidate else ("other", "")
+        if found[0] != "other":
+            return found
+    return "other", ""
+
+
 def _type_by_logind(session: LogindSession, origin: Origin, by_service: str) -> str:
     if by_service:
         return by_service
@@ -319,12 +379,12 @@ def _type_by_utmp(record: UtmpRecord, origin: Origin, by_service: str, service: 
     if by_service:
         return by_service
     remote = bool(origin.host or origin.ip)
-    if _is_pty(record.line):
+    if _is_pty(_line(record)):
         # Nothing else in utmp tells a telnet login, whose process is login, from an SSH one.
         return "ssh" if remote and service != "login" else "other"
     if record.line.startswith(":"):
         return "x11"
-    return "tty" if record.line.startswith(_CONSOLES) and not remote else "other"
+    return "tty" if _line(record).startswith(_CONSOLES) and not remote else "other"
 
 
 def _is_pty(line: str) -> bool:

@@ -69,9 +69,15 @@ def format_table(snapshot: Snapshot) -> str:
 
 def _row(session: Session) -> tuple[str, ...]:
     origin = session.host or session.ip or "-"
-    began = time.strftime("%Y-%m-%d %H:%M", time.localtime(session.start))
-    cells = (session.user, session.tty or "-", session.type, origin, began)
+    cells = (session.user, session.tty or "-", session.type, origin, _began(session.start))
     return tuple(printable(cell) for cell in cells)
+
+
+def _began(start: float) -> str:
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(start)) if start else "-"
+    except (OverflowError, ValueError, OSError):  # a damaged record's year
+        return "-"
 
 
 def _cell(text: str, width: int) -> str:

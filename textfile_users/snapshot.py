@@ -12,6 +12,7 @@ from textfile_users.paths import Paths
 from textfile_users.sessions import (
     leaders_without_terminal,
     merge,
+    newest,
     pids_of,
     servers_of_windows,
 )
@@ -88,10 +89,15 @@ def look(
 def _look_at_sessions(paths: Paths, now: float) -> Snapshot:
     records, utmp = read_utmp(paths)
     logind, logind_report = read_logind(paths)
+    # Before anything is read for each of them.
+    records, logind, dropped = newest(records, logind)
     pids = pids_of(records)
     processes, procfs = read_processes(paths, pids)
     if len(pids) > 1 and processes is not None and not processes:  # is /proc another host's?
         processes, procfs = read_processes(paths, [session.leader for session in logind])
+    elif processes and logind_report.status != OK:  # for the services of root's logins
+        parents, _ = read_processes(paths, {process.ppid for process in processes.values()})
+        processes.update(parents or {})
     reports = (utmp, logind_report, procfs)
     faults = tuple(fault for report in reports for fault in report.faults)
     if OK not in (utmp.status, logind_report.status):
@@ -105,6 +111,7 @@ def _look_at_sessions(paths: Paths, now: float) -> Snapshot:
     return Snapshot(
         now,
         merged.sessions,
+        dropped=dropped,
         closing=merged.closing,
         sources=(utmp, logind_report, procfs),
         faults=(*faults, *merged.faults),

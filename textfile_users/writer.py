@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 
 # A run ends within seconds: an older temporary file was left by one that was killed.
 LEFTOVER_SECONDS = 60.0
@@ -15,6 +17,7 @@ def write_whole(path: str, data: bytes, mode: int) -> None:
     that does not end in .prom, and is removed on failure. Raises OSError; the old file is
     then untouched. Not synced: an SD card is a target, and the next run writes it again.
     """
+    _require_replaceable(path)
     directory, name = os.path.split(path)
     directory = directory or "."
     temporary = os.path.join(directory, f".{name}.{os.urandom(8).hex()}.tmp")
@@ -39,9 +42,22 @@ def _write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
+def _require_replaceable(path: str) -> None:
+    """Raise OSError where ``path`` is a device, FIFO or directory: a rename would replace it."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise OSError(errno.EEXIST, "something that is no regular file has its name", path)
+
+
 def _remove_leftovers(directory: str, prefix: str, now: float) -> None:
-    with os.scandir(directory) as entries:
-        leftovers = [e for e in entries if e.name.startswith(prefix) and e.name.endswith(".tmp")]
+    try:
+        with os.scandir(directory) as entries:
+            leftovers = [e for e in entries if e.name.startswith(prefix) and e.name[-4:] == ".tmp"]
+    except OSError:
+        return  # it may be written, but not listed
     for entry in leftovers:
         try:
             if now - entry.stat(follow_symlinks=False).st_mtime > LEFTOVER_SECONDS:

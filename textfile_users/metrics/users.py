@@ -10,10 +10,10 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from textfile_users import __version__
 from textfile_users.model import ABSENT, Session, Snapshot
+from textfile_users.sessions import MAX_SESSIONS
 
 MAX_LABEL_BYTES = 128
 MAX_USERS = 1_000
-MAX_SESSIONS = 10_000
 
 # Label values and value.
 _Sample = tuple[tuple[str, ...], float]
@@ -124,14 +124,15 @@ def _session_families(
     yield _gauge("users_sessions_closing", [((), float(snapshot.closing))])
     newest = sessions[-MAX_SESSIONS:]
     for name in ("users_session_info", "users_session_start_timestamp_seconds"):
-        dropped[name] = len(sessions) - len(newest)
+        dropped[name] = snapshot.dropped + len(sessions) - len(newest)
     info = {}
     starts = {}
     for session in newest:
         who = (label(session.id), label(session.user), label(session.tty))
         where = (label(session.host), session.ip, session.network)
         info[(*who, session.type, session.service, *where)] = 1.0
-        starts[who] = session.start
+        if session.start:  # 0: nobody recorded it
+            starts[who] = session.start
     yield _gauge("users_session_info", info.items())
     yield _gauge("users_session_start_timestamp_seconds", starts.items())
 

@@ -30,7 +30,6 @@ KEYS = (
     "LEADER",
     "REALTIME",
 )
-_ESCAPED = r"\\(?:x([0-9a-fA-F]{2})|(.))"
 
 
 class Damaged(ValueError):
@@ -47,9 +46,9 @@ def parse_session(ident: str, data: bytes) -> LogindSession:
     for line in decode(data).split("\n"):
         key, _, value = line.partition("=")
         if key in found:
+            found[key] = value if value.isalnum() else _unquote(value)
             if len(value) > MAX_VALUE or "\0" in value:
                 raise Damaged(f"no {key} is like that")
-            found[key] = value if value.isalnum() else _unquote(value)
     if not found["USER"]:
         raise Damaged("no USER")
     return LogindSession(
@@ -70,6 +69,7 @@ def read_logind(paths: Paths) -> tuple[tuple[LogindSession, ...], SourceReport]:
     """Return the sessions that logind holds, of every class and state, and the report."""
     directory = paths.logind_sessions()
     try:
+        paths.require_inside(directory)
         names = _session_names(directory)
     except OSError as error:
         return (), _report_of(directory, error)
@@ -117,18 +117,13 @@ def _read_sessions(directory: str, names: list[str]) -> tuple[tuple[LogindSessio
 
 
 def _unquote(value: str) -> str:
-    """Return what a value of an environment file means, see systemd.exec(5)."""
-    if len(value) >= 2 and value[0] == value[-1] == '"':
-        value = value[1:-1]
-    if "\\" not in value:
+    r"""Return what a value means: in double quotes a backslash takes the next character as it is.
+
+    Without quotes it is literal: systemd before 253 writes ``USER=DOMAIN\alice`` so.
+    """
+    if len(value) < 2 or not value[0] == value[-1] == '"':
         return value
-    return re.sub(
-        _ESCAPED, lambda match: _char(match[1]) if match[1] else match[2], value, flags=re.DOTALL
-    )
-
-
-def _char(digits: str) -> str:
-    return decode(bytes.fromhex(digits))
+    return re.sub(r"\\(.)", r"\1", value[1:-1], flags=re.DOTALL)
 
 
 def _number(text: str) -> int:

@@ -25,7 +25,7 @@ def parse_stat(data: bytes) -> tuple[str, int, int]:
     head, closing, tail = data.rpartition(b")")
     _, opening, comm = head.partition(b"(")
     fields = tail.split()
-    if not (opening and closing) or len(fields) < 20:
+    if not (opening and closing) or len(fields) < 20 or len(fields[19]) > 20:
         raise ValueError("not a line of /proc/PID/stat")
     return decode(comm), int(fields[1]), int(fields[19])
 
@@ -71,7 +71,10 @@ def read_processes(
 
     The processes are None where the root has no /proc, or a dead image's.
     """
-    if not os.path.exists(paths.proc("self" if paths.is_own_host else "1")):
+    try:
+        paths.require_inside(paths.proc(""))
+        os.stat(paths.proc("self" if paths.is_own_host else "1"))
+    except OSError:
         return None, SourceReport("procfs", ABSENT)
     boot_time = _read_boot_time(paths)
     processes = {}

@@ -32,8 +32,11 @@ def parse_ip(text: str) -> str:
         return text if _is_ipv4(text) else ""
     from ipaddress import IPv6Address  # a tenth of a run; only some hosts need it
 
+    address_text, percent, zone = text.partition("%")
+    if percent and not (zone.isascii() and zone.replace("-", "").replace(".", "").isalnum()):
+        return ""
     try:
-        address = IPv6Address(text.partition("%")[0])
+        address = IPv6Address(address_text)
     except ValueError:
         return ""
     return str(address.ipv4_mapped or address)

@@ -17,7 +17,10 @@ from textfile_users.sources.files import read_regular, reason
 from textfile_users.sources.text import field, ip_of_bytes
 
 EMPTY = 0
+INIT_PROCESS = 5
+LOGIN_PROCESS = 6
 USER_PROCESS = 7
+DEAD_PROCESS = 8
 LAST_TYPE = 9
 
 # 43,690 records; a utmp has one a line that was ever in use at a time.
@@ -93,6 +96,8 @@ def read_utmp(paths: Paths) -> tuple[tuple[UtmpRecord, ...], SourceReport]:
     """Return the records of the host's utmp and the source's report."""
     path = paths.utmp()
     try:
+        if not paths.utmp_given:
+            paths.require_inside(path)
         data = read_regular(path, MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError) as error:
         if not paths.utmp_given:
@@ -116,7 +121,7 @@ def _faults(path: str, found: Utmp) -> tuple[str, ...]:
         parts.append("the last one cut short")
     if not parts:
         return ()
-    return (f"{path}: records skipped: {'; '.join(parts)}; {len(found.records)} are sound",)
+    return (f"{path}: records skipped: {'; '.join(parts)}",)
 
 
 def _sample(data: bytes, struct: Struct) -> Iterator[_Fields]:
