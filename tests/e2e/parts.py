@@ -111,7 +111,9 @@ class Box:
 
     def argv(self, *argv: str) -> list[str]:
         """Return the command that runs `argv` in the box."""
-        return ["nsenter", "--target", self._init, "--mount", "--pid", "--", *argv]
+        # --root: these tests may themselves run in a chroot.
+        enter = ["nsenter", "--target", self._init, "--mount", "--pid", "--root", "--wd"]
+        return [*enter, "--", *argv]
 
     def run(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command in the box."""
