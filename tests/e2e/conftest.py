@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -63,7 +64,10 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
         source = directory / "source"
         ignored = shutil.ignore_patterns(".*", "build", "*.egg-info")
         shutil.copytree(PROJECT, source, ignore=ignored)
-        box.run("/opt/textfile-users/bin/pip", "install", "--quiet", str(source))
+        wheels = str(directory / "wheels")
+        run(sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", wheels, str(source))
+        pip = "/opt/textfile-users/bin/pip"
+        box.run(pip, "install", "--no-index", "--find-links", wheels, "textfile-users")
         yield box
 
 
@@ -95,6 +99,3 @@ def node_exporter(tmp_path: Path) -> Iterator[NodeExporter]:
             yield exporter
         finally:
             process.terminate()
-
-
-__all__ = ["run"]
