@@ -14,7 +14,7 @@ import pytest
 from tests.hosts import BOOT, NOW, Host, Record
 from textfile_users.model import Session, Snapshot
 from textfile_users.paths import Paths
-from textfile_users.sessions import CLASSES
+from textfile_users.sessions import CLASSES, subject
 from textfile_users.snapshot import look
 
 LOGIN = BOOT + 5_000
@@ -554,7 +554,7 @@ def test_every_record_has_a_verdict(tmp_path: Path) -> None:
     host = Host(str(tmp_path))
     stale_records(host)
     host.logind("5", CLASS="manager", LEADER=2000)
-    said = [f"{subject}: {verdict}" for subject, verdict in look_at(host).verdicts]
+    said = [f"{subject(seen)}: {why}" for seen, why in look_at(host).verdicts]
     assert said == [
         "utmp record pts/1 of bob, pid 1100: stale: its process is gone",
         "utmp record pts/2 of carol, pid 1200: stale: its process began after the login",

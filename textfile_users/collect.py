@@ -16,6 +16,7 @@ from textfile_users.metrics import users
 from textfile_users.model import Snapshot
 from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
 from textfile_users.record import Record
+from textfile_users.sessions import subject
 from textfile_users.snapshot import COLLECTOR_SHARE, Overdue, look, within
 from textfile_users.sources.files import reason
 from textfile_users.sources.text import printable
@@ -164,8 +165,8 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 def _say_details(verbosity: int, before: Volatile, after: Volatile, snapshot: Snapshot) -> None:
     if verbosity > 1:
-        for subject, verdict in snapshot.verdicts:
-            say(NOTICE, f"{subject}: {verdict}")
+        for seen, why in snapshot.verdicts:
+            say(NOTICE, f"{subject(seen)}: {why}")
     if before.sessions is None or after.sessions is None:
         return
     for word, one, other in (

@@ -6,6 +6,8 @@ UTF-8 escaped; bounds are the metric sets' business.
 
 from __future__ import annotations
 
+from typing import Union
+
 from textfile_users.record import Record
 
 # What a source says of itself.
@@ -95,6 +97,10 @@ class CollectorReport(Record):
     seconds: float
 
 
+# What a source saw, and why it counts or not.
+Verdict = tuple[Union[UtmpRecord, LogindSession], str]
+
+
 class Snapshot(Record):
     """All that one look found.
 
@@ -110,4 +116,4 @@ class Snapshot(Record):
     sources: tuple[SourceReport, ...] = ()
     collectors: tuple[CollectorReport, ...] = ()
     faults: tuple[str, ...] = ()
-    verdicts: tuple[tuple[str, str], ...] = ()
+    verdicts: tuple[Verdict, ...] = ()

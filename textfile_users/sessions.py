@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from textfile_users.model import NO_DESCENT, Descent, LogindSession, Process, Session, UtmpRecord
+from textfile_users.model import (
+    NO_DESCENT,
+    Descent,
+    LogindSession,
+    Process,
+    Session,
+    UtmpRecord,
+    Verdict,
+)
 from textfile_users.origin import Origin, parse_origin
 from textfile_users.record import Record
-from textfile_users.sources.text import decode, is_loopback, printable
+from textfile_users.sources.text import decode, is_loopback
 from textfile_users.sources.utmp import DEAD_PROCESS, INIT_PROCESS, USER_PROCESS
 
 MAX_SESSIONS = 10_000
@@ -57,7 +65,7 @@ class Merged(Record):
     closing: int
     stale: int
     faults: tuple[str, ...]
-    verdicts: tuple[tuple[str, str], ...]
+    verdicts: tuple[Verdict, ...]
 
 
 class _Login(Record):
@@ -127,7 +135,7 @@ def merge(
     ``terminals`` are those of leaders_without_terminal(), ``descents`` those of
     servers_of_windows().
     """
-    verdicts: list[tuple[str, str]] = []
+    verdicts: list[Verdict] = []
     users = _newest_by_line(records, verdicts)
     faults: tuple[str, ...] = ()
     if processes is not None and not processes and len(pids_of(users)) > 1:
@@ -152,9 +160,7 @@ def _counts(session: LogindSession) -> bool:
     return session.class_ in CLASSES and session.state != CLOSING
 
 
-def _newest_by_line(
-    records: Iterable[UtmpRecord], verdicts: list[tuple[str, str]]
-) -> list[UtmpRecord]:
+def _newest_by_line(records: Iterable[UtmpRecord], verdicts: list[Verdict]) -> list[UtmpRecord]:
     """Return the USER_PROCESS records that are the newest of their line.
 
     A logout or a getty, of whatever id and pid, ends the login before it.
@@ -162,7 +168,7 @@ def _newest_by_line(
     newest: dict[str, UtmpRecord] = {}
     for record in records:
         if not INIT_PROCESS <= record.type <= DEAD_PROCESS:
-            verdicts.append((_name(record), "does not count: no USER_PROCESS"))
+            verdicts.append((record, "does not count: no USER_PROCESS"))
             continue
         key = _line(record) or f"pid:{record.pid}"
         other = newest.setdefault(key, record)
@@ -171,13 +177,13 @@ def _newest_by_line(
         if (record.time, record.type == USER_PROCESS) >= (other.time, other.type == USER_PROCESS):
             newest[key] = record
         older = other if newest[key] is record else record
-        verdicts.append((_name(older), "does not count: its line has a newer record"))
+        verdicts.append((older, "does not count: its line has a newer record"))
     users = []
     for record in newest.values():
         if record.type != USER_PROCESS:
-            verdicts.append((_name(record), "does not count: no USER_PROCESS"))
+            verdicts.append((record, "does not count: no USER_PROCESS"))
         elif not record.user:
-            verdicts.append((_name(record), "does not count: it names no user"))
+            verdicts.append((record, "does not count: it names no user"))
         else:
             users.append(record)
     return users
@@ -186,16 +192,16 @@ def _newest_by_line(
 def _is_alive(
     record: UtmpRecord,
     processes: Mapping[int, Process] | None,
-    verdicts: list[tuple[str, str]],
+    verdicts: list[Verdict],
 ) -> bool:
     if processes is None or record.pid <= 0:  # xrdp, Cockpit and others write no pid
         return True
     process = processes.get(record.pid)
     if process is None:
-        verdicts.append((_name(record), "stale: its process is gone"))
+        verdicts.append((record, "stale: its process is gone"))
         return False
     if process.start is not None and process.start > record.time + MAX_START_AFTER_LOGIN:
-        verdicts.append((_name(record), "stale: its process began after the login"))
+        verdicts.append((record, "stale: its process began after the login"))
         return False
     return True
 
@@ -204,7 +210,7 @@ def _join(
     records: list[UtmpRecord],
     logind: tuple[LogindSession, ...],
     terminals: Mapping[int, tuple[str, ...]],
-    verdicts: list[tuple[str, str]],
+    verdicts: list[Verdict],
 ) -> tuple[list[_Login], list[tuple[UtmpRecord, Origin]]]:
     """Return the logins, and the records that may be no more than windows of one."""
     # For root's SSH session utmp has the shell's pid, so the process tree's terminals count too.
@@ -226,26 +232,26 @@ def _join(
         if owner:
             if owner.id in joined:
                 joined[owner.id].append(record)
-                verdicts.append((_name(record), f"counts as logind's session {owner.id}"))
+                verdicts.append((record, f"counts as logind's session {owner.id}"))
             else:
-                verdicts.append((_name(record), f"does not count: {_why_not(owner)}"))
+                verdicts.append((record, f"does not count: {_why_not(owner)}"))
         elif _is_window(record, origin):
             windows.append((record, origin))
         else:
             # Several terminals of one connection have its pid; pid 0 is no process.
             line = record.line if record.pid <= 0 else ""
             alone.setdefault((record.user, record.pid, line), []).append(record)
-            verdicts.append((_name(record), "counts"))
+            verdicts.append((record, "counts"))
     for session in logind:
         why = "counts" if _counts(session) else f"does not count: {_why_not(session)}"
-        verdicts.append((f"logind session {session.id} of {printable(session.user)}", why))
+        verdicts.append((session, why))
     logins = [_Login(s, tuple(joined[s.id])) for s in logind if s.id in joined]
     logins += [_Login(None, tuple(group)) for group in alone.values()]
     return logins, windows
 
 
 def _why_not(session: LogindSession) -> str:
-    return "it is closing" if session.state == CLOSING else f"class {printable(session.class_)}"
+    return "it is closing" if session.state == CLOSING else f"class {session.class_}"
 
 
 def _owner(record: UtmpRecord, *candidates: LogindSession | None) -> LogindSession | None:
@@ -280,7 +286,7 @@ def _detached(
     windows: list[tuple[UtmpRecord, Origin]],
     sessions: list[Session],
     descents: Mapping[int, Descent],
-    verdicts: list[tuple[str, str]],
+    verdicts: list[Verdict],
 ) -> list[_Login]:
     """Return a login for each server of windows that is all its user has.
 
@@ -296,14 +302,14 @@ def _detached(
         # Without a host nothing but its descent shows that it is a window.
         key = (record.user, origin.kind, origin.server if origin.kind else server)
         if record.user in users and origin.kind and key not in groups:
-            verdicts.append((_name(record), "does not count: a window, its user has a session"))
+            verdicts.append((record, "does not count: a window, its user has a session"))
         elif descent.session in ids or not leaders.isdisjoint(descent.ancestors):
-            verdicts.append((_name(record), "does not count: a window of a session that counts"))
+            verdicts.append((record, "does not count: a window of a session that counts"))
         else:
             groups.setdefault(key, []).append(record)
             if origin.kind not in ("tmux", "screen"):
                 users.add(record.user)
-            verdicts.append((_name(record), "counts: no other session of its user shows it"))
+            verdicts.append((record, "counts: no other session of its user shows it"))
     return [_Login(None, tuple(group)) for group in groups.values()]
 
 
@@ -399,17 +405,20 @@ def _with_unique_ids(sessions: list[Session]) -> tuple[Session, ...]:
     taken = {session.id for session in sessions if session.id}
     result = []
     for session in sessions:
-        ident = session.id
-        if not ident:
+        if not session.id:
             wanted, n = session.tty or f"pid:{session.leader}", 1
             ident = wanted
             while ident in taken:
                 n += 1
                 ident = f"{wanted}:{n}"
             taken.add(ident)
-        result.append(session._replace(id=ident))
+            session = Session(ident, *session[1:])  # noqa: PLW2901 - _replace takes thrice as long
+        result.append(session)
     return tuple(result)
 
 
-def _name(record: UtmpRecord) -> str:
-    return f"utmp record {printable(record.line)} of {printable(record.user)}, pid {record.pid}"
+def subject(seen: UtmpRecord | LogindSession) -> str:
+    """Return what names a record or session file in a message."""
+    if isinstance(seen, LogindSession):
+        return f"logind session {seen.id} of {seen.user}"
+    return f"utmp record {seen.line} of {seen.user}, pid {seen.pid}"
