@@ -124,9 +124,11 @@ def test_streams_that_are_closed_or_full(
         assert "a fault of this program" not in done.stderr
 
 
-def test_an_output_that_is_full_is_not_the_inputs_fault(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [1, 1000])
+def test_an_output_that_is_full_is_not_the_inputs_fault(tmp_path: Path, count: int) -> None:
+    """However little is printed."""
     path = tmp_path / "utmp"
-    path.write_bytes(pack(Record()) * 1000)
+    path.write_bytes(pack(Record()) * count)
     command = '"$@" >/dev/full'
     done = subprocess.run(
         ["sh", "-c", command, "sh", sys.executable, "-m", "textfile_users", "records", str(path)],

@@ -289,7 +289,11 @@ def line_with_its_directory(host: Host) -> None:
 
 def no_pid(host: Host) -> None:
     """xrdp and others write none: such a record cannot be stale, as for who(1)."""
-    host.utmp(Record(pid=0, host="192.0.2.7"), Record(user="bob", line="pts/1", pid=0))
+    host.utmp(
+        Record(pid=0, host="192.0.2.7"),
+        Record(user="bob", line="pts/1", pid=0),
+        Record(user="bob", line="pts/2", pid=0),
+    )
 
 
 def utmp_alone(host: Host) -> None:
@@ -396,6 +400,7 @@ CASES: list[tuple[Callable[[Host], None], list[tuple[str, str, str, str, str]]]]
         [
             ("pts/0", "alice", "pts/0", "ssh", "192.0.2.7"),
             ("pts/1", "bob", "pts/1", "other", ""),
+            ("pts/2", "bob", "pts/2", "other", ""),
         ],
     ),
     (

@@ -59,11 +59,6 @@ def run() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - a traceback helps nobody who runs a timer
         status = 1
         _tell_own_fault(error)
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:  # a reader that went away, such as head
-        status = status or 1
     # Taking the interpreter down in order costs a third of its start, and would wait for
     # a collector that hangs on a dead mount.
     os._exit(status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 
 from textfile_users.messages import ERROR, say
@@ -24,11 +25,10 @@ def main(argv: list[str]) -> int:
 
     0: done, or another run is at it; 1: not done; 2: wrong usage.
     """
-    name = argv[0] if argv and argv[0] in COMMANDS else ""
     try:
-        return COMMANDS[name](argv[1:]) if name else _collect(argv)
-    except SystemExit as end:  # argparse: --help, --version, wrong usage
-        return end.code if isinstance(end.code, int) else 0
+        status = _command(argv)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where its errors are told
     except BrokenPipeError:  # the reader of our output has seen enough
         return 1
     except OSError as error:
@@ -36,6 +36,15 @@ def main(argv: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
+    return status
+
+
+def _command(argv: list[str]) -> int:
+    name = argv[0] if argv and argv[0] in COMMANDS else ""
+    try:
+        return COMMANDS[name](argv[1:]) if name else _collect(argv)
+    except SystemExit as end:  # argparse: --help, --version, wrong usage
+        return end.code if isinstance(end.code, int) else 0
 
 
 def _collect(argv: list[str]) -> int:

@@ -279,7 +279,9 @@ def _is_window(record: UtmpRecord, origin: Origin) -> bool:
     """
     if origin.kind in ("tmux", "screen"):
         return True
-    return _is_pty(_line(record)) and (origin.kind == "x11" or origin == NOWHERE)
+    if not _is_pty(_line(record)):
+        return False
+    return origin.kind == "x11" or (origin == NOWHERE and record.pid > 0)
 
 
 def _detached(

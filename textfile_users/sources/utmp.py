@@ -18,7 +18,6 @@ from textfile_users.sources.text import field, ip_of_bytes
 
 EMPTY = 0
 INIT_PROCESS = 5
-LOGIN_PROCESS = 6
 USER_PROCESS = 7
 DEAD_PROCESS = 8
 LAST_TYPE = 9
