@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable
 
 from textfile_users.messages import ERROR, say
-from textfile_users.options import parse_collect, parse_records, parse_show
+from textfile_users.model import Wanted
+from textfile_users.options import Values, parse_collect, parse_events, parse_records, parse_show
 from textfile_users.paths import (
     Paths,
     default_runtime_directory,
@@ -55,7 +56,7 @@ def _collect(argv: list[str]) -> int:
 
     return collect(
         Options(
-            paths=Paths(values.root, values.utmp),
+            paths=_paths(values),
             output=values.output or (directory and os.path.join(directory, FILE_NAME)),
             waits=bool(values.output),
             state_directory=state_directory,
@@ -68,6 +69,7 @@ def _collect(argv: list[str]) -> int:
             interval=values.interval,
             verbosity=values.verbose,
             now=values.now,
+            wanted=Wanted(values.collectors, values.auth_source, values.backfill),
         )
     )
 
@@ -76,8 +78,9 @@ def _show(argv: list[str]) -> int:
     values = parse_show(argv)
     from textfile_users.show import show
 
-    paths = Paths(values.root, values.utmp)
-    return show(paths, values.timeout, values.now, _excluded(values.exclude_user), values.json)
+    return show(
+        _paths(values), values.timeout, values.now, _excluded(values.exclude_user), values.json
+    )
 
 
 def _records(argv: list[str]) -> int:
@@ -87,11 +90,24 @@ def _records(argv: list[str]) -> int:
     return records(values.files)
 
 
+def _events(argv: list[str]) -> int:
+    values = parse_events(argv)
+    from textfile_users.events import events
+
+    return events(values.files, values.unmatched, values.now)
+
+
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "collect": _collect,
     "show": _show,
+    "events": _events,
     "records": _records,
 }
+
+
+def _paths(values: Values) -> Paths:
+    given = (values.utmp, values.wtmp, values.btmp, tuple(values.auth_log))
+    return Paths(values.root, *given)
 
 
 def _excluded(globs: list[str]) -> Callable[[str], bool] | None:

@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from textfile_users import durable
+from textfile_users.durable import Durable
 from textfile_users.exposition import render
 from textfile_users.messages import ERROR, NOTICE, WARNING, say
 from textfile_users.metrics import users
-from textfile_users.model import Snapshot
+from textfile_users.model import Snapshot, Wanted
 from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
 from textfile_users.record import Record
 from textfile_users.sessions import subject
@@ -61,6 +63,7 @@ class Options(Record):
     interval: float = 5.0
     verbosity: int = 0
     now: float | None = None
+    wanted: Wanted = Wanted()
 
 
 def collect(options: Options) -> int:
@@ -116,11 +119,24 @@ def _look_once(options: Options) -> int:
 def _look_locked(options: Options, faults: list[str]) -> int:
     boot_id = read_boot_id()
     before = _load(options.runtime_directory, boot_id, faults)
+    counted = _load_durable(options.state_directory, faults)
     now = time.time() if options.now is None else options.now
     clock = time.monotonic if options.now is None else _stopped_clock
-    snapshot = look(options.paths, now, options.timeout, options.excluded, clock)
+    snapshot = look(
+        options.paths,
+        now,
+        options.timeout,
+        options.excluded,
+        clock,
+        options.wanted,
+        counted,
+        before.asked,
+    )
     faults.extend(snapshot.faults)
     after = remember_sessions(before, snapshot.sessions, now)
+    # What the journal held may only be skipped next time if what was read of it is kept.
+    if _save_durable(options.state_directory, counted, snapshot.durable, faults):
+        after = after._replace(asked=snapshot.asked)
     recent = tuple(
         pair for pair in after.ended if not (options.excluded and options.excluded(pair[0]))
     )
@@ -187,6 +203,39 @@ def _load(directory: str, boot_id: str, faults: list[str]) -> Volatile:
     except ValueError as error:
         faults.append(f"{directory}: what the last look left cannot be read: {error}")
     return NOTHING
+
+
+def _load_durable(directory: str, faults: list[str]) -> Durable:
+    """Return what was counted; what cannot be read is put aside, and counting starts anew."""
+    try:
+        return durable.load(directory)
+    except OSError as error:
+        faults.append(f"{directory}: the counters cannot be read: {reason(error)}")
+    except ValueError as error:
+        path = os.path.join(directory, durable.FILE_NAME)
+        try:
+            aside = durable.put_aside(directory)
+            faults.append(f"{path}: {error}; it is now {aside}, and counting starts anew")
+        except OSError as failed:
+            faults.append(f"{path}: {error}, and it cannot be put aside: {reason(failed)}")
+    return durable.NOTHING
+
+
+def _save_durable(
+    directory: str, before: Durable, after: Durable | None, faults: list[str]
+) -> bool:
+    """Keep what was counted, if anything changed; return whether it is kept."""
+    if after is None or after == before:
+        return True
+    try:
+        durable.save(directory, after)
+    except OSError as error:
+        faults.append(
+            f"{directory}: cannot be written: {reason(error)}; see --state-directory. "
+            "What was counted is counted again"
+        )
+        return False
+    return True
 
 
 def _save(directory: str, volatile: Volatile, boot_id: str) -> None:

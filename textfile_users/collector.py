@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics_core import Metric
 
+from textfile_users import durable
 from textfile_users.metrics import users
 from textfile_users.paths import Paths
 from textfile_users.snapshot import look
@@ -17,8 +18,9 @@ class Collector:
     """Looks at the host whenever a registry collects, and gives the `users` set.
 
     ``root`` is the directory of the host's file system, ``utmp`` a utmp file other than
-    that host's own, ``timeout`` what a look may take in seconds. Does not write anything
-    and never raises; what fails shows in users_collector_success.
+    that host's own, ``timeout`` what a look may take in seconds. Counters begin with the first
+    scrape. Does not write anything and never raises; what fails shows in
+    users_collector_success.
 
     >>> from prometheus_client import CollectorRegistry
     >>> registry = CollectorRegistry()
@@ -30,6 +32,8 @@ class Collector:
         self._paths = Paths(root, utmp)
         self._timeout = timeout
         self._remembered = NOTHING
+        self._counted = durable.NOTHING
+        self._asked = NOTHING.asked
 
     def describe(self) -> Iterator[Metric]:
         """Yield the families without samples, so that a registry knows the names."""
@@ -38,6 +42,8 @@ class Collector:
     def collect(self) -> Iterator[Metric]:
         """Look once and yield the families."""
         now = time.time()
-        snapshot = look(self._paths, now, self._timeout)
+        snapshot = look(self._paths, now, self._timeout, before=self._counted, asked=self._asked)
+        self._counted = snapshot.durable or self._counted
+        self._asked = snapshot.asked
         self._remembered = remember_sessions(self._remembered, snapshot.sessions, now)
         return users.families(snapshot._replace(recent=tuple(self._remembered.ended)))

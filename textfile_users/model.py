@@ -6,9 +6,14 @@ UTF-8 escaped; bounds are the metric sets' business.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Union
 
 from textfile_users.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from textfile_users.durable import Durable
 
 # What a source says of itself.
 OK = "ok"
@@ -101,11 +106,29 @@ class CollectorReport(Record):
 Verdict = tuple[Union[UtmpRecord, LogindSession], str]
 
 
+SESSIONS = "sessions"
+AUTH = "auth"
+HISTORY = "history"
+COLLECTORS = (SESSIONS, AUTH, HISTORY)
+
+
+class Wanted(Record):
+    """What a look is to find: ``auth_source`` is auto, files, journal or none."""
+
+    collectors: tuple[str, ...] = COLLECTORS
+    auth_source: str = "auto"
+    backfill: bool = False
+
+
 class Snapshot(Record):
     """All that one look found.
 
     ``sessions`` is None where no source of sessions could be read. ``recent`` holds the
-    (user, type) pairs without a session now that had one within the last hour.
+    (user, type) pairs without a session now that had one within the last hour. ``durable`` is
+    what counting goes on with; of that ``counters``, ``failures`` and ``last_logins`` are shown,
+    without the users that are not to be. ``auth_log`` is the log that was read, '' for none,
+    ``caught_up`` whether to its end, and ``asked`` what the journal held when it was read to
+    its end or asked, and when that was. ``failed`` are collectors that got less than they should.
     """
 
     now: float
@@ -117,3 +140,17 @@ class Snapshot(Record):
     collectors: tuple[CollectorReport, ...] = ()
     faults: tuple[str, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    durable: Durable | None = None
+    counters: Mapping[tuple[str, ...], float] = {}
+    failures: Mapping[str, Mapping[int, int]] = {}
+    last_logins: Mapping[str, float] = {}
+    auth_log: str = ""
+    caught_up: bool = True
+    asked: tuple[str, float] = ("", 0.0)
+    failed: tuple[str, ...] = ()
+
+    @property
+    def is_log_known(self) -> bool:
+        """Whether an auth log is or was read, or btmp in its stead."""
+        names = {series[0] for series in self.counters}
+        return bool(self.auth_log) or "users_auth_failures_total" in names

@@ -26,12 +26,16 @@ DESCRIPTION = (
 COMMANDS_HELP = """commands:
   collect        look once, write, exit (the default)
   show           the same as a table for people
+  events FILE    what auth logs say, as JSON lines; - is stdin
   records FILE   what utmp, wtmp and btmp files hold, as JSON lines
 Each has --help of its own."""
 
 
 class Option:
-    """A flag with a value; ``parse`` raises ValueError with what is wrong with it."""
+    """A flag with a value, or without one where ``metavar`` is empty.
+
+    ``parse`` raises ValueError with what is wrong with the value.
+    """
 
     def __init__(
         self,
@@ -47,7 +51,7 @@ class Option:
         self.name = flag[2:].replace("-", "_")
         self.metavar = metavar
         self.help_text = help_text
-        self.default = default
+        self.default = default if metavar else False
         self.parse = parse
         self.repeats = repeats
 
@@ -59,6 +63,15 @@ def _choice_of(*known: str) -> Callable[[str], tuple[str, ...]]:
             if name not in known:
                 raise ValueError(f"{name!r} is not known; choose from {', '.join(known)}")
         return names
+
+    return parse
+
+
+def _one_of(*known: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in known:
+            raise ValueError(f"{text!r} is not known; choose from {', '.join(known)}")
+        return text
 
     return parse
 
@@ -92,9 +105,25 @@ def _path(text: str) -> str:
     return text
 
 
+NOW = Option("--now", "EPOCH", "take this for the time (for tests)", None, _number)
 HOST_OPTIONS = (
     Option("--root", "DIR", "look at the host whose file system is in DIR", "/", _path),
     Option("--utmp", "FILE", "default: /run/utmp below the root", ""),
+    Option("--wtmp", "FILE", "default: /var/log/wtmp below the root", ""),
+    Option("--btmp", "FILE", "default: /var/log/btmp below the root", ""),
+    Option(
+        "--auth-log",
+        "FILE",
+        "an auth log; may be repeated. Default: auth.log, secure or messages in /var/log",
+        repeats=True,
+    ),
+    Option(
+        "--auth-source",
+        "SOURCE",
+        "auto (default): the auth log if it is written, else the journal; files, journal, none",
+        "auto",
+        _one_of("auto", "files", "journal", "none"),
+    ),
     Option("--exclude-user", "GLOB", "leave these users out; may be repeated", repeats=True),
     Option(
         "--timeout",
@@ -103,7 +132,7 @@ HOST_OPTIONS = (
         4.0,
         _seconds,
     ),
-    Option("--now", "EPOCH", "take this for the time (for tests)", None, _number),
+    NOW,
 )
 COLLECT_OPTIONS = (
     *HOST_OPTIONS,
@@ -131,13 +160,14 @@ COLLECT_OPTIONS = (
     Option(
         "--collectors",
         "LIST",
-        "what to look at, with commas: sessions",
-        ("sessions",),
-        _choice_of("sessions"),
+        "what to look at, with commas: sessions,auth,history (default: all)",
+        ("sessions", "auth", "history"),
+        _choice_of("sessions", "auth", "history"),
     ),
     Option(
         "--metrics", "LIST", "sets to write, with commas: users", ("users",), _choice_of("users")
     ),
+    Option("--backfill", "", "on a first look count the past too: all logs, rotated ones as well"),
     Option("--repeat", "N", "look N times, within this minute at most (for cron)", 1, _count),
     Option(
         "--interval",
@@ -185,6 +215,19 @@ def parse_show(argv: list[str]) -> Values:
     return parser.parse_args(argv, Values())
 
 
+def parse_events(argv: list[str]) -> Values:
+    """Return the values of `events`' arguments. Raises SystemExit as argparse does."""
+    parser = _parser(f"{PROGRAM} events", "Print the events that auth logs tell of as JSON lines.")
+    parser.add_argument("files", metavar="FILE", nargs="*", default=["-"], help="- is stdin")
+    parser.add_argument(
+        "--unmatched",
+        action="store_true",
+        help="print the lines of known programs that no pattern knows instead",
+    )
+    add_options(parser, (NOW,))
+    return parser.parse_args(argv, Values())
+
+
 def parse_records(argv: list[str]) -> Values:
     """Return the values of `records`' arguments. Raises SystemExit as argparse does."""
     parser = _parser(
@@ -209,11 +252,16 @@ def parse_plain(argv: list[str], options: Iterable[Option]) -> Values | None:
         flag, equals, text = word.partition("=")
         if flag not in by_flag:
             return None
+        option = by_flag[flag]
+        if not option.metavar:
+            if equals:
+                return None
+            setattr(values, option.name, True)
+            continue
         if not equals:
             text = next(words, "--")
             if text.startswith("-") and text != "-":
                 return None
-        option = by_flag[flag]
         try:
             value = option.parse(text)
         except ValueError:
@@ -228,6 +276,9 @@ def parse_plain(argv: list[str], options: Iterable[Option]) -> Values | None:
 def add_options(parser: ArgumentParser, options: Iterable[Option]) -> None:
     """Add the options of a table to an argparse parser."""
     for option in options:
+        if not option.metavar:
+            parser.add_argument(option.flag, action="store_true", help=option.help_text)
+            continue
         parser.add_argument(
             option.flag,
             metavar=option.metavar,

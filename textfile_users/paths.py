@@ -13,6 +13,9 @@ class Paths(Record):
 
     root: str = "/"
     utmp_given: str = ""
+    wtmp_given: str = ""
+    btmp_given: str = ""
+    auth_logs_given: tuple[str, ...] = ()
 
     @property
     def is_own_host(self) -> bool:
@@ -50,10 +53,37 @@ class Paths(Record):
         """Return the directory of logind's session files."""
         return self.below("/run/systemd/sessions")
 
+    def auth_logs(self) -> tuple[str, ...]:
+        """Return the auth logs: those given, else where distributions have the one."""
+        return self.auth_logs_given or tuple(map(self.below, AUTH_LOGS))
+
+    def wtmp(self) -> str:
+        """Return the wtmp file: the given one, else /var/log/wtmp."""
+        return self.wtmp_given or self.below("/var/log/wtmp")
+
+    def btmp(self) -> str:
+        """Return the btmp file: the given one, else /var/log/btmp."""
+        return self.btmp_given or self.below("/var/log/btmp")
+
+    def wtmpdb(self) -> str:
+        """Return wtmpdb's database."""
+        return self.below("/var/lib/wtmpdb/wtmp.db")
+
+    def lastlog(self) -> str:
+        """Return the lastlog file."""
+        return self.below("/var/log/lastlog")
+
+    def lastlog2(self) -> str:
+        """Return lastlog2's database."""
+        return self.below("/var/lib/lastlog/lastlog2.db")
+
     def proc(self, name: str) -> str:
         """Return /proc/``name``."""
         return self.below("/proc/" + name)
 
+
+# Debian and Ubuntu; Fedora, EPEL and openSUSE; Arch and others, and where a syslogd was told.
+AUTH_LOGS = ("/var/log/auth.log", "/var/log/secure", "/var/log/messages")
 
 # Of the machine that runs us, whatever root is looked at.
 BOOT_ID = "/proc/sys/kernel/random/boot_id"

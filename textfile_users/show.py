@@ -9,7 +9,7 @@ from collections.abc import Callable
 from io import TextIOWrapper
 
 from textfile_users.messages import WARNING, say
-from textfile_users.model import Session, Snapshot
+from textfile_users.model import SESSIONS, Session, Snapshot, Wanted
 from textfile_users.paths import Paths
 from textfile_users.snapshot import look
 from textfile_users.sources.text import printable
@@ -27,7 +27,13 @@ def show(
     as_json: bool,
 ) -> int:
     """Look once and print a table, or JSON; return 0, or 1 where sessions are not known."""
-    snapshot = look(paths, time.time() if now is None else now, timeout, excluded)
+    snapshot = look(
+        paths,
+        time.time() if now is None else now,
+        timeout,
+        excluded,
+        wanted=Wanted(collectors=(SESSIONS,)),
+    )
     for fault in snapshot.faults:
         say(WARNING, fault)
     if isinstance(sys.stdout, TextIOWrapper):

@@ -7,23 +7,21 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from textfile_users.model import ABSENT, OK, CollectorReport, Snapshot
+from textfile_users.collectors.auth import look_at_auth
+from textfile_users.collectors.history import look_at_history
+from textfile_users.collectors.sessions import look_at_sessions
+from textfile_users.counting import user_of
+from textfile_users.durable import NOTHING, Durable
+from textfile_users.model import AUTH, HISTORY, SESSIONS, CollectorReport, Snapshot, Wanted
 from textfile_users.paths import Paths
-from textfile_users.sessions import (
-    leaders_without_terminal,
-    merge,
-    newest,
-    pids_of,
-    servers_of_windows,
-)
-from textfile_users.sources.logind import read_logind
-from textfile_users.sources.procfs import read_descents, read_processes, read_terminals
-from textfile_users.sources.utmp import read_utmp
 
 Result = TypeVar("Result")
 
 # A collector's share of the whole run's time.
 COLLECTOR_SHARE = 0.25
+BACKFILL_SHARE = 0.75  # of what has to be caught up with
+# Of a collector's time, what it may begin a further block in.
+READING_SHARE = 0.7
 
 
 class Overdue(Exception):
@@ -57,63 +55,79 @@ def within(seconds: float, function: Callable[[], Result]) -> Result:
     return results[0]
 
 
+# In their order: sessions tell the types of logins, and events come before records of them.
+_COLLECTORS = {SESSIONS: look_at_sessions, AUTH: look_at_auth, HISTORY: look_at_history}
+
+
 def look(
     paths: Paths,
     now: float,
     timeout: float,
     excluded: Callable[[str], bool] | None = None,
     clock: Callable[[], float] = time.monotonic,
+    wanted: Wanted = Wanted(),  # noqa: B008 - immutable
+    before: Durable = NOTHING,
+    asked: tuple[str, float] = ("", 0.0),
 ) -> Snapshot:
     """Look once at the host.
 
-    ``now`` is the time of the look in seconds since the epoch, ``timeout`` that of the
-    whole run in seconds; sessions of users that are ``excluded`` are left out. Never
-    raises: what fails is in the snapshot's faults and reports.
+    ``now`` is the time of the look in seconds since the epoch, ``timeout`` that of the whole
+    run in seconds; what is of users that are ``excluded`` is left out of the snapshot, not of
+    what is remembered. Counting goes on from what the last look's snapshot had: its durable
+    ``before``, and ``asked``. Never raises: what fails is in the snapshot's faults and reports.
     """
-    began = clock()
-    seconds = timeout * COLLECTOR_SHARE
-    try:
-        snapshot = within(seconds, lambda: _look_at_sessions(paths, now))
-    except Overdue:
-        snapshot = Snapshot(now, None, faults=(f"sessions: no answer within {seconds:g} s",))
-    except Exception as error:  # noqa: BLE001 - a collector's fault costs its own metrics only
-        snapshot = Snapshot(now, None, faults=(f"sessions: {type(error).__name__}: {error}",))
+    share = BACKFILL_SHARE if wanted.backfill else COLLECTOR_SHARE
+    snapshot = Snapshot(now, None, durable=before, asked=asked)
+    for name in _COLLECTORS:
+        if name in wanted.collectors:
+            snapshot = _collect(name, paths, wanted, snapshot, timeout * share, clock)
+    if snapshot.durable and not snapshot.durable.began:
+        snapshot = snapshot._replace(durable=snapshot.durable._replace(began=now))
+    return _shown(snapshot, excluded or (lambda _: False))
+
+
+def _shown(snapshot: Snapshot, excluded: Callable[[str], bool]) -> Snapshot:
+    """Return the snapshot with what is shown of what was counted, without users ``excluded``."""
+    durable = snapshot.durable or NOTHING
     sessions = snapshot.sessions
-    if sessions is not None and excluded is not None:
-        sessions = tuple(session for session in sessions if not excluded(session.user))
-    success = sessions is not None and all(s.status in (OK, ABSENT) for s in snapshot.sources)
-    report = CollectorReport("sessions", success, clock() - began)
-    return snapshot._replace(sessions=sessions, collectors=(report,))
+    return snapshot._replace(
+        sessions=sessions and tuple(one for one in sessions if not excluded(one.user)),
+        counters={
+            series: value
+            for series, value in durable.counters.items()
+            if not excluded(user_of(series))
+        },
+        failures=durable.failures,
+        last_logins={
+            user: when for user, when in durable.last_logins.items() if not excluded(user)
+        },
+    )
 
 
-def _look_at_sessions(paths: Paths, now: float) -> Snapshot:
-    records, utmp = read_utmp(paths)
-    logind, logind_report = read_logind(paths)
-    # Before anything is read for each of them.
-    records, logind, dropped = newest(records, logind)
-    pids = pids_of(records)
-    processes, procfs = read_processes(paths, pids)
-    if len(pids) > 1 and processes is not None and not processes:  # is /proc another host's?
-        processes, procfs = read_processes(paths, [session.leader for session in logind])
-    elif processes and logind_report.status != OK:  # for the services of root's logins
-        parents, _ = read_processes(paths, {process.ppid for process in processes.values()})
-        processes.update(parents or {})
-    reports = (utmp, logind_report, procfs)
-    faults = tuple(fault for report in reports for fault in report.faults)
-    if OK not in (utmp.status, logind_report.status):
-        nothing = f"no source of sessions: neither {paths.utmp()} nor {paths.logind_sessions()}"
-        return Snapshot(now, None, sources=reports, faults=(*faults, f"{nothing} can be read"))
-    terminals = read_terminals(paths, leaders_without_terminal(records, logind))
-    descents = read_descents(paths, servers_of_windows(records))
-    merged = merge(records, logind, processes, terminals, descents)
-    if utmp.status == OK:
-        utmp = utmp._replace(unusable=(*utmp.unusable, ("stale", merged.stale)))
-    return Snapshot(
-        now,
-        merged.sessions,
-        dropped=dropped,
-        closing=merged.closing,
-        sources=(utmp, logind_report, procfs),
-        faults=(*faults, *merged.faults),
-        verdicts=merged.verdicts,
+def _collect(
+    name: str,
+    paths: Paths,
+    wanted: Wanted,
+    before: Snapshot,
+    seconds: float,
+    clock: Callable[[], float],
+) -> Snapshot:
+    """Return the snapshot with what a collector adds; its fault costs its own metrics only."""
+    began = clock()
+    deadline = time.monotonic() + seconds * READING_SHARE
+    try:
+        after = within(seconds, lambda: _COLLECTORS[name](paths, wanted, before, deadline))
+    except Overdue:
+        after = _failed(before, name, f"no answer within {seconds:g} s")
+    except Exception as error:  # noqa: BLE001
+        after = _failed(before, name, f"{type(error).__name__}: {error}")
+    report = CollectorReport(name, name not in after.failed, clock() - began)
+    return after._replace(collectors=(*after.collectors, report))
+
+
+def _failed(before: Snapshot, name: str, why: str) -> Snapshot:
+    return before._replace(
+        faults=(*before.faults, f"{name}: {why}"),
+        failed=(*before.failed, name),
+        caught_up=before.caught_up and name != AUTH,
     )

@@ -29,12 +29,14 @@ class Volatile(Record):
 
     ``sessions`` maps (id, user, tty, type) to the session's start; it is None before the
     first look. ``ended`` maps (user, type) to the time of the look that missed it first,
-    ``said`` a fault to the time when it was said; times are seconds since the epoch.
+    ``said`` a fault to the time when it was said; times are seconds since the epoch. ``asked``
+    is what the journal held when it was read to its end or asked, and when that was.
     """
 
     sessions: dict[tuple[str, str, str, str], float] | None
     ended: dict[tuple[str, str], float]
     said: dict[str, float]
+    asked: tuple[str, float] = ("", 0.0)
 
 
 NOTHING = Volatile(None, {}, {})
@@ -83,6 +85,7 @@ def parse_volatile(data: bytes, boot_id: str) -> Volatile:
     sessions: dict[tuple[str, str, str, str], float] = {}
     ended: dict[tuple[str, str], float] = {}
     said: dict[str, float] = {}
+    asked = NOTHING.asked
     try:
         rows = list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
     except csv.Error as error:
@@ -102,10 +105,12 @@ def parse_volatile(data: bytes, boot_id: str) -> Volatile:
         elif kind == "ended":
             user, type_ = texts
             ended[user, type_] = float(time)
+        elif kind == "asked":
+            asked = texts[0], float(time)
         else:
             (fault,) = texts
             said[fault] = float(time)
-    return Volatile(None if NO_LOOK in rows else sessions, ended, said)
+    return Volatile(None if NO_LOOK in rows else sessions, ended, said, asked)
 
 
 def format_volatile(volatile: Volatile, boot_id: str) -> bytes:
@@ -122,6 +127,8 @@ def format_volatile(volatile: Volatile, boot_id: str) -> bytes:
         rows.writerows(("session", *key, start) for key, start in volatile.sessions.items())
     rows.writerows(("ended", *pair, time) for pair, time in volatile.ended.items())
     rows.writerows(("said", fault, time) for fault, time in volatile.said.items())
+    if volatile.asked != NOTHING.asked:
+        rows.writerow(("asked", *volatile.asked))
     rows.writerow(END)
     return text.getvalue().encode()
 

@@ -30,6 +30,13 @@ NEEDED = {
     "unshare": "util-linux",
     "nsenter": "util-linux",
     "who": "coreutils",
+    "useradd": "passwd",
+    "pgrep": "procps",
+    "su": "util-linux",
+    "sudo": "sudo",
+    "rsyslogd": "rsyslog",
+    "logrotate": "logrotate",
+    "systemd-journal-remote": "systemd-journal-remote",
 }
 
 
@@ -37,7 +44,7 @@ def missing_parts() -> str:
     """Return why the tests here cannot run, '' where they can."""
     if os.geteuid() != 0:
         return "needs root"
-    search = os.environ["PATH"] + ":/usr/sbin:/sbin"
+    search = os.environ["PATH"] + ":/usr/sbin:/sbin:/usr/lib/systemd:/lib/systemd"
     packages = {package for name, package in NEEDED.items() if not shutil.which(name, path=search)}
     if not os.path.exists("/usr/bin/python3"):
         packages.add("python3-venv")

@@ -6,41 +6,87 @@ import os
 import socket
 import subprocess
 import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
 SECONDS = 600  # after which a box ends by itself
 
-# A mount and a pid namespace: a fresh /run with a utmp, logs, homes and accounts of its own.
+PASSWORD = "correct horse"  # of every user of a box
+
+# A mount and a pid namespace: /etc and /dev of its own, a fresh /run with a utmp, logs, homes
+# and accounts. /dev has no log socket: the host's would take what is said in the box.
 SETUP = """set -e
 mount -t tmpfs tmpfs /run
-mount -t tmpfs tmpfs /var/log
-mount -t tmpfs -o mode=755 tmpfs /opt
-mkdir -p /home && mount -t tmpfs -o mode=755 tmpfs /home
-mkdir -m 755 /run/sshd /home/alice
+mkdir -p /home
+for name in /var/log /opt /home /var/lib/wtmpdb /var/lib/lastlog; do
+    [ ! -d $name ] || mount -t tmpfs -o mode=755 tmpfs $name
+done
+mkdir {directory}/etc {directory}/dev
+mount -t tmpfs -o mode=755 tmpfs {directory}/etc
+cp -a /etc/. {directory}/etc
+mount --move {directory}/etc /etc
+mount -t tmpfs -o mode=755 tmpfs {directory}/dev
+for name in null zero full random urandom tty; do
+    : >{directory}/dev/$name
+    mount --bind /dev/$name {directory}/dev/$name
+done
+mkdir {directory}/dev/pts
+mount -t devpts -o newinstance,gid=5,mode=620,ptmxmode=666 devpts {directory}/dev/pts
+ln -s pts/ptmx {directory}/dev/ptmx
+ln -s /proc/self/fd {directory}/dev/fd
+mount --move {directory}/dev /dev
+mkdir -m 755 /run/sshd
 : >/run/utmp; : >/var/log/wtmp; : >/var/log/btmp; : >/var/log/lastlog
-chown root:utmp /run/utmp /var/log/*; chmod 664 /run/utmp
-for name in passwd shadow group; do cp -p /etc/$name {directory}/$name; done
-echo 'alice:x:20001:20001:Alice:/home/alice:/bin/sh' >>{directory}/passwd
-echo 'alice:*:19000:0:99999:7:::' >>{directory}/shadow
-echo 'alice:x:20001:' >>{directory}/group
-for name in passwd shadow group; do mount --bind {directory}/$name /etc/$name; done
+chown root:utmp /run/utmp /var/log/*; chmod 664 /run/utmp; chmod 660 /var/log/btmp
 ssh-keygen -q -t ed25519 -N '' -f {directory}/key
 ssh-keygen -q -t ed25519 -N '' -f {directory}/host_key
-mkdir -m 700 /home/alice/.ssh
-cp {directory}/key.pub /home/alice/.ssh/authorized_keys
-chown -R alice:alice /home/alice
+id=20001
+for name in alice bob carol; do
+    useradd --uid $id --shell /bin/sh --create-home $name
+    echo "$name:{password}" | chpasswd
+    mkdir -m 700 /home/$name/.ssh
+    cp {directory}/key.pub /home/$name/.ssh/authorized_keys
+    chown -R $name: /home/$name/.ssh
+    id=$((id + 1))
+done
+sed -i 's/pam_unix\\.so/& nodelay/' /etc/pam.d/common-auth; echo FAIL_DELAY 0 >>/etc/login.defs
+printf '#!/bin/sh\\necho "$PASSWORD"\\n' >{directory}/askpass
+chmod 755 {directory}/askpass
 touch {directory}/ready
 exec sleep {seconds}
 """
 SSHD_CONFIG = """ListenAddress 127.0.0.1
 HostKey {directory}/host_key
 PidFile none
-UsePAM no
-PasswordAuthentication no
 PrintMotd no
 PrintLastLog no
 Subsystem sftp internal-sftp
+"""
+# As Debian has it: 12 with ISO stamps, 11 with traditional ones.
+RSYSLOG_CONFIG = """module(load="imuxsock" SysSock.Name="/dev/log")
+$ActionFileDefaultTemplate {template}
+$RepeatedMsgReduction {reduce}
+$FileOwner root
+$FileGroup adm
+$FileCreateMode 0640
+$WorkDirectory /run
+auth,authpriv.* /var/log/auth.log
+"""
+# The box shares the host's mail spool, and what notes whom sudo has lectured.
+SUDOERS = """Defaults !mail_badpass, !mail_no_user, !lecture
+root ALL=(ALL) ALL
+alice ALL=(ALL) NOPASSWD: ALL
+bob ALL=(alice) ALL
+"""
+LOGROTATE_CONFIG = """/var/log/auth.log {{
+    rotate 99
+    {words}
+    postrotate
+        kill -HUP $(cat /run/rsyslogd.pid)
+    endscript
+}}
 """
 
 
@@ -61,6 +107,12 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
+def samples(text: str) -> dict[str, float]:
+    """Return the samples of a page or a .prom file by name and labels."""
+    pairs = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in pairs}
+
+
 class NodeExporter:
     """A running node_exporter: its textfile directory and its page."""
 
@@ -73,8 +125,7 @@ class NodeExporter:
         """Return the samples of its page by name and labels."""
         with urllib.request.urlopen(self.url, timeout=10) as response:
             text = response.read().decode()
-        pairs = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
-        return {name: float(value) for name, _, value in pairs}
+        return samples(text)
 
 
 class Box:
@@ -87,7 +138,7 @@ class Box:
 
     def __enter__(self) -> Box:
         """Start the box; its first process ends all others in it when it ends."""
-        script = SETUP.format(directory=self.directory, seconds=SECONDS)
+        script = SETUP.format(directory=self.directory, password=PASSWORD, seconds=SECONDS)
         self._process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private",
              "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script],
@@ -97,6 +148,7 @@ class Box:
             os.sched_yield()
         children = f"/proc/{self._process.pid}/task/{self._process.pid}/children"
         self._init = Path(children).read_text().split()[0]
+        self.root = Path(f"/proc/{self._init}/root")
         return self
 
     def __exit__(
@@ -115,9 +167,16 @@ class Box:
         enter = ["nsenter", "--target", self._init, "--mount", "--pid", "--root", "--wd"]
         return [*enter, "--", *argv]
 
-    def run(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *argv: str, check: bool = True, **options: object
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command in the box."""
-        return run(*self.argv(*argv), check=check)
+        return run(*self.argv(*argv), check=check, **options)
+
+    def run_as(self, user: str, *argv: str, password: str = "") -> int:
+        """Run a command in the box as `user`, `password` on its stdin; return its status."""
+        as_user = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
+        return self.run(*as_user, *argv, check=False, input=f"{password}\n" * 3).returncode
 
     def collect(self, output: str, *argv: str, user: str = "root") -> tuple[int, str]:
         """Run the program in the box as `user`; return its status and stderr."""
@@ -133,20 +192,57 @@ class Box:
         )  # fmt: skip
         return done.returncode, done.stderr
 
-    def sshd(self) -> int:
-        """Start sshd on a loopback port and return the port."""
+    def sshd(self, *options: str) -> int:
+        """Start sshd on a loopback port with `options` (`Name=value`) and return the port."""
         config = self.directory / "sshd_config"
         config.write_text(SSHD_CONFIG.format(directory=self.directory))
+        argv = ["/usr/sbin/sshd", "-f", str(config)]
+        # Since 9.8 sshd locks out who fails often; before it does not know the word.
+        if self.run(*argv, "-t", "-o", "PerSourcePenalties=no", check=False).returncode == 0:
+            options = (*options, "PerSourcePenalties=no")
         port = free_port()
-        self.run("/usr/sbin/sshd", "-f", str(config), "-p", str(port))
+        self.run(*argv, "-p", str(port), *_each("-o", options))
         return port
 
-    def ssh(self, port: int, *argv: str) -> subprocess.Popen[bytes]:
-        """Start an ssh client on the host that logs in as alice."""
-        options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
+    def ssh(
+        self, port: int, *argv: str, user: str = "alice", password: str = ""
+    ) -> subprocess.Popen[bytes]:
+        """Start an ssh client on the host that logs in with the key, or with `password`."""
+        options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR",
+                   "IdentitiesOnly=yes"]  # fmt: skip
+        environ = dict(os.environ)
+        if password:
+            options.append("PubkeyAuthentication=no")
+            environ["SSH_ASKPASS"] = str(self.directory / "askpass")
+            environ["SSH_ASKPASS_REQUIRE"] = "force"
+            environ["PASSWORD"] = password
         return subprocess.Popen(
             ["ssh", "-F", "/dev/null", "-i", str(self.directory / "key"), "-p", str(port),
-             *[word for option in options for word in ("-o", option)],
-             *argv[:-1], "alice@127.0.0.1", argv[-1]],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+             *argv[:-1], *_each("-o", options), "-l", user, "127.0.0.1", argv[-1]],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ,
         )  # fmt: skip
+
+    @contextmanager
+    def rsyslogd(self, template: str, *, reduce: bool) -> Iterator[None]:
+        """Have rsyslogd write auth.log; with `reduce` repeated messages become one line."""
+        config = RSYSLOG_CONFIG.format(template=template, reduce="on" if reduce else "off")
+        (self.root / "etc/rsyslog.conf").write_text(config)
+        self.run("/usr/sbin/rsyslogd")
+        try:
+            yield
+        finally:
+            # It removes the pid file when it ends.
+            wait = "while [ -e rsyslogd.pid ]; do sleep 0.05; done"
+            self.run("sh", "-c", f"cd /run; kill $(cat rsyslogd.pid); {wait}")
+            self.run("sh", "-c", "rm /var/log/auth.log*")
+
+    def logrotate(self, *words: str) -> None:
+        """Rotate auth.log now, in the mode that `words` of logrotate's language make."""
+        config = self.root / "etc/logrotate.d/auth"
+        config.write_text(LOGROTATE_CONFIG.format(words="\n    ".join(words)))
+        self.run("/usr/sbin/logrotate", "--force", "--state", "/run/logrotate",
+                 "/etc/logrotate.d/auth")  # fmt: skip
+
+
+def _each(option: str, values: Sequence[str]) -> list[str]:
+    return [word for value in values for word in (option, value)]

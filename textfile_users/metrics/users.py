@@ -5,18 +5,48 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Union
 
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 
 from textfile_users import __version__
-from textfile_users.model import ABSENT, Session, Snapshot
+from textfile_users.counting import BOUNDS, DURATION, DURATION_SUM
+from textfile_users.model import ABSENT, AUTH, HISTORY, Session, Snapshot
 from textfile_users.sessions import MAX_SESSIONS
+
+# Sources read by position, and why some of it may be skipped.
+SKIPS = {
+    "authlog": ("damaged", "partial", "too-long", "gap"),
+    "journal": ("damaged", "too-long", "gap"),
+    "wtmp": ("damaged", "partial", "gap"),
+    "btmp": ("damaged", "partial", "gap"),
+    "wtmpdb": ("damaged",),
+    "lastlog2": ("damaged",),
+}
+TYPES = ("ssh", "tty", "x11", "wayland", "vnc", "rdp", "mosh", "multiplexer", "other")
+KINDS = ("closed", "reset", "timeout", "protocol", "penalty", "other")
+RESULTS = ("matched", "unmatched", "ignored", "untrusted")
+# How many addresses of the last hour are written.
+TOP = 20
 
 MAX_LABEL_BYTES = 128
 MAX_USERS = 1_000
 
 # Label values and value.
 _Sample = tuple[tuple[str, ...], float]
+
+# A counter's series that are there before anything was counted.
+_Zeros = Union[
+    dict[tuple[()], float],
+    dict[tuple[str, str], float],
+    dict[tuple[str, str, str], float],
+    dict[tuple[str, ...], float],
+]
 
 _SESSION = ("session", "user", "tty")
 
@@ -35,6 +65,44 @@ FAMILIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "users_session_start_timestamp_seconds": (
         "When the session began, in seconds since the epoch.",
         _SESSION,
+    ),
+    "users_logins_total": (
+        "Sessions begun, also those between two looks.",
+        ("user", "type"),
+    ),
+    "users_session_duration_seconds": ("How long sessions lasted that have ended.", ("type",)),
+    "users_reboots_total": ("Boots seen in wtmp or wtmpdb.", ()),
+    "users_last_login_timestamp_seconds": (
+        "When the user last logged in, in seconds since the epoch.",
+        ("user",),
+    ),
+    "users_auth_successes_total": (
+        "Credentials accepted.",
+        ("service", "method", "user"),
+    ),
+    "users_auth_failures_total": (
+        'Credentials refused, one per attempt; names that no account has are user="".',
+        ("service", "method", "user"),
+    ),
+    "users_auth_probes_total": (
+        "Connections given up before a credential was refused.",
+        ("service", "kind"),
+    ),
+    "users_auth_failures_last_hour": (
+        "Refused attempts of the last hour, for the addresses with most of them.",
+        ("ip", "network"),
+    ),
+    "users_escalations_total": (
+        "Changes of user by sudo, su, doas or pkexec.",
+        ("service", "user", "target", "result"),
+    ),
+    "users_auth_log_lines_total": (
+        "Lines of the auth log by what became of them.",
+        ("source", "result"),
+    ),
+    "users_records_skipped_total": (
+        "Records and lines that could not be read, by source and reason.",
+        ("source", "reason"),
     ),
     "users_source_available": (
         "1 where the host has the source, 0 where it rightly lacks it.",
@@ -72,6 +140,11 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
     dropped = dict.fromkeys(SESSION_FAMILIES, 0)
     if snapshot.sessions is not None:
         yield from _session_families(snapshot, snapshot.sessions, dropped)
+    collectors = {collector.name for collector in snapshot.collectors}
+    if collectors & {AUTH, HISTORY}:
+        yield from login_families(snapshot)
+    if AUTH in collectors and snapshot.is_log_known:
+        yield from auth_families(snapshot, dropped)
     yield _gauge(
         "users_source_available",
         [((source.name,), float(source.status != ABSENT)) for source in snapshot.sources],
@@ -102,7 +175,7 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
 def describe() -> Iterator[Metric]:
     """Yield every family of the set without samples, for a registry to know their names."""
     for name in FAMILIES:
-        yield _gauge(name, [])
+        yield _family(name)
 
 
 def label(text: str) -> str:
@@ -137,6 +210,81 @@ def _session_families(
     yield _gauge("users_session_start_timestamp_seconds", starts.items())
 
 
+def login_families(snapshot: Snapshot) -> Iterator[Metric]:
+    """Yield what was counted of logins and their ends, boots and records."""
+    zeros = dict.fromkeys(_open_pairs(snapshot), 0.0)
+    yield _counter("users_logins_total", snapshot, zeros)
+    yield _durations(snapshot)
+    yield _counter("users_reboots_total", snapshot, {(): 0.0})
+    yield _gauge(
+        "users_last_login_timestamp_seconds",
+        {(label(user),): time for user, time in snapshot.last_logins.items()}.items(),
+    )
+    names = {source.name for source in snapshot.sources}
+    skips: dict[tuple[str, ...], float] = {
+        (name, why): 0.0 for name in SKIPS if name in names for why in SKIPS[name]
+    }
+    yield _counter("users_records_skipped_total", snapshot, skips)
+
+
+def auth_families(snapshot: Snapshot, dropped: dict[str, int]) -> Iterator[Metric]:
+    """Yield what was counted of an auth log; zeros so that increase() sees the first event."""
+    users = ("root", "", *dict.fromkeys(label(one.user) for one in snapshot.sessions or ()))
+    zeros = {
+        ("sshd", method, user): 0.0
+        for method in ("password", "publickey")
+        for user in users[:MAX_USERS]
+    }
+    yield _counter("users_auth_successes_total", snapshot, zeros)
+    yield _counter("users_auth_failures_total", snapshot, zeros)
+    probes = {("sshd", kind): 0.0 for kind in KINDS}
+    yield _counter("users_auth_probes_total", snapshot, probes)
+    counts = {ip: float(sum(minutes.values())) for ip, minutes in snapshot.failures.items()}
+    top = sorted(counts, key=lambda ip: (-counts[ip], ip))[:TOP]
+    dropped["users_auth_failures_last_hour"] = len(counts) - len(top)
+    yield _gauge("users_auth_failures_last_hour", [((ip, ""), counts[ip]) for ip in top])
+    yield _counter("users_escalations_total", snapshot, {})
+    source = snapshot.auth_log
+    lines: dict[tuple[str, ...], float] = (
+        {(source, result): 0.0 for result in RESULTS} if source else {}
+    )
+    yield _counter("users_auth_log_lines_total", snapshot, lines)
+
+
+def _open_pairs(snapshot: Snapshot) -> dict[tuple[str, ...], None]:
+    pairs: list[tuple[str, ...]] = [(label(one.user), one.type) for one in snapshot.sessions or ()]
+    return dict.fromkeys(pairs[-MAX_USERS:])
+
+
+def _durations(snapshot: Snapshot) -> HistogramMetricFamily:
+    """Return the histogram of ended sessions; counted are those of each interval between bounds."""
+    help_text, labels = FAMILIES[DURATION]
+    family = HistogramMetricFamily(DURATION, help_text, labels=labels)
+    for type_ in TYPES:
+        total = 0.0
+        buckets = []
+        for bound in (*map(str, BOUNDS), "+Inf"):
+            total += snapshot.counters.get((DURATION, type_, bound), 0.0)
+            buckets.append((bound, total))
+        seconds = snapshot.counters.get((DURATION_SUM, type_), 0.0)
+        family.add_metric((type_,), buckets, seconds)
+    return family
+
+
+def _counter(name: str, snapshot: Snapshot, zeros: _Zeros) -> CounterMetricFamily:
+    """Return a family with what was counted, and with ``zeros`` where nothing was yet."""
+    help_text, labels = FAMILIES[name]
+    samples: dict[tuple[str, ...], float] = {**zeros}
+    for (family_name, *values), count in snapshot.counters.items():
+        if family_name == name:
+            key = tuple(map(label, values))
+            samples[key] = samples.get(key, 0.0) + count
+    family = CounterMetricFamily(name, help_text, labels=labels)
+    for labels_of, count in sorted(samples.items()):
+        family.add_metric(labels_of, count)
+    return family
+
+
 def _sessions_by_user(
     sessions: tuple[Session, ...], recent: tuple[tuple[str, str], ...]
 ) -> tuple[list[tuple[tuple[str, str], float]], int]:
@@ -160,6 +308,16 @@ def _gauge(name: str, samples: Iterable[_Sample]) -> GaugeMetricFamily:
     for values, value in sorted(samples):
         family.add_metric(values, value)
     return family
+
+
+def _family(name: str) -> Metric:
+    """Return a family of the set without samples."""
+    help_text, labels = FAMILIES[name]
+    if name.endswith("_total"):
+        return CounterMetricFamily(name, help_text, labels=labels)
+    if name == DURATION:
+        return HistogramMetricFamily(name, help_text, labels=labels)
+    return GaugeMetricFamily(name, help_text, labels=labels)
 
 
 def _python_version() -> str:

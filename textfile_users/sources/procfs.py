@@ -76,7 +76,7 @@ def read_processes(
         os.stat(paths.proc("self" if paths.is_own_host else "1"))
     except OSError:
         return None, SourceReport("procfs", ABSENT)
-    boot_time = _read_boot_time(paths)
+    boot_time = read_boot_time(paths)
     processes = {}
     for pid in set(pids):
         process = _read_process(paths, pid, boot_time)
@@ -130,7 +130,8 @@ def _read_ancestors(paths: Paths, pid: int) -> tuple[int, ...]:
     return tuple(ancestors)
 
 
-def _read_boot_time(paths: Paths) -> int | None:
+def read_boot_time(paths: Paths) -> int | None:
+    """Return when the host booted, in seconds since the epoch, None where it cannot be read."""
     # Before btime stand a line a processor and all interrupt counters.
     return parse_boot_time(_read(paths.proc("stat"), 1 << 20))
 

@@ -1,0 +1,840 @@
+"""What journalctl prints is read exactly once, whatever it prints and however it ends."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import time
+import tracemalloc
+from collections.abc import Callable, Generator, Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.hosts import Host
+from textfile_users.model import ABSENT, DENIED, OK
+from textfile_users.paths import Paths
+from textfile_users.sources import journal
+from textfile_users.sources.journal import (
+    LOST,
+    MAX_MESSAGE,
+    Entry,
+    Gap,
+    JournalPosition,
+    advance,
+    entries,
+    is_believed,
+    journal_state,
+    parse_entry,
+)
+
+MACHINE = "0123456789abcdef0123456789abcdef"
+BOOT = "b" * 32
+START = 1_765_000_000
+BEGINNING = JournalPosition("", 0.0)
+SSHD = ("sshd", "sshd-session")
+
+
+def cursor(number: int, boot: str = BOOT, file: str = "f" * 32, instant: int = -1) -> str:
+    """Return the cursor of the entry `number`, a second later each, as journald writes it."""
+    second = number if instant < 0 else instant
+    return (
+        f"s={file};i={number:x};b={boot};m={second * 10**6:x};"
+        f"t={(START + second) * 10**6:x};x={number + 1:x}"
+    )
+
+
+def fields(number: int, **changed: object) -> dict[str, object]:
+    """Return the fields of the entry `number`; one changed to None is null in JSON."""
+    return {
+        "__REALTIME_TIMESTAMP": str((START + number) * 10**6),
+        "_UID": "0",
+        "__CURSOR": cursor(number),
+        "MESSAGE": f"message {number}",
+        "SYSLOG_IDENTIFIER": "sshd-session",
+        "_PID": "100",
+        "_EXE": "/usr/lib/openssh/sshd-session",
+        **changed,
+    }
+
+
+def line(number: int, **changed: object) -> bytes:
+    """Return the line of JSON that journalctl prints for the entry `number`."""
+    return json.dumps(fields(number, **changed), separators=(",", ":")).encode()
+
+
+def without(number: int, name: str) -> bytes:
+    return json.dumps({k: v for k, v in fields(number).items() if k != name}).encode()
+
+
+class Fake:
+    """A host with a journal, and a journalctl that does what a shell script says."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.host = Host(str(directory / "host"))
+        self.host.write("etc/machine-id", MACHINE + "\n")
+        self.host.write(f"var/log/journal/{MACHINE}/system.journal", "")
+        self.paths = Paths(self.host.root)
+        (directory / "bin").mkdir()
+
+    def does(self, script: str) -> None:
+        """Let journalctl note its arguments and pid, and do `script`."""
+        note = f'cd {self.directory}; echo "$*" >>calls; echo $$ >>pids\n'
+        program = self.directory / "bin" / "journalctl"
+        program.write_text("#!/bin/sh\n" + note + script + "\n")
+        program.chmod(0o755)
+
+    def prints(self, *lines: bytes) -> None:
+        """Let journalctl print `lines` and end."""
+        (self.directory / "out").write_bytes(b"".join(line + b"\n" for line in lines))
+        self.does("cat out")
+
+    def calls(self) -> list[list[str]]:
+        """Return the arguments of each run so far."""
+        path = self.directory / "calls"
+        return [call.split() for call in path.read_text().splitlines()] if path.exists() else []
+
+    def read(
+        self, position: JournalPosition = BEGINNING, seconds: float = 30.0
+    ) -> Generator[Entry | Gap, None, None]:
+        """Start to read."""
+        return entries(self.paths, position, SSHD, time.monotonic() + seconds)
+
+    def has_child(self) -> bool:
+        """Return whether a journalctl is still there, if only as a zombie."""
+        pids = map(int, (self.directory / "pids").read_text().split())
+        return any(os.path.exists(f"/proc/{pid}") for pid in pids)
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
+    """A fake host; afterwards no descriptor and no child of a run is left."""
+    found = Fake(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    before = sorted(os.listdir("/proc/self/fd"))
+    yield found
+    assert sorted(os.listdir("/proc/self/fd")) == before
+    if (tmp_path / "pids").exists():
+        assert not found.has_child()
+
+
+def messages(found: Iterator[Entry | Gap] | list[Entry | Gap]) -> list[str]:
+    """Return the messages of entries, and the reasons of gaps in angles."""
+    return [
+        item.message.decode() if isinstance(item, Entry) else f"<{item.reason}>" for item in found
+    ]
+
+
+# What a line of JSON means.
+
+
+def test_an_entry_has_what_journald_says_of_it() -> None:
+    assert parse_entry(line(7)) == Entry(
+        cursor(7), START + 7.0, "sshd-session", 100, b"message 7", True
+    )
+
+
+def test_the_time_is_exact_to_the_microsecond() -> None:
+    found = parse_entry(line(1, __REALTIME_TIMESTAMP="1765000001000001"))
+    assert f"{found.time:.6f}" == "1765000001.000001"
+
+
+@pytest.mark.parametrize(
+    ("value", "message", "why"),
+    [
+        ("two\nlines", b"two\nlines", "a message may have several lines"),
+        ([98, 255, 0, 10], b"b\xff\x00\n", "bytes that are not printable UTF-8 come as numbers"),
+        ([], b"", "an empty list of bytes"),
+        ("", b"", "a message may be empty"),
+        ("\u2028\u20ac", "\u2028\u20ac".encode(), "text is UTF-8"),
+        ("\ud800", b"\xed\xa0\x80", "half a surrogate pair is no reason to stop"),
+        ("x" * MAX_MESSAGE, b"x" * MAX_MESSAGE, "64 KiB are allowed"),
+    ],
+)
+def test_messages_are_bytes(value: object, message: bytes, why: str) -> None:
+    found = parse_entry(line(1, MESSAGE=value))
+    assert isinstance(found, Entry)
+    assert found.message == message
+
+
+@pytest.mark.parametrize(
+    ("value", "reason", "why"),
+    [
+        (None, "too-long", "journalctl prints null for what is over 4 KiB"),
+        ("x" * (MAX_MESSAGE + 1), "too-long", "over 64 KiB"),
+        ([120] * (MAX_MESSAGE + 1), "too-long", "over 64 KiB, as bytes"),
+        (["one", "two"], "damaged", "given twice: neither is the message"),
+        ([[1], [2]], "damaged", "given twice, as bytes"),
+        ([256], "damaged", "no byte"),
+        ([-1], "damaged", "no byte"),
+        ([1.5], "damaged", "no byte"),
+        ([10**30], "damaged", "no byte"),
+        (5, "damaged", "a number is no message"),
+        ({}, "damaged", "an object is no message"),
+    ],
+)
+def test_what_is_no_message_is_skipped_with_its_place(value: object, reason: str, why: str) -> None:
+    """With the cursor, so that it is counted once."""
+    assert parse_entry(line(3, MESSAGE=value)) == Gap(reason, cursor(3), START + 3.0)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b'"text"',
+        b"garbage",
+        b"\xff\xfe{\x00}\x00",
+        b"[" * 100_000,
+        without(1, "__CURSOR"),
+        line(1, __CURSOR=5),
+    ],
+)
+def test_what_is_no_entry_is_damaged(data: bytes) -> None:
+    assert parse_entry(data) == Gap("damaged", "", 0.0)
+
+
+@pytest.mark.parametrize("stamp", [None, "", "x", "-1", 1765000001000000, "9" * 40, ["1", "2"]])
+def test_an_entry_without_a_time_is_damaged(stamp: object) -> None:
+    assert parse_entry(line(1, __REALTIME_TIMESTAMP=stamp)) == Gap("damaged", cursor(1), START + 1)
+
+
+@pytest.mark.parametrize(
+    ("changed", "pid", "why"),
+    [
+        ({"SYSLOG_PID": "7"}, 100, "the kernel's word goes before the program's"),
+        ({"_PID": None, "SYSLOG_PID": "7"}, 7, "the program's own is better than none"),
+        ({"_PID": None}, 0, "none known"),
+        ({"_PID": ["1", "2"]}, 0, "given twice"),
+        ({"_PID": "\u0661"}, 0, "a digit, but no ASCII one"),
+        ({"_PID": 5}, 0, "journald writes text"),
+    ],
+)
+def test_pids(changed: dict[str, object], pid: int, why: str) -> None:
+    found = parse_entry(line(1, **changed))
+    assert isinstance(found, Entry)
+    assert found.pid == pid
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"_UID": ["0", "0"]}, "given twice"),
+        ({"_UID": 0}, "journald writes text"),
+        ({"_UID": None}, "not known"),
+        ({"_UID": "1000"}, "a user with logger(1)"),
+    ],
+)
+def test_without_the_kernels_word_nothing_is_trusted(changed: dict[str, object], why: str) -> None:
+    found = parse_entry(line(1, **changed))
+    assert isinstance(found, Entry)
+    assert not found.trusted
+
+
+def test_a_program_named_twice_is_none() -> None:
+    found = parse_entry(line(1, SYSLOG_IDENTIFIER=["sudo", "x"], _UID="1", _EXE="/usr/bin/sudo"))
+    assert isinstance(found, Entry)
+    assert (found.program, found.trusted) == ("", False)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+HOSTILE = st.one_of(
+    st.binary(),
+    st.fixed_dictionaries({}, optional=dict.fromkeys(fields(1), JSON)).map(
+        lambda found: json.dumps(found).encode()
+    ),
+    st.dictionaries(st.sampled_from(list(fields(1))), JSON, min_size=1).map(
+        lambda found: line(1, **found)
+    ),
+    st.tuples(st.integers(0, 400), st.binary(max_size=9)).map(
+        lambda cut: line(1)[: cut[0]] + cut[1] + line(1)[cut[0] :]
+    ),
+)
+
+
+@given(HOSTILE)
+def test_no_line_raises(data: bytes) -> None:
+    found = parse_entry(data)
+    if isinstance(found, Entry):
+        assert found.cursor
+        assert found.time > 0
+        assert found.pid >= 0
+        found.program.encode()
+    else:
+        assert found.reason in ("too-long", "damaged")
+
+
+# Whom to believe.
+
+
+@pytest.mark.parametrize(
+    ("program", "uid", "exe", "believed", "why"),
+    [
+        ("sshd", "0", "/usr/sbin/sshd", True, "root's"),
+        ("sshd-session", "0", "", True, "root's, gone before journald looked"),
+        ("dropbear", "0", "/usr/sbin/dropbear", True, "root's"),
+        ("gdm-password]", "0", "/usr/libexec/gdm-session-worker", True, "root's"),
+        ("login", "1000", "/usr/bin/login", False, "runs as root when it decides"),
+        ("sshd", "1000", "/usr/sbin/sshd", False, "a user can start one"),
+        ("sshd", "1000", "/usr/bin/logger", False, "logger -t sshd"),
+        ("sshd", "", "/usr/sbin/sshd", False, "nobody's"),
+        ("sshd", "00", "", False, "journald writes it as 0"),
+        ("sudo", "1000", "/usr/bin/sudo", True, "the caller's uid, the program's file"),
+        ("sudo", "1000", "/usr/lib/cargo/bin/sudo", True, "sudo-rs, through a link"),
+        ("sudo", "1000", "/usr/bin/sudo.ws", True, "sudo beside sudo-rs"),
+        ("sudoedit", "1000", "/usr/bin/sudo", True, "a link to sudo"),
+        ("su", "1000", "/usr/bin/su", True, "the same for su"),
+        ("su", "1000", "/bin/su", True, "/usr not merged"),
+        ("su-l", "1000", "/usr/bin/su", True, "a login shell's service name"),
+        ("doas", "1000", "/usr/local/bin/doas", True, "installed by hand"),
+        ("pkexec", "1000", "/usr/bin/pkexec", True, "the same for pkexec"),
+        ("polkit-agent-helper-1", "1000", "/usr/lib/polkit-1/polkit-agent-helper-1", True,
+         "it asks for the password"),
+        ("sudo", "1000", "/usr/bin/logger", False, "logger -t sudo"),
+        ("sudo", "1000", "/usr/bin/su", False, "a setuid program called by another name"),
+        ("sudo", "1000", "/home/alice/sudo", False, "a user's own"),
+        ("sudo", "1000", "/home/alice/usr/bin/sudo", False, "a user's own"),
+        ("sudo", "1000", "/usr/bin/../../home/alice/sudo", False, "no path of the kernel's"),
+        ("sudo", "1000", "sudo", False, "no path"),
+        ("sudo", "1000", "", False, "gone before journald looked"),
+        ("sudo", "", "", False, "nothing known"),
+        ("logger", "1000", "/usr/bin/logger", False, "true, but not setuid"),
+        ("", "1000", "/usr/bin/", False, "no name"),
+        ("polkitd", "998", "/usr/lib/polkit-1/polkitd", True, "a system user of its own"),
+        ("polkitd", "1000", "/usr/lib/polkit-1/polkitd", False, "a user's, with LD_PRELOAD"),
+        ("polkitd", "65534", "/usr/lib/polkit-1/polkitd", False, "nobody's"),
+        ("polkitd", "998", "/usr/bin/logger", False, "another program of that user"),
+        ("polkitd", "", "/usr/lib/polkit-1/polkitd", False, "nobody's"),
+    ],
+)  # fmt: skip
+def test_who_is_believed(program: str, uid: str, exe: str, believed: bool, why: str) -> None:
+    assert is_believed(program, uid, exe) is believed
+
+
+# What is there.
+
+
+def test_a_host_without_a_journal_lacks_it(fake: Fake, tmp_path: Path) -> None:
+    fake.prints()
+    assert journal_state(Paths(str(tmp_path / "nothing"))) == (ABSENT, "")
+    os.unlink(fake.host.path(f"var/log/journal/{MACHINE}/system.journal"))
+    assert journal_state(fake.paths) == (ABSENT, ""), "a directory that packages bring"
+
+
+def test_a_host_without_journalctl_lacks_it(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert journal_state(fake.paths) == (ABSENT, "")
+    with pytest.raises(FileNotFoundError):
+        list(fake.read())
+
+
+def test_ones_own_entries_make_no_log(fake: Fake) -> None:
+    fake.prints()
+    directory = fake.host.path(f"var/log/journal/{MACHINE}")
+    os.rename(f"{directory}/system.journal", f"{directory}/user-1000.journal")
+    assert journal_state(fake.paths) == (DENIED, "")
+
+
+@pytest.mark.parametrize("call", ["access", "scandir"])
+def test_a_journal_for_others_is_denied(
+    fake: Fake, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.prints()
+
+    def access(path: str, mode: int) -> bool:
+        return "journal/" not in path
+
+    def scandir(path: str) -> None:
+        raise PermissionError(errno.EACCES, "denied", path)
+
+    monkeypatch.setattr(os, call, {"access": access, "scandir": scandir}[call])
+    assert journal_state(fake.paths) == (DENIED, "")
+
+
+def _append(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"x")
+
+
+def _touch(path: Path) -> None:
+    later = os.stat(path).st_mtime_ns + 1
+    os.utime(path, ns=(later, later))
+
+
+def _touch_backwards(path: Path) -> None:
+    """As after a clock that was set back."""
+    os.utime(path, ns=(1, 1))
+
+
+def _rotate(path: Path) -> None:
+    status = os.stat(path)
+    path.rename(path.with_name("system@1.journal"))
+    path.write_bytes(b"")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _users(path: Path) -> None:
+    path.with_name("user-1000.journal").write_bytes(b"")
+
+
+def _runtime(path: Path) -> None:
+    other = Path(str(path).replace("/var/", "/run/"))
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_append, _touch, _touch_backwards, _rotate, _users, _runtime],
+    ids=lambda change: change.__name__,
+)
+def test_the_signature_changes_with_the_files(fake: Fake, change: Callable[[Path], None]) -> None:
+    fake.prints()
+    found = journal_state(fake.paths)
+    assert (found[0], journal_state(fake.paths)) == (OK, found), "nothing has changed"
+    change(Path(fake.host.path(f"var/log/journal/{MACHINE}/system.journal")))
+    assert journal_state(fake.paths)[0] == OK
+    assert journal_state(fake.paths)[1] != found[1]
+
+
+def test_other_machines_journals_are_not_the_hosts(fake: Fake) -> None:
+    """Containers' and remote hosts' files lie beside it."""
+    fake.prints(line(1))
+    found = journal_state(fake.paths)
+    other = "a" * 32
+    fake.host.write(f"var/log/journal/{other}/system.journal", "x")
+    assert journal_state(fake.paths) == found
+    assert messages(fake.read()) == ["message 1"]
+    assert f"--directory={fake.host.path(f'var/log/journal/{MACHINE}')}" in fake.calls()[-1]
+
+
+def test_without_a_machine_id_all_are_the_hosts(fake: Fake) -> None:
+    """As where only its /var was mounted."""
+    fake.prints(line(1))
+    os.unlink(fake.host.path("etc/machine-id"))
+    assert journal_state(fake.paths)[0] == OK
+    assert messages(fake.read()) == ["message 1"]
+    assert f"--directory={fake.host.path('var/log/journal')}" in fake.calls()[-1]
+
+
+@pytest.mark.parametrize("newer", ["run", "var"])
+def test_the_journal_written_last_is_read(fake: Fake, newer: str) -> None:
+    """The other is left over from before Storage= was changed."""
+    fake.prints(line(1))
+    for name in ("run", "var"):
+        path = fake.host.write(f"{name}/log/journal/{MACHINE}/system.journal", "")
+        os.utime(path, (START + (name == newer), START + (name == newer)))
+    assert messages(fake.read()) == ["message 1"]
+    assert f"--directory={fake.host.path(f'{newer}/log/journal/{MACHINE}')}" in fake.calls()[-1]
+
+
+@pytest.mark.parametrize("name", ["var/log/journal", f"var/log/journal/{MACHINE}/system@1.journal"])
+def test_no_link_leads_out_of_a_root(fake: Fake, tmp_path: Path, name: str) -> None:
+    """Its owner would have us count another's journal."""
+    fake.prints(line(1))
+    path = Path(fake.host.path(name))
+    if path.exists():
+        path.rename(tmp_path / "outside")
+    else:
+        (tmp_path / "outside").write_bytes(b"")
+    path.symlink_to(tmp_path / "outside")
+    with pytest.raises(OSError, match="leads out of the root"):
+        journal_state(fake.paths)
+    with pytest.raises(OSError, match="leads out of the root"):
+        list(fake.read())
+    assert fake.calls() == []
+
+
+def test_the_own_host_has_no_directory_option(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.prints()
+    deadline = time.monotonic() + 30
+    assert list(entries(Paths(), BEGINNING, SSHD, deadline)) == []
+    assert fake.calls() != []
+    assert not [word for call in fake.calls() for word in call if "--directory" in word]
+
+
+# How it is read.
+
+
+def test_journalctl_is_asked_for_these_programs_and_fields_alone(fake: Fake) -> None:
+    fake.prints(line(1))
+    assert messages(fake.read(JournalPosition("", START + 0.000001))) == ["message 1"]
+    (call,) = fake.calls()
+    assert {
+        "--no-pager",
+        "--quiet",
+        "--output=json",
+        "--identifier=sshd",
+        "--identifier=sshd-session",
+        f"--since=@{START}.000001",
+    } < set(call)
+    assert "--all" not in call, "a user's message may have hundreds of megabytes"
+
+
+def test_a_time_before_the_epoch_is_its_beginning(fake: Fake) -> None:
+    fake.prints()
+    assert list(fake.read(JournalPosition("", -5.0))) == []
+    assert "--since=@0.000000" in fake.calls()[0]
+
+
+def test_without_programs_nothing_is_asked(fake: Fake) -> None:
+    fake.prints(line(1))
+    assert list(entries(fake.paths, BEGINNING, (), time.monotonic() + 30)) == []
+    assert fake.calls() == []
+
+
+def test_the_environment_is_plain(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "tr_TR.UTF-8")
+    fake.does('echo "$LC_ALL" >locale; cat >input')
+    assert list(fake.read()) == []
+    assert (fake.directory / "locale").read_text() == "C\n"
+    assert (fake.directory / "input").read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected", "why"),
+    [
+        ([line(3), line(4)], ["message 4"], "the entry itself is not new"),
+        ([line(3)], [], "nothing is new"),
+        ([line(4), line(5)], ["<gap>", "message 4", "message 5"], "vacuumed away"),
+        ([], [], "vacuumed away, to be said with the first that follows"),
+        (
+            [line(3, __CURSOR=cursor(7, file="e" * 32, instant=3)), line(3), line(4)],
+            ["message 4"],
+            "the same instant in another file, earlier in the order",
+        ),
+        (
+            [line(3), line(8, __CURSOR=cursor(8, instant=3))],
+            ["message 8"],
+            "the same instant, behind it",
+        ),
+        (
+            [line(3, __CURSOR=cursor(3, file="e" * 32)), line(4)],
+            ["message 4"],
+            "journald has flushed its files to disk: another sequence",
+        ),
+        ([line(4, boot="c" * 32)], ["<gap>", "message 4"], "another boot"),
+        ([line(3).replace(b'":"', b'" : "'), line(4)], ["message 4"], "systemd before 240"),
+        ([b"garbage", line(4)], ["<gap>", "<damaged>", "message 4"], "not known what it is"),
+    ],
+)
+def test_reading_goes_on_behind_the_cursor(
+    fake: Fake, printed: list[bytes], expected: list[str], why: str
+) -> None:
+    fake.prints(*printed)
+    position = JournalPosition(cursor(3), START + 3.0)
+    assert messages(fake.read(position)) == expected
+    assert f"--cursor={cursor(3)}" in fake.calls()[0]
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    ["x", "s=1;i=2", cursor(3) + ";", cursor(3) + ";q=1", cursor(3).replace("x=4", "x="),
+     cursor(3).replace("x=4", "x=xyz")],
+)  # fmt: skip
+def test_a_malformed_cursor_is_a_gap_and_time_decides(fake: Fake, malformed: str) -> None:
+    fake.prints(line(4))
+    assert messages(fake.read(JournalPosition(malformed, START + 3.0))) == ["<gap>", "message 4"]
+    assert f"--since=@{START + 3}.000001" in fake.calls()[0], "behind the last one read"
+
+
+def test_what_is_skipped_is_left_behind() -> None:
+    position = JournalPosition(cursor(1), START + 1.0)
+    entry = parse_entry(line(2))
+    assert advance(position, entry) == JournalPosition(cursor(2), START + 2.0, START + 2.0)
+    gap = parse_entry(line(2, MESSAGE=None))
+    assert advance(position, gap) == JournalPosition(cursor(2), START + 2.0, START + 2.0)
+    assert advance(position, Gap("damaged", "", 0.0)) == position
+    assert advance(position, LOST) == position, "the entry behind the gap moves it"
+
+
+def test_a_long_message_of_a_trusted_program_is_read_again(fake: Fake) -> None:
+    """journalctl shows 4 KiB; pkexec may log more, and a user's message is never asked for."""
+    (fake.directory / "out").write_bytes(
+        b"\n".join([line(1, MESSAGE=None), line(2, MESSAGE=None, _UID="1000"), line(3), b""])
+    )
+    (fake.directory / "whole").write_bytes(line(1, MESSAGE="x" * 9000) + b"\n" + line(2) + b"\n")
+    fake.does('case "$*" in *--all*) cat whole;; *) cat out;; esac')
+    assert messages(fake.read()) == ["x" * 9000, "<too-long>", "message 3"]
+    asked = [call for call in fake.calls() if "--all" in call]
+    assert [f"--cursor={cursor(1)}" in call for call in asked] == [True]
+
+
+@pytest.mark.parametrize(
+    "whole", [b"", line(2), line(1, MESSAGE=None), line(1, MESSAGE="x" * (MAX_MESSAGE + 1))]
+)
+def test_a_long_message_that_cannot_be_read_again_is_skipped(fake: Fake, whole: bytes) -> None:
+    (fake.directory / "out").write_bytes(line(1, MESSAGE=None) + b"\n" + line(3) + b"\n")
+    (fake.directory / "whole").write_bytes(whole + b"\n" if whole else b"")
+    fake.does('case "$*" in *--all*) cat whole;; *) cat out;; esac')
+    assert next(iter(list(fake.read()))) == Gap("too-long", cursor(1), START + 1.0)
+
+
+BOOTS = 'case "$*" in *--field*) cat boots;; *_BOOT_ID=c*) cat new;; *) cat old;; esac'
+OLD = cursor(3)
+NEW = cursor(2, boot="c" * 32)
+
+
+def boots(fake: Fake, old: list[bytes], new: list[bytes]) -> None:
+    """Give the host two boots, of which that of the c's runs."""
+    fake.host.write("proc/sys/kernel/random/boot_id", "cccccccc-cccc-cccc-cccc-cccccccccccc\n")
+    for name, found in (("old", old), ("new", new)):
+        (fake.directory / name).write_bytes(b"".join(line + b"\n" for line in found))
+    ids = f"{BOOT}\n{'c' * 32}\n" if old else f"{'c' * 32}\n"
+    (fake.directory / "boots").write_text(ids)
+    fake.does(BOOTS)
+
+
+@pytest.mark.parametrize(
+    ("position", "expected", "since"),
+    [
+        (JournalPosition(OLD, START + 3.0), ["message 4", "message 2"], False),
+        (JournalPosition(NEW, START + 2.0), [], False),
+        (JournalPosition("", START + 1.0), ["message 3", "message 4", "message 2"], True),
+    ],
+    ids=["from the boot before", "from this boot", "by time"],
+)
+def test_a_clock_behind_that_of_the_boot_before_hides_nothing(
+    fake: Fake, position: JournalPosition, expected: list[str], since: bool
+) -> None:
+    """This boot's entry has a time before those of the boot before it."""
+    boots(fake, [line(3), line(4)], [line(2, __CURSOR=NEW)])
+    assert messages(fake.read(position)) == expected
+    calls = [call for call in fake.calls() if f"_BOOT_ID={'c' * 32}" in call]
+    assert len(calls) == 1
+    assert any(word.startswith("--since") for word in calls[0]) is since
+    assert any(word.startswith("--cursor") for word in calls[0]) is (position.cursor == NEW)
+
+
+def test_a_boot_vacuumed_away_is_a_gap(fake: Fake) -> None:
+    boots(fake, [], [line(2, __CURSOR=NEW)])
+    assert messages(fake.read(JournalPosition(OLD, START + 3.0))) == ["<gap>", "message 2"]
+
+
+# How it ends.
+
+
+def test_closed_early_nothing_is_left(fake: Fake) -> None:
+    """What the fixture checks: no child, no zombie, no descriptor."""
+    fake.prints(*map(line, range(1, 10_000)))
+    found = fake.read()
+    assert messages(islice(found, 3)) == ["message 1", "message 2", "message 3"]
+    assert fake.has_child()
+    found.close()
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("exec sleep 600", "silent"),
+        ("exec >&- 2>&-; exec sleep 600", "its output is closed, but it lives"),
+        ("trap '' TERM; exec sleep 600", "deaf to SIGTERM"),
+        ("while :; do echo noise >&2; done", "talks to nobody"),
+        ("exec yes x", "prints for ever"),
+    ],
+)
+def test_at_the_deadline_the_child_is_killed(fake: Fake, script: str, why: str) -> None:
+    fake.does(script)
+    with pytest.raises(TimeoutError, match="took too long"):
+        list(fake.read(seconds=0.2))
+
+
+def test_what_came_before_the_deadline_is_good(fake: Fake) -> None:
+    fake.prints(line(1), line(2))
+    fake.does("cat out; exec sleep 600")
+    found = []
+    with pytest.raises(TimeoutError):
+        for item in fake.read(seconds=2.0):
+            found.append(item)  # noqa: PERF402
+    assert messages(found) == ["message 1", "message 2"]
+
+
+def test_the_clock_is_the_callers(fake: Fake) -> None:
+    fake.prints(line(1))
+    with pytest.raises(TimeoutError):
+        list(entries(fake.paths, BEGINNING, SSHD, 5.0, clock=lambda: 5.0))
+    assert messages(entries(fake.paths, BEGINNING, SSHD, 5.0, clock=lambda: 4.0)) == ["message 1"]
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("echo 'Failed to open: oh' >&2; echo more >&2; exit 1", "Failed to open: oh"),
+        ("exit 3", "ended with status 3"),
+        ("kill -9 $$", "ended with status -9"),
+        ("echo 'a file is truncated, ignoring it' >&2", "a file is truncated, ignoring it"),
+        ("printf '\\377\\n' >&2", r"\xff"),
+        ("head -c 1000000 /dev/zero | tr '\\0' x >&2; exit 1", "x" * 4096),
+    ],
+)
+def test_a_failure_is_one_message_after_what_could_be_read(
+    fake: Fake, script: str, message: str
+) -> None:
+    fake.prints(line(1))
+    fake.does("cat out; " + script)
+    found = []
+    with pytest.raises(OSError, match=r".") as raised:
+        for item in fake.read():
+            found.append(item)  # noqa: PERF402
+    assert messages(found) == ["message 1"]
+    assert (raised.value.strerror, raised.value.filename) == (message, "journalctl")
+    assert not isinstance(raised.value, TimeoutError)
+
+
+def test_garbage_costs_only_its_own_lines(fake: Fake) -> None:
+    fake.prints(line(1), b"-- Boot 1 --", b"\xff\0", b"{", line(2))
+    expected = ["message 1", "<damaged>", "<damaged>", "<damaged>", "message 2"]
+    assert messages(fake.read()) == expected
+
+
+def test_half_a_line_at_the_end_is_none(fake: Fake) -> None:
+    (fake.directory / "out").write_bytes(line(1) + b"\n" + line(2)[:-1])
+    fake.does("cat out")
+    assert messages(fake.read()) == ["message 1"]
+
+
+@pytest.mark.parametrize("place", ["first", "last", "none"])
+def test_a_huge_line_is_skipped_in_constant_memory(fake: Fake, place: str) -> None:
+    """Many fields of one name make one; its place is still known."""
+    huge = b'"MESSAGE":["\\"__CURSOR\\":\\"' + b"x" * (40 << 20) + b'"]'
+    key = b'"__CURSOR":"%s"' % cursor(2).encode()
+    parts = {"first": [key, huge], "last": [huge, key], "none": [huge]}[place]
+    fake.prints(line(1), b"{" + b",".join(parts) + b"}", line(3))
+    tracemalloc.start()
+    try:
+        first, gap, last = fake.read()
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+    assert messages([first, last]) == ["message 1", "message 3"]
+    known = place != "none"
+    assert gap == Gap("too-long", cursor(2) if known else "", START + 2.0 if known else 0.0)
+
+
+# Whatever happens between reads.
+
+
+class Model:
+    """A journal of several boots, and a journalctl that prints from it.
+
+    An entry is its number, its boot, and its seconds by the clock of that boot.
+    """
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[int, str, int]] = []
+        self.boots = ["0" * 32]
+        self.count = 0
+        self.clock = 100_000
+        self.before = 0  # the highest time of the boots before this one
+        self.file = 0
+
+    def append(self, count: int) -> None:
+        for _ in range(count):
+            self.clock += 1
+            self.entries.append((self.count, self.boots[-1], self.clock))
+            self.count += 1
+
+    def reboot(self, seconds: int) -> None:
+        """Begin a boot whose clock goes on `seconds` later, or earlier."""
+        self.boots.append(f"{len(self.boots):032x}")
+        self.before = max(self.before, self.clock)
+        self.clock += seconds
+
+    def may_reboot(self, seen: list[int], clock_set_back: bool) -> bool:
+        """Return whether all entries can still be told from those read before.
+
+        Not in a boot of which nothing was read before the next, with the clock behind.
+        """
+        unread = {boot for number, boot, _ in self.entries if number not in seen}
+        if clock_set_back and unread - {self.boots[-1]}:
+            return False
+        last = [(number, second) for number, boot, second in self.entries if boot == self.boots[-1]]
+        is_ahead = all(second > self.before for _, second in last)
+        return is_ahead or any(number in seen for number, _ in last)
+
+    def output(self, argv: list[str], left: object) -> Iterator[bytes]:
+        """Stand for journal._output, in chunks of an odd size."""
+        if "--field=_BOOT_ID" in argv:
+            yield b"".join(b"%s\n" % boot.encode() for boot in {e[1] for e in self.entries})
+            return
+        boots = {word.partition("=")[2] for word in argv if word.startswith("_BOOT_ID=")}
+        chosen = [entry for entry in self.entries if entry[1] in boots]
+        for word in argv:
+            if word.startswith("--since="):
+                since = round(float(word.partition("@")[2]) * 10**6)
+                chosen = [e for e in chosen if (START + e[2]) * 10**6 >= since]
+            elif word.startswith("--cursor="):
+                boot = word.partition(";b=")[2][:32]
+                second = int(word.partition(";m=")[2].partition(";")[0], 16) // 10**6
+                assert boots == {boot}, "in the same boot monotonic time decides"
+                chosen = [e for e in chosen if e[2] >= second]
+        data = b"".join(
+            line(number, __CURSOR=cursor(number, boot, f"{self.file:032x}", second),
+                 __REALTIME_TIMESTAMP=str((START + second) * 10**6)) + b"\n"
+            for number, boot, second in sorted(chosen, key=lambda entry: entry[2])
+        )  # fmt: skip
+        for offset in range(0, len(data), 97):
+            yield data[offset : offset + 97]
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("append"), st.integers(1, 4)),
+        st.tuples(st.just("read"), st.integers(1, 6)),
+        st.tuples(st.just("vacuum"), st.integers(1, 5)),
+        st.tuples(st.just("flush"), st.just(0)),
+        st.tuples(st.just("reboot"), st.integers(-1000, 9)),
+    ),
+    max_size=30,
+)
+
+
+@given(STEPS)
+def test_each_entry_is_read_exactly_once_or_a_gap_is_said(steps: list[tuple[str, int]]) -> None:
+    model = Model()
+    position = BEGINNING
+    seen: list[int] = []
+    gaps = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal, "_output", model.output)
+        patch.setattr(journal, "_read_id", lambda paths, path: model.boots[-1])
+        for step, count in [*steps, ("append", 1), ("read", 1000)]:
+            if step == "append":
+                model.append(count)
+            elif step == "vacuum":
+                del model.entries[:count]
+            elif step == "flush":
+                model.file += 1
+            elif step == "reboot":
+                if model.may_reboot(seen, count < 0):
+                    model.reboot(count)
+            else:
+                reading = entries(Paths(), position, SSHD, time.monotonic() + 60)
+                for done, item in enumerate(reading, 1):
+                    position = advance(position, item)
+                    if isinstance(item, Gap):
+                        gaps += 1
+                    else:
+                        seen.append(int(item.message.split()[1]))
+                    if done == count:
+                        break
+                reading.close()
+    assert len(seen) == len(set(seen)), "none twice"
+    missing = set(range(model.count)) - set(seen)
+    assert not missing & {number for number, _, _ in model.entries}, "all that is still there"
+    first_read = min(seen, default=model.count)
+    assert gaps or not any(number > first_read for number in missing), "a gap is said"

@@ -1,0 +1,185 @@
+"""Each pattern of textfile_users/auth against the messages that stand beside it there."""
+
+from __future__ import annotations
+
+import ast
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import textfile_users.auth
+from textfile_users.auth.finding import NOTHING, Finding, Pattern
+from textfile_users.auth.programs import PROGRAMS, find
+
+DIRECTORY = Path(textfile_users.auth.__file__).parent
+FIELDS = NOTHING._asdict()
+
+
+class Samples(NamedTuple):
+    """What stands above a pattern: its place, messages with findings, and messages refused."""
+
+    place: str
+    pattern: Pattern
+    known: list[tuple[bytes, Finding]]
+    refused: list[bytes]
+
+
+def parse_finding(text: str) -> Finding:
+    """Return the finding that a line `= ...` tells."""
+    words = shlex.split(text)
+    if words == ["irrelevant"]:
+        return NOTHING
+    service, event, *pairs = words
+    events = {"'invalid": "invalid user"}
+    fields = dict(pair.split("=", 1) for pair in pairs)
+    values = {key: type(FIELDS[key])(value) for key, value in fields.items()}
+    return NOTHING._replace(service=service, event=events.get(event, event), **values)
+
+
+def samples_above(lines: list[str], line: int) -> tuple[list[tuple[bytes, Finding]], list[bytes]]:
+    """Return what the comments above the source's `line` (from 1) hold."""
+    known: list[tuple[bytes, Finding]] = []
+    refused = []
+    message = b""
+    first = line - 1
+    while first > 0 and lines[first - 1].strip().startswith("#"):
+        first -= 1
+    for text in (text.strip()[2:] for text in lines[first : line - 1]):
+        kind, _, rest = text.partition(" ")
+        if kind == "+":
+            message = rest.encode()
+        elif kind == "=":
+            known.append((message, parse_finding(rest)))
+        elif kind == "-":
+            refused.append(rest.encode())
+    return known, refused
+
+
+def patterns_in(path: Path) -> list[Samples]:
+    """Return the patterns of a module with their samples, in the order of the source."""
+    source = path.read_text()
+    lines = source.splitlines()
+    module = __import__(f"textfile_users.auth.{path.stem}", fromlist=["x"])
+    result = []
+    for node in ast.walk(ast.parse(source)):
+        is_entry = isinstance(node, ast.Tuple) and any(map(is_pattern, node.elts))
+        if is_entry:
+            call = next(child for child in node.elts if is_pattern(child))
+            line = node.lineno if not samples_above(lines, call.lineno)[0] else call.lineno
+            calls = [(call, line)] if not is_pattern(node.elts[0]) else []
+            calls += [(one, one.lineno) for one in node.elts if is_pattern(node.elts[0])]
+            for one, at in calls:
+                code = compile(ast.Expression(one), str(path), "eval")
+                pattern = eval(code, vars(module))
+                result.append(Samples(f"{path.name}:{at}", pattern, *samples_above(lines, at)))
+    return result
+
+
+def is_pattern(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Pattern"
+    )
+
+
+ALL = [samples for path in sorted(DIRECTORY.glob("*.py")) for samples in patterns_in(path)]
+
+
+def test_all_patterns_are_found() -> None:
+    written = sum(path.read_text().count(" Pattern(") for path in DIRECTORY.glob("*.py"))
+    assert len(ALL) == written > 50
+    assert {samples.place.split(".")[0] for samples in ALL} >= set(PROGRAMS.values()) - {""}
+
+
+@pytest.mark.parametrize("samples", ALL, ids=lambda samples: samples.place)
+def test_a_pattern_stands_beside_messages_it_knows_and_refuses(samples: Samples) -> None:
+    assert samples.known
+    assert samples.refused
+
+
+@pytest.mark.parametrize("samples", ALL, ids=lambda samples: samples.place)
+def test_messages_known(samples: Samples) -> None:
+    for message, finding in samples.known:
+        match = samples.pattern.match(message)
+        assert match, message
+        assert samples.pattern.make(match) == finding
+
+
+@pytest.mark.parametrize("samples", ALL, ids=lambda samples: samples.place)
+def test_messages_refused(samples: Samples) -> None:
+    for message in samples.refused:
+        assert not samples.pattern.match(message), message
+
+
+PROGRAM_OF = {"polkit": b"pkexec"}
+OWN = [samples for samples in ALL if not samples.place.startswith("pam")]
+
+
+@pytest.mark.parametrize("samples", OWN, ids=lambda samples: samples.place)
+def test_messages_come_to_their_pattern(samples: Samples) -> None:
+    """By the table of first words, past the patterns that are tried before."""
+    stem = samples.place.split(".")[0]
+    for message, finding in samples.known:
+        assert find(PROGRAM_OF.get(stem, stem.encode()), message) == finding, message
+
+
+@pytest.mark.parametrize(
+    ("program", "message", "expected"),
+    [
+        (b"sshd", b"pam_unix(sudo:session): session opened for user root by alice", "irrelevant"),
+        (b"gdm-password", b"pam_unix(sshd:session): session closed for user alice", "irrelevant"),
+        (b"su", b"pam_unix(su-l:session): session opened for user root by alice", "PAM escalation"),
+        (b"sshd", b"error: PAM: Authentication failure for alice from 192.0.2.7", "PAM failure"),
+        (b"sshd", b"fatal: Timeout before authentication for 192.0.2.7 port 1", "end"),
+        (b"sshd", b"fatal: something new [preauth]", "end"),
+        (b"sshd", b"error: something new", "unmatched"),
+        (b"sshd", b"something new", "unmatched"),
+        (b"sshd", b"", "unmatched"),
+        (b"sudo", b"alice : something new", "unmatched"),
+    ],
+    ids=lambda value: value.decode() if isinstance(value, bytes) else value,
+)
+def test_which_program_may_say_what(program: bytes, message: bytes, expected: str) -> None:
+    assert find(program, message).event == expected
+
+
+@pytest.mark.parametrize(
+    ("message", "times"),
+    [
+        (b"message repeated 2 times: [ Failed password for root from 192.0.2.7 port 1 ssh2]", 2),
+        (b"message repeated 3 times: [Failed password for root from 192.0.2.7 port 1 ssh2]", 3),
+        (b"message repeated x times: [ Failed password for root from 192.0.2.7 port 1 ssh2]", 0),
+        (b"message repeated 2 times: [ message repeated 2 times: [ x]]", 0),
+        (b"message repeated 2 times: [ Failed password for root from 192.0.2.7 port 1 ssh2", 0),
+    ],
+)
+def test_repeated_messages(message: bytes, times: int) -> None:
+    """As rsyslog writes them; what is no such line is not counted."""
+    said = find(b"sshd", message)
+    assert (said.times if said.event == "failure" else 0) == times
+
+
+@given(st.binary(max_size=300), st.sampled_from(sorted(PROGRAMS)))
+def test_any_message_gives_a_finding(message: bytes, program: bytes) -> None:
+    assert isinstance(find(program, message), Finding)
+
+
+@pytest.mark.parametrize(
+    "name", ["root from 192.0.2.1 port 22 ssh2", "x 192.0.2.1 port 22", "a\nb", " ", "", "é" * 100]
+)
+@pytest.mark.parametrize(
+    "form",
+    [
+        "Failed password for invalid user {} from 198.51.100.9 port 5 ssh2",
+        "Invalid user {} from 198.51.100.9 port 5",
+        "Connection closed by invalid user {} 198.51.100.9 port 5 [preauth]",
+        "Disconnected from invalid user {} 198.51.100.9 port 5 [preauth]",
+        "error: PAM: Authentication failure for illegal user {} from 198.51.100.9",
+    ],
+)
+def test_the_address_is_where_sshd_puts_it(form: str, name: str) -> None:
+    said = find(b"sshd", form.format(name).encode())
+    assert (said.ip, said.user, said.account) == ("198.51.100.9", name[:256], "invalid")

@@ -1,0 +1,110 @@
+"""Records of wtmp become logins, logouts and boots."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.hosts import BOOT, Record, pack_all
+from textfile_users.sources.utmp import parse_utmp
+from textfile_users.sources.wtmp import Turn, begins_login, turns
+
+TIME = BOOT + 5_000
+
+
+def turns_of(*records: Record) -> list[Turn]:
+    return list(turns(parse_utmp(pack_all(list(records))).records))
+
+
+def test_a_day_of_a_host_is_told_in_order() -> None:
+    assert turns_of(
+        Record(type=2, user="reboot", line="~", pid=0, time=BOOT, host="6.1.0-18-amd64", id="~~"),
+        Record(type=1, user="runlevel", line="~", pid=53, time=BOOT + 3, id="~~"),
+        Record(type=5, user="", line="tty1", pid=600, time=BOOT + 4, id="tty1"),
+        Record(type=6, user="LOGIN", line="tty1", pid=600, time=BOOT + 5, id="tty1"),
+        Record(user="alice", line="pts/0", pid=1000, time=TIME, host="192.0.2.7", ip="192.0.2.7"),
+        Record(user="bob", line="tty1", pid=600, time=TIME + 1, id="tty1"),
+        Record(type=8, user="", line="pts/0", pid=1000, time=TIME + 60),
+        Record(type=8, user="bob", line="tty1", pid=601, time=TIME + 90, id="tty1"),
+        Record(type=1, user="shutdown", line="~", pid=0, time=TIME + 99, id="~~"),
+    ) == [
+        Turn("boot", BOOT),
+        Turn("login", TIME, "alice", "pts/0", 1000, ip="192.0.2.7"),
+        Turn("login", TIME + 1, "bob", "tty1", 600),
+        Turn("logout", TIME + 60, tty="pts/0", pid=1000),
+        Turn("logout", TIME + 90, tty="tty1", pid=601),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "host", "ip", "expected", "why"),
+    [
+        ("pts/0", "client.example.org", "192.0.2.7", ("client.example.org", "192.0.2.7"),
+         "sshd with UseDNS writes both"),
+        ("pts/0", "2001:db8::1", "", ("", "2001:db8::1"), "the name is an address"),
+        ("pts/0", "192.0.2.7 via mosh [99]", "", ("", "192.0.2.7"), "mosh is a login of its own"),
+        ("pts/0", "mosh [99]", "", ("", ""), "mosh, whose client is silent"),
+        (":0", ":0", "", ("", ""), "a desktop"),
+        ("tty2", ":0", "", ("", ""), "a desktop on its virtual terminal"),
+        ("/dev/tty3", "", "", ("", ""), "some write the whole path"),
+        ("ftpd123", "192.0.2.9", "", ("", "192.0.2.9"), "a line that is no terminal"),
+    ],
+)  # fmt: skip
+def test_these_are_logins(
+    line: str, host: str, ip: str, expected: tuple[str, str], why: str
+) -> None:
+    (turn,) = turns_of(Record(line=line, host=host, ip=ip))
+    assert (turn.event, turn.tty) == ("login", line.replace("/dev/", ""))
+    assert (turn.host, turn.ip) == expected
+
+
+@pytest.mark.parametrize(
+    ("record", "why"),
+    [
+        (Record(host="tmux(1555).%0"), "a window of tmux"),
+        (Record(host=":pts/3:S.0"), "a window of screen"),
+        (Record(host="192.0.2.7:S.0"), "a window of screen, which keeps the host"),
+        (Record(host=":0"), "a terminal on the desktop"),
+        (Record(host="localhost:10.0"), "a terminal of X11 forwarding"),
+        (Record(host=""), "a terminal that libutempter writes without a host"),
+        (Record(user="", host="192.0.2.7"), "it names nobody"),
+        (Record(type=6, user="LOGIN", line="tty1"), "a getty waits"),
+        (Record(type=1, user="shutdown", line="~", pid=0), "a shutdown"),
+        (Record(type=2, user="shutdown", line="~", pid=0), "a shutdown with the type of a boot"),
+        (Record(type=3, user="date", line="|", pid=0), "the clock was set"),
+        (Record(type=8, user="alice", line="", pid=1000), "a logout that names no terminal"),
+        (Record(type=9, user="alice", line="pts/0"), "accounting"),
+    ],
+)
+def test_these_are_no_turns(record: Record, why: str) -> None:
+    assert turns_of(Record(type=2, user="reboot", line="~"), record)[1:] == []
+
+
+def test_a_pid_that_is_none_is_unknown() -> None:
+    found = turns_of(
+        Record(pid=-1, host="192.0.2.7"), Record(type=8, user="", pid=-1), Record(pid=0, host="a")
+    )
+    assert [turn.pid for turn in found] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("service", ["", "sshd", "login", "gdm-password", "sudoers", "crontab"])
+def test_services_of_logins(service: str) -> None:
+    assert begins_login(service)
+
+
+@pytest.mark.parametrize(
+    "service", ["su", "su-l", "sudo", "sudo-i", "cron", "systemd-user", "gdm-launch-environment"]
+)
+def test_services_that_begin_no_login(service: str) -> None:
+    assert not begins_login(service)
+
+
+@given(st.binary(max_size=384 * 6), st.sampled_from([b"", b"\7\0\0\0", b"\10\0\0\0"]))
+def test_any_record_gives_at_most_one_turn(data: bytes, start: bytes) -> None:
+    records = parse_utmp(start + data).records
+    found = list(turns(records))
+    assert len(found) <= len(records)
+    assert all(turn.event != "login" or turn.user for turn in found)
+    assert all(turn.event != "logout" or turn.tty for turn in found)
+    assert all(turn.pid >= 0 for turn in found)

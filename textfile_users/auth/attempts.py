@@ -1,0 +1,186 @@
+"""What findings mean together: one attempt is one event, however many lines it takes.
+
+sshd writes up to six lines for an attempt, PAM repeats what a program says itself, and some
+lines mean something only because no other follows. So what a process has said is remembered
+for ten minutes. Pure: time comes with the lines.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+
+from textfile_users.auth.finding import (
+    END,
+    FAILURE,
+    INVALID,
+    PAM_FAILURE,
+    PROBE,
+    SUCCESS,
+    Finding,
+)
+from textfile_users.record import Record
+
+REMEMBERED_SECONDS = 600.0
+MAX_REMEMBERED = 10_000
+# What a program and PAM say of one thing stands closer than this.
+PAIRED_SECONDS = 10.0
+MAX_HELD = 10
+
+# What a process has said already, as letters of Memory.said.
+ACCEPTED = "a"
+FAILED = "f"
+ENDED = "e"
+UNPAIRED = "u"  # a refusal of keyboard-interactive that PAM may repeat behind it
+
+
+class AuthEvent(Record):
+    """Something that happened: ``time`` in seconds since the epoch, ``line`` in its log."""
+
+    time: float
+    pid: int
+    line: int
+    said: Finding
+
+
+class Memory(Record):
+    """What is remembered of a process: when it last spoke, and what.
+
+    ``held`` are findings that make an event unless a later line decides otherwise.
+    """
+
+    time: float
+    said: str
+    held: tuple[AuthEvent, ...]
+
+
+# The service, and the pid; where a log has no pids, the address.
+Key = tuple[str, str]
+Step = tuple[Memory, list[AuthEvent]]
+
+
+class Attempts:
+    """The processes remembered, the one that has been silent longest first."""
+
+    def __init__(self, remembered: Iterable[tuple[Key, Memory]] = ()) -> None:
+        """Go on with what ``items`` gave."""
+        self._memories: OrderedDict[Key, Memory] = OrderedDict(remembered)
+
+    def items(self) -> Iterator[tuple[Key, Memory]]:
+        """Yield what is remembered, for the next run."""
+        return iter(self._memories.items())
+
+    def take(self, event: AuthEvent) -> list[AuthEvent]:
+        """Return the events that a line's finding makes certain."""
+        step = _STEPS.get(event.said.event)
+        if step is None:
+            return [event]
+        said = event.said
+        pid = said.pid or event.pid
+        key = said.service, str(pid) if pid else said.ip or said.host
+        before = self._memories.pop(key, None) or Memory(event.time, "", ())
+        after, events = step(before, event)
+        self._memories[key] = after
+        if len(self._memories) > MAX_REMEMBERED:
+            events += _undecided(self._memories.popitem(last=False)[1])
+        return events
+
+    def expire(self, now: float) -> list[AuthEvent]:
+        """Return the events that ten minutes of silence until ``now`` have made certain."""
+        events: list[AuthEvent] = []
+        while self._memories:
+            key = next(iter(self._memories))
+            if now - self._memories[key].time < REMEMBERED_SECONDS:
+                break
+            events += _undecided(self._memories.pop(key))
+        return events
+
+    def finish(self) -> list[AuthEvent]:
+        """Return the events of all that is undecided: no line will follow."""
+        events = [event for memory in self._memories.values() for event in _undecided(memory)]
+        self._memories.clear()
+        return events
+
+
+def _on_success(memory: Memory, event: AuthEvent) -> Step:
+    events = [*_refused(memory), event]
+    return Memory(event.time, _with(memory.said, ACCEPTED), ()), events
+
+
+def _on_failure(memory: Memory, event: AuthEvent) -> Step:
+    """PAM's lines of the same attempt are void, and the connection will be no probe."""
+    said = _with(memory.said.replace(UNPAIRED, ""), FAILED)
+    refused = _refused(memory)
+    if not refused and event.said.method == "keyboard-interactive":
+        said += UNPAIRED
+    return Memory(event.time, said, ()), [*refused[: -event.said.times], event]
+
+
+def _on_pam_failure(memory: Memory, event: AuthEvent) -> Step:
+    if UNPAIRED in memory.said and abs(event.time - memory.time) < PAIRED_SECONDS:
+        return Memory(event.time, memory.said.replace(UNPAIRED, ""), memory.held), []
+    held = tuple(held for held in memory.held if held.said.event == PAM_FAILURE)
+    decided = [_as_event(earlier) for earlier in held[: len(held) + 1 - MAX_HELD]]
+    return Memory(event.time, memory.said, (*held, event)[-MAX_HELD:]), decided
+
+
+def _on_invalid(memory: Memory, event: AuthEvent) -> Step:
+    if memory.said or memory.held:
+        return Memory(event.time, memory.said, memory.held), []
+    return Memory(event.time, "", (event,)), []
+
+
+def _on_end(memory: Memory, event: AuthEvent) -> Step:
+    """The end of a connection: a probe, unless the process has decided already."""
+    over = _with(memory.said, ENDED)
+    refused = _refused(memory)
+    if memory.said or refused:
+        return Memory(event.time, over, ()), refused
+    first = next((held for held in memory.held if held.said.event == END), None)
+    user = next((held for held in memory.held if held.said.event == INVALID), None)
+    probe = _probe(event, first, user)
+    if probe.said.ip or probe.said.host or first:
+        return Memory(event.time, over, ()), [probe]
+    return Memory(event.time, "", (event,)), []  # the next line may have the address
+
+
+_STEPS = {
+    SUCCESS: _on_success,
+    FAILURE: _on_failure,
+    PAM_FAILURE: _on_pam_failure,
+    INVALID: _on_invalid,
+    END: _on_end,
+}
+
+
+def _refused(memory: Memory) -> list[AuthEvent]:
+    return [_as_event(held) for held in memory.held if held.said.event == PAM_FAILURE]
+
+
+def _undecided(memory: Memory) -> list[AuthEvent]:
+    """Return what is held as the events that it is when no other line follows."""
+    refused = _refused(memory)
+    return refused or [_as_event(held) for held in memory.held[:1]]
+
+
+def _as_event(held: AuthEvent) -> AuthEvent:
+    if held.said.event == PAM_FAILURE:
+        return held._replace(said=held.said._replace(event=FAILURE))
+    return _probe(held, None, None)
+
+
+def _probe(end: AuthEvent, first: AuthEvent | None, user: AuthEvent | None) -> AuthEvent:
+    """Return the probe that an end of a connection is, with what lines before it said."""
+    said = end.said._replace(event=PROBE, kind=end.said.kind or "other", pid=0)
+    if first:  # it told how the connection ended
+        said = said._replace(kind=first.said.kind)
+    if user:
+        who = user.said
+        said = said._replace(user=said.user or who.user, account=said.account or who.account)
+        if not (said.ip or said.host):
+            said = said._replace(ip=who.ip, host=who.host, port=who.port)
+    return end._replace(said=said)
+
+
+def _with(said: str, letter: str) -> str:
+    return said if letter in said else said + letter

@@ -1,0 +1,134 @@
+"""What one message of an auth log says, and the patterns that find it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from textfile_users.record import Record
+from textfile_users.sources.text import decode, parse_ip
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from re import Match
+    from typing import Any
+
+# Events, as `events` prints them and as they are counted.
+SUCCESS = "success"
+FAILURE = "failure"
+PROBE = "probe"
+SESSION_OPENED = "session-opened"
+SESSION_CLOSED = "session-closed"
+ESCALATION = "escalation"
+ESCALATION_FAILURE = "escalation-failure"
+# Findings that only together with others make an event, see attempts.py.
+INVALID = "invalid user"
+END = "end"
+PAM_FAILURE = "PAM failure"
+PAM_ESCALATION = "PAM escalation"
+PAM_ESCALATION_FAILURE = "PAM escalation failure"
+IRRELEVANT = "irrelevant"
+
+MAX_NAME = 256
+MAX_COUNT = 1_000_000
+_MAX_ORIGINS = 4096
+
+
+class Finding(Record):
+    """What a message says; what it does not say is empty.
+
+    ``kind`` is how a connection ended, ``pid`` the process that the message is about where
+    it is another than the one that wrote it.
+    """
+
+    event: str
+    service: str
+    method: str
+    user: str
+    account: str
+    ip: str
+    host: str
+    port: int
+    times: int
+    target: str
+    tty: str
+    kind: str
+    pid: int
+
+
+NOTHING = Finding(IRRELEVANT, "", "", "", "", "", "", 0, 1, "", "", "", 0)
+# A message of a known program that no pattern knows.
+UNMATCHED = NOTHING._replace(event="unmatched")
+
+
+class Pattern:
+    """The form of a whole message, and what it says; compiled when first needed."""
+
+    __slots__ = ("make", "match", "source")
+
+    def __init__(self, source: bytes, make: Callable[[Match[bytes]], Finding]) -> None:
+        """Take a regular expression for whole messages, and what makes a match a finding."""
+        self.source = source
+        self.make = make
+        self.match: Callable[[bytes], Match[bytes] | None] = self._compile
+
+    def _compile(self, message: bytes) -> Match[bytes] | None:
+        import re
+
+        self.match = re.compile(self.source, re.DOTALL).fullmatch
+        return self.match(message)
+
+
+def irrelevant(_: Match[bytes]) -> Finding:
+    """Return that a message says nothing that counts."""
+    return NOTHING
+
+
+# The patterns of a program by the first word of their messages, those under b"" for any.
+Forms = dict[bytes, tuple[Pattern, ...]]
+
+
+def forms(*patterns: tuple[bytes, Pattern]) -> Forms:
+    """Return the table of patterns with the first words of their messages."""
+    table: Forms = {}
+    for words, pattern in patterns:
+        for word in words.split(b" "):
+            table[word] = (*table.get(word, ()), pattern)
+    return table
+
+
+def finding(event: str, service: str, **said: Any) -> Finding:
+    """Return a finding of which only some fields are said; slower than Finding itself."""
+    return NOTHING._replace(event=event, service=service, **said)
+
+
+def first_finding(patterns: Iterable[Pattern], message: bytes) -> Finding:
+    """Return what the first pattern that knows ``message`` makes of it, else UNMATCHED."""
+    for pattern in patterns:
+        match = pattern.match(message)
+        if match:
+            return pattern.make(match)
+    return UNMATCHED
+
+
+def name(text: bytes | None) -> str:
+    """Return a name from a log: of bounded length, empty where there is none."""
+    return decode(text[:MAX_NAME]) if text else ""
+
+
+def number(text: bytes | None) -> int:
+    """Return digits of a log as a number, 0 where there are none; at most a million."""
+    return min(int(text[:9]), MAX_COUNT) if text else 0
+
+
+def address(text: bytes | None, known: dict[bytes, tuple[str, str]] = {}) -> tuple[str, str]:  # noqa: B006
+    """Return the IP address and the host name, one of them empty, that ``text`` is."""
+    if not text:
+        return "", ""
+    found = known.get(text)
+    if found is None:
+        if len(known) >= _MAX_ORIGINS:
+            known.clear()
+        host = decode(text[:MAX_NAME])
+        ip = parse_ip(host.strip("[]"))
+        found = known[text] = (ip, "" if ip or host == "UNKNOWN" else host)
+    return found

@@ -1,0 +1,111 @@
+"""login of util-linux (login-utils/login.c) and of shadow (src/login.c), and agetty."""
+
+from __future__ import annotations
+
+from textfile_users.auth.finding import (
+    FAILURE,
+    SUCCESS,
+    Finding,
+    Pattern,
+    address,
+    finding,
+    forms,
+    irrelevant,
+    name,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from re import Match
+
+
+def _success(match: Match[bytes]) -> Finding:
+    said = match.groupdict()
+    ip, host = address(said["host"])
+    user = name(said["user"]) or "root"
+    where = {"ip": ip, "host": host, "tty": _tty(said["tty"])}
+    return finding(SUCCESS, "login", method="password", user=user, account="valid", **where)
+
+
+def _failure(match: Match[bytes]) -> Finding:
+    said = match.groupdict()
+    ip, host = address(said["host"])
+    user = name(said["user"])
+    account = "invalid" if user == "UNKNOWN" or b"not known" in said["why"] else "valid"
+    where = {"ip": ip, "host": host, "tty": _tty(said["tty"])}
+    return finding(FAILURE, "login", method="password", user=user, account=account, **where)
+
+
+def _tty(text: bytes | None) -> str:
+    text = text or b""
+    return name(text[5:] if text.startswith(b"/dev/") else text)
+
+
+FORMS = forms(
+    # + LOGIN ON tty1 BY alice
+    # = login success method=password user=alice account=valid tty=tty1
+    # + LOGIN ON pts/3 BY alice FROM 192.0.2.7
+    # = login success method=password user=alice account=valid ip=192.0.2.7 tty=pts/3
+    # - LOGIN ON tty1
+    (
+        b"LOGIN",
+        Pattern(rb"LOGIN ON (?P<tty>\S+) BY (?P<user>.*?)(?: FROM (?P<host>\S+))?", _success),
+    ),
+    # + ROOT LOGIN ON tty1
+    # = login success method=password user=root account=valid tty=tty1
+    # + ROOT LOGIN  on '/dev/tty1'
+    # = login success method=password user=root account=valid tty=tty1
+    # + ROOT LOGIN ON pts/3 FROM host.example
+    # = login success method=password user=root account=valid host=host.example tty=pts/3
+    # - ROOT LOGIN
+    (
+        b"ROOT",
+        Pattern(
+            rb"ROOT LOGIN (?:ON| on) '?(?P<tty>[^\s']+)'?(?P<user>)"
+            rb"(?: (?:FROM|from) '?(?P<host>[^\s']+)'?)?",
+            _success,
+        ),
+    ),
+    # util-linux
+    # + FAILED LOGIN 1 FROM tty1 FOR alice, Authentication failure
+    # = login failure method=password user=alice account=valid tty=tty1
+    # + FAILED LOGIN SESSION FROM 192.0.2.7 FOR x FROM 192.0.2.9 FOR root, User not known to the underlying authentication module
+    # = login failure method=password user='x FROM 192.0.2.9 FOR root' account=invalid ip=192.0.2.7
+    # - FAILED LOGIN 1 FROM tty1
+    (
+        b"FAILED",
+        Pattern(
+            rb"FAILED LOGIN (?:SESSION|\d+) FROM (?:(?P<tty>tty\S*|pts/\d+|console|hvc\d+)"
+            rb"|(?P<host>\S+)) FOR (?P<user>.*), (?P<why>[^,]*)",
+            _failure,
+        ),
+    ),
+    # shadow
+    # + FAILED LOGIN (1) on '/dev/tty1' FOR 'alice', Authentication failure
+    # = login failure method=password user=alice account=valid tty=tty1
+    # + FAILED LOGIN (2) on '/dev/pts/3' from '192.0.2.7' FOR 'UNKNOWN', User not known to the underlying authentication module
+    # = login failure method=password user=UNKNOWN account=invalid ip=192.0.2.7 tty=pts/3
+    # - FAILED LOGIN (1) on '/dev/tty1'
+    (
+        b"FAILED",
+        Pattern(
+            rb"FAILED LOGIN \(\d+\) +on '(?P<tty>[^']*)'(?: from '(?P<host>[^']*)')?"
+            rb" FOR '(?P<user>.*)', (?P<why>[^,]*)",
+            _failure,
+        ),
+    ),
+    # + TOO MANY LOGIN TRIES (3) on '/dev/tty1' FOR 'alice'
+    # = irrelevant
+    # + DIALUP AT ttyS0 BY alice
+    # = irrelevant
+    # + tty1: input overrun
+    # = irrelevant
+    # - BAD NEWS
+    (
+        b"TOO DIALUP timed exceeded FATAL: tty1: tty2:",
+        Pattern(
+            rb"(?:TOO MANY LOGIN TRIES|DIALUP AT|timed out|exceeded |FATAL: |tty\d+: ).*",
+            irrelevant,
+        ),
+    ),
+)

@@ -1,0 +1,236 @@
+"""PAM's lines, which many programs write: ``pam_unix(SERVICE:auth): ...`` (Linux-PAM).
+
+A PAM service speaks only for the programs that use it. Where a program has lines of its own,
+PAM's decide nothing, or only if those are missing (attempts.py). Modules other than pam_unix
+repeat what it says of the same attempt, or speak of the account.
+"""
+
+from __future__ import annotations
+
+from textfile_users.auth.finding import (
+    FAILURE,
+    IRRELEVANT,
+    NOTHING,
+    PAM_ESCALATION,
+    PAM_ESCALATION_FAILURE,
+    PAM_FAILURE,
+    SESSION_CLOSED,
+    SESSION_OPENED,
+    Finding,
+    Pattern,
+    address,
+    finding,
+    first_finding,
+    irrelevant,
+    name,
+    number,
+)
+from textfile_users.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from re import Match
+
+MAX_WORDS = 1_000
+
+
+class Use(Record):
+    """What a PAM service's lines mean: the label `service`, and an event for each kind."""
+
+    service: str
+    programs: tuple[bytes, ...]
+    failure: str
+    opened: str
+    closed: str
+
+
+def _login(service: str, failure: str, *programs: bytes) -> Use:
+    return Use(service, programs, failure, SESSION_OPENED, SESSION_CLOSED)
+
+
+def _escalation(service: str, *programs: bytes) -> Use:
+    return Use(service, programs, PAM_ESCALATION_FAILURE, PAM_ESCALATION, IRRELEVANT)
+
+
+_SU = _escalation("su", b"su", b"su-l")
+_SUDO = _escalation("sudo", b"sudo")
+_LOGIN = _login("login", PAM_FAILURE, b"login")
+_GDM = _login(
+    "gdm",
+    FAILURE,
+    b"gdm",
+    b"gdm3",
+    b"gdm-password",
+    b"gdm-autologin",
+    b"gdm-fingerprint",
+    b"gdm-smartcard",
+    b"gdm-session-worker",
+)
+_LIGHTDM = _login("lightdm", FAILURE, b"lightdm")
+_SDDM = _login("sddm", FAILURE, b"sddm", b"sddm-helper")
+
+# Greeters, cron and user managers are not here: they are no events.
+USES = {
+    b"sshd": _login("sshd", IRRELEVANT, b"sshd", b"sshd-session", b"sshd-auth"),
+    b"dropbear": _login("dropbear", IRRELEVANT, b"dropbear"),
+    b"login": _LOGIN,
+    b"remote": _LOGIN,
+    b"su": _SU,
+    b"su-l": _SU,
+    b"sudo": _SUDO,
+    b"sudo-i": _SUDO,
+    b"doas": _escalation("doas", b"doas"),
+    b"polkit-1": _escalation("pkexec", b"pkexec", b"polkit-agent-helper-1"),
+    b"gdm": _GDM,
+    b"gdm-password": _GDM,
+    b"gdm-autologin": _GDM,
+    b"gdm-fingerprint": _GDM,
+    b"gdm-smartcard": _GDM,
+    b"lightdm": _LIGHTDM,
+    b"lightdm-autologin": _LIGHTDM,
+    b"sddm": _SDDM,
+    b"sddm-autologin": _SDDM,
+    b"xrdp-sesman": _login("xrdp", FAILURE, b"xrdp-sesman"),
+}
+
+
+def _failure(match: Match[bytes]) -> Finding:
+    service, more, logname, tty, caller, where, user = match.groups()
+    use = USES[service]
+    if use.failure == IRRELEVANT:
+        return NOTHING
+    if use.failure == PAM_ESCALATION_FAILURE:
+        who = name(caller) or name(logname) or name(user)
+        return finding(use.failure, use.service, user=who, times=number(more) or 1)
+    ip, host = address(where)
+    account = "valid" if user else ""
+    return finding(
+        use.failure,
+        use.service,
+        method="pam",
+        user=name(user),
+        account=account,
+        ip=ip,
+        host=host,
+        tty=_terminal(tty),
+        times=number(more) or 1,
+    )
+
+
+def _opened(match: Match[bytes]) -> Finding:
+    service, user, by = match.groups()
+    use = USES[service]
+    if use.opened == PAM_ESCALATION:
+        return finding(use.opened, use.service, user=name(by), target=name(user))
+    return finding(use.opened, use.service, user=name(user))
+
+
+def _closed(match: Match[bytes]) -> Finding:
+    use = USES[match[1]]
+    if use.closed == IRRELEVANT:
+        return NOTHING
+    return finding(use.closed, use.service, user=name(match[2]))
+
+
+def _terminal(text: bytes) -> str:
+    return name(text[5:] if text.startswith(b"/dev/") else text)
+
+
+_BY_KIND = {
+    b"auth": (
+        # + pam_unix(gdm-password:auth): authentication failure; logname=alice uid=0 euid=0 tty=/dev/tty1 ruser= rhost=  user=alice
+        # = gdm failure method=pam user=alice account=valid tty=tty1
+        # + pam_unix(login:auth): authentication failure; logname=LOGIN uid=0 euid=0 tty=/dev/tty1 ruser= rhost=
+        # = login 'PAM failure' method=pam tty=tty1
+        # + pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=root
+        # = irrelevant
+        # + pam_unix(su:auth): authentication failure; logname=alice uid=1000 euid=0 tty=pts/0 ruser=alice rhost=  user=root
+        # = su 'PAM escalation failure' user=alice
+        # + pam_unix(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice
+        # = sudo 'PAM escalation failure' user=alice
+        # + pam_unix(lightdm:auth): 2 more authentication failures; logname= uid=0 euid=0 tty=:0 ruser= rhost=  user=bob
+        # = lightdm failure method=pam user=bob account=valid tty=:0 times=2
+        # - pam_unix(gdm-password:auth): authentication failure
+        # - pam_sss(gdm-password:auth): authentication failure; logname=alice uid=0 euid=0 tty=/dev/tty1 ruser= rhost= user=alice
+        Pattern(
+            rb"pam_unix\(([\w-]+):auth\): (?:(\d+) more )?authentication failures?;"
+            rb" logname=(\S*) uid=\d* euid=\d* tty=(\S*) ruser=(\S*) rhost=(\S*)(?: +user=(.*))?",
+            _failure,
+        ),
+        # + pam_unix(gdm-password:auth): check pass; user unknown
+        # = irrelevant
+        # + pam_sss(gdm-password:auth): received for user alice: 7 (Authentication failure)
+        # = irrelevant
+        # + pam_unix(sudo:auth): auth could not identify password for [alice]
+        # = irrelevant
+        # - pam_unix(gdm-password:auth)
+        Pattern(rb"pam_\w+\([\w-]+:auth\): .*", irrelevant),
+    ),
+    b"session": (
+        # + pam_unix(sshd:session): session opened for user alice(uid=1000) by (uid=0)
+        # = sshd session-opened user=alice
+        # + pam_unix(login:session): session opened for user alice by LOGIN(uid=0)
+        # = login session-opened user=alice
+        # + pam_unix(su:session): session opened for user root(uid=0) by alice(uid=1000)
+        # = su 'PAM escalation' user=alice target=root
+        # - pam_unix(sshd:session): session opened for user alice
+        # - pam_systemd(sshd:session): session opened for user alice by (uid=0)
+        Pattern(
+            rb"pam_unix\(([\w-]+):session\): session opened for user (.*?)(?:\(uid=\d+\))?"
+            rb" by ([^( ]*)(?:\(uid=\d+\))?",
+            _opened,
+        ),
+        # + pam_unix(sshd:session): session closed for user alice
+        # = sshd session-closed user=alice
+        # + pam_unix(sudo:session): session closed for user root
+        # = irrelevant
+        # - pam_unix(sshd:session): session closed
+        Pattern(rb"pam_unix\(([\w-]+):session\): session closed for user (.*)", _closed),
+        # + pam_systemd(sshd:session): Failed to release session: Access denied
+        # = irrelevant
+        # - pam_systemd(sshd:session)
+        Pattern(rb"pam_\w+\([\w-]+:session\): .*", irrelevant),
+    ),
+}
+_IRRELEVANT = (
+    # + pam_unix(sshd:account): account alice has expired (account expired)
+    # = irrelevant
+    # + pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)
+    # = irrelevant
+    # + pam_unix(gdm-launch-environment:session): session opened for user Debian-gdm(uid=116) by (uid=0)
+    # = irrelevant
+    # - pam
+    Pattern(rb"pam_.*", irrelevant),
+)
+
+
+def find(
+    program: bytes,
+    message: bytes,
+    known: dict[tuple[bytes, bytes], tuple[Pattern, ...]] = {},  # noqa: B006 - a cache
+) -> Finding:
+    """Return what PAM's ``message``, written by ``program``, says."""
+    word = message.partition(b" ")[0]
+    patterns = known.get((program, word))
+    if patterns is None:
+        if len(known) >= MAX_WORDS:
+            known.clear()
+        patterns = known[program, word] = _patterns(program, word)
+    return first_finding(patterns, message) if patterns else NOTHING
+
+
+def _patterns(program: bytes, word: bytes) -> tuple[Pattern, ...]:
+    """Return the patterns for messages of ``program`` that begin with ``word``.
+
+    Of sshd's attempts sshd speaks itself.
+    """
+    module, _, rest = word.partition(b"(")
+    service, _, kind = rest.partition(b":")
+    use = USES.get(service)
+    if not module.startswith(b"pam_"):
+        return ()
+    if use is None or program not in use.programs:
+        return _IRRELEVANT
+    if kind == b"auth):" and use.failure == IRRELEVANT:
+        return ()
+    return _BY_KIND.get(kind[:-2], _IRRELEVANT)

@@ -1,0 +1,84 @@
+"""pkexec (pkexec(1), src/programs/pkexec.c) and polkitd's verdicts on other actions."""
+
+from __future__ import annotations
+
+from textfile_users.auth.finding import (
+    ESCALATION,
+    ESCALATION_FAILURE,
+    NOTHING,
+    Finding,
+    Pattern,
+    finding,
+    forms,
+    irrelevant,
+    name,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from re import Match
+
+_PKEXEC = b"org.freedesktop.policykit.exec"
+
+
+def _run(match: Match[bytes]) -> Finding:
+    user, refused, target, tty = match.groups()
+    tty = tty[5:] if tty.startswith(b"/dev/") else tty
+    event = ESCALATION_FAILURE if refused else ESCALATION
+    terminal = "" if tty == b"unknown" else name(tty)
+    return finding(event, "pkexec", user=name(user), target=name(target), tty=terminal)
+
+
+def _verdict(match: Match[bytes]) -> Finding:
+    failed, target, action, owner = match.groups()
+    if action == _PKEXEC:  # pkexec says it itself
+        return NOTHING
+    event = ESCALATION_FAILURE if failed else ESCALATION
+    return finding(event, "pkexec", user=name(owner), target=name(target))
+
+
+FORMS = forms(
+    # + alice: Executing command [USER=root] [TTY=/dev/pts/0] [CWD=/home/alice] [COMMAND=/usr/bin/id]
+    # = pkexec escalation user=alice target=root tty=pts/0
+    # + alice: Error executing command as another user: Not authorized [USER=root] [TTY=unknown] [CWD=/] [COMMAND=x: Executing command [USER=bob] [TTY=x]]
+    # = pkexec escalation-failure user=alice target=root
+    # - alice: Executing command
+    (
+        b"",
+        Pattern(
+            rb"(\S+): (?:Executing command|(Error executing command as another user: "
+            rb"(?:Not authorized|Request dismissed))) \[USER=([^]]*)\] \[TTY=([^]]*)\]"
+            rb" \[CWD=.*",
+            _run,
+        ),
+    ),
+    # + Operator of unix-session:2 successfully authenticated as unix-user:root to gain ONE-SHOT authorization for action org.freedesktop.systemd1.manage-units for system-bus-name::1.70 [systemctl stop x] (owned by unix-user:alice)
+    # = pkexec escalation user=alice target=root
+    # + Operator of unix-session:2 FAILED to authenticate to gain authorization for action org.freedesktop.systemd1.manage-units for system-bus-name::1.70 [systemctl stop x] (owned by unix-user:alice)
+    # = pkexec escalation-failure user=alice
+    # + Operator of unix-session:2 FAILED to authenticate to gain authorization for action org.freedesktop.policykit.exec for unix-process:12:34 [pkexec id] (owned by unix-user:alice)
+    # = irrelevant
+    # - Operator of unix-session:2 FAILED to authenticate
+    (
+        b"Operator",
+        Pattern(
+            rb"Operator of \S+ (?:(FAILED) to authenticate|successfully authenticated as"
+            rb" unix-user:(\S+)) to gain (?:\S+ )?authorization for action (\S+) for .*"
+            rb" \(owned by unix-user:(\S+)\)",
+            _verdict,
+        ),
+    ),
+    # + Registered Authentication Agent for unix-session:2 (system bus name :1.5)
+    # = irrelevant
+    # + Loading rules from directory /etc/polkit-1/rules.d
+    # = irrelevant
+    # - Reloaded
+    (
+        b"Registered Unregistered Loading Finished Acquired Started Reloading Error Collecting",
+        Pattern(
+            rb"(?:Registered|Unregistered|Loading|Finished|Acquired|Started|Reloading|Error"
+            rb"|Collecting) .*",
+            irrelevant,
+        ),
+    ),
+)

@@ -1,0 +1,587 @@
+"""sshd of OpenSSH 6 to 10 (its auth.c, auth2.c, monitor.c, packet.c, sshd.c).
+
+A client chooses the user name and may write a whole message into it. So patterns are
+anchored at both ends and take the address from where sshd puts it: the last one where the
+line ends behind it, the first one where free text follows (then the name is an account's).
+"""
+
+from __future__ import annotations
+
+from textfile_users.auth.finding import (
+    END,
+    FAILURE,
+    INVALID,
+    PAM_FAILURE,
+    PROBE,
+    SUCCESS,
+    Finding,
+    Pattern,
+    address,
+    forms,
+    irrelevant,
+    name,
+    number,
+)
+from textfile_users.sources.text import decode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from re import Match
+
+# The label `method` of what sshd writes; others are `other`.
+METHODS = {
+    b"password": "password",
+    b"publickey": "publickey",
+    b"keyboard-interactive": "keyboard-interactive",
+    b"keyboard-interactive/pam": "keyboard-interactive",
+    b"challenge-response": "keyboard-interactive",
+    b"challenge-response/pam": "keyboard-interactive",
+    b"gssapi-with-mic": "gssapi",
+    b"gssapi-keyex": "gssapi",
+    b"gssapi": "gssapi",
+    b"hostbased": "hostbased",
+    b"none": "none",
+}
+# A refused key is how clients try keys, `none` how they ask for the methods there are.
+NO_ATTEMPT = (b"publickey", b"none")
+
+
+def _accepted(match: Match[bytes]) -> Finding:
+    method, user, where, port = match.groups()
+    ip, host = address(where)
+    how = METHODS.get(method, "other")
+    return Finding(SUCCESS, "sshd", how, name(user), "valid", ip, host, int(port), 1, "", "", "", 0)
+
+
+def _failed(match: Match[bytes]) -> Finding:
+    method, invalid, user, where, port = match.groups()
+    ip, host = address(where)
+    account = "invalid" if invalid else "valid"
+    how = METHODS.get(method, "other")
+    return Finding(FAILURE, "sshd", how, name(user), account, ip, host, int(port), 1, "", "", "", 0)
+
+
+def _invalid(match: Match[bytes]) -> Finding:
+    user, where, port = match.groups()
+    ip, host = address(where)
+    return Finding(
+        INVALID, "sshd", "", name(user), "invalid", ip, host, number(port), 1, "", "", "", 0
+    )
+
+
+def _pam(match: Match[bytes]) -> Finding:
+    invalid, user, where = match.groups()
+    ip, host = address(where)
+    account = "invalid" if invalid else "valid"
+    return Finding(PAM_FAILURE, "sshd", "pam", name(user), account, ip, host, 0, 1, "", "", "", 0)
+
+
+def _end(kind: str) -> Callable[[Match[bytes]], Finding]:
+    """Return what makes the end of a connection of a match that may name the peer and user."""
+
+    def make(match: Match[bytes]) -> Finding:
+        said = match.groupdict()
+        ip, host = address(said.get("address"))
+        invalid = said.get("account")
+        account = "" if not invalid else "invalid" if invalid == b"invalid" else "valid"
+        user, port, pid = name(said.get("user")), number(said.get("port")), number(said.get("pid"))
+        return Finding(END, "sshd", "", user, account, ip, host, port, 1, "", "", kind, pid)
+
+    return make
+
+
+def _end_by_peer(match: Match[bytes]) -> Finding:
+    kind, account, user, where, port = match.groups()
+    ip, host = address(where)
+    return Finding(
+        END,
+        "sshd",
+        "",
+        name(user),
+        "" if not account else "invalid" if account == b"invalid" else "valid",
+        ip,
+        host,
+        number(port),
+        1,
+        "",
+        "",
+        decode(kind),
+        0,
+    )
+
+
+def _refused(kind: str) -> Callable[[Match[bytes]], Finding]:
+    """Return what makes a probe: the listener itself turned a connection away."""
+
+    def make(match: Match[bytes]) -> Finding:
+        ip, host = address(match["address"])
+        port = number(match.groupdict().get("port"))
+        return Finding(PROBE, "sshd", "", "", "", ip, host, port, 1, "", "", kind, 0)
+
+    return make
+
+
+_PEER = rb"(?P<address>\S+) port (?P<port>\d{1,5})"
+_USER = rb"(?:(?P<account>authenticating|invalid) user (?P<user>.*) )?"
+_PREAUTH = rb"(?: \[preauth\])?"
+
+FORMS = forms(
+    # + Accepted password for alice from 192.0.2.7 port 38926 ssh2
+    # = sshd success method=password user=alice account=valid ip=192.0.2.7 port=38926
+    # + Accepted keyboard-interactive/pam for alice from 2001:db8::7 port 38926 ssh2
+    # = sshd success method=keyboard-interactive user=alice account=valid ip=2001:db8::7 port=38926
+    # - Accepted password for alice from 192.0.2.7 port 38926 ssh2 from 192.0.2.8
+    # - Accepted password for alice
+    # - Accepted publickey for alice from 192.0.2.7 port 1 ssh2: x from 192.0.2.9 port 1 ssh2
+    (
+        b"Accepted",
+        Pattern(
+            rb"Accepted (password|none|keyboard-interactive(?:/\w+)?|challenge-response(?:/\w+)?)"
+            rb" for (.*) from (\S+) port (\d{1,5})(?: ssh[12]?)?",
+            _accepted,
+        ),
+    ),
+    # Behind `ssh2:` stands free text, of which a certificate's holder chooses some.
+    # + Accepted publickey for alice from 192.0.2.7 port 22 ssh2: ED25519 SHA256:abc
+    # = sshd success method=publickey user=alice account=valid ip=192.0.2.7 port=22
+    # + Accepted publickey for alice from 192.0.2.7 port 22 ssh2: RSA-CERT ID x from 192.0.2.9 port 1 ssh2 (serial 0) CA RSA SHA256:abc
+    # = sshd success method=publickey user=alice account=valid ip=192.0.2.7 port=22
+    # + Accepted gssapi-with-mic for alice from 192.0.2.7 port 22 ssh2: alice@EXAMPLE.ORG
+    # = sshd success method=gssapi user=alice account=valid ip=192.0.2.7 port=22
+    # + Accepted hostbased for alice from 192.0.2.7 port 22 ssh2: RSA SHA256:abc, client user "a", client host "b"
+    # = sshd success method=hostbased user=alice account=valid ip=192.0.2.7 port=22
+    # + Accepted publickey for alice from 192.0.2.7 port 22 ssh2
+    # = sshd success method=publickey user=alice account=valid ip=192.0.2.7 port=22
+    # - Accepted publickey for alice from 192.0.2.7 port 22
+    # - accepted publickey for alice from 192.0.2.7 port 22 ssh2
+    (
+        b"Accepted",
+        Pattern(
+            rb"Accepted ([\w/-]+) for (.*?) from (\S+) port (\d{1,5}) ssh[12]?(?:: .*)?", _accepted
+        ),
+    ),
+    # What cannot have been an attempt comes first: its free text may imitate one that was.
+    # + Failed publickey for root from 192.0.2.7 port 22 ssh2: RSA SHA256:abc
+    # = irrelevant
+    # + Failed publickey for invalid user x from 192.0.2.9 port 1 ssh2 from 192.0.2.7 port 22 ssh2
+    # = irrelevant
+    # + Failed none for invalid user  from 192.0.2.7 port 22 ssh2
+    # = irrelevant
+    # - Failed nonesuch for root from 192.0.2.7 port 22 ssh2
+    (b"Failed", Pattern(rb"Failed (?:publickey|none) for .*", irrelevant)),
+    # + Failed password for root from 192.0.2.7 port 38926 ssh2
+    # = sshd failure method=password user=root account=valid ip=192.0.2.7 port=38926
+    # + Failed password for rootbeer from 192.0.2.7 port 38926 ssh2
+    # = sshd failure method=password user=rootbeer account=valid ip=192.0.2.7 port=38926
+    # + Failed password for invalid user  from 192.0.2.7 port 38926 ssh2
+    # = sshd failure method=password account=invalid ip=192.0.2.7 port=38926
+    # + Failed password for illegal user guest from ::ffff:192.0.2.7 port 38926
+    # = sshd failure method=password user=guest account=invalid ip=192.0.2.7 port=38926
+    # + Failed password for invalid user root from 192.0.2.1 port 22 ssh2 from 192.0.2.7 port 1 ssh2
+    # = sshd failure method=password user='root from 192.0.2.1 port 22 ssh2' account=invalid ip=192.0.2.7 port=1
+    # + Failed keyboard-interactive/pam for alice from host.example port 2 ssh2
+    # = sshd failure method=keyboard-interactive user=alice account=valid host=host.example port=2
+    # + Failed gssapi-with-mic for alice from 192.0.2.7 port 2 ssh2
+    # = sshd failure method=gssapi user=alice account=valid ip=192.0.2.7 port=2
+    # - Failed password for root from 192.0.2.7 port 38926 ssh2: and more
+    # - Failed password for root from 192.0.2.7 port 389261 ssh2
+    # - Failed password for root
+    # - Failed publickey
+    (
+        b"Failed",
+        Pattern(
+            rb"Failed ([\w/-]+) for ((?:invalid|illegal) user )?(.*)"
+            rb" from (\S+) port (\d{1,5})(?: ssh[12]?)?",
+            _failed,
+        ),
+    ),
+    # + Failed hostbased for alice from 192.0.2.7 port 2 ssh2: RSA SHA256:abc, client user "a", client host "b"
+    # = sshd failure method=hostbased user=alice account=valid ip=192.0.2.7 port=2
+    # - Failed hostbased for alice
+    (
+        b"Failed",
+        Pattern(
+            rb"Failed (hostbased|gssapi[\w-]*) for ((?:invalid|illegal) user )?(.*?)"
+            rb" from (\S+) port (\d{1,5}) ssh[12]?: .*",
+            _failed,
+        ),
+    ),
+    # + Invalid user admin from 192.0.2.7 port 38926
+    # = sshd 'invalid user' user=admin account=invalid ip=192.0.2.7 port=38926
+    # + Invalid user  from 192.0.2.7
+    # = sshd 'invalid user' account=invalid ip=192.0.2.7
+    # + Illegal user x from 192.0.2.1 port 22 from 192.0.2.7 port 5
+    # = sshd 'invalid user' user='x from 192.0.2.1 port 22' account=invalid ip=192.0.2.7 port=5
+    # - Invalid user admin
+    # - Invalid user admin from 192.0.2.7 port 38926 ssh2
+    (
+        b"Invalid Illegal",
+        Pattern(
+            rb"(?:Invalid|Illegal) user (.*) from (\S+)(?: port (\d{1,5}))?" + _PREAUTH, _invalid
+        ),
+    ),
+    # + PAM: Authentication failure for root from 192.0.2.7
+    # = sshd 'PAM failure' method=pam user=root account=valid ip=192.0.2.7
+    # + PAM: User not known to the underlying authentication module for illegal user x from host.example
+    # = sshd 'PAM failure' method=pam user=x account=invalid host=host.example
+    # + PAM: Authentication failure for illegal user root from 192.0.2.1 from 192.0.2.7
+    # = sshd 'PAM failure' method=pam user='root from 192.0.2.1' account=invalid ip=192.0.2.7
+    # - PAM: Authentication failure for root
+    (
+        b"PAM:",
+        Pattern(
+            rb"PAM: (?:Authentication failure|Authentication error|User not known to the "
+            rb"underlying authentication module|Have exhausted maximum number of retries for "
+            rb"service|Permission denied|User account has expired)"
+            rb" for ((?:illegal|invalid) user )?(.*) from (\S+)" + _PREAUTH,
+            _pam,
+        ),
+    ),
+    # + PAM: pam_open_session(): Authentication failure
+    # = irrelevant
+    # + PAM 4 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=root
+    # = irrelevant
+    # + PAM service(sshd) ignoring max retries; 6 > 3
+    # = irrelevant
+    # - pam 4 more authentication failures
+    (b"PAM: PAM", Pattern(rb"PAM[: ].*", irrelevant)),
+    # + Connection closed by authenticating user root 192.0.2.7 port 38926 [preauth]
+    # = sshd end user=root account=valid ip=192.0.2.7 port=38926 kind=closed
+    # + Connection closed by invalid user x 192.0.2.1 port 22 192.0.2.7 port 38926 [preauth]
+    # = sshd end user='x 192.0.2.1 port 22' account=invalid ip=192.0.2.7 port=38926 kind=closed
+    # + Connection reset by invalid user  192.0.2.7 port 38926 [preauth]
+    # = sshd end account=invalid ip=192.0.2.7 port=38926 kind=reset
+    # + Connection closed by 192.0.2.7 port 38926
+    # = sshd end ip=192.0.2.7 port=38926 kind=closed
+    # - Connection closed by user alice 192.0.2.7 port 38926
+    # - Connection closed by 192.0.2.7 port 38926 and others
+    (
+        b"Connection",
+        Pattern(rb"Connection (closed|reset) by " + _USER + _PEER + _PREAUTH, _end_by_peer),
+    ),
+    # OpenSSH 6 does not tell the port.
+    # + Connection closed by 192.0.2.7 [preauth]
+    # = sshd end ip=192.0.2.7 kind=closed
+    # - Connection closed by 192.0.2.7
+    (b"Connection", Pattern(rb"Connection closed by (?P<address>\S+) \[preauth\]", _end("closed"))),
+    # + Connection reset by 192.0.2.7 [preauth]
+    # = sshd end ip=192.0.2.7 kind=reset
+    # - Connection reset by peer
+    (b"Connection", Pattern(rb"Connection reset by (?P<address>\S+) \[preauth\]", _end("reset"))),
+    # + Connection from 192.0.2.7 port 38926 on 198.51.100.1 port 22 rdomain ""
+    # = irrelevant
+    # + Connection closed by user alice 192.0.2.7 port 38926
+    # = irrelevant
+    # + Connection reset by 192.0.2.7
+    # = irrelevant
+    # - Connection refused
+    (
+        b"Connection",
+        Pattern(
+            rb"Connection (?:from \S+ port \d+(?: on .*)?|(?:closed|reset) by (?:user .*|\S+))",
+            irrelevant,
+        ),
+    ),
+    # + Disconnected from authenticating user root 192.0.2.7 port 38926 [preauth]
+    # = sshd end user=root account=valid ip=192.0.2.7 port=38926 kind=closed
+    # + Disconnected from invalid user user bob 192.0.2.7 port 38926 [preauth]
+    # = sshd end user='user bob' account=invalid ip=192.0.2.7 port=38926 kind=closed
+    # + Disconnected from 192.0.2.7 port 38926 [preauth]
+    # = sshd end ip=192.0.2.7 port=38926 kind=closed
+    # - Disconnected from 192.0.2.7 port 38926
+    (
+        b"Disconnected",
+        Pattern(rb"Disconnected from " + _USER + _PEER + rb" \[preauth\]", _end("closed")),
+    ),
+    # Behind a login, by the user's own process.
+    # + Disconnected from user alice 192.0.2.7 port 38926
+    # = irrelevant
+    # + Disconnected from 192.0.2.7 port 38926
+    # = irrelevant
+    # - Disconnected
+    (b"Disconnected", Pattern(rb"Disconnected from .*", irrelevant)),
+    # The text is the client's.
+    # + Received disconnect from 192.0.2.7 port 38926:11: Bye Bye [preauth]
+    # = sshd end ip=192.0.2.7 port=38926 kind=closed
+    # + Received disconnect from 192.0.2.7 port 38926:11: from 192.0.2.9 port 1:11: x [preauth]
+    # = sshd end ip=192.0.2.7 port=38926 kind=closed
+    # + Received disconnect from 2001:db8::1: 11: Bye Bye [preauth]
+    # = sshd end ip=2001:db8::1 kind=closed
+    # - Received disconnect from 192.0.2.7 port 38926:11: disconnected by user
+    # - Received disconnect from 192.0.2.7 [preauth]
+    (
+        b"Received",
+        Pattern(
+            rb"Received disconnect from (?P<address>\S+?)(?: port (?P<port>\d{1,5}):|: )\d+: ?"
+            rb".* \[preauth\]",
+            _end("closed"),
+        ),
+    ),
+    # + Received disconnect from 192.0.2.7 port 38926:11: disconnected by user
+    # = irrelevant
+    # + Received signal 15; terminating.
+    # = irrelevant
+    # + Received SIGHUP; restarting.
+    # = irrelevant
+    # - Received
+    # - Received nothing
+    (b"Received", Pattern(rb"Received (?:disconnect from |signal |SIGHUP).*", irrelevant)),
+    # + Disconnecting authenticating user root 192.0.2.7 port 38926: Too many authentication failures [preauth]
+    # = sshd end user=root account=valid ip=192.0.2.7 port=38926 kind=other
+    # + Disconnecting invalid user x 192.0.2.9 port 1: y 192.0.2.7 port 38926: Too many authentication failures [preauth]
+    # = sshd end user='x 192.0.2.9 port 1: y' account=invalid ip=192.0.2.7 port=38926 kind=other
+    # - Disconnecting user alice 192.0.2.7 port 38926: idle [preauth]
+    # - Disconnecting authenticating user root 192.0.2.7 port 38926: Too many authentication failures
+    (
+        b"Disconnecting",
+        Pattern(
+            rb"Disconnecting " + _USER + _PEER + rb": [^:]*(?:: \(.*)? \[preauth\]", _end("other")
+        ),
+    ),
+    # OpenSSH 6 and 7 do not tell whom.
+    # + Disconnecting: Too many authentication failures for root [preauth]
+    # = sshd end kind=other
+    # - Disconnecting: Too many authentication failures for root
+    (b"Disconnecting:", Pattern(rb"Disconnecting: .* \[preauth\]", _end("other"))),
+    # + Disconnecting user alice 192.0.2.7 port 38926: idle
+    # = irrelevant
+    # + Disconnecting: Timeout, client not responding
+    # = irrelevant
+    # - Disconnecting
+    (b"Disconnecting Disconnecting:", Pattern(rb"Disconnecting:? .*", irrelevant)),
+    # + Did not receive identification string from 192.0.2.7 port 38926
+    # = sshd end ip=192.0.2.7 port=38926 kind=closed
+    # + Did not receive identification string from 192.0.2.7
+    # = sshd end ip=192.0.2.7 kind=closed
+    # - Did not receive identification string
+    (
+        b"Did",
+        Pattern(
+            rb"Did not receive identification string from (?P<address>\S+)"
+            rb"(?: port (?P<port>\d{1,5}))?",
+            _end("closed"),
+        ),
+    ),
+    # + Bad protocol version identification 'x from 192.0.2.9 port 1' from 192.0.2.7 port 38926
+    # = sshd end ip=192.0.2.7 port=38926 kind=protocol
+    # + Bad protocol version identification '\003' from 192.0.2.7
+    # = sshd end ip=192.0.2.7 kind=protocol
+    # + Bad remote protocol version identification: 'x'
+    # = sshd end kind=protocol
+    # - Bad protocol version identification
+    (
+        b"Bad",
+        Pattern(
+            rb"Bad (?:remote )?protocol version identification:? '.*'"
+            rb"(?: from (?P<address>\S+)(?: port (?P<port>\d{1,5}))?)?",
+            _end("protocol"),
+        ),
+    ),
+    # + Protocol major versions differ for 192.0.2.7 port 38926: SSH-2.0-OpenSSH_7.4 vs. SSH-1.5-x
+    # = sshd end ip=192.0.2.7 port=38926 kind=protocol
+    # + Protocol major versions differ: 2 vs. 1
+    # = sshd end kind=protocol
+    # - Protocol error
+    (
+        b"Protocol",
+        Pattern(
+            rb"Protocol major versions differ"
+            rb"(?: for (?P<address>\S+?)(?: port (?P<port>\d{1,5}))?)?: .*",
+            _end("protocol"),
+        ),
+    ),
+    # The next line has the address.
+    # + kex_exchange_identification: Connection closed by remote host
+    # = sshd end kind=closed
+    # - kex_exchange_identification: Connection closed by remote host 192.0.2.7
+    (
+        b"kex_exchange_identification: ssh_exchange_identification:",
+        Pattern(
+            rb"(?:kex|ssh)_exchange_identification: Connection closed by remote host",
+            _end("closed"),
+        ),
+    ),
+    # + kex_exchange_identification: read: Connection reset by peer
+    # = sshd end kind=reset
+    # - kex_exchange_identification: read
+    (
+        b"kex_exchange_identification: ssh_exchange_identification:",
+        Pattern(
+            rb"(?:kex|ssh)_exchange_identification: (?:read|write): (?:Connection reset by peer"
+            rb"|Broken pipe)",
+            _end("reset"),
+        ),
+    ),
+    # + kex_exchange_identification: read: Connection timed out
+    # = sshd end kind=timeout
+    # - kex_exchange_identification: Connection timed out
+    (
+        b"kex_exchange_identification: ssh_exchange_identification:",
+        Pattern(
+            rb"(?:kex|ssh)_exchange_identification: (?:read|write): Connection timed out",
+            _end("timeout"),
+        ),
+    ),
+    # + kex_exchange_identification: client sent invalid protocol identifier "GET / HTTP/1.1"
+    # = sshd end kind=protocol
+    # + kex_exchange_identification: banner line contains invalid characters
+    # = sshd end kind=protocol
+    # - kex_exchange_identification
+    (
+        b"kex_exchange_identification: ssh_exchange_identification:",
+        Pattern(rb"(?:kex|ssh)_exchange_identification: .*", _end("protocol")),
+    ),
+    # + banner exchange: Connection from 192.0.2.7 port 38926: invalid format
+    # = sshd end ip=192.0.2.7 port=38926 kind=protocol
+    # - banner exchange: Connection from 192.0.2.7
+    (
+        b"banner",
+        Pattern(rb"banner exchange: Connection from " + _PEER + rb": .*", _end("protocol")),
+    ),
+    # + ssh_dispatch_run_fatal: Connection from 192.0.2.7 port 38926: message authentication code incorrect [preauth]
+    # = sshd end ip=192.0.2.7 port=38926 kind=protocol
+    # + ssh_dispatch_run_fatal: Connection from authenticating user root 192.0.2.7 port 38926: Broken pipe [preauth]
+    # = sshd end user=root account=valid ip=192.0.2.7 port=38926 kind=protocol
+    # - ssh_dispatch_run_fatal: Connection from user alice 192.0.2.7 port 38926: Broken pipe
+    (
+        b"ssh_dispatch_run_fatal:",
+        Pattern(
+            rb"ssh_dispatch_run_fatal: Connection from " + _USER + _PEER + rb": [^:]* \[preauth\]",
+            _end("protocol"),
+        ),
+    ),
+    # + Unable to negotiate with 192.0.2.7 port 38926: no matching key exchange method found. Their offer: x from 192.0.2.9 port 1 [preauth]
+    # = sshd end ip=192.0.2.7 port=38926 kind=protocol
+    # + Unable to negotiate with 192.0.2.7: no matching host key type found. Their offer: ssh-dss [preauth]
+    # = sshd end ip=192.0.2.7 kind=protocol
+    # - Unable to negotiate
+    (
+        b"Unable",
+        Pattern(
+            rb"Unable to negotiate with (?P<address>\S+?)(?: port (?P<port>\d{1,5}))?: .*",
+            _end("protocol"),
+        ),
+    ),
+    # + no matching cipher found: client x server y [preauth]
+    # = sshd end kind=protocol
+    # - no matching cipher found: client x server y
+    (b"no No", Pattern(rb"[nN]o (?:matching|supported|hostkey) .* \[preauth\]", _end("protocol"))),
+    # + Read from socket failed: Connection reset by peer [preauth]
+    # = sshd end kind=reset
+    # + Write failed: Broken pipe [preauth]
+    # = sshd end kind=reset
+    # - Read from socket failed: Connection reset by peer
+    (
+        b"Read Write",
+        Pattern(rb"(?:Read from socket|Write) failed: .* \[preauth\]", _end("reset")),
+    ),
+    # + Read error from remote host 192.0.2.7 port 38926: Connection reset by peer
+    # = irrelevant
+    # + Write failed: Broken pipe
+    # = irrelevant
+    # - Read nothing
+    (b"Read Write", Pattern(rb"(?:Read error from|Read from|Write failed).*", irrelevant)),
+    # + Timeout before authentication for 192.0.2.7 port 38926
+    # = sshd end ip=192.0.2.7 port=38926 kind=timeout
+    # + Timeout before authentication for 192.0.2.7
+    # = sshd end ip=192.0.2.7 kind=timeout
+    # - Timeout before authentication
+    (
+        b"Timeout",
+        Pattern(
+            rb"Timeout before authentication for (?P<address>\S+)(?: port (?P<port>\d{1,5}))?",
+            _end("timeout"),
+        ),
+    ),
+    # The listener says this of a child, with the peer's address first.
+    # + Timeout before authentication for connection from 192.0.2.7 to 198.51.100.1, pid = 4242
+    # = sshd end ip=192.0.2.7 kind=timeout pid=4242
+    # - Timeout before authentication for connection from 192.0.2.7 to 198.51.100.1
+    (
+        b"Timeout",
+        Pattern(
+            rb"Timeout before authentication for connection from (?P<address>\S+) to \S+, "
+            rb"pid = (?P<pid>\d{1,7})",
+            _end("timeout"),
+        ),
+    ),
+    # + drop connection #0 from [192.0.2.7]:38926 on [198.51.100.1]:22 penalty: failed authentication
+    # = sshd probe ip=192.0.2.7 port=38926 kind=penalty
+    # + drop connection #3 from [2001:db8::7]:38926 on [2001:db8::1]:22 penalty: connection duration exceeded grace
+    # = sshd probe ip=2001:db8::7 port=38926 kind=penalty
+    # - drop connection #0 from [192.0.2.7]:38926 on [198.51.100.1]:22 past MaxStartups
+    (
+        b"drop",
+        Pattern(
+            rb"drop connection #\d+ from \[(?P<address>\S+)\]:(?P<port>\d{1,5})"
+            rb" on \[\S+\]:\d+ penalty: .*",
+            _refused("penalty"),
+        ),
+    ),
+    # + drop connection #10 from [192.0.2.7]:38926 on [198.51.100.1]:22 past MaxStartups
+    # = sshd probe ip=192.0.2.7 port=38926 kind=other
+    # - drop connection #10
+    (
+        b"drop",
+        Pattern(
+            rb"drop connection #\d+ from \[(?P<address>\S+)\]:(?P<port>\d{1,5})"
+            rb" on \[\S+\]:\d+ .*",
+            _refused("other"),
+        ),
+    ),
+    # + refused connect from host.example (192.0.2.7)
+    # = sshd probe ip=192.0.2.7 kind=other
+    # - refused connect
+    (
+        b"refused",
+        Pattern(rb"refused connect from \S+(?: \((?P<address>\S+)\))", _refused("other")),
+    ),
+    # Whatever else ends a connection before authentication; those known come first.
+    # + fatal: Access denied for user alice by PAM account configuration [preauth]
+    # = sshd end kind=other
+    # - fatal: Access denied for user alice by PAM account configuration
+    (b"fatal:", Pattern(rb"fatal: .* \[preauth\]", _end("other"))),
+    # Said beside a line that decides, or of no attempt at all.
+    # + maximum authentication attempts exceeded for invalid user root from 192.0.2.7 port 38926 ssh2 [preauth]
+    # = irrelevant
+    # + User root from 192.0.2.7 not allowed because not listed in AllowUsers
+    # = irrelevant
+    # + ROOT LOGIN REFUSED FROM 192.0.2.7 port 38926
+    # = irrelevant
+    # + reverse mapping checking getaddrinfo for host.example [192.0.2.7] failed - POSSIBLE BREAK-IN ATTEMPT!
+    # = irrelevant
+    # + Address 192.0.2.7 maps to host.example, but this does not map back to the address.
+    # = irrelevant
+    # + input_userauth_request: invalid user Failed password for root from 192.0.2.9 port 1 ssh2 [preauth]
+    # = irrelevant
+    # + Postponed keyboard-interactive for alice from 192.0.2.7 port 38926 ssh2 [preauth]
+    # = irrelevant
+    # + Server listening on 0.0.0.0 port 22.
+    # = irrelevant
+    # + Starting session: shell on pts/0 for alice from 192.0.2.7 port 38926 id 0
+    # = irrelevant
+    # - maximum
+    # - User root
+    (
+        b"maximum User ROOT reverse Address Nasty input_userauth_request: Postponed Partial Server"
+        b" Starting Close Closing Transferred: Exiting subsystem Set rexec session Corrupted"
+        b" padding beginning exited Timeout, Authentication Authorized pam_env(sshd:session):",
+        Pattern(
+            rb"(?:maximum authentication attempts exceeded for|User .* not allowed because"
+            rb"|User child is on pid|ROOT LOGIN REFUSED FROM|reverse mapping checking"
+            rb"|Address \S+ maps to|Nasty PTR record|input_userauth_request: invalid user"
+            rb"|Postponed \S+ for|Partial \S+ for|Server listening on|Starting session:"
+            rb"|Close session:|Closing connection to|Transferred:|Exiting on signal"
+            rb"|subsystem request for|Set /proc/self/|rexec |session (?:opened|closed) for local"
+            rb"|Corrupted MAC on input|padding error:|beginning MaxStartups|exited MaxStartups"
+            rb"|Timeout, client not responding|Authentication (?:refused|tried|key)"
+            rb"|Authorized (?:to|principal)|pam_env\(sshd:session\): ).*",
+            irrelevant,
+        ),
+    ),
+    # + Bad packet length 1349676916. [preauth]
+    # = irrelevant
+    # - Bad packet length
+    (b"Bad", Pattern(rb"Bad packet length \d+\.(?: \[preauth\])?", irrelevant)),
+)

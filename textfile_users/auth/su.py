@@ -1,0 +1,76 @@
+"""su of util-linux (login-utils/su-common.c) and of shadow (src/su.c)."""
+
+from __future__ import annotations
+
+from textfile_users.auth.finding import (
+    ESCALATION,
+    ESCALATION_FAILURE,
+    Finding,
+    Pattern,
+    finding,
+    forms,
+    irrelevant,
+    name,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from re import Match
+
+
+def _by_result(match: Match[bytes]) -> Finding:
+    failed, target, user, tty = match.groups()
+    event = ESCALATION_FAILURE if failed else ESCALATION
+    return finding(event, "su", user=name(user), target=name(target), tty=_tty(tty))
+
+
+def _by_shadow(match: Match[bytes]) -> Finding:
+    failed, target, user = match.groups()
+    event = ESCALATION_FAILURE if failed.startswith(b"F") else ESCALATION
+    return finding(event, "su", user=name(user), target=name(target))
+
+
+def _tty(text: bytes) -> str:
+    text = text[5:] if text.startswith(b"/dev/") else text
+    return "" if text in (b"none", b"???") else name(text)
+
+
+FORMS = forms(
+    # The caller's name has no blank; what is behind `to` the caller chose.
+    # + (to root) alice on pts/0
+    # = su escalation user=alice target=root tty=pts/0
+    # + FAILED SU (to root) alice on pts/0
+    # = su escalation-failure user=alice target=root tty=pts/0
+    # + FAILED SU (to x) bob on pts/1) alice on none
+    # = su escalation-failure user=alice target='x) bob on pts/1'
+    # - (to root) alice
+    # - FAILED SU (to root) alice on pts/0 and more
+    (
+        b"(to FAILED",
+        Pattern(rb"(FAILED SU )?\(to (.*)\) (\S+) on (\S+)", _by_result),
+    ),
+    # shadow's, before the same as `+ pts/0 alice:root`
+    # + Successful su for root by alice
+    # = su escalation user=alice target=root
+    # + FAILED su for root by alice
+    # = su escalation-failure user=alice target=root
+    # - Successful su for root
+    (
+        b"Successful FAILED",
+        Pattern(rb"(Successful|FAILED) su for (.*) by (\S+)", _by_shadow),
+    ),
+    # + + /dev/pts/0 alice:root
+    # = irrelevant
+    # + - pts/0 alice:root
+    # = irrelevant
+    # + pam_authenticate: Authentication failure
+    # = irrelevant
+    # - + alice
+    (
+        b"+ - pam_authenticate: No",
+        Pattern(
+            rb"[+-] \S+ \S+:.*|pam_authenticate: .*|No passwd entry for user .*",
+            irrelevant,
+        ),
+    ),
+)

@@ -1,0 +1,95 @@
+"""sudo (plugins/sudoers/logging.c): ``alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id``.
+
+What stands before ``COMMAND=`` decides; all behind it is the user's text.
+"""
+
+from __future__ import annotations
+
+from textfile_users.auth.finding import (
+    ESCALATION,
+    ESCALATION_FAILURE,
+    Finding,
+    Pattern,
+    finding,
+    forms,
+    irrelevant,
+    name,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from re import Match
+
+
+def _success(match: Match[bytes]) -> Finding:
+    user, tty, target = match.groups()
+    return finding(ESCALATION, "sudo", user=name(user), target=name(target), tty=_tty(tty))
+
+
+def _failure(match: Match[bytes]) -> Finding:
+    user, tty, target = match.groups()
+    return finding(ESCALATION_FAILURE, "sudo", user=name(user), target=name(target), tty=_tty(tty))
+
+
+def _tty(text: bytes | None) -> str:
+    return "" if text == b"unknown" else name(text)
+
+
+# Fields behind the reason; a working directory may hold a blank and a semicolon.
+_FIELDS = (
+    rb"(?:HOST=\S+ ; )?(?:TTY=(\S+) ; )?(?:(?:CWD|PWD)=(?:(?!COMMAND=).)*? ; )?"
+    rb"(?:CHROOT=(?:(?!COMMAND=).)*? ; )?USER=(\S+) ; (?:GROUP=\S+ ; )?(?:TSID=\S+ ; )?"
+    rb"(?:ENV=.* ; )?COMMAND=.*"
+)
+
+FORMS = forms(
+    # + alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id
+    # = sudo escalation user=alice target=root tty=pts/0
+    # +  alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id
+    # = sudo escalation user=alice target=root tty=pts/0
+    # + alice : PWD=/home/alice ; USER=bob ; COMMAND=/bin/echo 3 incorrect password attempts ; USER=root ; COMMAND=x
+    # = sudo escalation user=alice target=bob
+    # + alice : TTY=unknown ; PWD=/a ; b ; USER=root ; GROUP=adm ; TSID=00000A ; COMMAND=list
+    # = sudo escalation user=alice target=root
+    # - alice : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # - alice : TTY=pts/0 ; PWD=/home/alice ; COMMAND=/usr/bin/id ; USER=root
+    (b"", Pattern(rb" *(\S+) : " + _FIELDS, _success)),
+    # + alice : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id
+    # = sudo escalation-failure user=alice target=root tty=pts/0
+    # + bob : user NOT in sudoers ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+    # = sudo escalation-failure user=bob target=root tty=pts/0
+    # + bob : command not allowed ; PWD=/ ; USER=alice ; COMMAND=/bin/sh -c x : TTY=pts/9 ; USER=root ; COMMAND=y
+    # = sudo escalation-failure user=bob target=alice
+    # + bob : a password is required ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=list
+    # = sudo escalation-failure user=bob target=root tty=pts/0
+    # - bob : problem with defaults entries ; TTY=pts/0 ; PWD=/ ; USER=root ;
+    # - bob : 3 incorrect password attempts
+    (
+        b"",
+        Pattern(
+            rb" *(\S+) : (?:\d+ incorrect password attempts?|user NOT in sudoers"
+            rb"|user NOT authorized on host|command not allowed|a password is required"
+            rb"|authentication failed|account validation failure, is your account locked\?"
+            rb"|Account expired[^;]*|Password expired[^;]*|no tty present and no askpass program"
+            rb" specified|sorry, you must have a tty to run sudo|account is locked"
+            rb"|unable to validate[^;]*|a terminal is required[^;]*)"
+            rb" ; " + _FIELDS,
+            _failure,
+        ),
+    ),
+    # + alice : (command continued) 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=x
+    # = irrelevant
+    # + alice : problem with defaults entries ; TTY=pts/0 ; PWD=/ ;
+    # = irrelevant
+    # + unable to resolve host x: Name or service not known
+    # = irrelevant
+    # - alice : TTY=pts/0
+    (
+        b"",
+        Pattern(
+            rb" *\S+ : (?:\(command continued\)|problem with defaults entries"
+            rb"|unable to (?:resolve|send|stat|open)).*|unable to .*",
+            irrelevant,
+        ),
+    ),
+)

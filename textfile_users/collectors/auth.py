@@ -1,0 +1,349 @@
+"""Who came, went and failed to get in: one log at a time, files or the journal."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+
+from textfile_users.auth.finding import IRRELEVANT
+from textfile_users.auth.overlap import APART_SECONDS, BACK_SECONDS, Overlap
+from textfile_users.auth.pairing import Pairing
+from textfile_users.auth.programs import PROGRAMS, find
+from textfile_users.auth.reader import Reader
+from textfile_users.counting import Counting
+from textfile_users.durable import NOTHING, Durable
+from textfile_users.model import (
+    ABSENT,
+    AUTH,
+    BROKEN,
+    DENIED,
+    OK,
+    Snapshot,
+    SourceReport,
+    Wanted,
+)
+from textfile_users.paths import Paths
+from textfile_users.record import Record
+from textfile_users.sources.authlog import Stamps, parse_lines
+from textfile_users.sources.files import open_regular, reason
+from textfile_users.sources.follow import NOWHERE, Position, blocks, end, since
+from textfile_users.sources.localtime import local_time
+from textfile_users.sources.passwd import account_names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from textfile_users.sources.journal import Entry, Gap, JournalPosition
+
+AUTO = "auto"
+FILES = "files"
+JOURNAL = "journal"
+
+AUTHLOG = "authlog"
+HOUR = 3600.0
+# After so long without a line the journal is asked whether the file is still written.
+SILENT_SECONDS = 60.0
+LATE_SECONDS = 10.0
+TAIL = 64 << 10
+# As they are in the journal, where gdm's tags end in a bracket.
+IDENTIFIERS = (
+    *(name.decode() for name in PROGRAMS),
+    *(f"{name.decode()}]" for name in PROGRAMS if name.startswith(b"gdm-")),
+)
+
+
+class _Logs(Record):
+    """The logs of the host: the files to follow, and the state of the journal's."""
+
+    files: SourceReport
+    paths: tuple[str, ...]
+    journal: SourceReport
+    signature: str
+
+
+def look_at_auth(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float) -> Snapshot:
+    """Read what the host's log has that was not read before, and count it.
+
+    Stops after a block once time.monotonic() has passed ``deadline``, for the next look to go
+    on. Raises nothing but what is a fault of this program.
+    """
+    logs = _find_logs(paths, wanted.auth_source)
+    reading = _Reading(paths, before, deadline)
+    source, asked = _choose(logs, wanted.auth_source, reading, before.asked)
+    faults = [] if source else [*logs.files.faults, *logs.journal.faults]
+    try:
+        if source == AUTHLOG:
+            reading.read_files(logs.paths, wanted.backfill)
+        elif source == JOURNAL and logs.signature != asked[0]:
+            reading.read_journal(wanted.backfill)
+            if reading.caught_up:
+                asked = logs.signature, before.now
+    except OSError as error:
+        faults.append(f"{error.filename or source}: {reason(error)}")
+        reading.caught_up = False
+    if reading.reader.unknown_stamps:
+        faults.append(f"{', '.join(logs.paths)}: lines begin with a stamp of an unknown form")
+    return before._replace(
+        durable=reading.result(source),
+        auth_log=source,
+        caught_up=reading.caught_up,
+        asked=asked,
+        sources=(*before.sources, logs.files, logs.journal),
+        faults=(*before.faults, *faults),
+        failed=(*before.failed, AUTH) if faults else before.failed,
+    )
+
+
+def _find_logs(paths: Paths, source: str) -> _Logs:
+    files = SourceReport(AUTHLOG, ABSENT)
+    found: tuple[str, ...] = ()
+    if source in (AUTO, FILES):
+        files, found = _find_files(paths)
+    journal, signature = SourceReport(JOURNAL, ABSENT), ""
+    if source == JOURNAL or (source == AUTO and not paths.auth_logs_given):
+        from textfile_users.sources.journal import journal_state
+
+        try:
+            status, signature = journal_state(paths)
+            journal = SourceReport(JOURNAL, status)
+        except OSError as error:
+            fault = f"{error.filename}: {reason(error)}"
+            journal = SourceReport(JOURNAL, BROKEN, (fault,))
+        if journal.status == DENIED:
+            fault = "the journal cannot be read; see group systemd-journal"
+            journal = SourceReport(JOURNAL, DENIED, (fault,))
+    return _Logs(files, found, journal, signature)
+
+
+def _find_files(paths: Paths) -> tuple[SourceReport, tuple[str, ...]]:
+    """Return the report on log files, and which are to be followed.
+
+    Those given all are, though one may not be there yet, else the first that can be read.
+    """
+    faults = []
+    status = ABSENT
+    readable = []
+    for path in paths.auth_logs():
+        try:
+            if not paths.auth_logs_given:
+                paths.require_inside(path)
+            os.close(open_regular(path))
+        except (FileNotFoundError, NotADirectoryError):
+            if paths.auth_logs_given:
+                readable.append(path)
+            continue
+        except OSError as error:
+            status = DENIED if isinstance(error, PermissionError) else BROKEN
+            mend = "; see group adm" if status == DENIED else ""
+            faults.append(f"{path}: {reason(error)}{mend}")
+            continue
+        readable.append(path)
+        if not paths.auth_logs_given:
+            break
+    if readable and not (faults and paths.auth_logs_given):
+        status = OK
+    return SourceReport(AUTHLOG, status, tuple(faults)), tuple(readable)
+
+
+def _choose(
+    logs: _Logs, wanted: str, reading: _Reading, asked: tuple[str, float]
+) -> tuple[str, tuple[str, float]]:
+    """Return the log to read, '' for none, and what the journal was asked for when.
+
+    A file is believed if it is written: then it has what the journal has. Where it is silent
+    the journal is asked, once a minute at most, whether it has more.
+    """
+    has_journal = logs.journal.status == OK
+    if not logs.paths:
+        return JOURNAL if has_journal else "", asked
+    if not has_journal or wanted == FILES:
+        return AUTHLOG, asked
+    path = logs.paths[0]
+    now, before = reading.now, reading.before
+    if before.source == JOURNAL:
+        caught_up = _newest_time(path, reading.reader.stamps) >= before.time - APART_SECONDS
+        is_written = os.stat(path).st_mtime >= before.time - APART_SECONDS
+        return AUTHLOG if is_written and caught_up else JOURNAL, asked
+    newest = before.time or _newest_time(path, reading.reader.stamps)
+    if (
+        now - newest < SILENT_SECONDS
+        or logs.signature == asked[0]
+        or now - asked[1] < SILENT_SECONDS
+    ):
+        return AUTHLOG, asked
+    return JOURNAL if reading.has_journal_more(newest) else AUTHLOG, (logs.signature, now)
+
+
+class _Reading:
+    """One look's reading of logs: from the state before it to that after it."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        snapshot: Snapshot,
+        deadline: float,
+    ) -> None:
+        before = snapshot.durable or NOTHING
+        now = snapshot.now
+        self.now = now
+        self.before = before
+        self.caught_up = True
+        pairing = Pairing(before.remembered, before.held, before.last)
+        self.reader = Reader(pairing, Stamps(now, local_time(paths)))
+        self._paths = paths
+        self._deadline = deadline
+        sessions = snapshot.sessions or ()
+        self._counting = Counting(before, now, sessions, lambda: account_names(paths))
+        self._logs = dict(before.logs)
+        self._journal = before.journal
+
+    def result(self, source: str) -> Durable:
+        """Return the state after this look."""
+        pairing = self.reader.pairing
+        if self.caught_up:  # else what follows is there, and not yet read
+            for event in pairing.expire(self.now):
+                self._counting.take(event)
+        if source:
+            self._counting.lines(source, self.reader.lines)
+        return self._counting.result()._replace(
+            source=source or self.before.source,
+            time=max(self.reader.time, self.before.time),
+            logs=self._logs,
+            journal=self._journal,
+            remembered=tuple(pairing.attempts.items()),
+            held=tuple(pairing.escalations.held),
+            last=pairing.last,
+        )
+
+    def read_files(self, paths: tuple[str, ...], backfill: bool) -> None:
+        """Read on in the files, or begin with them."""
+        for path in paths:
+            self._logs[path] = self._position(path, backfill)
+            self._read_file(path)
+            if not self._counting.counts:
+                if not self.caught_up:  # the last hour is more than fits in a look
+                    self._logs[path] = end(path)
+                self._count_from_here()
+
+    def _position(self, path: str, backfill: bool) -> Position:
+        """Return where to read on: behind what was read of this file or of another log.
+
+        On a first look an hour back, of which nothing counts.
+        """
+        moved = self.before.source == JOURNAL or (
+            path not in self._logs and self.before.source and not self._paths.auth_logs_given
+        )
+        if moved:
+            return since(path, self._move(), self._time_of)
+        if path in self._logs:
+            return self._logs[path]
+        if backfill:
+            return NOWHERE
+        self._counting.counts = False
+        return since(path, self.now - HOUR, self._time_of)
+
+    def _move(self) -> float:
+        """Prepare for lines that another log had too, and return from when on to read."""
+        newest = self.before.time or self.before.began
+        back = newest - BACK_SECONDS
+        lines = list(self._lines_of_journal(back) if self.before.source == JOURNAL else ())
+        for path in self.before.logs if self.before.source == AUTHLOG else ():
+            lines += self._lines_of_file(path, back)
+        self.reader.overlap = Overlap(newest, lines)
+        return back
+
+    def _read_file(self, path: str) -> None:
+        for block in blocks(path, self._logs[path]):
+            for event in self.reader.read_block(block.data):
+                self._counting.take(event)
+            self._counting.skipped(AUTHLOG, block.skipped)
+            self._logs[path] = block.position
+            if time.monotonic() > self._deadline:
+                self.caught_up = False
+                return
+
+    def _count_from_here(self) -> None:
+        for event in self.reader.pairing.expire(self.now):
+            self._counting.take(event)
+        self.reader.lines = dict.fromkeys(self.reader.lines, 0)
+        self._counting.counts = True
+
+    def read_journal(self, backfill: bool) -> None:
+        """Read on in the journal, or begin with it."""
+        from textfile_users.sources.journal import Entry, JournalPosition, advance
+
+        position = self._journal
+        if self.before.source == AUTHLOG:
+            position = JournalPosition("", self._move())
+        elif position is None:
+            self._counting.counts = backfill
+            position = JournalPosition("", 0.0 if backfill else self.now - HOUR)
+        self._journal = position
+        try:
+            for found in self._entries(position):
+                if isinstance(found, Entry):
+                    for event in self.reader.read_entry(found):
+                        self._counting.take(event)
+                else:
+                    self._counting.skipped(JOURNAL, ((found.reason, 1),))
+                self._journal = advance(self._journal, found)
+        except TimeoutError:
+            self.caught_up = False
+            if self._journal == position:  # not even one entry
+                raise
+        if not self._counting.counts:
+            if not (self._journal.cursor and self.caught_up):
+                self._journal = JournalPosition("", self.now)
+            self._count_from_here()
+
+    def has_journal_more(self, newest: float) -> bool:
+        """Return whether the journal has what counts, and was logged well behind ``newest``."""
+        from textfile_users.sources.journal import Entry, JournalPosition
+
+        try:
+            for found in self._entries(JournalPosition("", newest + LATE_SECONDS)):
+                if isinstance(found, Entry) and found.trusted:
+                    program = found.program.rstrip("]").encode("utf-8", "replace")
+                    if program in PROGRAMS and find(program, found.message).event != IRRELEVANT:
+                        return found.time < self.now - LATE_SECONDS
+        except OSError:
+            pass
+        return False
+
+    def _entries(self, position: JournalPosition) -> Iterator[Entry | Gap]:
+        from textfile_users.sources.journal import entries
+
+        return entries(self._paths, position, IDENTIFIERS, self._deadline)
+
+    def _lines_of_journal(self, time: float) -> Iterator[tuple[bytes, bytes]]:
+        """Yield program and message of the journal's entries that were read since ``time``."""
+        from textfile_users.sources.journal import Entry, JournalPosition
+
+        for found in self._entries(JournalPosition("", time)):
+            if isinstance(found, Entry) and found.time <= self.before.time and found.trusted:
+                yield found.program.rstrip("]").encode("utf-8", "replace"), found.message
+
+    def _lines_of_file(self, path: str, time: float) -> Iterator[tuple[bytes, bytes]]:
+        """Yield program and message of a file's lines since ``time``, none if it is gone."""
+        try:
+            for block in blocks(path, since(path, time, self._time_of)):
+                for _, _, stamp, program, _, message in parse_lines(block.data):
+                    if (self.reader.stamps.time_of(stamp) or 0.0) >= time:
+                        yield program, message
+        except OSError:
+            return
+
+    def _time_of(self, line: bytes) -> float | None:
+        return self.reader.stamps.time_of_line(line)
+
+
+def _newest_time(path: str, stamps: Stamps) -> float:
+    """Return the time of the newest line of a known program near the end of a file, 0 for none."""
+    descriptor = open_regular(path)
+    try:
+        size = os.fstat(descriptor).st_size
+        data = os.pread(descriptor, TAIL, max(0, size - TAIL))
+    finally:
+        os.close(descriptor)
+    times = [stamps.time_of(line[2]) for line in parse_lines(data)]
+    return max((time for time in times if time is not None), default=0.0)

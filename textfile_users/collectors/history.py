@@ -1,0 +1,296 @@
+"""Logins, logouts and boots that the host keeps: wtmp, wtmpdb, btmp, lastlog, lastlog2."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from textfile_users.counting import Counting
+from textfile_users.durable import NOTHING, Durable
+from textfile_users.logins import Login
+from textfile_users.model import (
+    ABSENT,
+    BROKEN,
+    DENIED,
+    HISTORY,
+    OK,
+    Snapshot,
+    SourceReport,
+    UtmpRecord,
+    Wanted,
+)
+from textfile_users.paths import Paths
+from textfile_users.sources.btmp import failures
+from textfile_users.sources.files import open_regular, reason
+from textfile_users.sources.follow import NOWHERE, blocks, end
+from textfile_users.sources.passwd import account_names, read_passwd
+from textfile_users.sources.procfs import read_boot_time, read_processes
+from textfile_users.sources.sqlite import UnreadableDatabase
+from textfile_users.sources.utmp import LAYOUTS, detect_layout, parse_utmp
+from textfile_users.volatile import read_boot_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from textfile_users.sources.wtmp import Turn
+
+WTMP = "wtmp"
+WTMPDB = "wtmpdb"
+BTMP = "btmp"
+LASTLOG = "lastlog"
+LASTLOG2 = "lastlog2"
+# Processes of sshd that wrote the record of a name that is nobody's.
+OPENED = "pids in btmp"
+MAX_OPENED = 1_000
+SAMPLE = 64 << 10
+TAIL = 384 * 400 * 8  # whole records of either size
+
+
+def look_at_history(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float) -> Snapshot:
+    """Read what the host's records have that was not read before, and count it.
+
+    What they say of logins waits until the auth log is read: its events come first. Stops
+    after a block once time.monotonic() has passed ``deadline``. Raises nothing but what is a
+    fault of this program.
+    """
+    reading = _Reading(paths, before, deadline, wanted.backfill)
+    has_log = bool(before.auth_log)
+    reading.boot()
+    if before.caught_up:
+        reading.guard(WTMP, paths.wtmp(), reading.read_wtmp)
+        reading.guard(WTMPDB, paths.wtmpdb(), reading.read_wtmpdb)
+        reading.look(patient=has_log)
+    reading.guard(BTMP, paths.btmp(), reading.skip_btmp if has_log else reading.read_btmp)
+    reading.guard(LASTLOG, paths.lastlog(), reading.read_lastlog)
+    reading.guard(LASTLOG2, paths.lastlog2(), reading.read_lastlog2)
+    success = all(source.status in (OK, ABSENT) for source in reading.sources)
+    return before._replace(
+        durable=reading.result(),
+        sources=(*before.sources, *reading.sources),
+        faults=(*before.faults, *reading.faults),
+        failed=before.failed if success else (*before.failed, HISTORY),
+    )
+
+
+class _Reading:
+    """One look's reading of records: from the state before it to that after it."""
+
+    def __init__(self, paths: Paths, snapshot: Snapshot, deadline: float, backfill: bool) -> None:
+        before = snapshot.durable or NOTHING
+        self.sources: list[SourceReport] = []
+        self.faults: list[str] = []
+        self._paths = paths
+        self._now = snapshot.now
+        self._before = before
+        self._sessions = snapshot.sessions
+        self._deadline = deadline
+        self._backfill = backfill
+        sessions = snapshot.sessions or ()
+        self._counting = Counting(before, self._now, sessions, lambda: account_names(paths))
+        self._records = dict(before.records)
+        self._seen = dict(before.seen)
+        self._wtmpdb = before.wtmpdb
+        self._boot_id = before.boot_id
+
+    def result(self) -> Durable:
+        """Return the state after this look."""
+        return self._counting.result()._replace(
+            records=self._records, seen=self._seen, wtmpdb=self._wtmpdb, boot_id=self._boot_id
+        )
+
+    def guard(self, source: str, path: str, read: Callable[[str], None]) -> None:
+        """Read a source, and report how that went."""
+        given = path in (self._paths.wtmp_given, self._paths.btmp_given)
+        status = OK
+        try:
+            os.stat(path)
+            if not given:
+                self._paths.require_inside(path)
+            read(path)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            status = BROKEN if given else ABSENT
+            if given:
+                self.faults.append(f"{path}: {reason(error)}")
+        except UnreadableDatabase as error:
+            status = BROKEN
+            self.faults.append(f"{path}: {error}")
+        except OSError as error:
+            status = DENIED if isinstance(error, PermissionError) else BROKEN
+            self.faults.append(f"{path}: {reason(error)}")
+        self.sources.append(SourceReport(source, status))
+
+    def boot(self) -> None:
+        """Where another boot runs than before, end the logins of the old one."""
+        boot_id = read_boot_id() if self._paths.is_own_host else ""
+        if not boot_id:
+            return
+        if self._boot_id and self._boot_id != boot_id:
+            booted = read_boot_time(self._paths)
+            self._counting.logins.boot(float(booted) if booted else self._now)
+        self._boot_id = boot_id
+
+    def look(self, patient: bool) -> None:
+        """Take the sessions of this look, and count what no event covered."""
+        logins = self._counting.logins
+        if self._sessions is not None:
+            logins.look(self._sessions, self._now, self._living)
+        logins.settle(self._now, patient, self._before.began or self._now)
+
+    def _living(self, pids: set[int]) -> set[int]:
+        processes, _ = read_processes(self._paths, pids)
+        return pids if processes is None else set(processes)
+
+    def _is_alive(self, pid: int) -> bool:
+        return any(session.leader == pid for session in self._sessions or ()) or (
+            pid in self._living({pid})
+        )
+
+    def read_wtmp(self, path: str) -> None:
+        """Read on in wtmp; on a first look only who logged in last."""
+        from textfile_users.sources.wtmp import turns
+
+        layout = self._layout(path)
+        unit = LAYOUTS[layout].size
+        if path not in self._records and not self._backfill:
+            for turn in turns(parse_utmp(_tail(path, unit), layout).records):
+                if turn.event == "login":
+                    self._counting.last_login(turn.user, turn.time)
+            self._records[path] = end(path, unit)
+        for records in self._blocks(WTMP, path, layout):
+            self._take(WTMP, turns(records))
+
+    def read_wtmpdb(self, path: str) -> None:
+        """Read on in wtmpdb; on a first look only who logged in last."""
+        from textfile_users.sources.wtmpdb import (
+            WtmpdbPosition,
+            last_logins,
+            newest_wtmpdb,
+            read_wtmpdb,
+        )
+
+        if self._wtmpdb is None and not self._backfill:
+            self._take_last(last_logins(path))
+            self._wtmpdb = newest_wtmpdb(path)
+        while True:
+            found = read_wtmpdb(path, self._wtmpdb or WtmpdbPosition())
+            self._take(WTMPDB, found.turns)
+            self._counting.skipped(WTMPDB, (("damaged", found.damaged),))
+            self._wtmpdb = found.position
+            if found.complete or time.monotonic() > self._deadline:
+                return
+
+    def skip_btmp(self, path: str) -> None:
+        """Remember how far btmp goes: a log tells of what it holds."""
+        status = os.stat(path)
+        signature = f"{status.st_ino}:{status.st_size}"
+        if self._seen.get(BTMP) != signature and os.access(path, os.R_OK):
+            self._records[path] = end(path, LAYOUTS[self._layout(path)].size)
+            self._seen[BTMP] = signature
+
+    def read_btmp(self, path: str) -> None:
+        """Read on in btmp: no log can be read."""
+        layout = self._layout(path)
+        if path not in self._records and not self._backfill:
+            self._records[path] = end(path, LAYOUTS[layout].size)
+        for records in self._blocks(BTMP, path, layout):
+            self._take_failures(records)
+
+    def read_lastlog(self, path: str) -> None:
+        """Read the last logins, if any is new."""
+        from textfile_users.sources.lastlog import read_lastlog
+
+        if self._is_new(LASTLOG, path):
+            self._take_last(read_lastlog(path, read_passwd(self._paths).by_uid))
+
+    def read_lastlog2(self, path: str) -> None:
+        """Read the last logins, if any is new."""
+        from textfile_users.sources.lastlog import read_lastlog2
+
+        if self._is_new(LASTLOG2, path):
+            last, damaged = read_lastlog2(path)
+            self._take_last(last)
+            self._counting.skipped(LASTLOG2, (("damaged", damaged),))
+
+    def _take_last(self, last: dict[str, float]) -> None:
+        for user, seconds in last.items():
+            self._counting.last_login(user, seconds)
+
+    def _is_new(self, source: str, path: str) -> bool:
+        status = os.stat(path)
+        signature = f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
+        if self._seen.get(source) == signature:
+            return False
+        self._seen[source] = signature
+        return True
+
+    def _take(self, source: str, found: Iterable[Turn]) -> None:
+        logins = self._counting.logins
+        for turn in found:
+            if turn.event == "boot":
+                self._counting.boot(turn.time)
+            elif turn.event == "logout":
+                logins.end_by_record(turn.tty, turn.key, turn.time, self._is_alive)
+            else:
+                logins.recorded(_login(source, turn))
+
+    def _blocks(self, source: str, path: str, layout: str) -> Iterator[tuple[UtmpRecord, ...]]:
+        """Yield the sound records behind the position in a file, while time is left."""
+        position = self._records.get(path, NOWHERE)
+        for block in blocks(path, position, LAYOUTS[layout].size):
+            found = parse_utmp(block.data, layout)
+            yield found.records
+            self._counting.skipped(source, (*block.skipped, ("damaged", found.damaged)))
+            self._records[path] = block.position
+            if time.monotonic() > self._deadline:
+                return
+
+    def _take_failures(self, records: Iterable[UtmpRecord]) -> None:
+        """Count btmp's records as the attempts that they are."""
+        opened = {int(pid) for pid in self._seen.get(OPENED, "").split()}
+        for event in failures(records, account_names(self._paths), opened):
+            self._counting.take(event)
+        self._seen[OPENED] = " ".join(map(str, sorted(opened)[-MAX_OPENED:]))
+
+    def _layout(self, path: str) -> str:
+        """Return the layout of a file of records: found once, when there are some."""
+        key = "layout of " + path
+        if key not in self._seen:
+            data = _sample(path)
+            layout = detect_layout(data)
+            if not data:
+                return layout
+            self._seen[key] = layout
+        return self._seen[key]
+
+
+def _login(source: str, turn: Turn) -> Login:
+    return Login(
+        source,
+        turn.user,
+        turn.type,
+        turn.service,
+        turn.pid,
+        turn.tty,
+        turn.ip,
+        0,
+        turn.time,
+        key=turn.key,
+    )
+
+
+def _sample(path: str) -> bytes:
+    descriptor = open_regular(path)
+    try:
+        return os.read(descriptor, SAMPLE)
+    finally:
+        os.close(descriptor)
+
+
+def _tail(path: str, unit: int) -> bytes:
+    """Return the last whole records of a file."""
+    descriptor = open_regular(path)
+    try:
+        size = os.fstat(descriptor).st_size // unit * unit
+        return os.pread(descriptor, min(size, TAIL), max(0, size - TAIL))
+    finally:
+        os.close(descriptor)

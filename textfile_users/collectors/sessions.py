@@ -1,0 +1,64 @@
+"""Who is logged in: utmp, logind and /proc, merged."""
+
+from __future__ import annotations
+
+from textfile_users.model import ABSENT, OK, SESSIONS, Snapshot, Wanted
+from textfile_users.paths import Paths
+from textfile_users.sessions import (
+    leaders_without_terminal,
+    merge,
+    newest,
+    pids_of,
+    servers_of_windows,
+)
+from textfile_users.sources.logind import read_logind
+from textfile_users.sources.procfs import read_descents, read_processes, read_terminals
+from textfile_users.sources.utmp import read_utmp
+
+
+def look_at_sessions(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snapshot:
+    """Add the sessions of the host, or why they are not known. Raises nothing."""
+    found = _look(paths, before.now)
+    success = found.sessions is not None and all(s.status in (OK, ABSENT) for s in found.sources)
+    return before._replace(
+        sessions=found.sessions,
+        dropped=found.dropped,
+        closing=found.closing,
+        verdicts=found.verdicts,
+        sources=(*before.sources, *found.sources),
+        faults=(*before.faults, *found.faults),
+        failed=before.failed if success else (*before.failed, SESSIONS),
+    )
+
+
+def _look(paths: Paths, now: float) -> Snapshot:
+    records, utmp = read_utmp(paths)
+    logind, logind_report = read_logind(paths)
+    # Before anything is read for each of them.
+    records, logind, dropped = newest(records, logind)
+    pids = pids_of(records)
+    processes, procfs = read_processes(paths, pids)
+    if len(pids) > 1 and processes is not None and not processes:  # is /proc another host's?
+        processes, procfs = read_processes(paths, [session.leader for session in logind])
+    elif processes and logind_report.status != OK:  # for the services of root's logins
+        parents, _ = read_processes(paths, {process.ppid for process in processes.values()})
+        processes.update(parents or {})
+    reports = (utmp, logind_report, procfs)
+    faults = tuple(fault for report in reports for fault in report.faults)
+    if OK not in (utmp.status, logind_report.status):
+        nothing = f"no source of sessions: neither {paths.utmp()} nor {paths.logind_sessions()}"
+        return Snapshot(now, None, sources=reports, faults=(*faults, f"{nothing} can be read"))
+    terminals = read_terminals(paths, leaders_without_terminal(records, logind))
+    descents = read_descents(paths, servers_of_windows(records))
+    merged = merge(records, logind, processes, terminals, descents)
+    if utmp.status == OK:
+        utmp = utmp._replace(unusable=(*utmp.unusable, ("stale", merged.stale)))
+    return Snapshot(
+        now,
+        merged.sessions,
+        dropped=dropped,
+        closing=merged.closing,
+        sources=(utmp, logind_report, procfs),
+        faults=(*faults, *merged.faults),
+        verdicts=merged.verdicts,
+    )

@@ -1,0 +1,255 @@
+"""From events to counters: what a look adds to the state of the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from textfile_users.auth.attempts import AuthEvent
+from textfile_users.auth.finding import (
+    ESCALATION,
+    ESCALATION_FAILURE,
+    FAILURE,
+    PROBE,
+    SESSION_CLOSED,
+    SESSION_OPENED,
+    SUCCESS,
+    Finding,
+)
+from textfile_users.durable import Durable, Series
+from textfile_users.logins import EVENT, Login, Logins
+from textfile_users.model import Session
+
+SUCCESSES = "users_auth_successes_total"
+FAILURES = "users_auth_failures_total"
+PROBES = "users_auth_probes_total"
+ESCALATIONS = "users_escalations_total"
+LINES = "users_auth_log_lines_total"
+SKIPPED = "users_records_skipped_total"
+LOGINS = "users_logins_total"
+REBOOTS = "users_reboots_total"
+DURATION = "users_session_duration_seconds"
+DURATION_SUM = "users_session_duration_seconds_sum"
+
+HOUR = 3600.0
+MINUTE = 60
+# Addresses of the last hour: so many are kept for certain, twice as many at most.
+MAX_ADDRESSES = 10_000
+MAX_USERS = 1_000
+BOUNDS = (1.0, 10.0, 60.0, 300.0, 1800.0, 3600.0, 14_400.0, 43_200.0, 86_400.0, 604_800.0)
+# Of one boot wtmp and wtmpdb have the time to within this.
+SAME_BOOT = 120.0
+
+# Services whose success begins a login; others say when a session opens.
+_LOGIN_TYPES = {"sshd": "ssh", "dropbear": "ssh", "login": "tty", "xrdp": "rdp"}
+_BY_SUCCESS = ("sshd", "dropbear")
+_BY_SESSION = ("login", "gdm", "lightdm", "sddm", "xrdp")
+# They have no line for a password that was right.
+_NO_SUCCESS = ("gdm", "lightdm", "sddm", "xrdp")
+
+
+class Counting:
+    """Counts the events of a look on top of the state before it.
+
+    ``accounts`` gives the names of the host's accounts, when first needed; names of nobody
+    count as ``user=""``, for who knocks at the door may choose them. Unless ``counts`` is set
+    nothing is counted: what is read is of the past, for the last hour and the last logins.
+    """
+
+    def __init__(
+        self,
+        before: Durable,
+        now: float,
+        sessions: tuple[Session, ...],
+        accounts: Callable[[], Collection[str]],
+    ) -> None:
+        """Begin with the state ``before``, which stays as it is."""
+        self.counts = True
+        self.dropped = 0
+        self._now = now
+        self._before = before
+        self._accounts = accounts
+        self._names: Collection[str] | None = None
+        self._counters = dict(before.counters)
+        self._failures = {address: dict(of) for address, of in before.failures.items()}
+        self._last_logins = dict(before.last_logins)
+        self._boot = before.boot
+        self._types = {session.leader: session.type for session in sessions}
+        self._users: dict[str, set[str]] = {}
+        self.logins = Logins(before.logins, before.forgotten, self._login, self._end)
+
+    def result(self) -> Durable:
+        """Return the state with all that was counted."""
+        self.logins.forget(self._now)
+        return self._before._replace(
+            counters=self._counters,
+            failures=self._last_hour(),
+            last_logins=self._last_logins,
+            boot=self._boot,
+            logins=self.logins.all(),
+            forgotten=self.logins.forgotten,
+        )
+
+    def take(self, event: AuthEvent) -> None:
+        """Count an event of an auth log."""
+        _TAKE[event.said.event](self, event, event.said)
+
+    def _success(self, event: AuthEvent, said: Finding) -> None:
+        user = said.user
+        self._add(
+            (SUCCESSES, said.service, said.method, self._bounded(SUCCESSES, user)), said.times
+        )
+        if said.service in _BY_SUCCESS:
+            self._begin(event, said)
+
+    def _failure(self, event: AuthEvent, said: Finding) -> None:
+        self._add(
+            (FAILURES, said.service, said.method, self._known(FAILURES, said.user)), said.times
+        )
+        if said.ip and -MINUTE <= self._now - event.time < HOUR:
+            minutes = self._failures.setdefault(_network_of(said.ip), {})
+            minute = int(event.time // MINUTE)
+            minutes[minute] = minutes.get(minute, 0) + said.times
+            if len(self._failures) > 2 * MAX_ADDRESSES:
+                self._failures = _most(self._failures, MAX_ADDRESSES)
+
+    def _probe(self, _: AuthEvent, said: Finding) -> None:
+        self._add((PROBES, said.service, said.kind), said.times)
+
+    def _escalation(self, _: AuthEvent, said: Finding) -> None:
+        refused = said.event == ESCALATION_FAILURE
+        allowed = self._known if refused else self._bounded
+        user, target = allowed(ESCALATIONS, said.user), allowed(ESCALATIONS, said.target)
+        result = "failure" if refused else "success"
+        self._add((ESCALATIONS, said.service, user, target, result), said.times)
+
+    def _opened(self, event: AuthEvent, said: Finding) -> None:
+        if said.service in _NO_SUCCESS:
+            user = self._bounded(SUCCESSES, said.user)
+            self._add((SUCCESSES, said.service, "pam", user), said.times)
+        if said.service in _BY_SESSION:
+            self._begin(event, said)
+
+    def _closed(self, event: AuthEvent, said: Finding) -> None:
+        self.logins.end_by_event(said.service, event.pid, event.time)
+
+    def _begin(self, event: AuthEvent, said: Finding) -> None:
+        type_ = _LOGIN_TYPES.get(said.service) or self._types.get(event.pid, "other")
+        login = Login(
+            EVENT, said.user, type_, said.service, event.pid, "", said.ip, said.port, event.time
+        )
+        if not self.counts:
+            login = login._replace(counted=True)
+            self.last_login(login.user, login.start)
+        self.logins.begin(login)
+
+    def boot(self, time: float) -> None:
+        """Count that the host booted, once for what several sources say of it."""
+        if abs(time - self._boot) < SAME_BOOT:
+            return
+        self._boot = time
+        self._add((REBOOTS,), 1)
+        self.logins.boot(time)
+
+    def lines(self, source: str, results: dict[str, int]) -> None:
+        """Count a log's lines by what became of them."""
+        for result, count in results.items():
+            self._add((LINES, source, result), count)
+
+    def skipped(self, source: str, skipped: tuple[tuple[str, int], ...]) -> None:
+        """Count what of a source could not be read."""
+        for reason, count in skipped:
+            self._add((SKIPPED, source, reason), count)
+
+    def last_login(self, user: str, time: float) -> None:
+        """Take a login of a user, of whatever source and time."""
+        if user in self._last_logins or len(self._last_logins) < MAX_USERS:
+            self._last_logins[user] = max(time, self._last_logins.get(user, 0.0))
+        else:
+            self.dropped += 1
+
+    def _login(self, login: Login) -> None:
+        self._add((LOGINS, self._bounded(LOGINS, login.user), login.type), 1)
+        self.last_login(login.user, login.start)
+
+    def _end(self, login: Login) -> None:
+        seconds = max(0.0, login.end - login.start)
+        bound = next((str(bound) for bound in BOUNDS if seconds <= bound), "+Inf")
+        self._add((DURATION, login.type, bound), 1)
+        self._add((DURATION_SUM, login.type), seconds)
+
+    def _add(self, series: Series, count: float) -> None:
+        if self.counts and count:
+            self._counters[series] = self._counters.get(series, 0.0) + count
+
+    def _known(self, family: str, user: str) -> str:
+        """Return ``user`` if the host knows the name, else ''."""
+        if not user or user in self._last_logins:
+            return self._bounded(family, user)
+        if self._names is None:
+            self._names = self._accounts()
+        return self._bounded(family, user) if user in self._names else ""
+
+    def _bounded(self, family: str, user: str) -> str:
+        """Return ``user``, or '' where the family has too many users already."""
+        users = self._users.get(family)
+        if users is None:
+            users = {user for series in self._counters if series[0] == family for user in series}
+            self._users[family] = users
+        if user not in users:
+            if len(users) >= MAX_USERS:
+                self.dropped += 1
+                return ""
+            users.add(user)
+        return user
+
+    def _last_hour(self) -> dict[str, dict[int, int]]:
+        oldest = (self._now - HOUR) // MINUTE
+        result = {}
+        for address, minutes in self._failures.items():
+            if min(minutes) <= oldest:
+                minutes = {minute: n for minute, n in minutes.items() if minute > oldest}  # noqa: PLW2901
+            if minutes:
+                result[address] = minutes
+        return _most(result, MAX_ADDRESSES)
+
+
+_TAKE = {
+    SUCCESS: Counting._success,
+    FAILURE: Counting._failure,
+    PROBE: Counting._probe,
+    ESCALATION: Counting._escalation,
+    ESCALATION_FAILURE: Counting._escalation,
+    SESSION_OPENED: Counting._opened,
+    SESSION_CLOSED: Counting._closed,
+}
+
+
+# Where a series of a family has its user.
+_USER = {SUCCESSES: 3, FAILURES: 3, ESCALATIONS: 2, LOGINS: 1}
+
+
+def user_of(series: Series) -> str:
+    """Return the label `user` of a series, '' for one without."""
+    place = _USER.get(series[0])
+    return series[place] if place else ""
+
+
+def _most(failures: dict[str, dict[int, int]], count: int) -> dict[str, dict[int, int]]:
+    """Return the ``count`` addresses with most failures, of equals the later ones."""
+    if len(failures) <= count:
+        return failures
+    ranked = sorted(failures, key=lambda a: (sum(failures[a].values()), max(failures[a])))
+    return {address: failures[address] for address in ranked[-count:]}
+
+
+def _network_of(ip: str, known: dict[str, str] = {}) -> str:  # noqa: B006 - a cache
+    """Return an IPv4 address as it is, and of IPv6 the network of 64 bits."""
+    if ":" not in ip:
+        return ip
+    if ip not in known:
+        from ipaddress import IPv6Network
+
+        if len(known) > MAX_ADDRESSES:
+            known.clear()
+        known[ip] = str(IPv6Network((ip, 64), strict=False))
+    return known[ip]

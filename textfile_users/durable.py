@@ -1,0 +1,229 @@
+"""What must not be lost: counters, together with the positions up to which logs are read.
+
+One file in the state directory, replaced as a whole and only when something in it changed.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+
+from textfile_users.auth.attempts import AuthEvent, Key, Memory
+from textfile_users.auth.finding import Finding
+from textfile_users.logins import Login
+from textfile_users.record import Record
+from textfile_users.rows import from_row, to_row
+from textfile_users.sources.files import read_regular
+from textfile_users.sources.follow import Position
+from textfile_users.writer import write_whole
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from textfile_users.sources.journal import JournalPosition
+    from textfile_users.sources.wtmpdb import WtmpdbPosition
+
+FILE_NAME = "durable.csv"
+NAME = "textfile-users durable"
+VERSION = "1"
+END = ["end"]
+MAX_BYTES = 64 << 20
+
+# A family and its label values; a histogram's bucket has its bound behind them.
+Series = tuple[str, ...]
+
+
+class Durable(Record):
+    """All that counting goes on with; times are seconds since the epoch.
+
+    ``began`` is when counting began, 0 before the first look. ``counters`` are the samples of
+    the counters, ``failures`` those of the last hour by address and minute, ``last_logins`` by
+    user. ``source`` is the log believed last, ``time`` that of the newest line read of it.
+    ``logs`` and ``records`` are positions by path, ``seen`` says by source what was there when
+    it was read whole. ``remembered``, ``held`` and ``last`` are what lines have left undecided.
+    """
+
+    began: float
+    boot_id: str
+    boot: float
+    counters: dict[Series, float]
+    failures: dict[str, dict[int, int]]
+    last_logins: dict[str, float]
+    source: str
+    time: float
+    logs: dict[str, Position]
+    journal: JournalPosition | None
+    remembered: tuple[tuple[Key, Memory], ...]
+    held: tuple[AuthEvent, ...]
+    last: AuthEvent | None
+    logins: tuple[Login, ...]
+    forgotten: float
+    records: dict[str, Position]
+    wtmpdb: WtmpdbPosition | None
+    seen: dict[str, str]
+
+
+NOTHING = Durable(0.0, "", 0.0, {}, {}, {}, "", 0.0, {}, None, (), (), None, (), 0.0, {}, None, {})
+
+
+def format_durable(durable: Durable) -> bytes:
+    """Return the file's content, from which parse_durable makes ``durable`` again."""
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    rows.writerow((NAME, VERSION))
+    rows.writerows(_rows(durable))
+    rows.writerow(END)
+    return text.getvalue().encode("utf-8", "surrogatepass")
+
+
+def _rows(durable: Durable) -> Iterator[tuple[object, ...]]:
+    yield "began", durable.began
+    yield "boot", durable.boot_id, durable.boot
+    yield "source", durable.source, durable.time
+    yield "forgotten", durable.forgotten
+    for series, value in durable.counters.items():
+        yield ("counter", value, *series)
+    for address, minutes in durable.failures.items():
+        for minute, count in minutes.items():
+            yield "failures", address, minute, count
+    for user, time in durable.last_logins.items():
+        yield "last login", user, time
+    yield from _positions(durable)
+    for login in durable.logins:
+        yield ("login", *to_row(login))
+    for (service, who), memory in durable.remembered:
+        held = [text for event in memory.held for text in _event_row(event)]
+        yield ("process", service, who, memory.time, memory.said, *held)
+    for event in durable.held:
+        yield ("held", *_event_row(event))
+    if durable.last is not None:
+        yield ("last", *_event_row(durable.last))
+
+
+def _positions(durable: Durable) -> Iterator[tuple[object, ...]]:
+    for path, position in durable.logs.items():
+        yield ("log", path, *to_row(position))
+    for path, position in durable.records.items():
+        yield ("records", path, *to_row(position))
+    for source, signature in durable.seen.items():
+        yield "seen", source, signature
+    if durable.journal is not None:
+        yield ("journal", *to_row(durable.journal))
+    if durable.wtmpdb is not None:
+        last_id, last_login, open_ids, signature = durable.wtmpdb
+        yield ("wtmpdb", last_id, last_login, signature, *open_ids)
+
+
+def parse_durable(data: bytes) -> Durable:
+    """Return what the file's bytes say.
+
+    Raises ValueError where they are no such file, of a version not known, or cut short.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(data.decode("utf-8", "surrogatepass"), newline="")))
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+    if not rows or rows[0][:1] != [NAME]:
+        raise ValueError("no state of this program")
+    if rows[0][1:] != [VERSION]:
+        raise ValueError(f"of version {rows[0][1:]}, not {VERSION}")
+    if rows[-1] != END:
+        raise ValueError("cut short")
+    found: dict[str, list[list[str]]] = {}
+    for kind, *texts in rows[1:-1]:
+        found.setdefault(kind, []).append(texts)
+    try:
+        return _of_rows(found)
+    except (KeyError, IndexError, TypeError) as error:
+        raise ValueError(f"not understood: {error!r}") from error
+
+
+def _of_rows(found: dict[str, list[list[str]]]) -> Durable:
+    ((began,),) = found["began"]
+    ((boot_id, boot),) = found["boot"]
+    ((source, time),) = found["source"]
+    ((forgotten,),) = found["forgotten"]
+    failures: dict[str, dict[int, int]] = {}
+    for address, minute, count in found.get("failures", ()):
+        failures.setdefault(address, {})[int(minute)] = int(count)
+    return Durable(
+        began=float(began),
+        boot_id=boot_id,
+        boot=float(boot),
+        counters={tuple(series): float(value) for value, *series in found.get("counter", ())},
+        failures=failures,
+        last_logins={user: float(time) for user, time in found.get("last login", ())},
+        source=source,
+        time=float(time),
+        logs={path: from_row(Position, texts) for path, *texts in found.get("log", ())},
+        journal=_journal(found.get("journal")),
+        remembered=tuple(_process(texts) for texts in found.get("process", ())),
+        held=tuple(map(_event, found.get("held", ()))),
+        last=_event(found["last"][0]) if "last" in found else None,
+        logins=tuple(from_row(Login, texts) for texts in found.get("login", ())),
+        forgotten=float(forgotten),
+        records={path: from_row(Position, texts) for path, *texts in found.get("records", ())},
+        wtmpdb=_wtmpdb(found.get("wtmpdb")),
+        seen=dict(found.get("seen", ())),
+    )
+
+
+def _journal(rows: list[list[str]] | None) -> JournalPosition | None:
+    if not rows:
+        return None
+    from textfile_users.sources.journal import JournalPosition
+
+    return from_row(JournalPosition, rows[0])
+
+
+def _wtmpdb(rows: list[list[str]] | None) -> WtmpdbPosition | None:
+    if not rows:
+        return None
+    from textfile_users.sources.wtmpdb import WtmpdbPosition
+
+    last_id, last_login, signature, *open_ids = rows[0]
+    return WtmpdbPosition(int(last_id), int(last_login), tuple(map(int, open_ids)), signature)
+
+
+def _process(texts: list[str]) -> tuple[Key, Memory]:
+    service, who, time, said, *rest = texts
+    held = tuple(_event(rest[at : at + _EVENT]) for at in range(0, len(rest), _EVENT))
+    return (service, who), Memory(float(time), said, held)
+
+
+_PLACE = ("time", "pid", "line")  # the fields of AuthEvent before the finding
+_EVENT = len(_PLACE) + len(Finding._fields)
+
+
+def _event_row(event: AuthEvent) -> list[str]:
+    return [*map(str, event[: len(_PLACE)]), *to_row(event.said)]
+
+
+def _event(texts: list[str]) -> AuthEvent:
+    time, pid, line = texts[: len(_PLACE)]
+    return AuthEvent(float(time), int(pid), int(line), from_row(Finding, texts[len(_PLACE) :]))
+
+
+def load(directory: str) -> Durable:
+    """Return the state in ``directory``, NOTHING where there is no file.
+
+    Raises OSError and ValueError where the file cannot be read.
+    """
+    try:
+        data = read_regular(os.path.join(directory, FILE_NAME), MAX_BYTES)
+    except FileNotFoundError:
+        return NOTHING
+    return parse_durable(data)
+
+
+def put_aside(directory: str) -> str:
+    """Give a state file that cannot be read another name, and return that. Raises OSError."""
+    path = os.path.join(directory, FILE_NAME)
+    os.rename(path, path + ".unreadable")
+    return path + ".unreadable"
+
+
+def save(directory: str, durable: Durable) -> None:
+    """Replace the file in ``directory``. Raises OSError."""
+    write_whole(os.path.join(directory, FILE_NAME), format_durable(durable), 0o600)

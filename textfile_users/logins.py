@@ -1,0 +1,250 @@
+"""Logins and their ends, each counted once, from what logs, wtmp and sessions say of them.
+
+An event of the auth log begins a login. What wtmp, wtmpdb or a look at the sessions shows is
+the same login if user and leader's pid are the same, or if it began within ten seconds on the
+same terminal or from the same address; else it is one that no event covered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from textfile_users.model import Session
+from textfile_users.record import Record
+
+SAME_SECONDS = 10.0
+# For how long an ended login is remembered, for records of it that come late.
+REMEMBERED_SECONDS = 600.0
+MAX_LOGINS = 10_000
+
+
+class Login(Record):
+    """A login: ``end`` is 0 while it is open, ``gone`` when its leader was first missed.
+
+    ``source`` is who told of it first; ``covered`` says that an event did, ``counted`` that it
+    is among the logins counted. ``key`` is wtmpdb's.
+    """
+
+    source: str
+    user: str
+    type: str
+    service: str
+    pid: int
+    tty: str
+    ip: str
+    port: int
+    start: float
+    end: float = 0.0
+    gone: float = 0.0
+    key: str = ""
+    covered: bool = False
+    counted: bool = False
+
+
+EVENT = "event"
+
+
+class Logins:
+    """The logins that are open, ended lately, or not yet known to be covered by an event.
+
+    Such as no event covered count when ten seconds have passed in which one could have come.
+    """
+
+    def __init__(
+        self,
+        logins: Iterable[Login],
+        forgotten: float,
+        count_login: Callable[[Login], None],
+        count_end: Callable[[Login], None],
+    ) -> None:
+        """Go on with another look's ``logins`` and ``forgotten``, the newest end not kept."""
+        self.forgotten = forgotten
+        self._count_login = count_login
+        self._count_end = count_end
+        self._logins = dict(enumerate(logins))
+        self._next = len(self._logins)
+        self._by_pid: dict[tuple[str, int], int] = {}
+        self._by_user: dict[str, list[int]] = {}
+        for number, login in self._logins.items():
+            self._index(number, login)
+
+    def all(self) -> tuple[Login, ...]:
+        """Return what the next look is to go on with."""
+        return tuple(self._logins.values())
+
+    def begin(self, login: Login) -> None:
+        """Take a login that an event tells of."""
+        number = self._find(login, covered=False)
+        if number is None:
+            self._add(login._replace(covered=True), counts=True)
+            return
+        known = self._logins[number]
+        self._logins[number] = _merged(login, known)._replace(covered=True)
+        self._count(number)
+
+    def recorded(self, login: Login) -> None:
+        """Take a login that a record or a look at the sessions tells of."""
+        number = self._find(login, covered=None)
+        if number is not None:
+            self._logins[number] = _merged(self._logins[number], login)
+        elif login.start > self.forgotten:
+            self._add(login, counts=False)
+
+    def settle(self, now: float, patient: bool, since: float) -> None:
+        """Count what no event covered, if not ``patient`` at once.
+
+        Logins from before ``since`` are only remembered, for their end.
+        """
+        for number, login in list(self._logins.items()):
+            if login.counted or (patient and now - login.start < SAME_SECONDS):
+                continue
+            if login.start < since:
+                self._logins[number] = login._replace(counted=True)
+            else:
+                self._count(number)
+
+    def end_by_event(self, service: str, pid: int, time: float) -> None:
+        """End the login of a ``service`` whose leader is ``pid``."""
+        for number, login in self._logins.items():
+            if login.pid == pid and login.service == service and not login.end:
+                self._end(number, time)
+                return
+
+    def end_by_record(self, tty: str, key: str, time: float, alive: Callable[[int], bool]) -> None:
+        """End the login on terminal ``tty``, or of wtmpdb's row ``key``, whose leader is gone."""
+        for number, login in self._logins.items():
+            same = login.key == key if key else tty and login.tty == tty
+            if same and not login.end and login.start <= time:
+                if not (login.pid and alive(login.pid)):
+                    self._end(number, time)
+                return
+
+    def boot(self, time: float) -> None:
+        """End what was open when the host booted."""
+        for number, login in list(self._logins.items()):
+            if not login.end and login.start < time:
+                self._end(number, time)
+
+    def look(
+        self, sessions: tuple[Session, ...], now: float, alive: Callable[[set[int]], set[int]]
+    ) -> None:
+        """Take the sessions of a look: new ones, and which logins' leaders are gone."""
+        for session in sessions:
+            if session.type != "multiplexer":
+                known = self._by_pid.get((session.user, session.leader))
+                if known is None or not session.leader:
+                    self.recorded(_of_session(session))
+        leaders = {session.leader for session in sessions}
+        ttys = {session.tty for session in sessions if session.tty}
+        missed = {
+            number: login
+            for number, login in self._logins.items()
+            if not login.end and login.pid and login.pid not in leaders and login.tty not in ttys
+        }
+        living = alive({login.pid for login in missed.values()}) if missed else set()
+        for number, login in missed.items():
+            if login.pid in living:
+                continue
+            if not login.gone:
+                self._logins[number] = login._replace(gone=now)
+            elif now - login.gone >= SAME_SECONDS:
+                self._end(number, login.gone)
+
+    def forget(self, now: float) -> None:
+        """Drop what ended long ago, and the oldest of too many."""
+        over = [
+            number
+            for number, login in self._logins.items()
+            if login.end and login.counted and now - login.end >= REMEMBERED_SECONDS
+        ]
+        over += (
+            [number for number in self._logins if number not in over][
+                : len(self._logins) - len(over) - MAX_LOGINS
+            ]
+            if len(self._logins) > MAX_LOGINS
+            else []
+        )
+        for number in over:
+            login = self._logins.pop(number)
+            if login.covered:
+                self.forgotten = max(self.forgotten, min(login.start, now))
+
+    def _find(self, login: Login, covered: bool | None) -> int | None:
+        """Return the number of the same login, if it is known (and not ``covered`` by another)."""
+        candidates = []
+        by_pid = self._by_pid.get((login.user, login.pid)) if login.pid else None
+        if by_pid is not None:
+            candidates.append(by_pid)
+        candidates += self._by_user.get(login.user, ())
+        for number in candidates:
+            known = self._logins.get(number)
+            if known and (covered is None or known.covered == covered) and _is_same(known, login):
+                return number
+        return None
+
+    def _add(self, login: Login, counts: bool) -> None:
+        number, self._next = self._next, self._next + 1
+        self._logins[number] = login
+        self._index(number, login)
+        if counts:
+            self._count(number)
+
+    def _index(self, number: int, login: Login) -> None:
+        if login.pid:
+            self._by_pid[login.user, login.pid] = number
+        self._by_user.setdefault(login.user, []).append(number)
+
+    def _count(self, number: int) -> None:
+        login = self._logins[number]
+        if login.counted:
+            return
+        self._logins[number] = login = login._replace(counted=True)
+        self._count_login(login)
+        if login.end:
+            self._count_end(login)
+
+    def _end(self, number: int, time: float) -> None:
+        login = self._logins[number] = self._logins[number]._replace(end=max(time, 1.0))
+        if login.counted:
+            self._count_end(login)
+
+
+def _is_same(one: Login, other: Login) -> bool:
+    """Return whether two logins of one user are the same."""
+    apart = abs(one.start - other.start)
+    if one.pid and one.pid == other.pid:
+        # A terminal opened later in an SSH connection has a record of its own.
+        return apart <= SAME_SECONDS or one.start < other.start <= (one.end or other.start)
+    if apart > SAME_SECONDS or (one.pid and other.pid and one.tty and other.tty):
+        return False
+    if one.tty and other.tty:
+        return one.tty == other.tty
+    return one.type == other.type and (not one.ip or not other.ip or one.ip == other.ip)
+
+
+def _merged(known: Login, other: Login) -> Login:
+    """Return what is known of a login, with what another source adds."""
+    return known._replace(
+        type=other.type if known.type == "other" else known.type,
+        pid=known.pid or other.pid,
+        tty=known.tty or other.tty,
+        ip=known.ip or other.ip,
+        key=known.key or other.key,
+        end=known.end or other.end,
+        covered=known.covered or other.covered,
+        counted=known.counted or other.counted,
+    )
+
+
+def _of_session(session: Session) -> Login:
+    return Login(
+        "session",
+        session.user,
+        session.type,
+        session.service,
+        session.leader,
+        session.tty,
+        session.ip,
+        0,
+        session.start,
+    )

@@ -1,0 +1,197 @@
+"""Auth log files: lines of syslog in the forms that syslogds have written them.
+
+Stamps are traditional (RFC 3164: local time, no year), ISO 8601, or those of RFC 5424, whose
+whole line differs. Real files also leave out the host, write ``[sshd]`` for ``sshd:``, or
+insert Solaris' ``[ID n facility]``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+from textfile_users.auth.programs import PROGRAMS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from re import Pattern
+
+DAY = 86_400
+MONTHS = b"JanFebMarAprMayJunJulAugSepOctNovDec"
+REPEATED = b"last message repeated"
+
+# Seconds since the epoch of a local time (year, month, day, hour, minute, second).
+LocalTime = Callable[[int, int, int, int, int, int], float]
+
+
+# A line of a known program: where it begins in its block and where the next one does, its
+# stamp, program, pid (0 for none) and message.
+LogLine = tuple[int, int, bytes, bytes, int, bytes]
+
+
+def parse_lines(data: bytes) -> Iterator[LogLine]:
+    """Yield the lines of known programs in ``data``, whole lines each with its newline.
+
+    What PAM says of sshd's attempts is left out, since sshd says it itself. ``last message
+    repeated 2 times``, as BSD's syslogd writes it, has the program REPEATED and 2 for a pid.
+    """
+    for match in _line_pattern().finditer(b"\n" + data):
+        _, stamp, new, new_pid, old, pid, module, loose_pid, times, message = match.groups()
+        start, end = match.span()
+        if pid:
+            yield start, end, stamp, old, int(pid), message
+        elif times:
+            yield start, end, stamp, REPEATED, int(times), b""
+        else:
+            program = new or old
+            if module:  # as Linux-PAM wrote it before 1.0
+                kind = b"session" if message.startswith(b"session ") else b"auth"
+                message = b"%s(%s:%s): %s" % (module, program, kind, message)
+            number = new_pid or loose_pid
+            yield start, end, stamp, program, int(number) if number else 0, message
+
+
+def has_stamps(data: bytes) -> bool:
+    """Return whether any line of ``data`` begins with a stamp of a form known here."""
+    import re
+
+    return re.search(rb"(?m)^" + _BEGINNING, data) is not None
+
+
+def count_naming(data: bytes) -> int:
+    """Return the number of lines of ``data`` that name a known program, however stamped."""
+    import re
+
+    return len(re.findall(rb"[^\n]*?[ \[](?:" + _NAMES + rb")[\[:\]][^\n]*", data))
+
+
+_STAMP = (
+    rb"([A-Z][a-z][a-z] {1,2}\d{1,2} [\d:]{8}"
+    rb"|\d{4}-\d\d-\d\d[T ][\d:]{8}(?:[.,]\d{1,9})?(?:Z|[+-][\d:]{2,5})?)"
+)
+
+
+_BEGINNING = rb"(?:<\d{1,3}>(?:\d )?)?" + _STAMP + rb" "
+# The most frequent first.
+_NAMES = rb"sshd(?:-session|-auth)?|" + b"|".join(
+    name for name in sorted(PROGRAMS, reverse=True) if not name.startswith(b"sshd")
+)
+
+
+@lru_cache(maxsize=1)
+def _line_pattern() -> Pattern[bytes]:
+    """Return the pattern of a line; what is usual comes first in each alternative."""
+    import re
+
+    return re.compile(
+        rb"\n(?:<\d{1,3}>(?:(\d) )?)?" + _STAMP + rb" "
+        # A name that ends in a colon or bracket is no host's, but another program's tag.
+        rb"(?:\S+(?<![:\]]) )?(?:(?(1)"
+        rb"(" + _NAMES + rb") (?:(\d{1,10})|-) \S+ (?:-|(?:\[[^\]\n]*\])+) (?:\xef\xbb\xbf)?"
+        rb"|\[?(" + _NAMES + rb")(?:\[(\d{1,10})\]: (?!pam_unix\(sshd:auth)"
+        rb"|(?:\((?:(pam_\w+)|[^)\n]{0,64})\))?\]?(?:\[(\d{1,10})\])?\]?:?(?<=[\]:]) *"
+        rb"(?:\[ID \d{1,10} [\w.]{1,32}\] )?(?![: ]*pam_unix\(sshd:auth)))"
+        rb"|last message repeated (\d{1,6}) times?(?=\n|\r|$))([^\n]*)"
+    )
+
+
+class Stamps:
+    """Turns the stamps of lines into seconds since the epoch, quickly where they come in order."""
+
+    def __init__(self, now: float, local: LocalTime) -> None:
+        """Take the time when the log is read, for the year, and the log's local time."""
+        self._now = now
+        self._local = local
+        self._last = b""
+        self._time: float | None = None
+        self._minutes: dict[bytes, float | None] = {}
+
+    def time_of(self, stamp: bytes) -> float | None:
+        """Return the time that ``stamp`` is, None where there is no such time."""
+        if stamp != self._last:
+            self._last = stamp
+            self._time = self._read(stamp)
+        return self._time
+
+    def time_of_line(self, line: bytes) -> float | None:
+        """Return the time of any line with a stamp at its beginning, None without one."""
+        import re
+
+        match = re.match(_BEGINNING, line)
+        return self.time_of(match[1]) if match else None
+
+    def _read(self, stamp: bytes) -> float | None:
+        """Return a stamp's time; its minute is worked out once."""
+        if stamp[:1].isdigit():
+            end = 19
+            while stamp[end : end + 1] not in b"Z+-":
+                end += 1
+            minute, seconds = stamp[:17] + stamp[end:], stamp[17:end].replace(b",", b".")
+        else:
+            minute, seconds = stamp[:-2], stamp[-2:]
+        if minute not in self._minutes:
+            if len(self._minutes) > 1_000:
+                self._minutes.clear()
+            self._minutes[minute] = self._minute(minute)
+        began = self._minutes[minute]
+        return None if began is None or float(seconds) >= 61 else began + float(seconds)
+
+    def _minute(self, text: bytes) -> float | None:
+        if text[:1].isdigit():
+            return _iso_minute(text, self._local)
+        month = MONTHS.find(text[:3])
+        day, clock = text[3:].split()
+        if month % 3:
+            return None
+        year = time.gmtime(self._now + DAY).tm_year
+        # The 29th of February may be up to eight years back.
+        for candidate in range(year + 1, year - 9, -1):
+            began = _local_minute(candidate, month // 3 + 1, int(day), clock, self._local)
+            if began is not None and began <= self._now + DAY:
+                return began
+        return None
+
+
+def _iso_minute(text: bytes, local: LocalTime) -> float | None:
+    year, month, day, clock, offset = text[:4], text[5:7], text[8:10], text[11:16], text[17:]
+    if not offset:
+        return _local_minute(int(year), int(month), int(day), clock, local)
+    began = _local_minute(int(year), int(month), int(day), clock, utc_time)
+    if offset == b"Z" or began is None:
+        return began
+    digits = offset[1:].replace(b":", b"")
+    seconds = int(digits[:2]) * 3600 + int(digits[2:] or b"0") * 60
+    return began - seconds if offset[:1] == b"+" else began + seconds
+
+
+def _local_minute(year: int, month: int, day: int, clock: bytes, local: LocalTime) -> float | None:
+    hour, minute = int(clock[:2]), int(clock[3:5])
+    if not (1970 <= year and 1 <= month <= 12 and 1 <= day <= _days(year, month)):
+        return None
+    if hour > 23 or minute > 59:
+        return None
+    try:
+        return local(year, month, day, hour, minute, 0)
+    except (OverflowError, ValueError):
+        return None
+
+
+def _days(year: int, month: int) -> int:
+    if month == 2:
+        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    return 30 if month in (4, 6, 9, 11) else 31
+
+
+def utc_time(year: int, month: int, day: int, hour: int, minute: int, second: int) -> float:
+    """Return the seconds since the epoch of a time in UTC."""
+    # Days from 1 March of year 0, so that a leap day is the last of its year.
+    years = year - (month < 3)
+    days = 365 * years + years // 4 - years // 100 + years // 400
+    days += (153 * (month + (9 if month < 3 else -3)) + 2) // 5 + day - 1 - 719468
+    return float(((days * 24 + hour) * 60 + minute) * 60 + second)
+
+
+def own_time(year: int, month: int, day: int, hour: int, minute: int, second: int) -> float:
+    """Return the seconds since the epoch of a time in this process's zone."""
+    return time.mktime((year, month, day, hour, minute, second, 0, 0, -1))

@@ -1,0 +1,573 @@
+"""The systemd journal, read by journalctl(1), for hosts without log files.
+
+It prints each entry as a line of JSON; its fields are those of systemd.journal-fields(7).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+
+from textfile_users.model import ABSENT, DENIED, OK
+from textfile_users.paths import Paths
+from textfile_users.record import Record
+from textfile_users.sources.files import read_regular
+from textfile_users.sources.text import decode
+
+MAX_MESSAGE = 64 << 10
+MAX_LINE = 1 << 20  # of JSON, in which a byte takes four at most
+MAX_CURSOR = 512  # real ones have about 170 characters
+MAX_SAID = 4 << 10
+CHUNK = 64 << 10  # what a pipe holds
+MINUTE = 60.0
+SIGKILL = 9  # the module signal imports enum
+
+DIRECTORIES = ("/var/log/journal", "/run/log/journal")
+FIELDS = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_UID,_EXE"
+
+# In a string of JSON the quotes would be escaped, so that no message can hold one.
+CURSOR_KEYS = (b'"__CURSOR":"', b'"__CURSOR" : "')  # the latter before systemd 240
+# Stands before what is left of a line over MAX_LINE; no line of JSON begins so.
+TOO_LONG = b"too long:"
+
+SYSTEM_DIRECTORIES = (
+    "/usr/bin",
+    "/bin",
+    "/usr/sbin",
+    "/sbin",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/usr/lib/cargo/bin",  # Debian's and Ubuntu's sudo-rs
+    "/usr/lib/polkit-1",
+    "/usr/lib/policykit-1",
+    "/usr/libexec",
+    "/usr/libexec/polkit-1",
+)
+# What setuid programs call themselves, and the names of their files. Links are resolved in
+# _EXE: /usr/bin/sudo may be one to sudo-rs' or to sudo.ws.
+SETUID_PROGRAMS = {
+    "sudo": ("sudo", "sudo.ws", "sudo-rs"),
+    "sudoedit": ("sudo", "sudo.ws", "sudo-rs", "sudoedit"),
+    "su": ("su", "su-rs"),
+    "su-l": ("su", "su-rs"),
+    "doas": ("doas",),
+    "pkexec": ("pkexec",),
+    "polkit-agent-helper-1": ("polkit-agent-helper-1",),
+}
+SYSTEM_UIDS = 1000  # users' own begin here, see login.defs(5)
+
+
+class Entry(Record):
+    """One entry: ``time`` is when journald received it, ``trusted`` what is_believed says."""
+
+    cursor: str
+    time: float
+    program: str
+    pid: int
+    message: bytes
+    trusted: bool
+
+
+class Gap(Record):
+    """Something that could not be read.
+
+    ``reason`` is "too-long" or "damaged" for an entry skipped, "gap" where entries behind
+    the position may be gone. ``cursor`` is the skipped entry's, '' where it is not known.
+    """
+
+    reason: str
+    cursor: str
+    time: float
+
+
+class JournalPosition(Record):
+    """Where reading goes on: behind the entry of ``cursor``, with '' at ``time``.
+
+    ``time`` is that entry's, for when it has gone; ``newest`` the latest time of any entry
+    read, which a clock set back does not change. Seconds since the epoch.
+    """
+
+    cursor: str
+    time: float
+    newest: float = 0.0
+
+
+LOST = Gap("gap", "", 0.0)
+MICROSECOND = 1e-6  # the journal's resolution
+
+Clock = Callable[[], float]
+Countdown = Callable[[], float]
+_Fields = dict[str, object]
+_Files = list["os.DirEntry[str]"]
+
+
+def journal_state(paths: Paths) -> tuple[str, str]:
+    """Return OK, ABSENT or DENIED, and a signature of the journal's files.
+
+    While it stays equal nothing was written, and journalctl need not be run. Take it before
+    reading: journald sets the modification time up to half a second after it has written.
+    Raises OSError where the directories cannot be read, or links lead out of another root.
+    """
+    try:
+        files = [file for _, found in _journals(paths) for file in found]
+    except PermissionError:
+        return DENIED, ""
+    if not files or not _has_journalctl():
+        return ABSENT, ""
+    # Users may read their own user-UID.journal, which does not make a log of it.
+    if not any(_is_readable(file) for file in files if not file.name.startswith("user-")):
+        return DENIED, ""
+    return OK, _signature(files)
+
+
+def entries(
+    paths: Paths,
+    position: JournalPosition,
+    identifiers: Iterable[str],
+    deadline: float,
+    clock: Clock = time.monotonic,
+) -> Generator[Entry | Gap, None, None]:
+    """Yield what the programs named ``identifiers`` logged behind ``position``, in order.
+
+    ``advance`` says where to go on after each. A journalctl runs until the generator is
+    closed, at most to ``deadline`` on ``clock``. Raises TimeoutError there, and OSError
+    where journalctl fails or complains; what was yielded before is good in both cases.
+    What was logged since the machine was booted comes last.
+    """
+    is_lost = False
+    with closing(_find(paths, position, identifiers, _countdown(deadline, clock))) as every:
+        for found in every:
+            if found == LOST:
+                is_lost = True
+                continue
+            if is_lost:  # said once: with the first entry the position moves on
+                yield LOST
+                is_lost = False
+            yield found
+
+
+def advance(position: JournalPosition, found: Entry | Gap) -> JournalPosition:
+    """Return the position behind ``found``, which was yielded when reading from ``position``."""
+    if not found.cursor:
+        return position
+    return JournalPosition(found.cursor, found.time, max(found.time, position.newest))
+
+
+def parse_entry(line: bytes) -> Entry | Gap:
+    """Return the entry in a line of JSON, or why it is none. Raises nothing."""
+    if line.startswith(TOO_LONG):
+        return _skipped("too-long", _cursor_of(line))
+    fields = _fields(line)
+    cursor = _text(fields.get("__CURSOR"))
+    micros = _number(fields.get("__REALTIME_TIMESTAMP"))
+    if not micros or not cursor:
+        return _skipped("damaged", _cursor_of(line))
+    text = fields.get("MESSAGE", "")
+    message = _message(text)
+    if text is None or (message and len(message) > MAX_MESSAGE):
+        return _skipped("too-long", cursor)
+    if message is None:
+        return _skipped("damaged", cursor)
+    return Entry(
+        cursor=cursor,
+        time=micros / 1e6,
+        program=_text(fields.get("SYSLOG_IDENTIFIER")),
+        pid=_number(fields.get("_PID")) or _number(fields.get("SYSLOG_PID")),
+        message=message,
+        trusted=_is_trusted(fields),
+    )
+
+
+def is_believed(program: str, uid: str, exe: str) -> bool:
+    """Return whether an entry is from the program it names.
+
+    ``uid`` and ``exe`` are its fields _UID and _EXE, '' where missing: journald sets them
+    (and takes off the `` (deleted)`` of a program upgraded while it ran), while anybody can
+    choose ``program``. A process that ended at once has no _EXE.
+    """
+    if uid == "0":
+        return True
+    directory, _, name = exe.rpartition("/")
+    if directory not in SYSTEM_DIRECTORIES:
+        return False
+    if program == "polkitd":  # not setuid: who starts it can make it say anything
+        return name == program and 0 < _number(uid) < SYSTEM_UIDS
+    return name in SETUID_PROGRAMS.get(program, ())
+
+
+def _is_trusted(fields: _Fields) -> bool:
+    return is_believed(*(_text(fields.get(k)) for k in ("SYSLOG_IDENTIFIER", "_UID", "_EXE")))
+
+
+def _fields(line: bytes) -> _Fields:
+    """Return the fields of an entry: text, the bytes of what is none, or a list of either.
+
+    A field is None where it is longer than 4 KiB, and missing all where this is no entry.
+    """
+    import json
+
+    try:
+        found = json.loads(line.decode())
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _text(value: object) -> str:
+    """Return a field's text, '' for what is none, as a field given twice."""
+    if not isinstance(value, str):
+        return ""
+    return value if value.isascii() else decode(value.encode("utf-8", "surrogatepass"))
+
+
+def _number(value: object) -> int:
+    text = _text(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+
+
+def _message(value: object) -> bytes | None:
+    """Return the bytes of a message, None for anything else."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    try:
+        return bytes(value) if isinstance(value, list) else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _skipped(reason: str, cursor: str) -> Gap:
+    return Gap(reason, cursor, int(_cursor_parts(cursor).get("t", "0"), 16) / 1e6)
+
+
+def _cursor_of(line: bytes) -> str:
+    """Return the cursor in a line of JSON, or in what is left of it, '' where there is none."""
+    words = decode(_from_cursor(line)).split('"')
+    return words[3] if len(words) > 4 and _cursor_parts(words[3]) else ""
+
+
+def _from_cursor(line: bytes) -> bytes:
+    for key in CURSOR_KEYS:
+        start = line.find(key)
+        if start >= 0:
+            return line[start : start + MAX_CURSOR]
+    return b""
+
+
+def _cursor_parts(cursor: str) -> dict[str, str]:
+    """Return the parts of a cursor in hexadecimal, none where it is malformed.
+
+    They are: s and i, a file's sequence and the number in it; b, boot; m and t, monotonic
+    time in that boot and real time, in microseconds; x, a hash of the content.
+    """
+    words = [word.partition("=") for word in cursor.split(";")]
+    if sorted(name for name, _, _ in words) != list("bimstx"):
+        return {}
+    if not all(value and not value.strip("0123456789abcdef") for _, _, value in words):
+        return {}
+    return {name: value for name, _, value in words}
+
+
+def _boot_of(cursor: str) -> str:
+    return _cursor_parts(cursor).get("b", "")
+
+
+def _find(
+    paths: Paths, position: JournalPosition, identifiers: Iterable[str], left: Countdown
+) -> Generator[Entry | Gap, None, None]:
+    """Yield what ``entries`` does, and LOST wherever the cursor's entry is missed."""
+    if position.cursor and not _cursor_parts(position.cursor):
+        yield LOST
+        position = JournalPosition("", position.time + MICROSECOND)
+    command = _command(paths, identifiers)
+    if not command:
+        return
+    boot = _read_id(paths, paths.proc("sys/kernel/random/boot_id"))
+    if boot and boot != _boot_of(position.cursor):
+        yield from _read_boots(command, position, boot, left)
+    else:
+        start = [_start(position), *_in_boots(boot)]
+        yield from _read(command, start, position.cursor, left)
+
+
+def _read(
+    command: list[str], start: list[str], cursor: str, left: Countdown
+) -> Generator[Entry | Gap, None, None]:
+    """Yield what ``command`` prints from ``start``, behind the entry of ``cursor`` if given."""
+    lines = _lines([*command, *start], left)
+    with closing(lines):
+        for line in _behind(lines, cursor):
+            yield LOST if line is None else _parse_whole(command, line, left)
+
+
+def _read_boots(
+    command: list[str], position: JournalPosition, boot: str, left: Countdown
+) -> Generator[Entry | Gap, None, None]:
+    """Yield what earlier boots logged behind ``position``, then what ``boot``, the last, did.
+
+    journalctl puts boots in order by real time alone: one whose clock was behind would lie
+    before the position, and boots read long ago behind it.
+    """
+    with closing(_lines([*command, "--field=_BOOT_ID"], left)) as lines:
+        others = set(map(decode, lines)) - {boot}
+    reached = _boot_of(position.cursor)
+    since = [_start(position)]
+    if reached in others:
+        others.remove(reached)
+        yield from _read(command, since + _in_boots(reached), position.cursor, left)
+    elif reached:
+        yield LOST
+    if reached:
+        since = [_start(JournalPosition("", position.newest + MICROSECOND))]
+    if others:
+        yield from _read(command, since + _in_boots(*others), "", left)
+    yield from _read(command, ([] if reached else since) + _in_boots(boot), "", left)
+
+
+def _in_boots(*boots: str) -> list[str]:
+    return [f"_BOOT_ID={boot}" for boot in boots if boot]
+
+
+def _start(position: JournalPosition) -> str:
+    # Not --after-cursor: before systemd 254 or so it skips an entry where the cursor's has gone.
+    if position.cursor:
+        return f"--cursor={position.cursor}"
+    return f"--since=@{max(position.time, 0):.6f}"
+
+
+def _behind(lines: Iterator[bytes], cursor: str) -> Iterator[bytes | None]:
+    """Yield the lines that follow the entry of ``cursor``, first None where that has gone.
+
+    Where journald flushed its files to disk the entry has another sequence and number, and
+    comes behind those of the same instant.
+    """
+    sought = _cursor_parts(cursor)
+    line = next(lines, None)
+    if sought and not _is_at(line, sought, "bm"):
+        yield None
+    while sought and _is_at(line, sought, "bm"):
+        is_found = _is_at(line, sought, "bmtx")
+        line = next(lines, None)
+        if is_found:
+            break
+    if line is not None:
+        yield line
+        yield from lines
+
+
+def _is_at(line: bytes | None, sought: dict[str, str], names: str) -> bool:
+    parts = _cursor_parts(_cursor_of(line or b""))
+    return all(parts.get(name) == sought[name] for name in names)
+
+
+def _parse_whole(command: list[str], line: bytes, left: Countdown) -> Entry | Gap:
+    """Return what parse_entry does, also of a message over the 4 KiB that journalctl shows.
+
+    It is read again, but only of trusted programs: others' messages may have hundreds of
+    megabytes, and to make JSON of them journalctl needs many times that.
+    """
+    found = parse_entry(line)
+    if isinstance(found, Entry) or found.reason != "too-long" or not _is_trusted(_fields(line)):
+        return found
+    with closing(_lines([*command, "--all", f"--cursor={found.cursor}"], left)) as lines:
+        whole = parse_entry(next(lines, b""))
+    return whole if whole.cursor == found.cursor else found
+
+
+def _command(paths: Paths, identifiers: Iterable[str]) -> list[str]:
+    """Return the command that prints entries, none where there is nothing to look in or for."""
+    names = [f"--identifier={name}" for name in identifiers]
+    if not names:  # it would print what all programs logged
+        return []
+    options = ["--no-pager", "--quiet", "--output=json", f"--output-fields={FIELDS}", *names]
+    if not paths.is_own_host:
+        journals = _journals(paths)
+        if not journals:
+            return []
+        # One is all that journalctl takes: after a change of Storage= the other is left over.
+        directory = max(journals, key=_last_written)[0]
+        options.append(f"--directory={directory}")
+    return ["journalctl", *options]
+
+
+def _lines(argv: list[str], left: Countdown) -> Generator[bytes, None, None]:
+    """Run ``argv`` and yield the lines it prints; a line over MAX_LINE is cut down."""
+    rest = b""
+    with closing(_output(argv, left)) as chunks:
+        for chunk in chunks:
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from lines
+            if len(rest) > MAX_LINE:
+                rest = _cut_down(rest)
+
+
+def _cut_down(line: bytes) -> bytes:
+    """Return TOO_LONG and the cursor, or the end of a line in which it may still begin."""
+    return TOO_LONG + (_from_cursor(line) or line[-MAX_CURSOR:])
+
+
+def _output(argv: list[str], left: Countdown) -> Generator[bytes, None, None]:
+    """Run ``argv`` and yield what it prints, in chunks; it does not outlive the generator.
+
+    Raises TimeoutError at the deadline, OSError where it fails or has something to say.
+    """
+    import select
+
+    pid, out, err = _spawn(argv)
+    is_running = True
+    said = b""
+    try:
+        poller = select.poll()
+        ends = {out, err}
+        for end in ends:
+            poller.register(end, select.POLLIN)
+        while ends:
+            for end, _ in poller.poll(min(left(), MINUTE) * 1000):
+                chunk = os.read(end, CHUNK)
+                if not chunk:
+                    poller.unregister(end)
+                    ends.remove(end)
+                elif end == out:
+                    yield chunk
+                else:
+                    said = (said + chunk)[:MAX_SAID]
+        status = _wait(pid, left)
+        is_running = False
+    finally:
+        os.close(out)
+        os.close(err)
+        if is_running:
+            os.kill(pid, SIGKILL)
+            os.waitpid(pid, 0)
+    if status or said:
+        text = decode(said).strip().partition("\n")[0]
+        raise OSError(errno.EIO, text or f"ended with status {status}", argv[0])
+
+
+def _spawn(argv: list[str]) -> tuple[int, int, int]:
+    """Start ``argv`` and return its pid and the ends of its stdout and stderr to read from."""
+    out, out_end = os.pipe()
+    err, err_end = os.pipe()
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, out_end, 1),
+        (os.POSIX_SPAWN_DUP2, err_end, 2),
+    ]
+    try:
+        pid = os.posix_spawnp(argv[0], argv, {**os.environ, "LC_ALL": "C"}, file_actions=actions)
+    except OSError:
+        os.close(out)
+        os.close(err)
+        raise
+    finally:
+        os.close(out_end)
+        os.close(err_end)
+    return pid, out, err
+
+
+def _wait(pid: int, left: Countdown) -> int:
+    """Return the exit status of a child that has closed its output, -N for signal N."""
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(min(0.001, left()))
+
+
+def _countdown(deadline: float, clock: Clock) -> Countdown:
+    """Return a function that returns the seconds left, and raises TimeoutError without any."""
+
+    def left() -> float:
+        seconds = deadline - clock()
+        if seconds <= 0:
+            raise TimeoutError(errno.ETIMEDOUT, "took too long", "journalctl")
+        return seconds
+
+    return left
+
+
+def _journals(paths: Paths) -> list[tuple[str, _Files]]:
+    """Return the directories with journal files of the host, for journalctl, and these files.
+
+    Files of other machines (containers, remote hosts) lie beside the host's own, which
+    carry its machine-id(5); where that is not known all are taken.
+    """
+    machine = _read_id(paths, paths.below("/etc/machine-id"))
+    journals = []
+    for directory in map(paths.below, DIRECTORIES):
+        own = os.path.join(directory, machine)
+        if machine and (paths.is_own_host or os.path.isdir(own)):
+            chosen, parts = own, [own]
+        else:
+            chosen = directory
+            parts = [part.path for part in _scan(paths, directory) if _is_id(part.name)]
+        files = [file for part in parts for file in _scan(paths, part) if _is_journal(file)]
+        if files:
+            journals.append((chosen, files))
+    return journals
+
+
+def _scan(paths: Paths, directory: str) -> _Files:
+    """Return what lies in ``directory``, nothing where there is none."""
+    paths.require_inside(directory)
+    try:
+        with os.scandir(directory) as found:
+            entries = list(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    for entry in entries:
+        if entry.is_symlink():
+            paths.require_inside(entry.path)
+    return entries
+
+
+def _read_id(paths: Paths, path: str) -> str:
+    """Return the 32 hexadecimal digits in a file of the host, '' where there is no such file."""
+    try:
+        paths.require_inside(path)
+        text = decode(read_regular(path, 64)).strip().replace("-", "")
+    except OSError:
+        return ""
+    return text if _is_id(text) else ""
+
+
+def _is_id(text: str) -> bool:
+    return len(text) == 32 and not text.strip("0123456789abcdef")
+
+
+def _is_journal(file: os.DirEntry[str]) -> bool:
+    return file.name.endswith((".journal", ".journal~"))
+
+
+def _is_readable(file: os.DirEntry[str]) -> bool:
+    return os.access(file.path, os.R_OK)
+
+
+def _has_journalctl() -> bool:
+    return any(
+        os.access(os.path.join(directory, "journalctl"), os.X_OK)
+        for directory in os.get_exec_path()
+    )
+
+
+def _signature(files: _Files) -> str:
+    from binascii import crc32  # there may be a file for each of a thousand users
+
+    written = sorted(_written(file) for file in files)
+    text = "\n".join(map(repr, written))
+    return f"{len(written)} {written[-1][0]} {crc32(text.encode()):08x}"
+
+
+def _last_written(journal: tuple[str, _Files]) -> int:
+    return max(_written(file)[0] for file in journal[1])
+
+
+def _written(file: os.DirEntry[str]) -> tuple[int, int, int, str]:
+    """Return when a file was written, in nanoseconds, and what else shows that it was."""
+    try:
+        status = file.stat()
+    except OSError:  # rotated while we looked
+        return 0, 0, 0, file.name
+    return status.st_mtime_ns, status.st_size, status.st_ino, file.name

@@ -1,0 +1,50 @@
+"""The local time of the host that is looked at, for stamps that do not tell their zone."""
+
+from __future__ import annotations
+
+import os
+
+from textfile_users.paths import Paths
+from textfile_users.sources.authlog import LocalTime, own_time, utc_time
+from textfile_users.sources.files import read_regular
+
+MAX_BYTES = 1 << 20
+
+
+def local_time(paths: Paths) -> LocalTime:
+    """Return what turns the host's local time into seconds since the epoch.
+
+    Below another root it is that of its etc/localtime, UTC without one.
+    """
+    if paths.is_own_host:
+        return own_time
+    zone = _read_zone(paths)
+    return utc_time if zone is None else _of_zone(zone)
+
+
+def _read_zone(paths: Paths) -> bytes | None:
+    path = paths.below("/etc/localtime")
+    try:
+        if os.path.islink(path) and os.path.isabs(os.readlink(path)):
+            path = paths.below(os.path.normpath(os.readlink(path)))
+        paths.require_inside(path)
+        return read_regular(path, MAX_BYTES)
+    except OSError:
+        return None
+
+
+def _of_zone(data: bytes) -> LocalTime:
+    from datetime import datetime, timedelta, timezone
+    from io import BytesIO
+    from zoneinfo import ZoneInfo
+
+    try:
+        zone = ZoneInfo.from_file(BytesIO(data))
+    except (ValueError, IndexError):
+        return utc_time
+
+    def seconds(year: int, month: int, day: int, hour: int, minute: int, second: int) -> float:
+        local = datetime(year, month, day, hour, minute, second, tzinfo=zone)
+        return (local - datetime(1970, 1, 1, tzinfo=timezone.utc)) / timedelta(seconds=1)
+
+    return seconds

@@ -1,0 +1,175 @@
+"""SQLite databases that others write, and that may hold anything (wtmpdb, lastlog2).
+
+They are opened for reading only and for a bounded effort; sqlite3 is imported only then.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from textfile_users.sources.files import open_regular
+from textfile_users.sources.text import field, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from sqlite3 import Connection
+    from typing import TypeVar
+
+    Answer = TypeVar("Answer")
+
+BUSY_SECONDS = 0.2
+# Of SQLite's virtual machine; two million rows are counted in so many.
+MAX_STEPS = 20_000_000
+STEPS_AT_ONCE = 10_000
+MAX_CELL_BYTES = 1 << 20
+MAX_CHARACTERS = 256  # of a text that is asked for
+MAX_MESSAGE = 200
+SQLITE_LIMIT_LENGTH = 0  # sqlite3.h; Python's sqlite3 names it since 3.11
+
+# The header's format versions for writing and reading (sqlite.org/fileformat.html), 2 for WAL.
+_VERSIONS = slice(18, 20)
+_WAL = 2
+
+# What changes with the database: itself, and what its writer has not yet put into it.
+_FILES = ("", "-wal", "-journal")
+# Two changes within one tick of the kernel's clock (10 ms at most) have the same time stamp.
+_SETTLED_SECONDS = 1.0
+
+
+class UnreadableDatabase(Exception):
+    """A database cannot be read; the message says why in a few words, without its name."""
+
+
+def signature(path: str) -> str:
+    """Return a text that is another one after each change of the database ``path``.
+
+    It is '' within a second of a change, since the next one might not show: '' stands for
+    "read it again". Raises OSError where the database is missing.
+    """
+    real = os.path.realpath(path)  # journals lie beside the file that a link leads to
+    parts = []
+    changed = 0.0
+    for suffix in _FILES:
+        try:
+            status = os.stat(real + suffix)
+        except FileNotFoundError:
+            if not suffix:
+                raise
+            parts.append("-")
+            continue
+        parts.append(f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}")
+        changed = max(changed, status.st_mtime)
+    return "" if abs(time.time() - changed) < _SETTLED_SECONDS else " ".join(parts)
+
+
+def ask(
+    path: str,
+    table: str,
+    columns: tuple[str, ...],
+    question: Callable[[Connection], Answer],
+    nothing: Answer,
+) -> Answer:
+    """Return what ``question`` finds in the database ``path``, within one read transaction.
+
+    It may rely on a plain table ``table`` with the ``columns``. ``nothing`` is the answer for
+    a file without a byte, which log rotation leaves. Raises OSError, as open_regular does, and
+    UnreadableDatabase.
+    """
+    # SQLite opens by name, and would wait for a FIFO's writer. Closed at once: closing any
+    # descriptor of a file drops all locks that the process holds on it, SQLite's too.
+    descriptor = open_regular(path)
+    try:
+        header = os.pread(descriptor, _VERSIONS.stop, 0)
+    finally:
+        os.close(descriptor)
+    if not header:
+        return nothing
+    try:
+        import sqlite3
+    except ImportError:
+        raise UnreadableDatabase("this Python has no sqlite3") from None
+    try:
+        connection = _connect(_uri(path, is_wal=_WAL in header[_VERSIONS]))
+        try:
+            _require_table(connection, table, columns)
+            return question(connection)
+        finally:
+            connection.close()
+    # Not only SQLite's own: a message of its that is not UTF-8 becomes a UnicodeDecodeError.
+    except (sqlite3.Error, UnicodeError, OverflowError, MemoryError) as error:
+        raise UnreadableDatabase(_reason(error)) from error
+
+
+def text(column: str) -> str:
+    """Return the SQL for the first characters of a text, NULL for what is no text."""
+    return f"CASE typeof({column}) WHEN 'text' THEN substr({column}, 1, {MAX_CHARACTERS}) END"
+
+
+def integer(column: str) -> str:
+    """Return the SQL for an integer or NULL; -1 stands for all else."""
+    return f"CASE typeof({column}) WHEN 'integer' THEN {column} WHEN 'null' THEN NULL ELSE -1 END"
+
+
+def _connect(uri: str) -> Connection:
+    """Return a connection that changes nothing and gives up after MAX_STEPS."""
+    import sqlite3
+
+    connection = sqlite3.connect(uri, timeout=BUSY_SECONDS, isolation_level=None, uri=True)
+    try:
+        connection.text_factory = field
+        if hasattr(connection, "setlimit"):
+            connection.setlimit(SQLITE_LIMIT_LENGTH, MAX_CELL_BYTES)
+        steps = iter(bytes(MAX_STEPS // STEPS_AT_ONCE))
+        connection.set_progress_handler(lambda: next(steps, 1), STEPS_AT_ONCE)
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("BEGIN")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _uri(path: str, is_wal: bool) -> str:
+    """Return the URI with which SQLite opens a file for reading and makes none beside it.
+
+    In WAL mode it would make a journal where there is none, unless the file is immutable: then
+    nobody is writing.
+    """
+    real = os.path.realpath(path)
+    is_at_rest = is_wal and not os.path.lexists(real + "-wal")
+    plain = [chr(byte) if _is_plain(byte) else f"%{byte:02X}" for byte in os.fsencode(real)]
+    how = "immutable=1" if is_at_rest else "readonly_shm=1"
+    return f"file://{''.join(plain)}?mode=ro&{how}"
+
+
+def _is_plain(byte: int) -> bool:
+    return byte < 128 and (chr(byte).isalnum() or byte in b"/-._")
+
+
+def _require_table(connection: Connection, table: str, columns: tuple[str, ...]) -> None:
+    """Raise UnreadableDatabase unless ``table`` is a plain one and stores the ``columns``.
+
+    Views, virtual tables and generated columns would run what the schema says.
+    """
+    plain = "type = 'table' AND rootpage > 0 AND name = ? COLLATE NOCASE"
+    if not connection.execute(f"SELECT 1 FROM sqlite_master WHERE {plain}", (table,)).fetchone():  # noqa: S608
+        raise UnreadableDatabase(f"it has no table {table}")
+    # Of each column the number, name, type, not null, default, primary key, and how it is hidden.
+    found = connection.execute(f"PRAGMA table_xinfo({table})")
+    stored = {name.lower() for _, name, _, _, _, _, hidden in found if not hidden}
+    missing = [column for column in columns if column.lower() not in stored]
+    if missing:
+        raise UnreadableDatabase(f"its table {table} has no column {missing[0]}")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "it needs too much memory"
+    if isinstance(error, UnicodeError):
+        return "its schema is damaged"
+    if str(error) == "interrupted":
+        return "it takes too long to read"
+    return printable(str(error))[:MAX_MESSAGE]

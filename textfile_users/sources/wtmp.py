@@ -1,0 +1,91 @@
+"""wtmp: who came and went on a terminal, and when the host booted (utmp(5), last(1))."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from textfile_users.model import UtmpRecord
+from textfile_users.origin import parse_origin
+from textfile_users.record import Record
+from textfile_users.sessions import _is_window, _line
+from textfile_users.sources.utmp import DEAD_PROCESS, USER_PROCESS
+
+BOOT_TIME = 2
+
+LOGIN = "login"
+LOGOUT = "logout"
+BOOT = "boot"
+
+# PAM services of sessions in which nobody comes: a change of user, a job, a greeter.
+_NO_LOGINS = frozenset(
+    (
+        "su",
+        "su-l",
+        "sudo",
+        "sudo-i",
+        "doas",
+        "runuser",
+        "runuser-l",
+        "polkit-1",
+        "cron",
+        "crond",
+        "atd",
+        "systemd-user",
+        "gdm-launch-environment",
+        "lightdm-greeter",
+        "sddm-greeter",
+    )
+)
+
+
+class Turn(Record):
+    """One turn of the history: a login, a logout or a boot, in seconds since the epoch.
+
+    ``tty`` is without /dev/, and '' where the source names none; ``pid`` is the leader's, 0
+    where it is not known. A logout of wtmp knows its terminal alone; one of wtmpdb has the
+    ``key`` of its login.
+    """
+
+    event: str
+    time: float
+    user: str = ""
+    tty: str = ""
+    pid: int = 0
+    host: str = ""
+    ip: str = ""
+    service: str = ""
+    key: str = ""
+
+
+def turns(records: Iterable[UtmpRecord]) -> Iterator[Turn]:
+    """Yield what happened by the records of a wtmp file, in their order.
+
+    A logout names the terminal, whatever id and pid the record has. Shutdowns, run levels and
+    gettys are no turns.
+    """
+    for record in records:
+        if record.type == USER_PROCESS:
+            login = login_turn(record)
+            if login:
+                yield login
+        elif record.type == DEAD_PROCESS and record.line:
+            yield Turn(LOGOUT, record.time, tty=_line(record), pid=max(record.pid, 0))
+        elif record.type == BOOT_TIME and record.user == "reboot":
+            yield Turn(BOOT, record.time)
+
+
+def login_turn(record: UtmpRecord, service: str = "", key: str = "") -> Turn | None:
+    """Return the login that a USER_PROCESS record tells of, with what else is known of it.
+
+    None where it names no user, or is but a window of tmux, screen or a desktop.
+    """
+    origin = parse_origin(record.host, record.ip)
+    if not record.user or _is_window(record, origin):
+        return None
+    tty, pid = _line(record), max(record.pid, 0)
+    return Turn(LOGIN, record.time, record.user, tty, pid, origin.host, origin.ip, service, key)
+
+
+def begins_login(service: str) -> bool:
+    """Return whether a session of the PAM ``service`` is a login; '' is an unknown service."""
+    return service not in _NO_LOGINS

@@ -1,0 +1,242 @@
+"""wtmpdb: logins, logouts and boots in an SQLite database (wtmpdb(8), its lib/sqlite.c).
+
+A login is a row, and its logout is put into that row later. Times are in microseconds.
+"""
+
+from __future__ import annotations
+
+from textfile_users.model import UtmpRecord
+from textfile_users.record import Record
+from textfile_users.sessions import _service
+from textfile_users.sources.sqlite import ask, integer, signature, text
+from textfile_users.sources.utmp import USER_PROCESS
+from textfile_users.sources.wtmp import BOOT, LOGOUT, Turn, begins_login, login_turn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+MAX_OPEN = 10_000
+MAX_ROWS = 10_000
+MAX_OLD_ROWS = 100_000  # that a first run looks at
+
+# Column Type; its numbers are not utmp's.
+_BOOT_TIME = 1
+_USER_PROCESS = 3
+
+_MAX_MICROSECONDS = (1 << 32) * 1_000_000
+
+_TABLE = "wtmp"
+_COLUMNS = ("ID", "Type", "User", "Login", "Logout", "TTY", "RemoteHost", "Service")
+_ROW = ", ".join(
+    ["ID"]
+    + [integer(column) for column in ("Type", "Login", "Logout")]
+    + [text(column) for column in ("User", "TTY", "RemoteHost", "Service")]
+)
+
+
+class WtmpdbPosition(Record):
+    """What has been read: the newest row, the rows without a logout, and of which file.
+
+    ``last_login`` is that row's Login in microseconds, by which a re-made database is noticed.
+    """
+
+    last_id: int = 0
+    last_login: int = 0
+    open_ids: tuple[int, ...] = ()
+    seen: str = ""
+
+
+class WtmpdbFound(Record):
+    """What one reading found: the position after it, whether that is the end, rows skipped."""
+
+    turns: tuple[Turn, ...]
+    position: WtmpdbPosition
+    complete: bool
+    damaged: int
+
+
+class _Row(Record):
+    id: int
+    type: int | None
+    login: int | None
+    logout: int | None
+    user: str | None
+    tty: str | None
+    host: str | None
+    service: str | None
+
+
+def read_wtmpdb(path: str, position: WtmpdbPosition, limit: int = MAX_ROWS) -> WtmpdbFound:
+    """Return what happened since ``position``, out of at most ``limit`` new rows.
+
+    First come the logouts of logins known before, then the new rows in their order. The file
+    is not opened where it has not changed. Raises OSError and UnreadableDatabase.
+    """
+    seen = signature(path)
+    if seen and seen == position.seen:
+        return WtmpdbFound((), position, True, 0)
+    nothing = WtmpdbFound((), position._replace(open_ids=(), seen=seen), True, 0)
+
+    def read(connection: Connection) -> WtmpdbFound:
+        return _read(connection, position, limit, seen)
+
+    return ask(path, _TABLE, _COLUMNS, read, nothing)
+
+
+def newest_wtmpdb(path: str) -> WtmpdbPosition:
+    """Return the position at the end; logins that are open now will still have their logout.
+
+    Raises OSError and UnreadableDatabase.
+    """
+    seen = signature(path)
+
+    def newest(connection: Connection) -> WtmpdbPosition:
+        row = _fetch(connection, "1 ORDER BY ID DESC LIMIT 1")
+        if not row:
+            return WtmpdbPosition(seen=seen)
+        open_ids = tuple(row.id for row, _ in _open_rows(connection))
+        return WtmpdbPosition(row[0].id, _stamp(row[0].login), open_ids, seen)
+
+    return ask(path, _TABLE, _COLUMNS, newest, WtmpdbPosition(seen=seen))
+
+
+def open_logins(path: str) -> tuple[Turn, ...]:
+    """Return the logins since the last boot that have no logout yet, oldest first.
+
+    Raises OSError and UnreadableDatabase.
+    """
+
+    def logins(connection: Connection) -> tuple[Turn, ...]:
+        return tuple(login for _, login in _open_rows(connection))
+
+    return ask(path, _TABLE, _COLUMNS, logins, ())
+
+
+def last_logins(path: str, limit: int = MAX_OLD_ROWS) -> dict[str, float]:
+    """Return when each user last logged in, by the newest ``limit`` logins.
+
+    Raises OSError and UnreadableDatabase.
+    """
+
+    def logins(connection: Connection) -> dict[str, float]:
+        last: dict[str, float] = {}
+        columns = f"{text('User')}, {text('Service')}, {integer('Login')}"
+        newest = "WHERE Type = ? ORDER BY ID DESC LIMIT ?"
+        query = f"SELECT {columns} FROM {_TABLE} {newest}"  # noqa: S608
+        for user, service, login in connection.execute(query, (_USER_PROCESS, limit)):
+            if user and _is_time(login) and begins_login(service or ""):
+                last[user] = max(login / 1e6, last.get(user, 0.0))
+        return last
+
+    return ask(path, _TABLE, _COLUMNS, logins, {})
+
+
+def _read(connection: Connection, position: WtmpdbPosition, limit: int, seen: str) -> WtmpdbFound:
+    start = _start(connection, position)
+    # Of a re-made database, rows after the start are new ones that only have an old one's number.
+    known = [ident for ident in position.open_ids if ident <= start]
+    old = [row for ident in known for row in _fetch(connection, "ID = ?", ident)]
+    new = _fetch(connection, "ID > ? ORDER BY ID LIMIT ?", start, limit)
+    sound = [row for row in (*old, *new) if not _is_damaged(row)]
+    turns = [
+        turn for row in sound for turn in _turns(row) if row.id > start or turn.event == LOGOUT
+    ]
+    # What a boot found open ended in a crash, and will never have a logout.
+    boot = max((_stamp(row.login) for row in new if row.type == _BOOT_TIME), default=0)
+    open_ids = [row.id for row in sound if _is_open(row) and _stamp(row.login) >= boot]
+    last = new[-1:] or _fetch(connection, "ID = ?", start)
+    complete = len(new) < limit
+    after = WtmpdbPosition(
+        last[0].id if last else position.last_id,
+        _stamp(last[0].login) if last else position.last_login,
+        tuple(open_ids[-MAX_OPEN:]),
+        seen if complete else "",
+    )
+    return WtmpdbFound(tuple(turns), after, complete, len(old) + len(new) - len(sound))
+
+
+def _start(connection: Connection, position: WtmpdbPosition) -> int:
+    """Return the id after which rows are new.
+
+    Where the last row read is not there any more, ids may have begun anew: time decides.
+    """
+    last = _fetch(connection, "ID = ?", position.last_id)
+    if last and _stamp(last[0].login) == position.last_login:
+        return position.last_id
+    later = "typeof(Login) = 'integer' AND Login > ? ORDER BY ID LIMIT 1"
+    first = _fetch(connection, later, position.last_login)
+    if first:
+        return first[0].id - 1
+    newest = _fetch(connection, "1 ORDER BY ID DESC LIMIT 1")
+    return newest[0].id if newest else 0
+
+
+def _open_rows(connection: Connection) -> list[tuple[_Row, Turn]]:
+    """Return the logins since the last boot that have no logout, oldest first.
+
+    They are looked for among the newest rows, since each of these must be read.
+    """
+    newest = _fetch(connection, "1 ORDER BY ID DESC LIMIT 1")
+    after = newest[0].id - MAX_OLD_ROWS if newest else 0
+    boots = _fetch(connection, "ID > ? AND Type = ? ORDER BY ID DESC LIMIT 1", after, _BOOT_TIME)
+    boot = _stamp(boots[0].login) if boots else 0
+    still_open = "ID > ? AND Type = ? AND Logout IS NULL AND Login >= ? ORDER BY ID DESC LIMIT ?"
+    rows = _fetch(connection, still_open, after, _USER_PROCESS, boot, MAX_OPEN)
+    logins = [(row, None if _is_damaged(row) else _login(row)) for row in reversed(rows)]
+    return [(row, login) for row, login in logins if login]
+
+
+def _fetch(connection: Connection, condition: str, *values: int) -> list[_Row]:
+    """Return the rows that a condition of this module's selects; their ids are integers."""
+    query = f"SELECT {_ROW} FROM {_TABLE} WHERE typeof(ID) = 'integer' AND {condition}"  # noqa: S608
+    return [_Row(*row) for row in connection.execute(query, values)]
+
+
+def _is_damaged(row: _Row) -> bool:
+    """Return whether a row is not as wtmpdb writes it, in what matters here."""
+    if row.type not in (_BOOT_TIME, _USER_PROCESS):
+        return row.type is None or row.type < 0
+    if not _is_time(row.login):
+        return True
+    logout_is_wrong = row.logout is not None and not _is_time(row.logout)
+    return row.type == _USER_PROCESS and (row.user is None or logout_is_wrong)
+
+
+def _turns(row: _Row) -> list[Turn]:
+    """Return what a sound row tells of; run levels and sessions that are no logins: nothing."""
+    if row.type == _BOOT_TIME:  # of a soft reboot too, which also ends all sessions
+        return [Turn(BOOT, _stamp(row.login) / 1e6)]
+    login = _login(row) if row.type == _USER_PROCESS else None
+    if not login:
+        return []
+    if row.logout is None:
+        return [login]
+    return [login, Turn(LOGOUT, row.logout / 1e6, *login[2:])]
+
+
+def _is_open(row: _Row) -> bool:
+    return row.type == _USER_PROCESS and row.logout is None and _login(row) is not None
+
+
+def _login(row: _Row) -> Turn | None:
+    """Return the login of a sound row of type USER_PROCESS, None where it is none."""
+    service = row.service or ""
+    if not begins_login(service):
+        return None
+    label = _service(service)[0]
+    # PAM sessions of sshd name no terminal but `ssh`.
+    line = "" if row.tty in (None, "ssh") else row.tty
+    time = _stamp(row.login) / 1e6
+    record = UtmpRecord(USER_PROCESS, 0, line, "", row.user or "", row.host or "", "", 0, time)
+    # A re-made database gives out the same ids again.
+    return login_turn(record, "" if label == "other" else label, f"{row.id}:{row.login}")
+
+
+def _is_time(value: int | None) -> bool:
+    return value is not None and 0 <= value < _MAX_MICROSECONDS
+
+
+def _stamp(value: int | None) -> int:
+    """Return a time in microseconds, 0 for none."""
+    return value if value is not None and _is_time(value) else 0
