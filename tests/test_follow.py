@@ -225,6 +225,19 @@ def test_rotated_once_between_two_runs(
     assert not reader.skipped
 
 
+@pytest.mark.parametrize("kind", ["", *COMPRESS])
+def test_the_position_names_the_file_that_it_is_in(log: Log, kind: str) -> None:
+    reader = Reader(log.path)
+    log.append(lines(1))
+    reader.run()
+    log.copytruncate()
+    if kind:
+        log.compress(".1", kind)
+    assert reader.run() == b""
+    assert reader.position.inode == log.file(f".1.{kind}" if kind else ".1").stat().st_ino
+    assert reader.position.offset == len(lines(1))
+
+
 @pytest.mark.parametrize("rotate", [Log.rename, Log.copytruncate])
 @pytest.mark.parametrize("kind", ["", *COMPRESS])
 def test_rotated_several_times_between_two_runs(
@@ -407,11 +420,222 @@ def test_what_none_fits_is_a_gap_and_only_the_path_is_read(log: Log) -> None:
     reader.run()
     log.path.unlink()
     log.append(lines(2), ".2")
-    log.append(lines(3), ".1")
+    log.append(lines(3) + b"half", ".1")
     log.append(lines(4))
     assert reader.run() == lines(4)
     assert reader.skipped == {"gap": 1}
     assert reader.run() == b""
+
+
+def test_without_content_only_the_inode_tells_the_file(log: Log) -> None:
+    log.append(lines(1), ".1")
+    log.append(lines(2))
+    reader = Reader(log.path, position=Position(_inode(log.file(".1")), 0, "", "", False, ""))
+    assert reader.run() == lines(1, 2)
+    reader = Reader(log.path, position=Position(1, 0, "", "", False, ""))
+    assert reader.run() == lines(2)
+    assert reader.skipped == {"gap": 1}
+
+
+def test_without_content_and_still_empty(log: Log) -> None:
+    log.file(".1").touch()
+    log.append(lines(1))
+    position = Position(_inode(log.file(".1")), 0, "", "", False, "")
+    assert Reader(log.path, position=position).run() == lines(1)
+
+
+def _inode(path: Path) -> int:
+    return path.stat().st_ino
+
+
+@pytest.mark.parametrize("kind", ["", *COMPRESS])
+@pytest.mark.parametrize("differing", ["head", "tail"])
+def test_a_file_is_known_by_the_beginning_and_the_end_of_what_was_read(
+    log: Log, kind: str, differing: str
+) -> None:
+    same = lines(*range(100, 200))
+    first, second = (b"1st\n", b"2nd\n")
+    if differing == "head":
+        log.append(first + same + lines(1), ".2")
+        log.append(second + same + lines(2), ".1")
+    else:
+        log.append(same + first + lines(1), ".2")
+        log.append(same + second + lines(2), ".1")
+    position = end(str(log.file(".2")))
+    read = len(same + first)
+    log.path.write_bytes(log.file(".2").read_bytes()[:read])
+    position = end(str(log.path))
+    log.path.unlink()
+    if kind:
+        log.compress(".2", kind)
+        log.compress(".1", kind)
+    reader = Reader(log.path, position=position)
+    assert reader.run().startswith(lines(1) + (second if differing == "head" else same))
+    assert not reader.skipped
+
+
+def test_logrotate_died_between_copying_and_emptying(log: Log) -> None:
+    reader = Reader(log.path)
+    log.append(lines(1, 2))
+    assert reader.run() == lines(1, 2)
+    shutil.copy(log.path, log.file(".1"))
+    log.append(lines(3))
+    log.copytruncate()
+    log.append(lines(4))
+    assert reader.run() == lines(3, 4)
+    assert not reader.skipped
+
+
+def test_an_empty_file_compressed_supersedes_nothing(log: Log) -> None:
+    log.append(lines(1) + b"line")
+    log.rename()
+    log.rename()
+    log.compress(".1")
+    reader = Reader(log.path)
+    assert reader.run() == lines(1)
+    log.append(b" 2\n", ".2")
+    assert reader.run() == lines(2)
+    assert not reader.skipped
+
+
+# Rotation while the files are read
+
+
+class Hook:
+    """Lets something happen once, before or after a function of the module is called."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        self.change: Callable[[], None] | None = None
+        self.is_after = False
+        function = getattr(follow, name)
+
+        def call(*arguments: object) -> object:
+            if self.is_after:
+                result = function(*arguments)
+                self.happen()
+                return result
+            self.happen()
+            return function(*arguments)
+
+        monkeypatch.setattr(follow, name, call)
+
+    def happen(self) -> None:
+        change, self.change = self.change, None
+        if change:
+            change()
+
+
+def test_a_list_that_lacks_a_file_is_made_again(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file renamed while the directory is read can be passed over under both names."""
+    log.append(lines(1))
+    reader = Reader(log.path)
+    reader.run()
+    for number in (2, 3, 4):
+        log.append(lines(number))
+        log.rename()
+    whole = follow._suffixes
+    lacking = iter([".1", ".2"])
+
+    def suffixes(directory: str, name: str) -> list[tuple[str, os.stat_result]]:
+        passed_over = next(lacking, None)
+        return [item for item in whole(directory, name) if item[0] != passed_over]
+
+    monkeypatch.setattr(follow, "_suffixes", suffixes)
+    assert reader.run() == lines(2, 3, 4)
+    assert not reader.skipped
+
+
+def test_emptied_and_filled_after_its_size_was_taken(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append(lines(1))
+    log.rename()
+    reader = Reader(log.path)
+    reader.run()
+    log.append(lines(*range(2, 50)))
+
+    def rotate() -> None:
+        log.copytruncate()
+        log.append(lines(50))
+
+    hook = Hook(monkeypatch, "_read_parts")
+    hook.change = rotate
+    assert reader.run() == lines(*range(2, 51))
+    assert not reader.skipped
+
+
+def test_emptied_while_the_file_of_the_position_is_looked_for(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append(lines(1))
+    reader = Reader(log.path)
+    reader.run()
+    reader.position = reader.position._replace(inode=1, seen="")  # as if it was restored
+    log.append(lines(2))
+
+    def rotate() -> None:
+        log.copytruncate()
+        log.append(lines(3))
+
+    hook = Hook(monkeypatch, "_find")
+    hook.change = rotate
+    assert reader.run() == lines(2, 3)
+    assert not reader.skipped
+
+
+def test_renamed_after_the_file_of_the_position_was_found(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append(lines(1))
+    reader = Reader(log.path)
+    reader.run()
+    log.append(lines(*range(2, 50)))
+    log.rename()
+    log.append(lines(50) + b"x")
+
+    def rotate() -> None:
+        log.append(b"y\n")
+        log.rename()
+        log.append(lines(51))
+
+    hook = Hook(monkeypatch, "_parts")
+    hook.change = rotate
+    assert reader.run() == lines(*range(2, 51)) + b"xy\n" + lines(51)
+    assert not reader.skipped
+
+
+def test_the_newest_size_is_taken_first(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a writer still puts into the renamed file comes before all in the new one."""
+    log.append(lines(1))
+    log.rename()
+    log.append(lines(2), ".1")
+    log.append(b"line")
+    reader = Reader(log.path, position=NOWHERE)
+
+    def write() -> None:
+        log.append(lines(3), ".1")
+        log.append(b" 4\n")
+
+    os.truncate(log.path, 0)
+    hook = Hook(monkeypatch, "_has_content")
+    hook.is_after = True
+    hook.change = write
+    found = reader.run()
+    monkeypatch.undo()
+    assert found + reader.run() == lines(1, 2, 3) + b" 4\n"
+    assert not reader.skipped
+
+
+def test_a_path_that_becomes_unreadable_raises(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.append(lines(1))
+    reader = Reader(log.path)
+    reader.run()
+    log.path.unlink()
+    log.append(lines(2))
+    hook = Hook(monkeypatch, "_find")
+    hook.change = lambda: _refuse(monkeypatch, str(log.path))
+    with pytest.raises(PermissionError):
+        reader.run()
 
 
 def test_emptied_without_a_copy_is_a_gap_told_once(log: Log) -> None:
@@ -502,35 +726,26 @@ def test_a_directory_with_too_many_names_is_a_gap_at_most(
 # What cannot be read
 
 
-def _damaged(log: Log) -> None:
-    log.append(gzip.compress(lines(2))[:-9], ".1.gz")
-
-
-def _no_gzip(log: Log) -> None:
-    log.append(lines(2), ".1.gz")
-
-
-def _no_xz(log: Log) -> None:
-    log.append(lines(2), ".1.xz")
-
-
-def _no_bz2(log: Log) -> None:
-    log.append(lines(2), ".1.bz2")
-
-
-def _zst(log: Log) -> None:
-    log.append(b"\x28\xb5\x2f\xfd", ".1.zst")
-
-
-@pytest.mark.parametrize("make", [_damaged, _no_gzip, _no_xz, _no_bz2, _zst])
+@pytest.mark.parametrize(
+    ("name", "data", "read"),
+    [
+        (".1.gz", gzip.compress(lines(2) + b"half")[:-1], lines(2)),
+        (".1.gz", gzip.compress(lines(2))[:-8] + bytes(8), lines(2)),
+        (".1.bz2", bz2.compress(lines(2))[:-9], lines(2)),
+        (".1.xz", lzma.compress(lines(2))[:20], b""),
+        (".1.gz", lines(2), b""),
+        (".1.bz2", lines(2), b""),
+        (".1.xz", lines(2), b""),
+        (".1.zst", b"\x28\xb5\x2f\xfd", b""),
+    ],
+)
 def test_a_rotated_file_that_cannot_be_decompressed_is_a_gap_told_once(
-    log: Log, make: Callable[[Log], None]
+    log: Log, name: str, data: bytes, read: bytes
 ) -> None:
     log.append(lines(1), ".2")
-    make(log)
+    log.append(data, name)
     reader = Reader(log.path)
-    found = reader.run()
-    assert found.replace(lines(2), b"") == lines(1)
+    assert reader.run() == lines(1) + read
     assert not reader.skipped  # it may still be mended
     log.append(lines(3))
     assert reader.run() == lines(3)
@@ -801,23 +1016,26 @@ def test_blocks_hold_whole_records(log: Log) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "expected"),
+    ("begun", "is_read"),
     [
-        (lines(1), len(lines(1))),
-        (lines(1) + b"line", len(lines(1))),
-        (lines(1) + b"half\0\0", len(lines(1)) + 6),
-        (lines(1) + b"x" * 65535, len(lines(1))),
-        (lines(1) + b"x" * 65537, len(lines(1)) + 65537),
+        (b"", True),
+        (b"line", True),
+        (b"half\0\0", False),
+        (b"x" * 65535, True),
+        (b"x" * 65536, True),
+        (b"x" * 65537, False),
+        (b"x" * 9_000_000, False),
     ],
 )
-def test_the_end_is_behind_the_last_whole_line(log: Log, content: bytes, expected: int) -> None:
-    log.append(content)
+def test_the_end_is_behind_the_last_whole_line(log: Log, begun: bytes, is_read: bool) -> None:
+    log.append(lines(1) + begun)
     position = end(str(log.path))
-    assert position.offset == expected
+    assert position.offset == len(lines(1)) + (0 if is_read else len(begun))
     reader = Reader(log.path, position=position)
     assert reader.run() == b""
-    log.append(b"!\n" + lines(2))
-    assert reader.run().endswith(lines(2))
+    log.append(b"\n" + lines(2))
+    ended = b"\n" if b"\0" in begun else b""
+    assert reader.run() == (begun + b"\n" if is_read else ended) + lines(2)
     assert not reader.skipped
 
 
@@ -909,9 +1127,30 @@ def test_since_where_the_path_is_empty_and_all_is_older(log: Log) -> None:
     os.utime(log.file(".1.gz"), (0, 2))
     log.path.touch()
     reader = Reader(log.path, position=since(str(log.path), 3, _times))
+    assert reader.position.inode == _inode(log.file(".1.gz"))
     assert reader.run() == b""
     log.append(stamped(4))
     assert reader.run() == stamped(4)
+
+
+def test_since_allows_for_lines_out_of_order(log: Log) -> None:
+    log.append(b"".join(stamped(n + 9 * (n % 7 == 0)) for n in range(5000)))
+    found = Reader(log.path, position=since(str(log.path), 4000, _times)).run()
+    late = [n + 9 * (n % 7 == 0) for n in range(3900, 5000)]
+    assert all(stamped(time) in found for time in late if time >= 4000)
+
+
+def test_since_finds_the_same_second_in_the_older_file_too(log: Log) -> None:
+    log.append(stamped(1, 2, 3), ".1")
+    log.append(stamped(3, 4))
+    found = Reader(log.path, position=since(str(log.path), 3, _times)).run()
+    assert found.endswith(stamped(3, 3, 4))
+
+
+def test_since_is_before_what_has_no_time(log: Log) -> None:
+    log.append(stamped(*range(3000)) + b"no time at all\n" * 90_000 + stamped(3000))
+    found = Reader(log.path, position=since(str(log.path), 2900, _times)).run()
+    assert stamped(*range(2900, 3000)) in found
 
 
 def test_since_passes_lines_without_a_time(log: Log) -> None:
@@ -1095,6 +1334,9 @@ class World(Log):
         return units, rest
 
 
+Step = tuple[str, tuple[object, ...]]
+
+
 class Follower:
     """Reads the world's log; what a run that is killed has not stored does not count."""
 
@@ -1128,26 +1370,28 @@ class Follower:
         self.run_and_stop(count)
         self.reader.position, self.data, self.reader.skipped = before
 
-    def run_meanwhile(self, count: int, change: tuple[str, tuple[object, ...]]) -> None:
+    def run_meanwhile(self, count: int, changes: list[Step]) -> None:
         """Let something happen after some blocks of a run that goes on."""
         for number, _ in enumerate(self.read()):
             if number == count:
-                apply(self.world, change)
+                for change in changes:
+                    apply(self.world, change)
 
-    def run_against(self, count: int, change: tuple[str, tuple[object, ...]]) -> None:
-        """Let something happen while a run lists or opens files."""
-        calls = iter(range(1000))
+    def run_against(self, count: int, changes: list[Step]) -> None:
+        """Let something happen while a run lists, opens or reads files."""
+        calls = iter(range(1_000_000))
 
         def hooked(function: Callable[..., object]) -> Callable[..., object]:
             def call(*arguments: object) -> object:
                 if next(calls) == count:
-                    apply(self.world, change)
+                    for change in changes:
+                        apply(self.world, change)
                 return function(*arguments)
 
             return call
 
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("_descriptor", "_suffixes", "_status"):
+            for name in ("_descriptor", "_suffixes", "_status", "_stamp", "_mark"):
                 patch.setattr(follow, name, hooked(getattr(follow, name)))
             for _ in self.read():
                 pass
@@ -1158,7 +1402,8 @@ class Follower:
         assert {name: n for name, n in self.reader.skipped.items() if n} == skipped
 
 
-LENGTHS = st.integers(0, 80)  # with the numbers around them: over MAX_LINE or not
+# Lines and halves of lines are longer than MAX_LINE or not.
+LENGTHS = st.one_of(st.integers(0, 80), st.integers(0, 300))
 CHANGES = st.one_of(
     st.tuples(st.just("append_lines"), st.lists(LENGTHS, min_size=1, max_size=9).map(tuple)),
     st.tuples(st.just("append_half"), st.tuples(LENGTHS)),
@@ -1173,12 +1418,14 @@ RUNS = st.one_of(
     st.tuples(st.just("run_all"), st.just(())),
     st.tuples(st.just("run_and_stop"), st.tuples(st.integers(1, 9))),
     st.tuples(st.just("run_and_be_killed"), st.tuples(st.integers(1, 9))),
-    st.tuples(st.just("run_meanwhile"), st.tuples(st.integers(0, 9), CHANGES)),
-    st.tuples(st.just("run_against"), st.tuples(st.integers(0, 30), CHANGES)),
+    st.tuples(
+        st.just("run_meanwhile"), st.tuples(st.integers(0, 9), st.lists(CHANGES, max_size=9))
+    ),
+    st.tuples(st.just("run_against"), st.tuples(st.integers(0, 40), st.lists(CHANGES, max_size=9))),
 )
 
 
-def apply(target: object, step: tuple[str, tuple[object, ...]]) -> None:
+def apply(target: object, step: Step) -> None:
     name, arguments = step
     getattr(target, name)(*arguments)
 
@@ -1187,13 +1434,14 @@ def apply(target: object, step: tuple[str, tuple[object, ...]]) -> None:
 @given(
     unit=st.sampled_from([0, 0, 12]),
     dated=st.booleans(),
-    steps=st.lists(st.one_of(CHANGES, CHANGES, RUNS), max_size=40),
+    steps=st.lists(st.one_of(CHANGES, CHANGES, RUNS), max_size=60),
+    mark=st.sampled_from([16, 150]),
 )
 def test_every_line_comes_out_exactly_once_and_in_order(
-    unit: int, dated: bool, steps: list[tuple[str, tuple[object, ...]]]
+    unit: int, dated: bool, steps: list[Step], mark: int
 ) -> None:
     with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
-        for name, value in (("BLOCK", 100), ("MAX_LINE", 64), ("MARK", 16)):
+        for name, value in (("BLOCK", 100), ("MAX_LINE", 64), ("MARK", mark)):
             patch.setattr(follow, name, value)
         world = World(directory, unit, dated)
         follower = Follower(world)

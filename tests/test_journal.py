@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.hosts import Host
+from tests.hosts import BOOT, Host
 from textfile_users.model import ABSENT, DENIED, OK
 from textfile_users.paths import Paths
 from textfile_users.sources import journal
@@ -33,13 +33,14 @@ from textfile_users.sources.journal import (
 )
 
 MACHINE = "0123456789abcdef0123456789abcdef"
-BOOT = "b" * 32
+FIRST = "b" * 32  # boots
+SECOND = "c" * 32
 START = 1_765_000_000
 BEGINNING = JournalPosition("", 0.0)
 SSHD = ("sshd", "sshd-session")
 
 
-def cursor(number: int, boot: str = BOOT, file: str = "f" * 32, instant: int = -1) -> str:
+def cursor(number: int, boot: str = FIRST, file: str = "f" * 32, instant: int = -1) -> str:
     """Return the cursor of the entry `number`, a second later each, as journald writes it."""
     second = number if instant < 0 else instant
     return (
@@ -527,7 +528,7 @@ def test_the_environment_is_plain(fake: Fake, monkeypatch: pytest.MonkeyPatch) -
             ["message 4"],
             "journald has flushed its files to disk: another sequence",
         ),
-        ([line(4, boot="c" * 32)], ["<gap>", "message 4"], "another boot"),
+        ([line(4, boot=SECOND)], ["<gap>", "message 4"], "another boot"),
         ([line(3).replace(b'":"', b'" : "'), line(4)], ["message 4"], "systemd before 240"),
         ([b"garbage", line(4)], ["<gap>", "<damaged>", "message 4"], "not known what it is"),
     ],
@@ -584,9 +585,8 @@ def test_a_long_message_that_cannot_be_read_again_is_skipped(fake: Fake, whole: 
     assert next(iter(list(fake.read()))) == Gap("too-long", cursor(1), START + 1.0)
 
 
-BOOTS = 'case "$*" in *--field*) cat boots;; *_BOOT_ID=c*) cat new;; *) cat old;; esac'
 OLD = cursor(3)
-NEW = cursor(2, boot="c" * 32)
+NEW = cursor(2, boot=SECOND)
 
 
 def boots(fake: Fake, old: list[bytes], new: list[bytes]) -> None:
@@ -594,9 +594,9 @@ def boots(fake: Fake, old: list[bytes], new: list[bytes]) -> None:
     fake.host.write("proc/sys/kernel/random/boot_id", "cccccccc-cccc-cccc-cccc-cccccccccccc\n")
     for name, found in (("old", old), ("new", new)):
         (fake.directory / name).write_bytes(b"".join(line + b"\n" for line in found))
-    ids = f"{BOOT}\n{'c' * 32}\n" if old else f"{'c' * 32}\n"
+    ids = f"{FIRST}\n{SECOND}\n" if old else f"{SECOND}\n"
     (fake.directory / "boots").write_text(ids)
-    fake.does(BOOTS)
+    fake.does('case "$*" in *--field*) cat boots;; *_BOOT_ID=c*) cat new;; *) cat old;; esac')
 
 
 @pytest.mark.parametrize(
@@ -604,9 +604,10 @@ def boots(fake: Fake, old: list[bytes], new: list[bytes]) -> None:
     [
         (JournalPosition(OLD, START + 3.0), ["message 4", "message 2"], False),
         (JournalPosition(NEW, START + 2.0), [], False),
-        (JournalPosition("", START + 1.0), ["message 3", "message 4", "message 2"], True),
+        (JournalPosition("", BOOT - 1.0), ["message 3", "message 4", "message 2"], True),
+        (JournalPosition("", BOOT + 1.0), ["message 2"], True),
     ],
-    ids=["from the boot before", "from this boot", "by time"],
+    ids=["from the boot before", "from this boot", "by time before it", "by time in it"],
 )
 def test_a_clock_behind_that_of_the_boot_before_hides_nothing(
     fake: Fake, position: JournalPosition, expected: list[str], since: bool
@@ -614,7 +615,7 @@ def test_a_clock_behind_that_of_the_boot_before_hides_nothing(
     """This boot's entry has a time before those of the boot before it."""
     boots(fake, [line(3), line(4)], [line(2, __CURSOR=NEW)])
     assert messages(fake.read(position)) == expected
-    calls = [call for call in fake.calls() if f"_BOOT_ID={'c' * 32}" in call]
+    calls = [call for call in fake.calls() if f"_BOOT_ID={SECOND}" in call]
     assert len(calls) == 1
     assert any(word.startswith("--since") for word in calls[0]) is since
     assert any(word.startswith("--cursor") for word in calls[0]) is (position.cursor == NEW)
@@ -623,6 +624,19 @@ def test_a_clock_behind_that_of_the_boot_before_hides_nothing(
 def test_a_boot_vacuumed_away_is_a_gap(fake: Fake) -> None:
     boots(fake, [], [line(2, __CURSOR=NEW)])
     assert messages(fake.read(JournalPosition(OLD, START + 3.0))) == ["<gap>", "message 2"]
+
+
+def test_boots_never_read_are_read_from_the_newest_time_on(fake: Fake) -> None:
+    """Boots long read are not read again, though a clock was set back since."""
+    boots(fake, [line(3)], [])
+    with (fake.directory / "boots").open("a") as file:
+        file.write("a" * 32 + "\n")
+    for newest, since in ((0.0, 3), (START + 9.0, 9)):
+        list(fake.read(JournalPosition(OLD, START + 3.0, newest)))
+        (call,) = [words for words in fake.calls() if f"_BOOT_ID={'a' * 32}" in words]
+        assert f"--since=@{START + since}.000001" in call
+        assert f"_BOOT_ID={FIRST}" not in call
+        (fake.directory / "calls").unlink()
 
 
 # How it ends.

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -183,9 +184,13 @@ def test_a_first_run_counts_nothing_of_the_past_but_ends_what_is_open(db: Wtmpdb
     db.logout(db.login("gone", 10), 20)
     ident = db.login("alice", 30)
     db.login("alice", 40, service="su-l")
-    assert told(WtmpdbFound(open_logins(db.path), START, True, 0)) == [("login", "alice", 30)]
+    other = db.login("bob", 45)
+    assert [(turn.event, turn.user) for turn in open_logins(db.path)] == [
+        ("login", "alice"),
+        ("login", "bob"),
+    ]
     position = newest_wtmpdb(db.path)
-    assert position._replace(seen="") == WtmpdbPosition(5, micros(40), (ident,))
+    assert position._replace(seen="") == WtmpdbPosition(6, micros(45), (ident, other))
     assert db.read(position).turns == ()
     db.logout(ident, 50)
     found = db.read(position)
@@ -206,6 +211,7 @@ def test_many_rows_are_read_in_parts(db: Wtmpdb, first_id: int, limit: int) -> N
     for n in range(5):
         db.run("INSERT INTO wtmp VALUES(?,3,?,?,?,NULL,NULL,NULL)", first_id + n, f"user{n}",
                micros(n), micros(n) if n % 2 else None)  # fmt: skip
+    settle(db.path)
     whole = db.read()
     turns: list[Turn] = []
     position = START
@@ -223,6 +229,7 @@ def test_many_rows_are_read_in_parts(db: Wtmpdb, first_id: int, limit: int) -> N
 
 def test_last_logins_are_each_users_newest(db: Wtmpdb) -> None:
     db.boot()
+    db.login("bob", 60)
     db.login("alice", 90)
     db.login("alice", 80)  # the clock was set back
     db.login("bob", 70)
@@ -269,6 +276,20 @@ def test_a_row_with_an_old_rows_id_does_not_end_its_login(db: Wtmpdb) -> None:
     found = db.read(position)
     assert told(found) == [("login", "new", 100), ("logout", "new", 101)]
     assert login.key not in {turn.key for turn in found.turns}
+
+
+def test_the_newest_row_alone_is_gone(tmp_path: Path) -> None:
+    """Its id is given out again; the rows before it, sound or not, are not read again."""
+    db = Wtmpdb(tmp_path / "wtmp.db", LAX_SCHEMA)
+    for n in range(3):
+        db.login(f"user{n}", n)
+    db.run("UPDATE wtmp SET Login = 'now' WHERE ID = 1")
+    position = db.read().position
+    db.run("DELETE FROM wtmp WHERE ID = 3")
+    assert db.login("new", 100) == 3
+    found = db.read(position)
+    assert (told(found), found.damaged) == ([("login", "new", 100)], 0)
+    assert found.position.open_ids == (2, 3)
 
 
 def test_all_rows_rotated_away(db: Wtmpdb) -> None:
@@ -604,12 +625,24 @@ def test_a_table_that_never_ends_is_given_up(db: Wtmpdb, monkeypatch: pytest.Mon
         db.read()
 
 
-def test_a_writer_that_holds_its_lock_is_not_waited_for(db: Wtmpdb) -> None:
+def test_a_writer_that_holds_its_lock_is_not_waited_for(
+    db: Wtmpdb, monkeypatch: pytest.MonkeyPatch
+) -> None:
     db.login()
     writer = sqlite3.connect(db.path)
     writer.execute("BEGIN EXCLUSIVE")
+    real: Any = sqlite3.connect
+    waits = []
+
+    def connect(*args: Any, timeout: float, **named: Any) -> sqlite3.Connection:
+        waits.append(timeout)
+        connection: sqlite3.Connection = real(*args, timeout=timeout, **named)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
     with pytest.raises(UnreadableDatabase, match=r"^database is locked$"):
         db.read()
+    assert waits == [0.2]
     writer.rollback()
     assert told(db.read()) == [("login", "alice", 5_000)]
     writer.close()
@@ -680,9 +713,9 @@ CELLS = (
 )
 
 
-@given(rows=st.lists(st.tuples(*[CELLS] * 7), max_size=6), old=st.integers(0, 2**70))
+@given(rows=st.lists(st.tuples(*[CELLS] * 7), max_size=6))
 def test_any_cells_are_accounted_for(
-    rows: list[tuple[object, ...]], old: int, tmp_path_factory: pytest.TempPathFactory
+    rows: list[tuple[object, ...]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     db = Wtmpdb(tmp_path_factory.mktemp("cells") / "wtmp.db", LAX_SCHEMA)
     connection = sqlite3.connect(db.path)
@@ -700,10 +733,14 @@ def test_any_cells_are_accounted_for(
     assert (again.turns, again.damaged) == ((), 0)
     assert newest_wtmpdb(db.path).last_id == (len(rows) if rows else 0)
     assert set(last_logins(db.path)) >= {turn.user for turn in logins if turn.event == "login"}
-    try:
-        db.read(WtmpdbPosition(old, old, (old, 1)))
-    except UnreadableDatabase as error:
-        assert "int" in str(error)  # no number of SQLite's
+
+
+def test_a_position_that_is_no_number_of_sqlites(db: Wtmpdb) -> None:
+    """State may be damaged, too."""
+    with pytest.raises(UnreadableDatabase, match="too large"):
+        db.read(WtmpdbPosition(2**63, 0))
+    db.login()
+    assert told(db.read(WtmpdbPosition(-5, -5, (-5, 2**70)))) == [("login", "alice", 5_000)]
 
 
 @given(data=st.data())

@@ -11,29 +11,6 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-def import_metrics_core() -> None:
-    """Import what is needed of prometheus_client without running the package's ``__init__``.
-
-    That would load an HTTP server, ssl and urllib: four times the cost of all else. A
-    stand-in for the package is in place only during the import, so a later ``import
-    prometheus_client`` gets the real one, with the same metric classes.
-    """
-    if "prometheus_client" in sys.modules:
-        return
-    specs = (finder.find_spec("prometheus_client", None) for finder in sys.meta_path)
-    spec = next(filter(None, specs), None)
-    if spec is None or spec.submodule_search_locations is None:
-        return  # the import that follows says what is missing
-    package = type(sys)("prometheus_client")
-    package.__path__ = spec.submodule_search_locations
-    sys.modules["prometheus_client"] = package
-    try:
-        import prometheus_client.metrics_core
-        import prometheus_client.utils  # noqa: F401
-    finally:
-        del sys.modules["prometheus_client"]
-
-
 def occupy_closed_streams() -> None:
     """Give standard descriptors that are closed to /dev/null, for reading.
 
@@ -51,7 +28,6 @@ def run() -> NoReturn:
     """Run the command line and end the process with its exit status."""
     occupy_closed_streams()
     gc.disable()  # the process ends before there is garbage worth a search
-    import_metrics_core()
     from textfile_users.cli import main
 
     try:

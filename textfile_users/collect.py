@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from textfile_users import durable
 from textfile_users.durable import Durable
@@ -105,9 +104,13 @@ def _look_once(options: Options) -> int:
     faults: list[str] = []
     # What is left of the time is for the look itself.
     wait = options.timeout * (1 - COLLECTOR_SHARE) if options.waits else 0.0
-    with _locked(options.state_directory, wait, faults) as locked:
-        if locked:
+    lock = _open_lock(options.state_directory, faults)
+    try:
+        if lock < 0 or _flock(lock, wait, faults):
             return _look_locked(options, faults)
+    finally:
+        if lock >= 0:
+            os.close(lock)
     if options.waits:
         say(ERROR, f"{options.output}: not written: another run is at it for {wait:g} s")
         return 1
@@ -247,27 +250,19 @@ def _save(directory: str, volatile: Volatile, boot_id: str) -> None:
         say(WARNING, f"{directory}: cannot be written: {reason(error)}; see --runtime-directory")
 
 
-@contextmanager
-def _locked(directory: str, wait: float, faults: list[str]) -> Iterator[bool]:
-    """Hold the lock of the state directory; give False where another run has it.
-
-    Waits for it at most ``wait`` seconds. Where no lock can be made, one is done without.
-    """
+def _open_lock(directory: str, faults: list[str]) -> int:
+    """Return a descriptor of the state directory's lock file, -1 where there can be none."""
     try:
         os.makedirs(directory, mode=0o700, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(os.path.join(directory, "lock"), flags, 0o600)
+        return os.open(os.path.join(directory, "lock"), flags, 0o600)
     except OSError as error:
         faults.append(f"{directory}: cannot be written: {reason(error)}; see --state-directory")
-        yield True
-        return
-    try:
-        yield _flock(descriptor, wait, faults)
-    finally:
-        os.close(descriptor)
+        return -1
 
 
 def _flock(descriptor: int, wait: float, faults: list[str]) -> bool:
+    """Take the lock; return False where another run has it for ``wait`` seconds."""
     end = time.monotonic() + wait
     while True:
         try:

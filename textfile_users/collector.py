@@ -9,6 +9,7 @@ from prometheus_client.metrics_core import Metric
 
 from textfile_users import durable
 from textfile_users.metrics import users
+from textfile_users.metrics.family import Family
 from textfile_users.paths import Paths
 from textfile_users.snapshot import look
 from textfile_users.volatile import NOTHING, remember_sessions
@@ -37,7 +38,7 @@ class Collector:
 
     def describe(self) -> Iterator[Metric]:
         """Yield the families without samples, so that a registry knows the names."""
-        return users.describe()
+        return map(_of_theirs, users.describe())
 
     def collect(self) -> Iterator[Metric]:
         """Look once and yield the families."""
@@ -46,4 +47,13 @@ class Collector:
         self._counted = snapshot.durable or self._counted
         self._asked = snapshot.asked
         self._remembered = remember_sessions(self._remembered, snapshot.sessions, now)
-        return users.families(snapshot._replace(recent=tuple(self._remembered.ended)))
+        recent = tuple(self._remembered.ended)
+        return map(_of_theirs, users.families(snapshot._replace(recent=recent)))
+
+
+def _of_theirs(family: Family) -> Metric:
+    """Return the family as prometheus_client's."""
+    metric = Metric(family.name, family.documentation, family.type)
+    for sample in family.samples:
+        metric.add_sample(*sample)
+    return metric

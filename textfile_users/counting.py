@@ -16,7 +16,7 @@ from textfile_users.auth.finding import (
     Finding,
 )
 from textfile_users.durable import Durable, Series
-from textfile_users.logins import EVENT, Login, Logins
+from textfile_users.logins import EVENT, MAX_LOGINS, Login, Logins
 from textfile_users.model import Session
 
 SUCCESSES = "users_auth_successes_total"
@@ -74,6 +74,7 @@ class Counting:
         self._last_logins = dict(before.last_logins)
         self._boot = before.boot
         self._types = {session.leader: session.type for session in sessions}
+        self._begun = 0
         self._users: dict[str, set[str]] = {}
         self.logins = Logins(before.logins, before.forgotten, self._login, self._end)
 
@@ -141,6 +142,9 @@ class Counting:
             login = login._replace(counted=True)
             self.last_login(login.user, login.start)
         self.logins.begin(login)
+        self._begun += 1
+        if self._begun % MAX_LOGINS == 0:  # a backlog's memory stays bounded
+            self.logins.forget(event.time)
 
     def boot(self, time: float) -> None:
         """Count that the host booted, once for what several sources say of it."""

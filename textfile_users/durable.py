@@ -5,7 +5,7 @@ One file in the state directory, replaced as a whole and only when something in 
 
 from __future__ import annotations
 
-import csv
+import _csv as csv  # the module csv around it imports re, which costs as much as all else here
 import io
 import os
 from collections.abc import Iterator

@@ -8,6 +8,7 @@ same terminal or from the same address; else it is one that no event covered.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from textfile_users.model import Session
 from textfile_users.record import Record
@@ -16,6 +17,8 @@ SAME_SECONDS = 10.0
 # For how long an ended login is remembered, for records of it that come late.
 REMEMBERED_SECONDS = 600.0
 MAX_LOGINS = 10_000
+# Logins are known in the order of their times, but for less than this.
+LONG_BEFORE = 60.0
 
 
 class Login(Record):
@@ -64,7 +67,9 @@ class Logins:
         self._logins = dict(enumerate(logins))
         self._next = len(self._logins)
         self._by_pid: dict[tuple[str, int], int] = {}
+        self._open: dict[tuple[str, int], int] = {}
         self._by_user: dict[str, list[int]] = {}
+        self._uncovered: dict[str, list[int]] = {}
         for number, login in self._logins.items():
             self._index(number, login)
 
@@ -105,10 +110,9 @@ class Logins:
 
     def end_by_event(self, service: str, pid: int, time: float) -> None:
         """End the login of a ``service`` whose leader is ``pid``."""
-        for number, login in self._logins.items():
-            if login.pid == pid and login.service == service and not login.end:
-                self._end(number, time)
-                return
+        number = self._open.get((service, pid))
+        if number is not None and number in self._logins:
+            self._end(number, time)
 
     def end_by_record(self, tty: str, key: str, time: float, alive: Callable[[int], bool]) -> None:
         """End the login on terminal ``tty``, or of wtmpdb's row ``key``, whose leader is gone."""
@@ -152,35 +156,52 @@ class Logins:
 
     def forget(self, now: float) -> None:
         """Drop what ended long ago, and the oldest of too many."""
+        old = now - REMEMBERED_SECONDS
         over = [
             number
             for number, login in self._logins.items()
-            if login.end and login.counted and now - login.end >= REMEMBERED_SECONDS
+            if login.counted and 0 < login.end <= old
         ]
-        over += (
-            [number for number in self._logins if number not in over][
-                : len(self._logins) - len(over) - MAX_LOGINS
-            ]
-            if len(self._logins) > MAX_LOGINS
-            else []
-        )
+        kept = len(self._logins) - len(over)
+        if kept > MAX_LOGINS:
+            dropped = set(over)
+            rest = (number for number in self._logins if number not in dropped)
+            over += islice(rest, kept - MAX_LOGINS)
         for number in over:
-            login = self._logins.pop(number)
-            if login.covered:
-                self.forgotten = max(self.forgotten, min(login.start, now))
+            self._drop(number, now)
+
+    def _drop(self, number: int, now: float) -> None:
+        login = self._logins.pop(number)
+        if login.covered:
+            self.forgotten = max(self.forgotten, min(login.start, now))
+        self._open.pop((login.service, login.pid), None)
+        for numbers in (self._by_user, self._uncovered):
+            if login.user in numbers and numbers[login.user][0] == number:
+                del numbers[login.user][0]
+                if not numbers[login.user]:
+                    del numbers[login.user]
+        if self._by_pid.get((login.user, login.pid)) == number:
+            del self._by_pid[login.user, login.pid]
 
     def _find(self, login: Login, covered: bool | None) -> int | None:
         """Return the number of the same login, if it is known (and not ``covered`` by another)."""
-        candidates = []
-        by_pid = self._by_pid.get((login.user, login.pid)) if login.pid else None
-        if by_pid is not None:
-            candidates.append(by_pid)
-        candidates += self._by_user.get(login.user, ())
-        for number in candidates:
-            known = self._logins.get(number)
-            if known and (covered is None or known.covered == covered) and _is_same(known, login):
+        number = self._by_pid.get((login.user, login.pid)) if login.pid else None
+        if number is not None and self._fits(number, login, covered):
+            return number
+        numbers = self._by_user if covered is None else self._uncovered
+        for number in reversed(numbers.get(login.user, ())):
+            if self._fits(number, login, covered):
                 return number
+            known = self._logins.get(number)
+            if known and known.start < login.start - LONG_BEFORE:
+                break
         return None
+
+    def _fits(self, number: int, login: Login, covered: bool | None) -> bool:
+        known = self._logins.get(number)
+        if known is None or (covered is not None and known.covered != covered):
+            return False
+        return _is_same(known, login)
 
     def _add(self, login: Login, counts: bool) -> None:
         number, self._next = self._next, self._next + 1
@@ -192,7 +213,11 @@ class Logins:
     def _index(self, number: int, login: Login) -> None:
         if login.pid:
             self._by_pid[login.user, login.pid] = number
+            if not login.end:
+                self._open[login.service, login.pid] = number
         self._by_user.setdefault(login.user, []).append(number)
+        if not login.covered:
+            self._uncovered.setdefault(login.user, []).append(number)
 
     def _count(self, number: int) -> None:
         login = self._logins[number]
@@ -205,6 +230,7 @@ class Logins:
 
     def _end(self, number: int, time: float) -> None:
         login = self._logins[number] = self._logins[number]._replace(end=max(time, 1.0))
+        self._open.pop((login.service, login.pid), None)
         if login.counted:
             self._count_end(login)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 
 from textfile_users.sources.text import printable
 
@@ -21,8 +20,10 @@ def say(level: int, text: str) -> None:
     """Print ``text`` as one line; under the journal with its level."""
     prefix = f"<{level}>" if _is_journal() else ""
     if sys.stderr is not None:  # closed by who started us
-        with suppress(OSError):  # full, or its reader is gone: the work goes on
+        try:
             print(f"{prefix}{PROGRAM}: {printable(text)}", file=sys.stderr, flush=True)
+        except OSError:  # full, or its reader is gone: the work goes on
+            return
 
 
 def _is_journal() -> bool:

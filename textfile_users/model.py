@@ -7,13 +7,17 @@ UTF-8 escaped; bounds are the metric sets' business.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Union
 
 from textfile_users.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Union
+
     from textfile_users.durable import Durable
+
+    # What a source saw, and why it counts or not.
+    Verdict = tuple[Union["UtmpRecord", "LogindSession"], str]
 
 # What a source says of itself.
 OK = "ok"
@@ -100,10 +104,6 @@ class CollectorReport(Record):
     name: str
     success: bool
     seconds: float
-
-
-# What a source saw, and why it counts or not.
-Verdict = tuple[Union[UtmpRecord, LogindSession], str]
 
 
 SESSIONS = "sessions"

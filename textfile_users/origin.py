@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from textfile_users.record import Record
 from textfile_users.sources.text import is_number, parse_ip
 
@@ -23,9 +21,21 @@ class Origin(Record):
     server: int = 0
 
 
-@lru_cache(maxsize=1 << 14)  # a record's is asked for three times
+MAX_KNOWN = 1 << 14
+_known: dict[tuple[str, str], Origin] = {}
+
+
 def parse_origin(text: str, ip: str = "") -> Origin:
     """Return what the host field ``text`` says; ``ip`` is the record's own address, or ''."""
+    found = _known.get((text, ip))  # a record's is asked for three times
+    if found is None:
+        if len(_known) >= MAX_KNOWN:
+            _known.clear()
+        found = _known[text, ip] = _parse(text, ip)
+    return found
+
+
+def _parse(text: str, ip: str) -> Origin:
     address = parse_ip(text)  # before displays: 2001:db8::1 ends like one
     if address:
         return Origin(ip=address)

@@ -21,7 +21,8 @@ else:
             defaults = {field: namespace[field] for field in fields if field in namespace}
             for index, field in enumerate(fields):
                 namespace[field] = property(itemgetter(index))
-            namespace.update(__slots__=(), _fields=fields, _defaults=defaults)
+            places = {field: place for place, field in enumerate(fields)}
+            namespace.update(__slots__=(), _fields=fields, _defaults=defaults, _places=places)
             return super().__new__(mcs, name, bases, namespace)
 
     class Record(tuple, metaclass=_RecordType):
@@ -41,7 +42,10 @@ else:
             return dict(zip(self._fields, self))
 
         def _replace(self, **named):
-            return type(self)(**{**self._asdict(), **named})
+            values = list(self)
+            for name, value in named.items():
+                values[self._places[name]] = value
+            return tuple.__new__(type(self), values)
 
         def __repr__(self):
             values = ", ".join(f"{name}={value!r}" for name, value in self._asdict().items())

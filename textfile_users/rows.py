@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
 
-Row = tuple[str, ...]
-Made = TypeVar("Made")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    Made = TypeVar("Made")
 
 _READERS: dict[str, Callable[[str], object]] = {
     "str": str,

@@ -15,12 +15,15 @@ from textfile_users.model import (
     Process,
     Session,
     UtmpRecord,
-    Verdict,
 )
 from textfile_users.origin import Origin, parse_origin
 from textfile_users.record import Record
 from textfile_users.sources.text import decode, is_loopback
 from textfile_users.sources.utmp import DEAD_PROCESS, INIT_PROCESS, USER_PROCESS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from textfile_users.model import Verdict
 
 MAX_SESSIONS = 10_000
 

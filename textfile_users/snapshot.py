@@ -5,7 +5,6 @@ from __future__ import annotations
 import _thread
 import time
 from collections.abc import Callable
-from typing import TypeVar
 
 from textfile_users.collectors.auth import look_at_auth
 from textfile_users.collectors.history import look_at_history
@@ -15,7 +14,11 @@ from textfile_users.durable import NOTHING, Durable
 from textfile_users.model import AUTH, HISTORY, SESSIONS, CollectorReport, Snapshot, Wanted
 from textfile_users.paths import Paths
 
-Result = TypeVar("Result")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    Result = TypeVar("Result")
 
 # A collector's share of the whole run's time.
 COLLECTOR_SHARE = 0.25

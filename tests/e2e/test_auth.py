@@ -280,4 +280,4 @@ def test_each_event_counts_once(box: Box, template: str, rotation: tuple[str, ..
     for earlier, later in zip(runs, runs[1:]):
         for name, value in earlier.items():
             if name.startswith((*FAMILIES, LINES)):
-                assert later[name] >= value, name
+                assert later.get(name, 0) >= value, name  # a zero may go with its user

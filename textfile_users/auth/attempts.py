@@ -7,8 +7,8 @@ for ten minutes. Pure: time comes with the lines.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from textfile_users.auth.finding import (
     END,
@@ -18,13 +18,16 @@ from textfile_users.auth.finding import (
     PROBE,
     SUCCESS,
     Finding,
+    quick,
 )
 from textfile_users.record import Record
 
 REMEMBERED_SECONDS = 600.0
 MAX_REMEMBERED = 10_000
+FORGOTTEN_AT_ONCE = 1_000  # beyond that; one by one, a dict's beginning gets slow
 # What a program and PAM say of one thing stands closer than this.
 PAIRED_SECONDS = 10.0
+AT_ONCE_SECONDS = 1.5
 MAX_HELD = 10
 
 # What a process has said already, as letters of Memory.said.
@@ -54,6 +57,8 @@ class Memory(Record):
     held: tuple[AuthEvent, ...]
 
 
+NEW = Memory(0.0, "", ())
+
 # The service, and the pid; where a log has no pids, the address.
 Key = tuple[str, str]
 Step = tuple[Memory, list[AuthEvent]]
@@ -64,42 +69,67 @@ class Attempts:
 
     def __init__(self, remembered: Iterable[tuple[Key, Memory]] = ()) -> None:
         """Go on with what ``items`` gave."""
-        self._memories: OrderedDict[Key, Memory] = OrderedDict(remembered)
+        self._memories: dict[Key, Memory] = dict(remembered)
 
     def items(self) -> Iterator[tuple[Key, Memory]]:
         """Yield what is remembered, for the next run."""
         return iter(self._memories.items())
 
+    def has_decided(self, service: str, pid: int) -> bool:
+        """Return whether a process has said what its connection comes to."""
+        memory = self._memories.get((service, str(pid)))
+        return memory is not None and memory[1] != "" and not memory[2]
+
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the events that a line's finding makes certain."""
-        step = _STEPS.get(event.said.event)
+        said = event.said
+        step = _STEPS.get(said.event)
         if step is None:
             return [event]
-        said = event.said
         pid = said.pid or event.pid
         key = said.service, str(pid) if pid else said.ip or said.host
-        before = self._memories.pop(key, None) or Memory(event.time, "", ())
-        after, events = step(before, event)
-        self._memories[key] = after
-        if len(self._memories) > MAX_REMEMBERED:
-            events += _undecided(self._memories.popitem(last=False)[1])
+        before = self._memories.pop(key, NEW)
+        earlier: list[AuthEvent] = []
+        if before is not NEW and _is_over(before, event.time):  # the pid is another process's
+            earlier, before = _undecided(before), NEW
+        if before is NEW and said.event == FAILURE and said.method != "keyboard-interactive":
+            self._memories[key] = quick(Memory, (event.time, FAILED, ()))  # by far the most
+            events = [*earlier, event]
+        else:
+            self._memories[key], events = step(before, event)
+            events = [*earlier, *events]
+        if len(self._memories) >= MAX_REMEMBERED + FORGOTTEN_AT_ONCE:
+            events += self._forget(FORGOTTEN_AT_ONCE)
+        return events
+
+    def _forget(self, count: int) -> list[AuthEvent]:
+        """Forget those silent longest, and return what was undecided of them as events."""
+        events: list[AuthEvent] = []
+        for key in list(islice(self._memories, count)):
+            memory = self._memories.pop(key)
+            if memory.held:
+                events += _undecided(memory)
         return events
 
     def expire(self, now: float) -> list[AuthEvent]:
         """Return the events that ten minutes of silence until ``now`` have made certain."""
-        events: list[AuthEvent] = []
-        while self._memories:
-            key = next(iter(self._memories))
-            if now - self._memories[key].time < REMEMBERED_SECONDS:
+        over = 0
+        for memory in self._memories.values():
+            if not _is_over(memory, now):
                 break
-            events += _undecided(self._memories.pop(key))
-        return events
+            over += 1
+        return self._forget(over) if over else []
 
     def finish(self) -> list[AuthEvent]:
         """Return the events of all that is undecided: no line will follow."""
         events = [event for memory in self._memories.values() for event in _undecided(memory)]
         self._memories.clear()
         return events
+
+
+def _is_over(memory: Memory, now: float) -> bool:
+    # What lies far ahead was said before the clock was set back.
+    return abs(now - memory.time) >= REMEMBERED_SECONDS
 
 
 def _on_success(memory: Memory, event: AuthEvent) -> Step:
@@ -113,21 +143,34 @@ def _on_failure(memory: Memory, event: AuthEvent) -> Step:
     refused = _refused(memory)
     if not refused and event.said.method == "keyboard-interactive":
         said += UNPAIRED
-    return Memory(event.time, said, ()), [*refused[: -event.said.times], event]
+    if not _is_another(memory, event):
+        refused = refused[: -event.said.times]
+    return Memory(event.time, said, ()), [*refused, event]
+
+
+def _is_another(memory: Memory, event: AuthEvent) -> bool:
+    """Return whether a failure is of a later attempt than those that PAM told sshd of.
+
+    Of passwords without a dialogue sshd does not repeat what PAM said. But PAM lets seconds
+    pass after a refusal, so what follows at once is the same.
+    """
+    is_plain = event.said.service == "sshd" and event.said.method != "keyboard-interactive"
+    return is_plain and event.time - memory.time >= AT_ONCE_SECONDS
 
 
 def _on_pam_failure(memory: Memory, event: AuthEvent) -> Step:
     if UNPAIRED in memory.said and abs(event.time - memory.time) < PAIRED_SECONDS:
         return Memory(event.time, memory.said.replace(UNPAIRED, ""), memory.held), []
     held = tuple(held for held in memory.held if held.said.event == PAM_FAILURE)
-    decided = [_as_event(earlier) for earlier in held[: len(held) + 1 - MAX_HELD]]
-    return Memory(event.time, memory.said, (*held, event)[-MAX_HELD:]), decided
+    over = max(0, len(held) + 1 - MAX_HELD)
+    decided = [_as_event(earlier) for earlier in held[:over]]
+    return Memory(event.time, memory.said, (*held[over:], event)), decided
 
 
 def _on_invalid(memory: Memory, event: AuthEvent) -> Step:
     if memory.said or memory.held:
         return Memory(event.time, memory.said, memory.held), []
-    return Memory(event.time, "", (event,)), []
+    return quick(Memory, (event.time, "", (event,))), []
 
 
 def _on_end(memory: Memory, event: AuthEvent) -> Step:

@@ -29,6 +29,9 @@ class Escalations:
 
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the events that a line's finding makes certain."""
+        return [*self.expire(event.time), *self._take(event)]
+
+    def _take(self, event: AuthEvent) -> list[AuthEvent]:
         said = event.said
         if said.event == ESCALATION:  # PAM's line of the session follows
             self.held = [held for held in self.held if not _is_of(event, held)]
@@ -47,10 +50,9 @@ class Escalations:
 
     def expire(self, now: float) -> list[AuthEvent]:
         """Return the events of PAM that no line of the program itself followed until ``now``."""
-        if not self.held or now - self.held[0].time < PAIRED_SECONDS:
-            return []
-        over = [held for held in self.held if now - held.time >= _wait(held)]
-        self.held = [held for held in self.held if now - held.time < _wait(held)]
+        over = [held for held in self.held if _is_over(held, now)]
+        if over:
+            self.held = [held for held in self.held if not _is_over(held, now)]
         return _decided(over)
 
     def finish(self) -> list[AuthEvent]:
@@ -72,9 +74,11 @@ def _is_of(own: AuthEvent, pam: AuthEvent) -> bool:
     return pam.said.event == PAM_ESCALATION_FAILURE and pam.said.user == own.said.user
 
 
-def _wait(held: AuthEvent) -> float:
+def _is_over(held: AuthEvent, now: float) -> bool:
     # A password may be asked for long after the first was refused.
-    return REMEMBERED_SECONDS if held.said.event == PAM_ESCALATION_FAILURE else PAIRED_SECONDS
+    is_refusal = held.said.event == PAM_ESCALATION_FAILURE
+    # What lies far ahead was said before the clock was set back.
+    return abs(now - held.time) >= (REMEMBERED_SECONDS if is_refusal else PAIRED_SECONDS)
 
 
 def _decided(over: list[AuthEvent]) -> list[AuthEvent]:

@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-# Two logs stamp a message so far apart at most.
-APART_SECONDS = 2.0
-# How far before the newest line read the other log is read, and what is held against it.
-BACK_SECONDS = 15.0
-
 
 class Overlap:
     """Drops messages that were read elsewhere up to ``time``: the older ones, and ``lines``."""
 
-    def __init__(self, time: float, lines: Iterable[tuple[bytes, bytes]]) -> None:
-        """Take the newest line's time, and program and message of those close before it."""
+    def __init__(self, time: float, apart: float, lines: Iterable[tuple[bytes, bytes]]) -> None:
+        """Take the newest line's time, and program and message of those close before it.
+
+        The logs stamp a message at most ``apart`` seconds apart.
+        """
         self._time = time
+        self._apart = apart
         self._lines = Counter((program, message.strip()) for program, message in lines)
 
     def drops(self, time: float, program: bytes, message: bytes) -> bool:
         """Return whether a message was read elsewhere; each of ``lines`` drops one."""
-        if time < self._time - APART_SECONDS:
+        if time < self._time - self._apart:
             return True
-        if time > self._time + APART_SECONDS:
+        if time > self._time + self._apart:
             return False
         line = program, message.strip()
         if self._lines[line] > 0:

@@ -13,6 +13,8 @@ from textfile_users.auth.finding import (
     PAM_ESCALATION_FAILURE,
 )
 
+# How often it is looked for what has become certain.
+EXPIRY_SECONDS = 1.0
 _ESCALATIONS = (ESCALATION, ESCALATION_FAILURE, PAM_ESCALATION, PAM_ESCALATION_FAILURE)
 
 
@@ -29,12 +31,14 @@ class Pairing:
         self.attempts = Attempts(remembered)
         self.escalations = Escalations(held)
         self.last = last
+        self._next = 0.0
 
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the events that became certain with a line's finding, in their order."""
         said = event.said.event
         self.last = event
-        events = self.expire(event.time)
+        is_soon = self._next - EXPIRY_SECONDS <= event.time < self._next
+        events = [] if is_soon else self.expire(event.time)
         events += (self.escalations if said in _ESCALATIONS else self.attempts).take(event)
         return events
 
@@ -47,6 +51,7 @@ class Pairing:
 
     def expire(self, now: float) -> list[AuthEvent]:
         """Return the events that have become certain because nothing followed until ``now``."""
+        self._next = now + EXPIRY_SECONDS
         return self.attempts.expire(now) + self.escalations.expire(now)
 
     def finish(self) -> list[AuthEvent]:

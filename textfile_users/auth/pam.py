@@ -17,10 +17,10 @@ from textfile_users.auth.finding import (
     SESSION_CLOSED,
     SESSION_OPENED,
     Finding,
+    Forms,
     Pattern,
     address,
     finding,
-    first_finding,
     irrelevant,
     name,
     number,
@@ -30,8 +30,6 @@ from textfile_users.record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from re import Match
-
-MAX_WORDS = 1_000
 
 
 class Use(Record):
@@ -192,7 +190,7 @@ _BY_KIND = {
         Pattern(rb"pam_\w+\([\w-]+:session\): .*", irrelevant),
     ),
 }
-_IRRELEVANT = (
+OTHERS = (
     # + pam_unix(sshd:account): account alice has expired (account expired)
     # = irrelevant
     # + pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)
@@ -204,33 +202,15 @@ _IRRELEVANT = (
 )
 
 
-def find(
-    program: bytes,
-    message: bytes,
-    known: dict[tuple[bytes, bytes], tuple[Pattern, ...]] = {},  # noqa: B006 - a cache
-) -> Finding:
-    """Return what PAM's ``message``, written by ``program``, says."""
-    word = message.partition(b" ")[0]
-    patterns = known.get((program, word))
-    if patterns is None:
-        if len(known) >= MAX_WORDS:
-            known.clear()
-        patterns = known[program, word] = _patterns(program, word)
-    return first_finding(patterns, message) if patterns else NOTHING
-
-
-def _patterns(program: bytes, word: bytes) -> tuple[Pattern, ...]:
-    """Return the patterns for messages of ``program`` that begin with ``word``.
+def pam_forms(program: bytes) -> Forms:
+    """Return the patterns for what PAM says in the name of ``program``.
 
     Of sshd's attempts sshd speaks itself.
     """
-    module, _, rest = word.partition(b"(")
-    service, _, kind = rest.partition(b":")
-    use = USES.get(service)
-    if not module.startswith(b"pam_"):
-        return ()
-    if use is None or program not in use.programs:
-        return _IRRELEVANT
-    if kind == b"auth):" and use.failure == IRRELEVANT:
-        return ()
-    return _BY_KIND.get(kind[:-2], _IRRELEVANT)
+    table: Forms = {}
+    for service, use in USES.items():
+        if program in use.programs:
+            for kind, patterns in _BY_KIND.items():
+                irrelevant = kind == b"auth" and use.failure == IRRELEVANT
+                table[b"pam_unix(%s:%s):" % (service, kind)] = OTHERS if irrelevant else patterns
+    return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textfile_users.auth.finding import UNMATCHED, Finding, Forms, first_finding, number
-from textfile_users.auth.pam import find as find_pam
+from textfile_users.auth.pam import OTHERS, pam_forms
 
 # A program's name in the log, and the module that knows its messages; '' knows PAM's alone.
 PROGRAMS = {
@@ -32,26 +32,38 @@ PROGRAMS = {
     b"sddm-helper": "",
     b"xrdp-sesman": "",
 }
-_NO_FORMS: Forms = {}
+# How lines of sshd begin that say nothing new of a connection that has decided already.
+ENDS = (b"Connection ", b"Disconnect", b"Received disconnect ", b"PAM ")
 _REPEATED = b"message repeated "
 _LEVELS = (b"error:", b"fatal:")
+
+# The patterns of the programs that were met, by the first word of a message.
+_tables: dict[bytes, Forms] = {}
 
 
 def find(program: bytes, message: bytes) -> Finding:
     """Return what a ``message`` of ``program``, one of PROGRAMS, says."""
-    if message.startswith(b"pam_"):
-        return find_pam(program, message)
-    forms = _forms(PROGRAMS[program])
-    word, _, rest = message.partition(b" ")
-    found = first_finding(forms.get(word) or forms.get(b"", ()), message)
-    if found is not UNMATCHED:
-        return found
-    if word in _LEVELS:
-        inner = find(program, rest)
-        return inner if inner is not UNMATCHED else first_finding(forms.get(word, ()), message)
-    if message.startswith(_REPEATED):
+    table = _tables.get(program) or _table(program)
+    word = message.partition(b" ")[0]
+    for pattern in table.get(word, ()):
+        match = pattern.match(message)
+        if match:
+            return pattern.make(match)
+    return _find_unusual(table, program, word, message)
+
+
+def _find_unusual(table: Forms, program: bytes, word: bytes, message: bytes) -> Finding:
+    if word.startswith(b"pam_"):
+        return first_finding(OTHERS, message)
+    found = first_finding(table.get(b"", ()), message)
+    if found is UNMATCHED and word in _LEVELS:
+        inner = message[len(word) + 1 :]
+        found = first_finding(table.get(inner.partition(b" ")[0], ()), inner)
+        if found is UNMATCHED:
+            found = first_finding(table.get(b"fatal", ()) if word == b"fatal:" else (), message)
+    if found is UNMATCHED and message.startswith(_REPEATED):
         return _repeated(program, message)
-    return UNMATCHED
+    return found
 
 
 def _repeated(program: bytes, message: bytes) -> Finding:
@@ -62,13 +74,15 @@ def _repeated(program: bytes, message: bytes) -> Finding:
     inner = inner[:-1].lstrip(b" ")
     if inner.startswith(_REPEATED):
         return UNMATCHED
-    return find(program, inner)._replace(times=number(times))
+    said = find(program, inner)
+    return said if said is UNMATCHED else said._replace(times=number(times))
 
 
-def _forms(module: str, known: dict[str, Forms] = {"": _NO_FORMS}) -> Forms:  # noqa: B006
-    """Return a module's patterns; it is imported when a host has its program."""
-    forms = known.get(module)
-    if forms is None:
-        found = __import__(f"textfile_users.auth.{module}", fromlist=["FORMS"])
-        forms = known[module] = found.FORMS
-    return forms
+def _table(program: bytes) -> Forms:
+    """Return a program's patterns; their module is imported when a host has the program."""
+    module = PROGRAMS[program]
+    own: Forms = {}
+    if module:
+        own = __import__(f"textfile_users.auth.{module}", fromlist=["FORMS"]).FORMS
+    table = _tables[program] = {b"": (), **own, **pam_forms(program)}
+    return table

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from textfile_users.auth.attempts import AuthEvent
-from textfile_users.auth.finding import IRRELEVANT, UNMATCHED
+from textfile_users.auth.finding import IRRELEVANT, NOTHING, UNMATCHED, quick
 from textfile_users.auth.pairing import Pairing
-from textfile_users.auth.programs import PROGRAMS, find
+from textfile_users.auth.programs import ENDS, PROGRAMS, find
 from textfile_users.sources.authlog import (
     REPEATED,
     Stamps,
@@ -45,45 +45,62 @@ class Reader:
         self.unknown_stamps = False
         self.numbered = False
         self._number = 1
+        self._counted = 0
+        self._behind = -1
         self.overlap: Overlap | None = None
 
     def read_block(self, data: bytes) -> Iterator[AuthEvent]:
         """Yield the events of whole lines; an event's ``line`` is its number if ``numbered``."""
-        said_something = unmatched = number = counted = 0
-        behind = 0 if self.pairing.last else -1  # where a repetition of the newest line is
-        for offset, end, stamp, program, pid, message in parse_lines(data):
-            if self.numbered:
-                self._number += data.count(b"\n", counted, offset)
-                counted, number = offset, self._number
-            if program == REPEATED:
-                if offset == behind:
-                    yield from self.pairing.repeat(pid, number)
+        matched = unmatched = 0
+        self._behind = 0 if self.pairing.last else -1  # where a line repeats the newest one
+        self._counted = 0
+        has_decided = self.pairing.attempts.has_decided
+        for line in parse_lines(data):
+            start, end, stamp, program, pid, message = line
+            if message.startswith(ENDS) and pid and has_decided("sshd", pid):
+                matched += 1
                 continue
-            said = find(program, message)
+            said = find(program, message) if program != REPEATED else NOTHING
             if said.event == IRRELEVANT:
+                if program == REPEATED and start == self._behind:
+                    yield from self.pairing.repeat(pid, self._line_number(data, start))
                 continue
             time = self.stamps.time_of(stamp)
             if said is UNMATCHED or time is None:
                 unmatched += 1
-                if self.unmatched is not None:
-                    self.unmatched.append((number, data[offset : end - 1]))
+                self._keep(data, start, end)
                 continue
             if self.overlap and self.overlap.drops(time, program, message):
                 continue
-            said_something += 1
+            matched += 1
             self.time = time
-            behind = end
-            yield from self.pairing.take(AuthEvent(time, pid, number, said))
-        if behind != len(data):
+            self._behind = end
+            number = self._line_number(data, start) if self.numbered else 0
+            yield from self.pairing.take(quick(AuthEvent, (time, pid, number, said)))
+        self._end_block(data, matched, unmatched)
+
+    def _end_block(self, data: bytes, matched: int, unmatched: int) -> None:
+        if self._behind != len(data):
             self.pairing.last = None
         if not has_stamps(data):
             self.unknown_stamps = True
             unmatched += count_naming(data)
-        self.lines[MATCHED] += said_something
-        self.lines[UNMATCHED_LINES] += unmatched
         if self.numbered:
-            self._number += data.count(b"\n", counted)
-        self.lines[IGNORED] += data.count(b"\n") - said_something - unmatched
+            self._line_number(data, len(data))
+        self.lines[MATCHED] += matched
+        self.lines[UNMATCHED_LINES] += unmatched
+        self.lines[IGNORED] += data.count(b"\n") - matched - unmatched
+
+    def _line_number(self, data: bytes, start: int) -> int:
+        """Return the number of the line at ``start``, which comes behind the last one asked for."""
+        self._number += data.count(b"\n", self._counted, start)
+        self._counted = start
+        return self._number
+
+    def _keep(self, data: bytes, start: int, end: int) -> None:
+        if self.unmatched is not None:
+            line = data[start:end].rstrip(b"\n")
+            self.unmatched.append((self._line_number(data, start), line))
 
     def read_entry(self, entry: Entry) -> list[AuthEvent]:
         """Return the events of an entry of the journal."""

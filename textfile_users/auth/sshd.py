@@ -21,8 +21,8 @@ from textfile_users.auth.finding import (
     irrelevant,
     name,
     number,
+    quick,
 )
-from textfile_users.sources.text import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ METHODS = {
     b"hostbased": "hostbased",
     b"none": "none",
 }
-# A refused key is how clients try keys, `none` how they ask for the methods there are.
-NO_ATTEMPT = (b"publickey", b"none")
+_ACCOUNTS = {None: "", b"invalid": "invalid", b"authenticating": "valid"}
 
 
 def _accepted(match: Match[bytes]) -> Finding:
@@ -65,9 +64,8 @@ def _failed(match: Match[bytes]) -> Finding:
 def _invalid(match: Match[bytes]) -> Finding:
     user, where, port = match.groups()
     ip, host = address(where)
-    return Finding(
-        INVALID, "sshd", "", name(user), "invalid", ip, host, number(port), 1, "", "", "", 0
-    )
+    fields = (INVALID, "sshd", "", name(user), "invalid", ip, host, number(port), 1, "", "", "", 0)
+    return quick(Finding, fields)
 
 
 def _pam(match: Match[bytes]) -> Finding:
@@ -83,8 +81,7 @@ def _end(kind: str) -> Callable[[Match[bytes]], Finding]:
     def make(match: Match[bytes]) -> Finding:
         said = match.groupdict()
         ip, host = address(said.get("address"))
-        invalid = said.get("account")
-        account = "" if not invalid else "invalid" if invalid == b"invalid" else "valid"
+        account = _ACCOUNTS[said.get("account")]
         user, port, pid = name(said.get("user")), number(said.get("port")), number(said.get("pid"))
         return Finding(END, "sshd", "", user, account, ip, host, port, 1, "", "", kind, pid)
 
@@ -92,23 +89,12 @@ def _end(kind: str) -> Callable[[Match[bytes]], Finding]:
 
 
 def _end_by_peer(match: Match[bytes]) -> Finding:
-    kind, account, user, where, port = match.groups()
+    word, account, user, where, port = match.groups()
     ip, host = address(where)
-    return Finding(
-        END,
-        "sshd",
-        "",
-        name(user),
-        "" if not account else "invalid" if account == b"invalid" else "valid",
-        ip,
-        host,
-        number(port),
-        1,
-        "",
-        "",
-        decode(kind),
-        0,
-    )
+    kind = "reset" if word == b"reset" else "closed"
+    of = _ACCOUNTS[account]
+    fields = END, "sshd", "", name(user), of, ip, host, number(port), 1, "", "", kind, 0
+    return quick(Finding, fields)
 
 
 def _refused(kind: str) -> Callable[[Match[bytes]], Finding]:
@@ -161,15 +147,6 @@ FORMS = forms(
             rb"Accepted ([\w/-]+) for (.*?) from (\S+) port (\d{1,5}) ssh[12]?(?:: .*)?", _accepted
         ),
     ),
-    # What cannot have been an attempt comes first: its free text may imitate one that was.
-    # + Failed publickey for root from 192.0.2.7 port 22 ssh2: RSA SHA256:abc
-    # = irrelevant
-    # + Failed publickey for invalid user x from 192.0.2.9 port 1 ssh2 from 192.0.2.7 port 22 ssh2
-    # = irrelevant
-    # + Failed none for invalid user  from 192.0.2.7 port 22 ssh2
-    # = irrelevant
-    # - Failed nonesuch for root from 192.0.2.7 port 22 ssh2
-    (b"Failed", Pattern(rb"Failed (?:publickey|none) for .*", irrelevant)),
     # + Failed password for root from 192.0.2.7 port 38926 ssh2
     # = sshd failure method=password user=root account=valid ip=192.0.2.7 port=38926
     # + Failed password for rootbeer from 192.0.2.7 port 38926 ssh2
@@ -187,15 +164,24 @@ FORMS = forms(
     # - Failed password for root from 192.0.2.7 port 38926 ssh2: and more
     # - Failed password for root from 192.0.2.7 port 389261 ssh2
     # - Failed password for root
-    # - Failed publickey
+    # - Failed publickey for root from 192.0.2.7 port 22 ssh2
+    # - Failed none for root from 192.0.2.7 port 22 ssh2
     (
         b"Failed",
         Pattern(
-            rb"Failed ([\w/-]+) for ((?:invalid|illegal) user )?(.*)"
+            rb"Failed (?!publickey |none )([\w/-]+) for ((?:invalid|illegal) user )?(.*)"
             rb" from (\S+) port (\d{1,5})(?: ssh[12]?)?",
             _failed,
         ),
     ),
+    # + Failed publickey for root from 192.0.2.7 port 22 ssh2: RSA SHA256:abc
+    # = irrelevant
+    # + Failed publickey for invalid user x from 192.0.2.9 port 1 ssh2 from 192.0.2.7 port 22 ssh2
+    # = irrelevant
+    # + Failed none for invalid user  from 192.0.2.7 port 22 ssh2
+    # = irrelevant
+    # - Failed nonesuch for root from 192.0.2.7 port 22 ssh2
+    (b"Failed", Pattern(rb"Failed (?:publickey|none) for .*", irrelevant)),
     # + Failed hostbased for alice from 192.0.2.7 port 2 ssh2: RSA SHA256:abc, client user "a", client host "b"
     # = sshd failure method=hostbased user=alice account=valid ip=192.0.2.7 port=2
     # - Failed hostbased for alice
@@ -541,7 +527,7 @@ FORMS = forms(
     # + fatal: Access denied for user alice by PAM account configuration [preauth]
     # = sshd end kind=other
     # - fatal: Access denied for user alice by PAM account configuration
-    (b"fatal:", Pattern(rb"fatal: .* \[preauth\]", _end("other"))),
+    (b"fatal", Pattern(rb"fatal: .* \[preauth\]", _end("other"))),
     # Said beside a line that decides, or of no attempt at all.
     # + maximum authentication attempts exceeded for invalid user root from 192.0.2.7 port 38926 ssh2 [preauth]
     # = irrelevant

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 
 from textfile_users.auth.finding import IRRELEVANT
-from textfile_users.auth.overlap import APART_SECONDS, BACK_SECONDS, Overlap
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.programs import PROGRAMS, find
 from textfile_users.auth.reader import Reader
@@ -41,6 +40,10 @@ JOURNAL = "journal"
 
 AUTHLOG = "authlog"
 HOUR = 3600.0
+# Two logs stamp a message so far apart at most.
+APART_SECONDS = 2.0
+# How far before the newest line read the other log is read, and what is held against it.
+BACK_SECONDS = 15.0
 # After so long without a line the journal is asked whether the file is still written.
 SILENT_SECONDS = 60.0
 LATE_SECONDS = 10.0
@@ -244,12 +247,14 @@ class _Reading:
 
     def _move(self) -> float:
         """Prepare for lines that another log had too, and return from when on to read."""
+        from textfile_users.auth.overlap import Overlap
+
         newest = self.before.time or self.before.began
         back = newest - BACK_SECONDS
         lines = list(self._lines_of_journal(back) if self.before.source == JOURNAL else ())
         for path in self.before.logs if self.before.source == AUTHLOG else ():
             lines += self._lines_of_file(path, back)
-        self.reader.overlap = Overlap(newest, lines)
+        self.reader.overlap = Overlap(newest, APART_SECONDS, lines)
         return back
 
     def _read_file(self, path: str) -> None:

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Union
-
-from prometheus_client.metrics_core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
 
 from textfile_users import __version__
 from textfile_users.counting import BOUNDS, DURATION, DURATION_SUM
+from textfile_users.metrics.family import Family, family, histogram
 from textfile_users.model import ABSENT, AUTH, HISTORY, Session, Snapshot
 from textfile_users.sessions import MAX_SESSIONS
 
@@ -39,14 +31,6 @@ MAX_USERS = 1_000
 
 # Label values and value.
 _Sample = tuple[tuple[str, ...], float]
-
-# A counter's series that are there before anything was counted.
-_Zeros = Union[
-    dict[tuple[()], float],
-    dict[tuple[str, str], float],
-    dict[tuple[str, str, str], float],
-    dict[tuple[str, ...], float],
-]
 
 _SESSION = ("session", "user", "tty")
 
@@ -131,7 +115,7 @@ SESSION_FAMILIES = (
 )
 
 
-def families(snapshot: Snapshot) -> Iterator[Metric]:
+def families(snapshot: Snapshot) -> Iterator[Family]:
     """Yield the set's families.
 
     Those of sessions are left out where no source of sessions could be read: not known is
@@ -172,7 +156,7 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauge("users_build_info", [((__version__, _python_version()), 1.0)])
 
 
-def describe() -> Iterator[Metric]:
+def describe() -> Iterator[Family]:
     """Yield every family of the set without samples, for a registry to know their names."""
     for name in FAMILIES:
         yield _family(name)
@@ -190,7 +174,7 @@ def label(text: str) -> str:
 
 def _session_families(
     snapshot: Snapshot, sessions: tuple[Session, ...], dropped: dict[str, int]
-) -> Iterator[Metric]:
+) -> Iterator[Family]:
     yield _gauge("users_logged_in", [((), float(len({session.user for session in sessions})))])
     counts, dropped["users_sessions"] = _sessions_by_user(sessions, snapshot.recent)
     yield _gauge("users_sessions", counts)
@@ -210,12 +194,11 @@ def _session_families(
     yield _gauge("users_session_start_timestamp_seconds", starts.items())
 
 
-def login_families(snapshot: Snapshot) -> Iterator[Metric]:
+def login_families(snapshot: Snapshot) -> Iterator[Family]:
     """Yield what was counted of logins and their ends, boots and records."""
-    zeros = dict.fromkeys(_open_pairs(snapshot), 0.0)
-    yield _counter("users_logins_total", snapshot, zeros)
+    yield _counter("users_logins_total", snapshot, _open_pairs(snapshot))
     yield _durations(snapshot)
-    yield _counter("users_reboots_total", snapshot, {(): 0.0})
+    yield _counter("users_reboots_total", snapshot, [()])
     yield _gauge(
         "users_last_login_timestamp_seconds",
         {(label(user),): time for user, time in snapshot.last_logins.items()}.items(),
@@ -227,23 +210,21 @@ def login_families(snapshot: Snapshot) -> Iterator[Metric]:
     yield _counter("users_records_skipped_total", snapshot, skips)
 
 
-def auth_families(snapshot: Snapshot, dropped: dict[str, int]) -> Iterator[Metric]:
+def auth_families(snapshot: Snapshot, dropped: dict[str, int]) -> Iterator[Family]:
     """Yield what was counted of an auth log; zeros so that increase() sees the first event."""
     users = ("root", "", *dict.fromkeys(label(one.user) for one in snapshot.sessions or ()))
-    zeros = {
-        ("sshd", method, user): 0.0
-        for method in ("password", "publickey")
-        for user in users[:MAX_USERS]
-    }
+    zeros = [
+        ("sshd", method, user) for method in ("password", "publickey") for user in users[:MAX_USERS]
+    ]
     yield _counter("users_auth_successes_total", snapshot, zeros)
     yield _counter("users_auth_failures_total", snapshot, zeros)
-    probes = {("sshd", kind): 0.0 for kind in KINDS}
+    probes = [("sshd", kind) for kind in KINDS]
     yield _counter("users_auth_probes_total", snapshot, probes)
     counts = {ip: float(sum(minutes.values())) for ip, minutes in snapshot.failures.items()}
     top = sorted(counts, key=lambda ip: (-counts[ip], ip))[:TOP]
     dropped["users_auth_failures_last_hour"] = len(counts) - len(top)
     yield _gauge("users_auth_failures_last_hour", [((ip, ""), counts[ip]) for ip in top])
-    yield _counter("users_escalations_total", snapshot, {})
+    yield _counter("users_escalations_total", snapshot, [])
     source = snapshot.auth_log
     lines: dict[tuple[str, ...], float] = (
         {(source, result): 0.0 for result in RESULTS} if source else {}
@@ -251,15 +232,14 @@ def auth_families(snapshot: Snapshot, dropped: dict[str, int]) -> Iterator[Metri
     yield _counter("users_auth_log_lines_total", snapshot, lines)
 
 
-def _open_pairs(snapshot: Snapshot) -> dict[tuple[str, ...], None]:
+def _open_pairs(snapshot: Snapshot) -> list[tuple[str, ...]]:
     pairs: list[tuple[str, ...]] = [(label(one.user), one.type) for one in snapshot.sessions or ()]
-    return dict.fromkeys(pairs[-MAX_USERS:])
+    return pairs[-MAX_USERS:]
 
 
-def _durations(snapshot: Snapshot) -> HistogramMetricFamily:
-    """Return the histogram of ended sessions; counted are those of each interval between bounds."""
-    help_text, labels = FAMILIES[DURATION]
-    family = HistogramMetricFamily(DURATION, help_text, labels=labels)
+def _durations(snapshot: Snapshot) -> Family:
+    """Return the histogram of ended sessions; counted are those between two bounds each."""
+    samples = []
     for type_ in TYPES:
         total = 0.0
         buckets = []
@@ -267,22 +247,18 @@ def _durations(snapshot: Snapshot) -> HistogramMetricFamily:
             total += snapshot.counters.get((DURATION, type_, bound), 0.0)
             buckets.append((bound, total))
         seconds = snapshot.counters.get((DURATION_SUM, type_), 0.0)
-        family.add_metric((type_,), buckets, seconds)
-    return family
+        samples.append(((type_,), buckets, seconds))
+    return histogram(DURATION, *FAMILIES[DURATION], samples)
 
 
-def _counter(name: str, snapshot: Snapshot, zeros: _Zeros) -> CounterMetricFamily:
+def _counter(name: str, snapshot: Snapshot, zeros: Iterable[tuple[str, ...]]) -> Family:
     """Return a family with what was counted, and with ``zeros`` where nothing was yet."""
-    help_text, labels = FAMILIES[name]
-    samples: dict[tuple[str, ...], float] = {**zeros}
+    samples = dict.fromkeys(zeros, 0.0)
     for (family_name, *values), count in snapshot.counters.items():
         if family_name == name:
             key = tuple(map(label, values))
             samples[key] = samples.get(key, 0.0) + count
-    family = CounterMetricFamily(name, help_text, labels=labels)
-    for labels_of, count in sorted(samples.items()):
-        family.add_metric(labels_of, count)
-    return family
+    return family(name, *FAMILIES[name], samples.items())
 
 
 def _sessions_by_user(
@@ -292,7 +268,10 @@ def _sessions_by_user(
 
     Of too many users those with the newest sessions are kept.
     """
-    counts = Counter((label(session.user), session.type) for session in sessions)
+    counts: dict[tuple[str, str], int] = {}
+    for session in sessions:
+        pair = label(session.user), session.type
+        counts[pair] = counts.get(pair, 0) + 1
     for user, type_ in recent:
         counts.setdefault((label(user), type_), 0)
     newest_first = dict.fromkeys(label(session.user) for session in reversed(sessions))
@@ -302,22 +281,14 @@ def _sessions_by_user(
     return samples, len(counts) - len(samples)
 
 
-def _gauge(name: str, samples: Iterable[_Sample]) -> GaugeMetricFamily:
-    help_text, labels = FAMILIES[name]
-    family = GaugeMetricFamily(name, help_text, labels=labels)
-    for values, value in sorted(samples):
-        family.add_metric(values, value)
-    return family
+def _gauge(name: str, samples: Iterable[_Sample]) -> Family:
+    return family(name, *FAMILIES[name], samples)
 
 
-def _family(name: str) -> Metric:
+def _family(name: str) -> Family:
     """Return a family of the set without samples."""
-    help_text, labels = FAMILIES[name]
-    if name.endswith("_total"):
-        return CounterMetricFamily(name, help_text, labels=labels)
-    if name == DURATION:
-        return HistogramMetricFamily(name, help_text, labels=labels)
-    return GaugeMetricFamily(name, help_text, labels=labels)
+    make = histogram if name == DURATION else family
+    return make(name, *FAMILIES[name], ())
 
 
 def _python_version() -> str:

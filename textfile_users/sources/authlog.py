@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 
 from textfile_users.auth.programs import PROGRAMS
 
@@ -79,12 +78,13 @@ _NAMES = rb"sshd(?:-session|-auth)?|" + b"|".join(
 )
 
 
-@lru_cache(maxsize=1)
-def _line_pattern() -> Pattern[bytes]:
+def _line_pattern(compiled: list[Pattern[bytes]] = []) -> Pattern[bytes]:  # noqa: B006
     """Return the pattern of a line; what is usual comes first in each alternative."""
+    if compiled:
+        return compiled[0]
     import re
 
-    return re.compile(
+    line = re.compile(
         rb"\n(?:<\d{1,3}>(?:(\d) )?)?" + _STAMP + rb" "
         # A name that ends in a colon or bracket is no host's, but another program's tag.
         rb"(?:\S+(?<![:\]]) )?(?:(?(1)"
@@ -94,6 +94,8 @@ def _line_pattern() -> Pattern[bytes]:
         rb"(?:\[ID \d{1,10} [\w.]{1,32}\] )?(?![: ]*pam_unix\(sshd:auth)))"
         rb"|last message repeated (\d{1,6}) times?(?=\n|\r|$))([^\n]*)"
     )
+    compiled.append(line)
+    return line
 
 
 class Stamps:
@@ -103,16 +105,23 @@ class Stamps:
         """Take the time when the log is read, for the year, and the log's local time."""
         self._now = now
         self._local = local
-        self._last = b""
-        self._time: float | None = None
-        self._minutes: dict[bytes, float | None] = {}
+        # The minute of the last stamp: its text before and behind the seconds, and its time.
+        self._minute = b"", b"", 0, 0
+        self._began: float | None = None
 
     def time_of(self, stamp: bytes) -> float | None:
         """Return the time that ``stamp`` is, None where there is no such time."""
-        if stamp != self._last:
-            self._last = stamp
-            self._time = self._read(stamp)
-        return self._time
+        before, behind, begin, end = self._minute
+        if stamp[:begin] != before or stamp[end or len(stamp) :] != behind or not before:
+            before, behind, begin, end = self._minute = _split(stamp)
+            self._began = self._minute_of(before + behind)
+        if self._began is None:
+            return None
+        try:
+            seconds = float(stamp[begin : end or None].replace(b",", b"."))
+        except ValueError:  # of other digits than the last
+            return None
+        return self._began + seconds if 0.0 <= seconds < 61.0 else None
 
     def time_of_line(self, line: bytes) -> float | None:
         """Return the time of any line with a stamp at its beginning, None without one."""
@@ -121,25 +130,14 @@ class Stamps:
         match = re.match(_BEGINNING, line)
         return self.time_of(match[1]) if match else None
 
-    def _read(self, stamp: bytes) -> float | None:
-        """Return a stamp's time; its minute is worked out once."""
-        if stamp[:1].isdigit():
-            end = 19
-            while stamp[end : end + 1] not in b"Z+-":
-                end += 1
-            minute, seconds = stamp[:17] + stamp[end:], stamp[17:end].replace(b",", b".")
-        else:
-            minute, seconds = stamp[:-2], stamp[-2:]
-        if minute not in self._minutes:
-            if len(self._minutes) > 1_000:
-                self._minutes.clear()
-            self._minutes[minute] = self._minute(minute)
-        began = self._minutes[minute]
-        return None if began is None or float(seconds) >= 61 else began + float(seconds)
+    def _minute_of(self, text: bytes) -> float | None:
+        try:
+            return _iso_minute(text, self._local) if text[:1].isdigit() else self._this(text)
+        except (ValueError, IndexError):
+            return None
 
-    def _minute(self, text: bytes) -> float | None:
-        if text[:1].isdigit():
-            return _iso_minute(text, self._local)
+    def _this(self, text: bytes) -> float | None:
+        """Return when a minute was whose year is not told: the last one that may have been."""
         month = MONTHS.find(text[:3])
         day, clock = text[3:].split()
         if month % 3:
@@ -151,6 +149,19 @@ class Stamps:
             if began is not None and began <= self._now + DAY:
                 return began
         return None
+
+
+def _split(stamp: bytes) -> tuple[bytes, bytes, int, int]:
+    """Return what a stamp has before and behind its seconds, and where these are.
+
+    The end is from the end of the stamp, 0 where nothing is behind.
+    """
+    if not stamp[:1].isdigit():
+        return stamp[:-2], b"", len(stamp) - 2, 0
+    end = 19
+    while stamp[end : end + 1] not in b"Z+-":
+        end += 1
+    return stamp[:17], stamp[end:], 17, end - len(stamp)
 
 
 def _iso_minute(text: bytes, local: LocalTime) -> float | None:
@@ -167,7 +178,7 @@ def _iso_minute(text: bytes, local: LocalTime) -> float | None:
 
 def _local_minute(year: int, month: int, day: int, clock: bytes, local: LocalTime) -> float | None:
     hour, minute = int(clock[:2]), int(clock[3:5])
-    if not (1970 <= year and 1 <= month <= 12 and 1 <= day <= _days(year, month)):
+    if not (year >= 1970 and 1 <= month <= 12 and 1 <= day <= _days(year, month)):
         return None
     if hour > 23 or minute > 59:
         return None

@@ -176,6 +176,8 @@ def _read_across(path: str, position: Position, unit: int) -> Generator[Block, N
             raise _Changed
         yield Block(b"", _end_of_rotated(files, unit), (("gap", 1),))
         raise _Changed  # go on from there
+    if reader:
+        position = position._replace(inode=files[index].inode)
     try:
         parts = _parts(files[index:], reader is not None)
         if parts and parts[-1].file.suffix:
@@ -199,7 +201,7 @@ def _read_parts(
     """
     gaps = 0
     for part in parts:
-        start = position._replace(inode=part.file.inode) if reader else _start(part.file)
+        start = position if reader else _start(part.file)
         try:
             reader = reader or _open(part.file)
             at_end = seen if part is parts[-1] else ""

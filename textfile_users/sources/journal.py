@@ -15,6 +15,7 @@ from textfile_users.model import ABSENT, DENIED, OK
 from textfile_users.paths import Paths
 from textfile_users.record import Record
 from textfile_users.sources.files import read_regular
+from textfile_users.sources.procfs import read_boot_time
 from textfile_users.sources.text import decode
 
 MAX_MESSAGE = 64 << 10
@@ -285,11 +286,18 @@ def _find(
     if not command:
         return
     boot = _read_id(paths, paths.proc("sys/kernel/random/boot_id"))
-    if boot and boot != _boot_of(position.cursor):
-        yield from _read_boots(command, position, boot, left)
-    else:
+    if not boot or _is_in_boot(position, boot, paths):
         start = [_start(position), *_in_boots(boot)]
         yield from _read(command, start, position.cursor, left)
+    else:
+        yield from _read_boots(command, position, boot, left)
+
+
+def _is_in_boot(position: JournalPosition, boot: str, paths: Paths) -> bool:
+    if position.cursor:
+        return _boot_of(position.cursor) == boot
+    began = read_boot_time(paths)
+    return began is not None and began <= position.time
 
 
 def _read(
@@ -313,17 +321,19 @@ def _read_boots(
     with closing(_lines([*command, "--field=_BOOT_ID"], left)) as lines:
         others = set(map(decode, lines)) - {boot}
     reached = _boot_of(position.cursor)
-    since = [_start(position)]
+    start = [_start(position)]
+    since, since_boot = start, start
+    if reached:
+        newest = max(position.newest, position.time)
+        since, since_boot = [_start(JournalPosition("", newest + MICROSECOND))], []
     if reached in others:
         others.remove(reached)
-        yield from _read(command, since + _in_boots(reached), position.cursor, left)
+        yield from _read(command, start + _in_boots(reached), position.cursor, left)
     elif reached:
         yield LOST
-    if reached:
-        since = [_start(JournalPosition("", position.newest + MICROSECOND))]
     if others:
         yield from _read(command, since + _in_boots(*others), "", left)
-    yield from _read(command, ([] if reached else since) + _in_boots(boot), "", left)
+    yield from _read(command, since_boot + _in_boots(boot), "", left)
 
 
 def _in_boots(*boots: str) -> list[str]:
@@ -331,7 +341,7 @@ def _in_boots(*boots: str) -> list[str]:
 
 
 def _start(position: JournalPosition) -> str:
-    # Not --after-cursor: before systemd 254 or so it skips an entry where the cursor's has gone.
+    # Not --after-cursor: systemd 252's skips one entry more where the cursor's has gone.
     if position.cursor:
         return f"--cursor={position.cursor}"
     return f"--since=@{max(position.time, 0):.6f}"

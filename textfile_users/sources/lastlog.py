@@ -66,11 +66,10 @@ def parse_lastlog(
     """
 
     def rank(layout: Struct) -> tuple[int, int, int]:
-        times = _times(layout, records[layout.size], changed)
-        points = sum((3, 1, -1, -1)[doubts] for _, doubts in times.values())
-        sound = [seconds for seconds, doubts in times.values() if not doubts]
+        times = _times(layout, records[layout.size], changed).values()
+        sound = [seconds for seconds, doubts in times if not doubts]
         # The newest login is the file's last change: bytes the wrong way round rarely come near.
-        return points, -(size % layout.size), max(sound, default=0)
+        return len(sound), -(size % layout.size), max(sound, default=0)
 
     layout = max(LAYOUTS, key=rank)
     times = _times(layout, records[layout.size], changed)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 
 from textfile_users.model import ABSENT, BROKEN, DENIED, OK, LogindSession, SourceReport
 from textfile_users.paths import Paths
@@ -123,6 +122,8 @@ def _unquote(value: str) -> str:
     """
     if len(value) < 2 or not value[0] == value[-1] == '"':
         return value
+    import re
+
     return re.sub(r"\\(.)", r"\1", value[1:-1], flags=re.DOTALL)
 
 

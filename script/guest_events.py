@@ -1,0 +1,202 @@
+"""What is done on a guest of `script/test-guests`, and what it must add to the counters."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from guest import PATIENCE, PROGRAM, Guest
+
+REBOOTS: Counter[str] = Counter({"users_reboots_total": 1})
+DURATION = 'users_session_duration_seconds_sum{type="ssh"}'
+UNTRUSTED = 'users_auth_log_lines_total{result="untrusted",source="journal"}'
+# What alice may have the journal say, and nobody may believe.
+FORGED = (
+    "logger -t sshd 'Accepted password for root from 192.0.2.66 port 1 ssh2'",
+    "logger -t sshd-session 'Accepted publickey for bob from 192.0.2.66 port 1 ssh2'",
+    "logger -t sshd 'Failed password for root from 192.0.2.66 port 1 ssh2'",
+    "logger -t sshd-session 'Connection closed by 192.0.2.66 port 1 [preauth]'",
+    "logger -t sudo 'alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh'",
+    "logger -t su '(to root) alice on pts/0'",
+    "systemd-cat -t sshd echo 'Accepted password for root from 192.0.2.66 port 1 ssh2'",
+)
+
+# What is done on a guest, and what that adds to the samples.
+Act = Callable[[Guest], object]
+Step = tuple[str, Act, "Counter[str]"]
+
+
+def login(method: str, user: str, number: int = 1) -> Counter[str]:
+    """Return what SSH logins add."""
+    return Counter(
+        {
+            f'users_auth_successes_total{{method="{method}",service="sshd",user="{user}"}}': number,
+            f'users_logins_total{{type="ssh",user="{user}"}}': number,
+        }
+    )
+
+
+def ended(number: int = 1) -> Counter[str]:
+    """Return what the ends of SSH sessions add."""
+    return Counter({'users_session_duration_seconds_count{type="ssh"}': number})
+
+
+def failure(user: str) -> Counter[str]:
+    """Return what a refused password adds; `user` is "" for unknown names."""
+    labels = f'method="password",service="sshd",user="{user}"'
+    return Counter({f"users_auth_failures_total{{{labels}}}": 1})
+
+
+def probe(kind: str) -> Counter[str]:
+    """Return what a connection that was given up adds."""
+    return Counter({f'users_auth_probes_total{{kind="{kind}",service="sshd"}}': 1})
+
+
+def escalation(service: str, user: str, target: str, result: str) -> Counter[str]:
+    """Return what a sudo or su adds."""
+    labels = f'result="{result}",service="{service}",target="{target}",user="{user}"'
+    return Counter({f"users_escalations_total{{{labels}}}": 1})
+
+
+def password(user: str, word: str) -> Act:
+    """Return what tries to log in with a password."""
+    return lambda guest: guest.attempt("pw", f"{user}@{guest.suite}", word, "id")
+
+
+def key(user: str, command: str, options: str = "") -> Act:
+    """Return what logs in with a key and runs a command."""
+    return lambda guest: guest.attempt("ssh", f"{user}@{guest.suite}", command, VM_SSH_OPTS=options)
+
+
+def raw(said: bytes) -> Act:
+    """Return what connects to sshd, says something that is no SSH, and hangs up."""
+
+    def act(guest: Guest) -> None:
+        port = re.search(r"SSH_PORT=(\d+)", guest.call("port", guest.suite))
+        assert port
+        with socket.create_connection(("127.0.0.1", int(port[1])), PATIENCE) as sock:
+            sock.recv(100)
+            sock.sendall(said)
+            if said:
+                sock.recv(100)
+
+    return act
+
+
+NO_METHOD = "-o PubkeyAuthentication=no -o PreferredAuthentications=none"
+BY_KEY = login("publickey", "alice") + ended()
+STEPS: list[Step] = [
+    ("password of bob", password("bob", "pw"), login("password", "bob") + ended()),
+    ("key of alice, no PTY", key("alice", "true"), BY_KEY),
+    ("key of alice, PTY", key("alice", "tty", "-tt"), BY_KEY),
+    ("wrong password, valid user", password("alice", "wrong"), failure("alice")),
+    ("wrong password, root", password("root", "wrong"), failure("root")),
+    ("wrong password, unknown user", password("mallory", "wrong"), failure("")),
+    ("no password, unknown user", key("mallory", "", NO_METHOD), probe("closed")),
+    ("dropped at once", raw(b""), probe("closed")),
+    ("no SSH at all", raw(b"GET / HTTP/1.0\r\n\r\n"), probe("protocol")),
+    ("sudo", key("alice", "echo pw | sudo -S true"),
+     BY_KEY + escalation("sudo", "alice", "root", "success")),
+    ("sudo, PTY", key("alice", "echo pw | sudo -S -u bob true", "-tt"),
+     BY_KEY + escalation("sudo", "alice", "bob", "success")),
+    ("sudo, wrong password", key("alice", "echo wrong | sudo -kS true"),
+     BY_KEY + escalation("sudo", "alice", "root", "failure")),
+    ("sudo, not allowed", key("bob", "echo pw | sudo -S true"),
+     login("publickey", "bob") + ended() + escalation("sudo", "bob", "root", "failure")),
+    ("su", key("alice", "echo pw | su bob -c true"),
+     BY_KEY + escalation("su", "alice", "bob", "success")),
+    ("su -, PTY", key("alice", "(sleep 5; echo pw) | su - bob -c true", "-tt"),
+     BY_KEY + escalation("su", "alice", "bob", "success")),
+    ("su, wrong password", key("alice", "echo wrong | su -c true"),
+     BY_KEY + escalation("su", "alice", "root", "failure")),
+    ("su by root", lambda guest: guest.sh("su alice -c true"),
+     escalation("su", "root", "alice", "success")),
+]  # fmt: skip
+LOAD = [STEPS[number] for number in (0, 3, 1, 5, 2, 9, 4, 13)] * 2
+AT_ONCE = 3
+
+
+def check_steps(guest: Guest) -> None:
+    """Each thing that is done counts once."""
+    for what, act, adds in STEPS:
+        act(guest)
+        guest.check_adds(what, adds)
+
+
+def check_between_looks(guest: Guest) -> None:
+    """A session that begins and ends between two looks counts, with its time and duration."""
+    guest.sh("systemctl stop textfile-users.timer")
+    time.sleep(8)  # a look that has begun
+    before = guest.samples()
+    began = guest.now()
+    key("bob", "sleep 2")(guest)
+    end = guest.now()
+    time.sleep(12)  # bob's user manager
+    look = "users_run_timestamp_seconds"
+    guest.check("no look meanwhile", guest.samples()[look] == before[look], before[look])
+    guest.sh("systemctl start textfile-users.timer")
+    guest.check_adds("a session between two looks", login("publickey", "bob") + ended())
+    after = guest.samples()
+    last = after['users_last_login_timestamp_seconds{user="bob"}']
+    guest.check("its last login", began - 1 <= last <= end, f"{last - began:.2f} s after {began}")
+    seconds = after[DURATION] - before[DURATION]
+    guest.check("its duration", 2 <= seconds <= end - began, f"{seconds:.2f} s")
+
+
+def check_forged(guest: Guest, fifo: str) -> None:
+    """What alice has a log say from her terminal counts as untrusted and as nothing else."""
+    before = guest.samples()[UNTRUSTED]
+    with open(fifo, "w") as file:
+        file.write("; ".join(FORGED) + "\n")
+    guest.check_adds("alice's forged lines", Counter())
+    forged = guest.samples()[UNTRUSTED] - before
+    guest.check("untrusted lines", forged == len(FORGED), forged)
+
+
+def check_rotation(guest: Guest) -> None:
+    """While many do what they do, the log is rotated twice, and everything counts once."""
+    rotate = "journalctl --rotate"
+    if guest.suite == "bookworm":
+        rotate = "logrotate -f /etc/logrotate.d/rsyslog"
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        acts = [pool.submit(act, guest) for _, act, _ in LOAD]
+        for part in (1, 2):
+            while sum(done.done() for done in acts) < part * len(acts) // 3:
+                time.sleep(0.1)
+            guest.sh(rotate)
+    total = sum((adds for _, _, adds in LOAD), Counter())
+    guest.check_adds(f"{len(LOAD)} things under two of {rotate}", total)
+
+
+def check_reboot(guest: Guest, open_sessions: int) -> None:
+    """A reboot ends what is open, counts once, and takes no counter away."""
+    before = guest.sh("cat /proc/sys/kernel/random/boot_id")
+    guest.sh("systemctl --no-block reboot")
+    end = time.monotonic() + 300  # not vm.sh's own reboot, for it logs in who knows how often
+    while time.monotonic() < end:
+        time.sleep(5)
+        boot_id = guest.attempt(
+            "exec", guest.suite, "cat /proc/sys/kernel/random/boot_id", VM_EXEC_TIMEOUT="10"
+        )
+        if boot_id not in ("", before):
+            break
+    guest.sh("systemctl is-system-running --wait || true")
+    guest.check_adds("a reboot with open sessions", REBOOTS + ended(open_sessions))
+    key("alice", "true")(guest)
+    guest.check_adds("a login after it", BY_KEY)
+
+
+def check_whole_log(guest: Guest) -> None:
+    """No line of the guest's log is of an unknown form, and all of them lead to no more."""
+    log = "journalctl -q --no-pager -o short-iso"
+    if guest.suite == "bookworm":
+        log = "cd /var/log; zcat -f $(ls -tr auth.log*)"
+    unmatched = guest.sh(f"({log}) | {PROGRAM} events --unmatched -")
+    guest.check("lines that no pattern knows", unmatched == "", unmatched)
+    lines = {k: v for k, v in guest.samples().items() if k.startswith("users_auth_log_lines")}
+    unknown = [v for k, v in lines.items() if 'result="unmatched"' in k]
+    guest.check("as the program counted them", unknown == [0], lines)

@@ -1,0 +1,376 @@
+"""A real journal, made by systemd-journal-remote and by journald, read by the real journalctl."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.parts import PASSWORD, SUDOERS, Box
+from tests.hosts import Host
+from textfile_users.model import DENIED, OK
+from textfile_users.paths import Paths
+from textfile_users.sources.journal import (
+    Entry,
+    Gap,
+    JournalPosition,
+    advance,
+    entries,
+    journal_state,
+)
+
+pytestmark = pytest.mark.e2e
+
+REMOTE = "/lib/systemd/systemd-journal-remote"
+MACHINE = "0123456789abcdef0123456789abcdef"
+BOOTS = ("a" * 32, "b" * 32)
+START = 1_765_000_000
+BEGINNING = JournalPosition("", 0.0)
+PROGRAMS = ("sshd", "sshd-session", "sudo", "su")
+
+
+def exported(second: int, boot: str = BOOTS[0], **changed: bytes) -> bytes:
+    """Return an entry in the export format: by default sshd's, `second` after the start."""
+    fields = {
+        "__REALTIME_TIMESTAMP": b"%d" % ((START + second) * 10**6),
+        "__MONOTONIC_TIMESTAMP": b"%d" % (second * 10**6),
+        "_BOOT_ID": boot.encode(),
+        "_UID": b"0",
+        "_PID": b"100",
+        "SYSLOG_IDENTIFIER": b"sshd-session",
+        "MESSAGE": b"message %d" % second,
+        **changed,
+    }
+    # The form for any bytes; that for text is for text alone.
+    return (
+        b"".join(
+            b"%s\n%s%s\n" % (name.encode(), struct.pack("<Q", len(value)), value)
+            if name == "MESSAGE"
+            else b"%s=%s\n" % (name.encode(), value)
+            for name, value in fields.items()
+        )
+        + b"\n"
+    )
+
+
+class Journal:
+    """A host's journal, and where a reader of it is."""
+
+    def __init__(self, root: str) -> None:
+        self.host = Host(root)
+        self.host.write("etc/machine-id", MACHINE + "\n")
+        self.paths = Paths(root)
+        self.position = BEGINNING
+
+    def path(self, name: str = "system", machine: str = MACHINE) -> str:
+        """Return the path of a file of the journal."""
+        return self.host.path(f"var/log/journal/{machine}/{name}.journal")
+
+    def write(self, *data: bytes, name: str = "system", machine: str = MACHINE) -> None:
+        """Append entries to a file of the journal."""
+        path = self.path(name, machine)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        done = subprocess.run(
+            [REMOTE, "--output", path, "-"], input=b"".join(data), capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    def read(self, count: int = 1000) -> list[Entry | Gap]:
+        """Go on reading, `count` at most."""
+        found = entries(self.paths, self.position, PROGRAMS, time.monotonic() + 60)
+        read = list(islice(found, count))
+        found.close()
+        for item in read:
+            self.position = advance(self.position, item)
+        return read
+
+    def messages(self, count: int = 1000) -> list[str]:
+        """Go on reading; return messages, and gaps' reasons in angles."""
+        return [
+            item.message.decode() if isinstance(item, Entry) else f"<{item.reason}>"
+            for item in self.read(count)
+        ]
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    """A host without any entry yet."""
+    return Journal(str(tmp_path / "host"))
+
+
+def test_entries_are_what_was_logged_and_believed_by_uid_and_file(journal: Journal) -> None:
+    journal.write(
+        exported(1),
+        exported(2, _UID=b"1000", SYSLOG_IDENTIFIER=b"sudo", _EXE=b"/usr/bin/sudo"),
+        exported(3, _UID=b"1000", SYSLOG_IDENTIFIER=b"sshd", _EXE=b"/usr/bin/logger"),
+        exported(4, SYSLOG_IDENTIFIER=b"cron"),
+        exported(5, MESSAGE=b"J\xfcrgen\0 \x1b[0m"),
+        exported(6, MESSAGE=b"two\nlines"),
+        exported(7, MESSAGE=b""),
+    )
+    found = journal.read()
+    assert all(isinstance(item, Entry) for item in found)
+    assert [item[1:] for item in found] == [
+        (START + 1.0, "sshd-session", 100, b"message 1", True),
+        (START + 2.0, "sudo", 100, b"message 2", True),
+        (START + 3.0, "sshd", 100, b"message 3", False),
+        (START + 5.0, "sshd-session", 100, b"J\xfcrgen\0 \x1b[0m", True),
+        (START + 6.0, "sshd-session", 100, b"two\nlines", True),
+        (START + 7.0, "sshd-session", 100, b"", True),
+    ]
+
+
+def test_long_messages(journal: Journal) -> None:
+    """journalctl shows 4 KiB of its own; a trusted program may have 64."""
+    journal.write(
+        exported(1, MESSAGE=b"x" * 4000),
+        exported(2, MESSAGE=b"x" * 65536),
+        exported(3, MESSAGE=b"\xff" * 65536),
+        exported(4, MESSAGE=b"x" * 65537),
+        exported(5, MESSAGE=b"x" * 5000, _UID=b"1000"),
+        exported(6, MESSAGE=b"\xff" * (3 << 20)),
+        exported(7),
+    )
+    found = journal.read()
+    assert [len(item.message) if isinstance(item, Entry) else item.reason for item in found] == [
+        4000, 65536, 65536, "too-long", "too-long", "too-long", 9,
+    ]  # fmt: skip
+    assert journal.read() == [], "what was skipped is not skipped again"
+
+
+def test_a_line_of_many_megabytes_is_skipped(journal: Journal) -> None:
+    """A field given a thousand times, each in 16 KiB of JSON."""
+    many = b"".join(b"MESSAGE\n%s%s\n" % (struct.pack("<Q", 4000), b"%04d" % n + b"\xff" * 3996)
+                    for n in range(500))  # fmt: skip
+    journal.write(exported(1), exported(2)[:-1] + many + b"\n")
+    assert journal.messages() == ["message 1", "<too-long>"]
+    assert journal.messages() == []
+    journal.write(exported(3))
+    assert journal.messages() == ["message 3"]
+
+
+def test_each_entry_is_read_once_however_often_reading_stops(journal: Journal) -> None:
+    expected = []
+    found = []
+    for batch in range(6):
+        seconds = range(10 * batch + 1, 10 * batch + 8)
+        journal.write(*(exported(second) for second in seconds))
+        expected += [f"message {second}" for second in seconds]
+        found += journal.messages(3) + journal.messages(2 * batch)
+    while more := journal.messages(5):
+        found += more
+    assert found == expected
+
+
+def test_the_signature_tells_whether_something_was_written(journal: Journal) -> None:
+    journal.write(exported(1))
+    before = journal_state(journal.paths)
+    journal.messages()
+    assert (before[0], journal_state(journal.paths)) == (OK, before), "reading is no writing"
+    journal.write(exported(2))
+    assert journal_state(journal.paths)[1] != before[1]
+
+
+def test_users_own_files_are_read_too_but_no_other_machines(journal: Journal) -> None:
+    journal.write(exported(1), exported(3))
+    journal.write(exported(2), name="user-1000")
+    journal.write(exported(9), machine="f" * 32)
+    assert journal.messages() == ["message 1", "message 2", "message 3"]
+    journal.write(exported(5), name="user-1000")
+    journal.write(exported(4))
+    assert journal.messages() == ["message 4", "message 5"]
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_position_vacuumed_away_is_a_gap_and_nothing_more_is_lost(
+    journal: Journal, count: int
+) -> None:
+    journal.write(*(exported(second) for second in (1, 2, 3)), name="system@old")
+    journal.write(exported(11), exported(12))
+    assert len(journal.messages(count)) == count
+    os.unlink(journal.path("system@old"))
+    assert journal.messages() == ["<gap>", "message 11", "message 12"]
+    assert journal.messages() == []
+
+
+def test_a_position_vacuumed_away_with_nothing_behind_it(journal: Journal) -> None:
+    journal.write(exported(1), name="system@old")
+    journal.write(exported(2, SYSLOG_IDENTIFIER=b"cron"))
+    assert journal.messages() == ["message 1"]
+    os.unlink(journal.path("system@old"))
+    assert (journal.messages(), journal.messages()) == ([], [])
+    journal.write(exported(3))
+    assert journal.messages() == ["<gap>", "message 3"]
+    assert journal.messages() == []
+
+
+def test_a_malformed_cursor_is_a_gap_and_time_decides(journal: Journal) -> None:
+    journal.write(exported(1), exported(2), exported(3))
+    assert len(journal.messages(2)) == 2
+    journal.position = journal.position._replace(cursor="nonsense")
+    assert journal.messages() == ["<gap>", "message 3"]
+
+
+def test_a_boot_whose_clock_was_behind_hides_nothing(journal: Journal) -> None:
+    """A small machine without a clock of its own, before it has asked for the time."""
+    boot_id = "bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb\n"
+    journal.write(exported(50), exported(60), name="system@old")
+    assert journal.messages() == ["message 50", "message 60"]
+    journal.write(exported(70), name="system@old")
+    journal.host.write("proc/sys/kernel/random/boot_id", boot_id)
+    journal.write(*(exported(second, BOOTS[1]) for second in (55, 56, 90)))
+    assert journal.messages(2) == ["message 70", "message 55"]
+    assert journal.messages() == ["message 56", "message 90"]
+    journal.write(exported(91, BOOTS[1]))
+    assert journal.messages() == ["message 91"]
+
+
+def test_who_may_not_read_it_is_denied(journal: Journal, tmp_path: Path) -> None:
+    journal.write(exported(1))
+    for part in (tmp_path, *list(tmp_path.parents)[:2]):
+        part.chmod(0o755)
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            os._exit(0 if journal_state(journal.paths) == (DENIED, "") else 1)
+        finally:
+            os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+CONFIG = """[Journal]
+Audit=no
+ReadKMsg=no
+RateLimitIntervalSec=0
+"""
+JOURNALD = """set -e
+mkdir -p /run/systemd/journal
+mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup
+ln -sfn /run/systemd/journal/dev-log /dev/log
+echo $$ >/run/journald.pid
+exec /lib/systemd/systemd-journald
+"""
+
+
+@pytest.fixture
+def journald(box: Box) -> Iterator[Box]:
+    """The box with a journald that keeps its files in /run, as without /var/log/journal."""
+    (box.root / "etc/machine-id").write_text(MACHINE + "\n")
+    config = box.root / "etc/systemd/journald.conf.d"
+    config.mkdir(parents=True, exist_ok=True)
+    (config / "test.conf").write_text(CONFIG)
+    with subprocess.Popen(box.argv("sh", "-c", JOURNALD), stderr=subprocess.PIPE) as process:
+        try:
+            while not (box.root / "run/systemd/journal/io.systemd.journal").exists():
+                assert process.poll() is None, process.communicate()[1]
+                time.sleep(0.05)
+            yield box
+        finally:
+            box.run("sh", "-c", "kill $(cat /run/journald.pid)", check=False)
+    box.run("rm", "-rf", "/dev/log", "/run/systemd/journal", "/run/log", "/var/log/journal")
+
+
+def read_on(box: Box, position: JournalPosition) -> tuple[list[Entry], JournalPosition]:
+    """Return what has come since; nothing of it is a gap."""
+    box.run("journalctl", "--sync")
+    found = []
+    for item in entries(Paths(str(box.root)), position, PROGRAMS, time.monotonic() + 60):
+        assert isinstance(item, Entry)
+        found.append(item)
+        position = advance(position, item)
+    return found, position
+
+
+def log(box: Box, message: str, user: str = "root") -> None:
+    """Log as sshd."""
+    if user == "root":
+        box.run("logger", "-t", "sshd", message)
+    else:
+        assert box.run_as(user, "logger", "-t", "sshd", message) == 0
+
+
+def test_who_is_believed_of_what_journald_saw(journald: Box) -> None:
+    """The kernel's and journald's word for it, of real programs."""
+    (journald.root / "etc/sudoers").write_text(SUDOERS)
+    log(journald, "Accepted password for root from 192.0.2.7 port 22 ssh2", user="bob")
+    log(journald, "Server listening on 192.0.2.1 port 22.")
+    assert journald.run_as("bob", "su", "-c", "true", "root", password="wrong") != 0
+    assert journald.run_as("bob", "sudo", "-S", "-u", "root", "true", password=PASSWORD) != 0
+    assert journald.run_as("alice", "sudo", "true") == 0
+    found, _ = read_on(journald, BEGINNING)
+    by_program: dict[str, set[bool]] = {}
+    for entry in found:
+        if entry.program != "sshd":
+            by_program.setdefault(entry.program, set()).add(entry.trusted)
+    assert by_program == {"su": {True}, "sudo": {True}}
+    said = {(entry.program, entry.message, entry.trusted) for entry in found}
+    assert (
+        "sshd", b"Accepted password for root from 192.0.2.7 port 22 ssh2", False
+    ) in said  # fmt: skip
+    assert ("sshd", b"Server listening on 192.0.2.1 port 22.", True) in said
+    assert any(message.startswith(b"FAILED SU (to root) bob on ") for _, message, _ in said)
+    assert any(b"alice :" in message and b"COMMAND=/usr/bin/true" in message
+               for _, message, _ in said)  # fmt: skip
+
+
+def test_flushed_rotated_and_vacuumed_each_entry_is_read_once(journald: Box) -> None:
+    found: list[Entry] = []
+    position = BEGINNING
+    changes: tuple[list[str], ...] = (
+        [],
+        ["mkdir -p /var/log/journal && journalctl --flush"],
+        ["journalctl --rotate"],
+        ["journalctl --rotate", "journalctl --vacuum-files=1"],
+    )
+    for number, commands in enumerate(changes):
+        log(journald, f"before {number}")
+        log(journald, f"before {number}", user="bob")
+        new, position = read_on(journald, position)
+        found += new
+        log(journald, f"unread {number}", user="bob")
+        log(journald, f"unread {number}")
+        if "--vacuum-files=1" in "".join(commands):
+            new, position = read_on(journald, position)
+            found += new
+            log(journald, f"behind {number}")
+        for command in commands:
+            journald.run("sh", "-c", command)
+    log(journald, "last")
+    paths = Paths(str(journald.root))
+    journald.run("journalctl", "--sync")
+    rest = list(entries(paths, position, PROGRAMS, time.monotonic() + 60))
+    assert rest[0] == Gap("gap", "", 0.0), "the last position was vacuumed away, and more"
+    assert [item.message for item in rest[1:] if isinstance(item, Entry)] == [b"last"]
+    expected = [
+        f"{word} {number}" for number in range(len(changes)) for word in ("before", "unread") * 2
+    ]
+    assert sorted(entry.message.decode() for entry in found) == sorted(expected)
+
+
+def test_the_signature_changes_soon_after_journald_has_written(journald: Box) -> None:
+    paths = Paths(str(journald.root))
+    log(journald, "one")
+    journald.run("journalctl", "--sync")
+    state = journal_state(paths)
+    assert state[0] == OK
+    for _ in range(100):  # until journald is at rest
+        time.sleep(1)
+        before, state = state, journal_state(paths)
+        if state == before:
+            break
+    assert state == before
+    log(journald, "two")
+    for _ in range(100):
+        time.sleep(0.1)
+        if journal_state(paths) != state:
+            break
+    assert journal_state(paths) != state

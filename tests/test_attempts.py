@@ -1,0 +1,769 @@
+"""Lines of auth logs that mean something only together: each attempt is one event.
+
+Cases are logs, a line as ``SECONDS PROGRAM[PID]: MESSAGE``, and their events in short.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from textfile_users.auth.attempts import MAX_REMEMBERED, AuthEvent
+from textfile_users.auth.pairing import Pairing
+from textfile_users.auth.reader import Reader
+from textfile_users.durable import NOTHING, format_durable, parse_durable
+from textfile_users.events import as_dict, read_log
+from textfile_users.sources.authlog import Stamps, utc_time
+
+START = 1_765_000_000
+
+
+def whole(line: str) -> bytes:
+    """Return a case's line as it is in a log."""
+    seconds, _, rest = line.partition(" ")
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(START + int(seconds)))
+    return f"{stamp}.000000+00:00 host {rest}\n".encode()
+
+
+def log_of(lines: list[str]) -> bytes:
+    return b"".join(map(whole, lines))
+
+
+def brief(event: dict[str, object]) -> str:
+    """Return an event in short: what it is, of what kind, who, from where, how often."""
+    words = [event["event"], event["service"]] if event["service"] != "sshd" else [event["event"]]
+    words += [event.get("method") or event.get("kind"), event.get("user"), event.get("target")]
+    words += [event.get("ip") or event.get("host")]
+    if event.get("count", 1) != 1:
+        words.append(f"x{event['count']}")
+    return " ".join(str(word) for word in words if word)
+
+
+def read(lines: list[str]) -> list[str]:
+    """Return the events of a log, as `events` finds them."""
+    file = io.BytesIO(log_of(lines))
+    return [brief(event) for event in read_log(file, False, START + 86_400.0)]
+
+
+class Case(NamedTuple):
+    why: str
+    lines: str
+    events: str
+
+    def log(self) -> list[str]:
+        return [line.strip() for line in self.lines.strip().splitlines()]
+
+    def expected(self) -> list[str]:
+        return [line.strip() for line in self.events.strip().splitlines() if line.strip()]
+
+
+CASES = [
+    Case(
+        "a wrong password",
+        "0 sshd[100]: Failed password for root from 192.0.2.7 port 38926 ssh2",
+        "failure password root 192.0.2.7",
+    ),
+    Case(
+        "OpenSSH 6: a wrong password and PAM's line",
+        """
+        0 sshd[100]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=root
+        2 sshd[100]: Failed password for root from 192.0.2.7 port 38926 ssh2
+        2 sshd[100]: Connection closed by 192.0.2.7 [preauth]
+        """,
+        "failure password root 192.0.2.7",
+    ),
+    Case(
+        "OpenSSH 9: the five lines of one attempt",
+        """
+        0 sshd[100]: Invalid user admin from 192.0.2.7 port 38926
+        0 sshd[100]: pam_unix(sshd:auth): check pass; user unknown
+        0 sshd[100]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7
+        2 sshd[100]: Failed password for invalid user admin from 192.0.2.7 port 38926 ssh2
+        3 sshd[100]: Connection closed by invalid user admin 192.0.2.7 port 38926 [preauth]
+        """,
+        "failure password admin 192.0.2.7",
+    ),
+    Case(
+        "OpenSSH 10: the same from sshd-session, and sshd-auth's own words",
+        """
+        0 sshd-session[100]: Invalid user admin from 2001:db8::7 port 38926
+        0 sshd-session[100]: pam_unix(sshd:auth): check pass; user unknown
+        2 sshd-session[100]: Failed password for invalid user admin from 2001:db8::7 port 38926 ssh2
+        3 sshd-auth[100]: Connection closed by invalid user admin 2001:db8::7 port 38926 [preauth]
+        """,
+        "failure password admin 2001:db8::7",
+    ),
+    Case(
+        "OpenSSH 6: input_userauth_request names the user again",
+        """
+        0 sshd[100]: Invalid user admin from 192.0.2.7
+        0 sshd[100]: input_userauth_request: invalid user admin [preauth]
+        2 sshd[100]: Failed password for invalid user admin from 192.0.2.7 port 38926 ssh2
+        2 sshd[100]: Received disconnect from 192.0.2.7: 11: Bye Bye [preauth]
+        """,
+        "failure password admin 192.0.2.7",
+    ),
+    Case(
+        "three wrong passwords in one connection, and PAM's sum of them",
+        """
+        0 sshd[100]: Failed password for root from 192.0.2.7 port 38926 ssh2
+        4 sshd[100]: Failed password for root from 192.0.2.7 port 38926 ssh2
+        8 sshd[100]: Failed password for root from 192.0.2.7 port 38926 ssh2
+        8 sshd[100]: Connection closed by authenticating user root 192.0.2.7 port 38926 [preauth]
+        8 sshd[100]: PAM 2 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=root
+        """,
+        """
+        failure password root 192.0.2.7
+        failure password root 192.0.2.7
+        failure password root 192.0.2.7
+        """,
+    ),
+    Case(
+        "rsyslog's repetition",
+        """
+        0 sshd[100]: Failed password for root from 192.0.2.7 port 38926 ssh2
+        5 sshd[100]: message repeated 2 times: [ Failed password for root from 192.0.2.7 port 38926 ssh2]
+        """,
+        """
+        failure password root 192.0.2.7
+        failure password root 192.0.2.7 x2
+        """,
+    ),
+    Case(
+        "BSD's repetition is of the line before",
+        """
+        0 sshd[100]: Failed password for root from 192.0.2.7 port 38926 ssh2
+        5 last message repeated 2 times
+        """,
+        """
+        failure password root 192.0.2.7
+        failure password root 192.0.2.7 x2
+        """,
+    ),
+    Case(
+        "BSD's repetition of another program's line is nothing",
+        """
+        0 sshd[100]: Failed password for root from 192.0.2.7 port 38926 ssh2
+        5 kernel: something
+        6 last message repeated 2 times
+        """,
+        "failure password root 192.0.2.7",
+    ),
+    Case(
+        "a repetition of what counts nothing is nothing",
+        """
+        0 sshd[100]: Failed password for root from 192.0.2.7 port 38926 ssh2
+        1 sshd[100]: Failed none for root from 192.0.2.7 port 38926 ssh2
+        6 last message repeated 2 times
+        """,
+        "failure password root 192.0.2.7",
+    ),
+    Case(
+        "keyboard-interactive: PAM's error and Failed are one",
+        """
+        0 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7
+        0 sshd[100]: Failed keyboard-interactive/pam for alice from 192.0.2.7 port 38926 ssh2
+        1 sshd[100]: Connection closed by authenticating user alice 192.0.2.7 port 38926 [preauth]
+        """,
+        "failure keyboard-interactive alice 192.0.2.7",
+    ),
+    Case(
+        "and in the other order",
+        """
+        0 sshd[100]: Failed keyboard-interactive/pam for alice from 192.0.2.7 port 38926 ssh2
+        0 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7
+        1 sshd[100]: Connection closed by authenticating user alice 192.0.2.7 port 38926 [preauth]
+        """,
+        "failure keyboard-interactive alice 192.0.2.7",
+    ),
+    Case(
+        "PAM's error alone is a failure, and no probe follows",
+        """
+        0 sshd[100]: error: PAM: Authentication failure for alice from client.example.org
+        1 sshd[100]: Connection closed by authenticating user alice 192.0.2.7 port 38926 [preauth]
+        """,
+        "failure pam alice client.example.org",
+    ),
+    Case(
+        "PAM's error alone, and nothing ever follows",
+        "0 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7",
+        "failure pam alice 192.0.2.7",
+    ),
+    Case(
+        "only from half of MaxAuthTries on sshd says Failed for a user that is there",
+        """
+        0 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7
+        4 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7
+        8 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7
+        8 sshd[100]: Failed keyboard-interactive/pam for alice from 192.0.2.7 port 38926 ssh2
+        9 sshd[100]: Connection closed by authenticating user alice 192.0.2.7 port 38926 [preauth]
+        """,
+        """
+        failure pam alice 192.0.2.7
+        failure pam alice 192.0.2.7
+        failure keyboard-interactive alice 192.0.2.7
+        """,
+    ),
+    Case(
+        "PAM's errors, then a success",
+        """
+        0 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7
+        4 sshd[100]: Accepted keyboard-interactive/pam for alice from 192.0.2.7 port 38926 ssh2
+        """,
+        """
+        failure pam alice 192.0.2.7
+        success keyboard-interactive alice 192.0.2.7
+        """,
+    ),
+    Case(
+        "a client asks thrice interactively, then for passwords: Failed password is another attempt",
+        """
+        0 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7
+        4 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7
+        8 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7
+        14 sshd[100]: Failed password for alice from 192.0.2.7 port 38926 ssh2
+        18 sshd[100]: Failed password for alice from 192.0.2.7 port 38926 ssh2
+        """,
+        """
+        failure pam alice 192.0.2.7
+        failure pam alice 192.0.2.7
+        failure pam alice 192.0.2.7
+        failure password alice 192.0.2.7
+        failure password alice 192.0.2.7
+        """,
+    ),
+    Case(
+        "but said in one breath with PAM's error it is the same one",
+        """
+        0 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7
+        0 sshd[100]: Failed password for alice from 192.0.2.7 port 38926 ssh2
+        """,
+        "failure password alice 192.0.2.7",
+    ),
+    Case(
+        "an unknown user interactively: four lines, one attempt",
+        """
+        0 sshd[100]: Invalid user oracle from 192.0.2.7 port 38926
+        2 sshd[100]: error: PAM: User not known to the underlying authentication module for illegal user oracle from 192.0.2.7
+        2 sshd[100]: Failed keyboard-interactive/pam for invalid user oracle from 192.0.2.7 port 38926 ssh2
+        3 sshd[100]: Connection closed by invalid user oracle 192.0.2.7 port 38926 [preauth]
+        """,
+        "failure keyboard-interactive oracle 192.0.2.7",
+    ),
+    Case(
+        "a user not on the list is refused like any",
+        """
+        0 sshd[100]: User root from 192.0.2.7 not allowed because not listed in AllowUsers
+        2 sshd[100]: Failed password for invalid user root from 192.0.2.7 port 38926 ssh2
+        2 sshd[100]: Connection closed by invalid user root 192.0.2.7 port 38926 [preauth]
+        """,
+        "failure password root 192.0.2.7",
+    ),
+    Case(
+        "Invalid user whose connection ends is a probe",
+        """
+        0 sshd[100]: Invalid user admin from 192.0.2.7 port 38926
+        1 sshd[100]: Connection closed by invalid user admin 192.0.2.7 port 38926 [preauth]
+        """,
+        "probe closed admin 192.0.2.7",
+    ),
+    Case(
+        "Invalid user alone is one when the input ends",
+        "0 sshd[100]: Invalid user admin from 192.0.2.7 port 38926",
+        "probe other admin 192.0.2.7",
+    ),
+    Case(
+        "or after ten minutes: before what came later",
+        """
+        0 sshd[100]: Invalid user admin from 192.0.2.7 port 38926
+        601 sshd[200]: Failed password for root from 192.0.2.8 port 38926 ssh2
+        """,
+        """
+        probe other admin 192.0.2.7
+        failure password root 192.0.2.8
+        """,
+    ),
+    Case(
+        "Invalid user and an end that has no address: it is known",
+        """
+        0 sshd[100]: Invalid user admin from 192.0.2.7 port 38926
+        1 sshd[100]: fatal: something went wrong [preauth]
+        """,
+        "probe other admin 192.0.2.7",
+    ),
+    Case(
+        "a key and the question for methods refused: the end decides",
+        """
+        0 sshd[100]: Failed none for alice from 192.0.2.7 port 38926 ssh2
+        0 sshd[100]: Failed publickey for alice from 192.0.2.7 port 38926 ssh2: RSA SHA256:abc
+        1 sshd[100]: Connection closed by authenticating user alice 192.0.2.7 port 38926 [preauth]
+        """,
+        "probe closed alice 192.0.2.7",
+    ),
+    Case(
+        "keys tried before the right one are no failures",
+        """
+        0 sshd[100]: Failed publickey for alice from 192.0.2.7 port 38926 ssh2: RSA SHA256:abc
+        0 sshd[100]: Accepted publickey for alice from 192.0.2.7 port 38926 ssh2: ED25519 SHA256:def
+        """,
+        "success publickey alice 192.0.2.7",
+    ),
+    Case(
+        "a password mistyped once",
+        """
+        0 sshd[100]: Failed password for alice from 192.0.2.7 port 38926 ssh2
+        5 sshd[100]: Accepted password for alice from 192.0.2.7 port 38926 ssh2
+        9 sshd[101]: Received disconnect from 192.0.2.7 port 38926:11: disconnected by user
+        9 sshd[101]: Disconnected from user alice 192.0.2.7 port 38926
+        """,
+        """
+        failure password alice 192.0.2.7
+        success password alice 192.0.2.7
+        """,
+    ),
+    Case(
+        "too many keys",
+        """
+        0 sshd[100]: error: maximum authentication attempts exceeded for alice from 192.0.2.7 port 38926 ssh2 [preauth]
+        0 sshd[100]: Disconnecting authenticating user alice 192.0.2.7 port 38926: Too many authentication failures [preauth]
+        """,
+        "probe other alice 192.0.2.7",
+    ),
+    Case(
+        "too many passwords",
+        """
+        0 sshd[100]: Failed password for alice from 192.0.2.7 port 38926 ssh2
+        1 sshd[100]: error: maximum authentication attempts exceeded for alice from 192.0.2.7 port 38926 ssh2 [preauth]
+        1 sshd[100]: Disconnecting authenticating user alice 192.0.2.7 port 38926: Too many authentication failures [preauth]
+        1 sshd[100]: PAM 5 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=alice
+        1 sshd[100]: PAM service(sshd) ignoring max retries; 6 > 3
+        """,
+        "failure password alice 192.0.2.7",
+    ),
+    Case(
+        "too many of OpenSSH 6, which names nobody at the end",
+        """
+        0 sshd[100]: Failed password for root from 192.0.2.7 port 38926 ssh2
+        1 sshd[100]: Disconnecting: Too many authentication failures for root [preauth]
+        """,
+        "failure password root 192.0.2.7",
+    ),
+    Case(
+        "a scan: the line with the address follows",
+        """
+        0 sshd[100]: error: kex_exchange_identification: Connection closed by remote host
+        0 sshd[100]: Connection closed by 192.0.2.7 port 38926
+        """,
+        "probe closed 192.0.2.7",
+    ),
+    Case(
+        "the first line tells how it ended",
+        """
+        0 sshd[100]: error: kex_exchange_identification: client sent invalid protocol identifier "GET / HTTP/1.1"
+        0 sshd[100]: error: send_error: write: Connection reset by peer
+        0 sshd[100]: banner exchange: Connection from 192.0.2.7 port 38926: invalid format
+        """,
+        "probe protocol 192.0.2.7",
+    ),
+    Case(
+        "a reset before the banner",
+        """
+        0 sshd[100]: error: kex_exchange_identification: read: Connection reset by peer
+        0 sshd[100]: Connection reset by 192.0.2.7 port 38926
+        """,
+        "probe reset 192.0.2.7",
+    ),
+    Case(
+        "a scan whose address never comes",
+        "0 sshd[100]: error: kex_exchange_identification: Connection closed by remote host",
+        "probe closed",
+    ),
+    Case(
+        "OpenSSH 7: a scan in one line",
+        "0 sshd[100]: Did not receive identification string from 192.0.2.7 port 38926",
+        "probe closed 192.0.2.7",
+    ),
+    Case(
+        "OpenSSH 6: another protocol",
+        "0 sshd[100]: Bad protocol version identification 'GET / HTTP/1.0' from 192.0.2.7",
+        "probe protocol 192.0.2.7",
+    ),
+    Case(
+        "no method in common",
+        """
+        0 sshd[100]: Unable to negotiate with 192.0.2.7 port 38926: no matching key exchange method found. Their offer: x [preauth]
+        """,
+        "probe protocol 192.0.2.7",
+    ),
+    Case(
+        "OpenSSH 6 says that in the next line too",
+        """
+        0 sshd[100]: fatal: Unable to negotiate with 192.0.2.7: no matching cipher found. Their offer: x [preauth]
+        0 sshd[100]: Connection closed by 192.0.2.7 [preauth]
+        """,
+        "probe protocol 192.0.2.7",
+    ),
+    Case(
+        "two lines for one goodbye",
+        """
+        0 sshd[100]: Received disconnect from 192.0.2.7 port 38926:11: Bye Bye [preauth]
+        0 sshd[100]: Disconnected from authenticating user root 192.0.2.7 port 38926 [preauth]
+        """,
+        "probe closed 192.0.2.7",
+    ),
+    Case(
+        "two lines for one goodbye behind a failure",
+        """
+        0 sshd[100]: Failed password for root from 192.0.2.7 port 38926 ssh2
+        0 sshd[100]: Received disconnect from 192.0.2.7 port 38926:11: Bye Bye [preauth]
+        0 sshd[100]: Disconnected from authenticating user root 192.0.2.7 port 38926 [preauth]
+        """,
+        "failure password root 192.0.2.7",
+    ),
+    Case(
+        "a timeout, as up to OpenSSH 9.7",
+        "0 sshd[100]: fatal: Timeout before authentication for 192.0.2.7 port 38926",
+        "probe timeout 192.0.2.7",
+    ),
+    Case(
+        "a timeout that the listener tells of a child that failed",
+        """
+        0 sshd-session[200]: Failed password for root from 192.0.2.7 port 38926 ssh2
+        120 sshd[100]: Timeout before authentication for connection from 192.0.2.7 to 198.51.100.1, pid = 200
+        """,
+        "failure password root 192.0.2.7",
+    ),
+    Case(
+        "a timeout that the listener tells of a child that said nothing",
+        """
+        120 sshd[100]: Timeout before authentication for connection from 192.0.2.7 to 198.51.100.1, pid = 200
+        """,
+        "probe timeout 192.0.2.7",
+    ),
+    Case(
+        "a timeout that the listener tells of a child with an invalid user",
+        """
+        0 sshd-session[200]: Invalid user admin from 192.0.2.7 port 38926
+        120 sshd[100]: Timeout before authentication for connection from 192.0.2.7 to 198.51.100.1, pid = 200
+        """,
+        "probe timeout admin 192.0.2.7",
+    ),
+    Case(
+        "each connection that the listener drops is one, though its pid is the same",
+        """
+        0 sshd[100]: drop connection #0 from [192.0.2.7]:38926 on [198.51.100.1]:22 penalty: failed authentication
+        1 sshd[100]: drop connection #0 from [192.0.2.7]:38927 on [198.51.100.1]:22 penalty: failed authentication
+        2 sshd[100]: drop connection #10 from [192.0.2.8]:38926 on [198.51.100.1]:22 past MaxStartups
+        """,
+        """
+        probe penalty 192.0.2.7
+        probe penalty 192.0.2.7
+        probe other 192.0.2.8
+        """,
+    ),
+    Case(
+        "a pid that comes again after ten minutes is another connection",
+        """
+        0 sshd[100]: Failed password for root from 192.0.2.7 port 38926 ssh2
+        600 sshd[200]: Accepted password for alice from 192.0.2.9 port 38926 ssh2
+        600 sshd[100]: Connection closed by authenticating user root 192.0.2.8 port 38926 [preauth]
+        """,
+        """
+        failure password root 192.0.2.7
+        success password alice 192.0.2.9
+        probe closed root 192.0.2.8
+        """,
+    ),
+    Case(
+        "though another line came a moment before the ten minutes were over",
+        """
+        0 sshd[100]: Failed password for root from 192.0.2.7 port 38926 ssh2
+        599 sshd[200]: Accepted password for alice from 192.0.2.9 port 38926 ssh2
+        600 sshd[100]: Invalid user admin from 192.0.2.8 port 38926
+        600 sshd[100]: Connection closed by invalid user admin 192.0.2.8 port 38926 [preauth]
+        """,
+        """
+        failure password root 192.0.2.7
+        success password alice 192.0.2.9
+        probe closed admin 192.0.2.8
+        """,
+    ),
+    Case(
+        "connections whose lines mingle",
+        """
+        0 sshd[100]: Invalid user a from 192.0.2.7 port 1
+        0 sshd[200]: Invalid user b from 192.0.2.8 port 2
+        1 sshd[200]: Failed password for invalid user b from 192.0.2.8 port 2 ssh2
+        1 sshd[100]: Connection closed by invalid user a 192.0.2.7 port 1 [preauth]
+        2 sshd[200]: Connection closed by invalid user b 192.0.2.8 port 2 [preauth]
+        """,
+        """
+        failure password b 192.0.2.8
+        probe closed a 192.0.2.7
+        """,
+    ),
+    Case(
+        "a clock set back holds nothing up for ever",
+        """
+        90000 sshd[100]: Invalid user a from 192.0.2.7 port 1
+        0 sshd[200]: Invalid user b from 192.0.2.8 port 2
+        700 sshd[300]: Failed password for root from 192.0.2.9 port 2 ssh2
+        """,
+        """
+        probe other a 192.0.2.7
+        probe other b 192.0.2.8
+        failure password root 192.0.2.9
+        """,
+    ),
+    Case(
+        "a session's lines",
+        """
+        0 sshd[100]: Accepted publickey for alice from 192.0.2.7 port 1 ssh2: ED25519 SHA256:abc
+        0 sshd[100]: pam_unix(sshd:session): session opened for user alice(uid=1000) by (uid=0)
+        9 sshd[100]: pam_unix(sshd:session): session closed for user alice
+        """,
+        """
+        success publickey alice 192.0.2.7
+        session-opened alice
+        session-closed alice
+        """,
+    ),
+    # sudo and su
+    Case(
+        "sudo's own line and PAM's, without a pid",
+        """
+        0 sudo:    alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id
+        0 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by alice(uid=1000)
+        1 sudo: pam_unix(sudo:session): session closed for user root
+        """,
+        "escalation sudo alice root",
+    ),
+    Case(
+        "su's own line behind PAM's",
+        """
+        0 su: pam_unix(su:session): session opened for user root(uid=0) by alice(uid=1000)
+        0 su: (to root) alice on pts/0
+        """,
+        "escalation su alice root",
+    ),
+    Case(
+        "two at once",
+        """
+        0 sudo:    alice : PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+        0 sudo:      bob : PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+        0 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by alice(uid=1000)
+        0 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by bob(uid=1001)
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo bob root
+        """,
+    ),
+    Case(
+        "PAM's lines alone: sudo was told not to log, and two escalate at once",
+        """
+        0 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by alice(uid=1000)
+        0 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by bob(uid=1001)
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo bob root
+        """,
+    ),
+    Case(
+        "PAM's line decides after ten seconds; what then follows is another escalation",
+        """
+        0 su: pam_unix(su:session): session opened for user root(uid=0) by alice(uid=1000)
+        9 sshd[200]: Accepted password for bob from 192.0.2.9 port 38926 ssh2
+        10 su: (to root) alice on pts/0
+        """,
+        """
+        success password bob 192.0.2.9
+        escalation su alice root
+        escalation su alice root
+        """,
+    ),
+    Case(
+        "a password mistyped once, then right: sudo asked in between",
+        """
+        0 sudo: pam_unix(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice
+        50 sudo:    alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+        50 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by alice(uid=1000)
+        """,
+        "escalation sudo alice root",
+    ),
+    Case(
+        "three wrong passwords are one refusal",
+        """
+        0 sudo: pam_unix(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice
+        9 sudo:    alice : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+        """,
+        "escalation-failure sudo alice root",
+    ),
+    Case(
+        "su refused",
+        """
+        0 su: pam_unix(su:auth): authentication failure; logname=alice uid=1000 euid=0 tty=pts/0 ruser=alice rhost=  user=root
+        2 su: FAILED SU (to root) alice on pts/0
+        """,
+        "escalation-failure su alice root",
+    ),
+    Case(
+        "su refused, and only PAM says so here",
+        """
+        0 su[100]: pam_unix(su:auth): authentication failure; logname=alice uid=1000 euid=0 tty=pts/0 ruser=alice rhost=  user=root
+        """,
+        "escalation-failure su alice",
+    ),
+    Case(
+        "another's refusal is not this one",
+        """
+        0 sudo: pam_unix(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice
+        1 sudo:      bob : PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+        """,
+        """
+        escalation sudo bob root
+        escalation-failure sudo alice
+        """,
+    ),
+    # Others
+    Case(
+        "login says it itself beside PAM",
+        """
+        0 login[100]: pam_unix(login:auth): authentication failure; logname=LOGIN uid=0 euid=0 tty=/dev/tty1 ruser= rhost=  user=alice
+        2 login[100]: FAILED LOGIN (1) on '/dev/tty1' FOR 'alice', Authentication failure
+        """,
+        "failure login password alice",
+    ),
+    Case(
+        "a display manager says it through PAM alone",
+        """
+        0 gdm-password][100]: pam_unix(gdm-password:auth): authentication failure; logname=alice uid=0 euid=0 tty=/dev/tty1 ruser= rhost=  user=alice
+        """,
+        "failure gdm pam alice",
+    ),
+    Case(
+        "cron and the user's manager are no events",
+        """
+        0 CRON[100]: pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)
+        0 systemd[101]: pam_unix(systemd-user:session): session opened for user alice(uid=1000) by (uid=0)
+        1 su: pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)
+        """,
+        "",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.why)
+def test_what_lines_mean_together(case: Case) -> None:
+    assert read(case.log()) == case.expected()
+
+
+def test_events_come_with_the_time_and_line_that_decided() -> None:
+    lines = [
+        "0 sshd[100]: Invalid user admin from 192.0.2.7 port 38926",
+        "3 sshd[100]: Connection closed by invalid user admin 192.0.2.7 port 38926 [preauth]",
+    ]
+    (event,) = read_log(io.BytesIO(log_of(lines)), False, START + 86_400.0)
+    assert (event["time"], event["line"]) == (START + 3.0, 2)
+
+
+def test_of_too_many_pids_the_oldest_is_decided() -> None:
+    """10,000 are remembered, so that a scan of a million addresses needs no more memory."""
+    pairing = Pairing()
+    reader = Reader(pairing, Stamps(START, utc_time))
+    lines = [
+        f"0 sshd[{pid}]: Invalid user admin from 192.0.2.7 port {pid % 60_000}"
+        for pid in range(1, MAX_REMEMBERED + 2)
+    ]
+    found = list(reader.read_block(log_of(lines)))
+    assert [(event.said.event, event.pid) for event in found] == [("probe", 1)]
+    assert len(list(pairing.attempts.items())) == MAX_REMEMBERED
+    assert len(pairing.finish()) == MAX_REMEMBERED
+
+
+def test_of_too_many_refusals_the_oldest_are_decided() -> None:
+    """A process holds few: none is lost."""
+    line = "0 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7"
+    assert read([line] * 100) == ["failure pam alice 192.0.2.7"] * 100
+
+
+def test_of_too_many_escalations_the_oldest_are_decided() -> None:
+    line = "0 su: pam_unix(su:session): session opened for user root(uid=0) by alice(uid=1000)"
+    assert read([line] * 2_000) == ["escalation su alice root"] * 2_000
+
+
+# Runs
+
+
+def decided(events: list[AuthEvent]) -> list[tuple[float, str]]:
+    return sorted((event.time, brief(as_dict(event))) for event in events)
+
+
+def in_runs(logs: list[tuple[bytes, float]]) -> list[tuple[float, str]]:
+    """Return the events of a log read in several runs, each at a time, and of its end."""
+    state = NOTHING
+    found: list[AuthEvent] = []
+    for data, now in logs:
+        pairing = Pairing(state.remembered, state.held, state.last)
+        reader = Reader(pairing, Stamps(START + 200_000.0, utc_time))
+        found += reader.read_block(data)
+        found += pairing.expire(now)
+        after = state._replace(
+            remembered=tuple(pairing.attempts.items()),
+            held=tuple(pairing.escalations.held),
+            last=pairing.last,
+        )
+        state = parse_durable(format_durable(after))
+        assert state == after
+    return decided(found + Pairing(state.remembered, state.held, state.last).finish())
+
+
+def seconds_of(line: str) -> int:
+    return int(line.partition(" ")[0])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.why)
+def test_a_log_cut_anywhere_has_the_same_events(case: Case) -> None:
+    """A run may look at any instant, with or without time going by until the next line."""
+    lines = case.log()
+    expected = in_runs([(log_of(lines), 0.0)])
+    assert sorted(what for _, what in expected) == sorted(case.expected())
+    for cut in range(len(lines) + 1):
+        now = float(START + (seconds_of(lines[cut - 1]) if cut else 0))
+        assert in_runs([(log_of(lines[:cut]), now), (log_of(lines[cut:]), now)]) == expected
+
+
+@st.composite
+def mingled(draw: st.DrawFn) -> list[str]:
+    """Draw a log: cases that begin at any time, with pids of their own, their lines mingled."""
+    lines: list[tuple[int, int, str]] = []
+    cases = draw(st.lists(st.sampled_from([c for c in CASES if "set back" not in c.why]),
+                          min_size=1, max_size=6))  # fmt: skip
+    for number, case in enumerate(cases):
+        begin = draw(st.integers(0, 30))
+        for line in case.log():
+            # sudo's lines have no pid, and a repetition is of the line before.
+            if "]:" in line and "last message" not in line:
+                seconds, _, rest = line.partition(" ")
+                for pid in ("100", "101", "200", "300"):
+                    rest = rest.replace(f"[{pid}]", f"[{number}{pid}]")
+                    rest = rest.replace(f"pid = {pid}", f"pid = {number}{pid}")
+                lines.append((begin + int(seconds), len(lines), rest))
+    return [f"{seconds} {rest}" for seconds, _, rest in sorted(lines)]
+
+
+@settings(max_examples=200)
+@given(mingled(), st.lists(st.integers(0, 60), max_size=3))
+def test_any_log_cut_anywhere_has_the_same_events(lines: list[str], cuts: list[int]) -> None:
+    expected = in_runs([(log_of(lines), 0.0)])
+    places = [0, *sorted(min(cut, len(lines)) for cut in cuts), len(lines)]
+    logs = []
+    for first, last in zip(places, places[1:]):
+        logs.append((log_of(lines[first:last]), float(START + (seconds_of(lines[last - 1]) if last else 0))))
+    assert in_runs(logs) == expected
