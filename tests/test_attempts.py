@@ -765,5 +765,7 @@ def test_any_log_cut_anywhere_has_the_same_events(lines: list[str], cuts: list[i
     places = [0, *sorted(min(cut, len(lines)) for cut in cuts), len(lines)]
     logs = []
     for first, last in zip(places, places[1:]):
-        logs.append((log_of(lines[first:last]), float(START + (seconds_of(lines[last - 1]) if last else 0))))
+        logs.append(
+            (log_of(lines[first:last]), float(START + (seconds_of(lines[last - 1]) if last else 0)))
+        )
     assert in_runs(logs) == expected

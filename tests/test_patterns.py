@@ -66,20 +66,19 @@ def patterns_in(path: Path) -> list[Samples]:
     module = __import__(f"textfile_users.auth.{path.stem}", fromlist=["x"])
     result = []
     for node in ast.walk(ast.parse(source)):
-        is_entry = isinstance(node, ast.Tuple) and any(map(is_pattern, node.elts))
-        if is_entry:
-            call = next(child for child in node.elts if is_pattern(child))
-            line = node.lineno if not samples_above(lines, call.lineno)[0] else call.lineno
-            calls = [(call, line)] if not is_pattern(node.elts[0]) else []
-            calls += [(one, one.lineno) for one in node.elts if is_pattern(node.elts[0])]
-            for one, at in calls:
-                code = compile(ast.Expression(one), str(path), "eval")
-                pattern = eval(code, vars(module))
-                result.append(Samples(f"{path.name}:{at}", pattern, *samples_above(lines, at)))
+        if not isinstance(node, ast.Tuple):
+            continue
+        calls = [child for child in node.elts if is_pattern(child)]
+        for call in calls:
+            # The samples stand above the pattern, or above its first words.
+            line = call.lineno if samples_above(lines, call.lineno)[0] else node.lineno
+            code = compile(ast.Expression(call), str(path), "eval")
+            pattern = eval(code, vars(module))
+            result.append(Samples(f"{path.name}:{line}", pattern, *samples_above(lines, line)))
     return result
 
 
-def is_pattern(node: ast.AST) -> bool:
+def is_pattern(node: ast.expr) -> bool:
     return (
         isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Pattern"
     )

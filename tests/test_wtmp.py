@@ -30,8 +30,8 @@ def test_a_day_of_a_host_is_told_in_order() -> None:
         Record(type=1, user="shutdown", line="~", pid=0, time=TIME + 99, id="~~"),
     ) == [
         Turn("boot", BOOT),
-        Turn("login", TIME, "alice", "pts/0", 1000, ip="192.0.2.7"),
-        Turn("login", TIME + 1, "bob", "tty1", 600),
+        Turn("login", TIME, "alice", "pts/0", 1000, ip="192.0.2.7", type="ssh"),
+        Turn("login", TIME + 1, "bob", "tty1", 600, type="tty"),
         Turn("logout", TIME + 60, tty="pts/0", pid=1000),
         Turn("logout", TIME + 90, tty="tty1", pid=601),
     ]

@@ -115,11 +115,12 @@ def test_rows_become_turns(db: Wtmpdb) -> None:
     first = f"{alice}:{micros(10.25)}"
     assert found.turns == (
         Turn("boot", BOOT),
-        Turn("login", BOOT + 10.25, "alice", "pts/0", ip="192.0.2.7", key=first),
-        Turn("logout", BOOT + 40, "alice", "pts/0", ip="192.0.2.7", key=first),
-        Turn("login", BOOT + 20, "bob", "tty1", service="login", key=f"3:{micros(20)}"),
+        Turn("login", BOOT + 10.25, "alice", "pts/0", ip="192.0.2.7", key=first, type="ssh"),
+        Turn("logout", BOOT + 40, "alice", "pts/0", ip="192.0.2.7", key=first, type="ssh"),
+        Turn("login", BOOT + 20, "bob", "tty1", service="login", key=f"3:{micros(20)}",
+             type="tty"),
         Turn("login", BOOT + 30, "root", host="client.example.org", service="sshd",
-             key=f"4:{micros(30)}"),
+             key=f"4:{micros(30)}", type="ssh"),
     )  # fmt: skip
     assert (found.complete, found.damaged) == (True, 0)
     assert found.position._replace(seen="") == WtmpdbPosition(4, micros(30), (3, 4))

@@ -80,7 +80,7 @@ class Counting:
 
     def result(self) -> Durable:
         """Return the state with all that was counted."""
-        self.logins.forget(self._now)
+        self.logins.bound(self._now)
         return self._before._replace(
             counters=self._counters,
             failures=self._last_hour(),
@@ -144,7 +144,7 @@ class Counting:
         self.logins.begin(login)
         self._begun += 1
         if self._begun % MAX_LOGINS == 0:  # a backlog's memory stays bounded
-            self.logins.forget(event.time)
+            self.logins.bound(event.time)
 
     def boot(self, time: float) -> None:
         """Count that the host booted, once for what several sources say of it."""

@@ -46,6 +46,12 @@ class Login(Record):
 
 EVENT = "event"
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    Place = TypeVar("Place")
+
 
 class Logins:
     """The logins that are open, ended lately, or not yet known to be covered by an event.
@@ -68,6 +74,7 @@ class Logins:
         self._next = len(self._logins)
         self._by_pid: dict[tuple[str, int], int] = {}
         self._open: dict[tuple[str, int], int] = {}
+        self._by_place: dict[str, int] = {}
         self._by_user: dict[str, list[int]] = {}
         self._uncovered: dict[str, list[int]] = {}
         for number, login in self._logins.items():
@@ -83,15 +90,18 @@ class Logins:
         if number is None:
             self._add(login._replace(covered=True), counts=True)
             return
-        known = self._logins[number]
-        self._logins[number] = _merged(login, known)._replace(covered=True)
+        self._change(number, _merged(login, self._logins[number])._replace(covered=True))
         self._count(number)
+
+    def knows(self, user: str, pid: int) -> bool:
+        """Return whether a login of a user with the leader ``pid`` is remembered."""
+        return (user, pid) in self._by_pid
 
     def recorded(self, login: Login) -> None:
         """Take a login that a record or a look at the sessions tells of."""
         number = self._find(login, covered=None)
         if number is not None:
-            self._logins[number] = _merged(self._logins[number], login)
+            self._change(number, _merged(self._logins[number], login))
         elif login.start > self.forgotten:
             self._add(login, counts=False)
 
@@ -111,17 +121,17 @@ class Logins:
     def end_by_event(self, service: str, pid: int, time: float) -> None:
         """End the login of a ``service`` whose leader is ``pid``."""
         number = self._open.get((service, pid))
-        if number is not None and number in self._logins:
+        if number is not None:
             self._end(number, time)
 
     def end_by_record(self, tty: str, key: str, time: float, alive: Callable[[int], bool]) -> None:
         """End the login on terminal ``tty``, or of wtmpdb's row ``key``, whose leader is gone."""
-        for number, login in self._logins.items():
-            same = login.key == key if key else tty and login.tty == tty
-            if same and not login.end and login.start <= time:
-                if not (login.pid and alive(login.pid)):
-                    self._end(number, time)
-                return
+        number = self._by_place.get(_place(tty, key))
+        if number is None:
+            return
+        login = self._logins[number]
+        if not login.end and login.start <= time and not (login.pid and alive(login.pid)):
+            self._end(number, time)
 
     def boot(self, time: float) -> None:
         """End what was open when the host booted."""
@@ -135,24 +145,33 @@ class Logins:
         """Take the sessions of a look: new ones, and which logins' leaders are gone."""
         for session in sessions:
             if session.type != "multiplexer":
-                known = self._by_pid.get((session.user, session.leader))
-                if known is None or not session.leader:
+                number = self._by_pid.get((session.user, session.leader), -1)
+                known = self._logins.get(number)
+                if not known or known.end or not session.leader:
                     self.recorded(_of_session(session))
         leaders = {session.leader for session in sessions}
         ttys = {session.tty for session in sessions if session.tty}
+        still_open = {n: login for n, login in self._logins.items() if login.pid and not login.end}
         missed = {
-            number: login
-            for number, login in self._logins.items()
-            if not login.end and login.pid and login.pid not in leaders and login.tty not in ttys
+            login.pid
+            for login in still_open.values()
+            if login.pid not in leaders and login.tty not in ttys
         }
-        living = alive({login.pid for login in missed.values()}) if missed else set()
-        for number, login in missed.items():
-            if login.pid in living:
-                continue
-            if not login.gone:
+        if missed:
+            missed -= alive(missed)
+        for number, login in still_open.items():
+            if login.pid not in missed:
+                if login.gone:  # it could not be seen for a while
+                    self._logins[number] = login._replace(gone=0.0)
+            elif not login.gone:
                 self._logins[number] = login._replace(gone=now)
             elif now - login.gone >= SAME_SECONDS:
                 self._end(number, login.gone)
+
+    def bound(self, now: float) -> None:
+        """Drop what ended long ago where there are too many, and then the oldest."""
+        if len(self._logins) > MAX_LOGINS:
+            self.forget(now)
 
     def forget(self, now: float) -> None:
         """Drop what ended long ago, and the oldest of too many."""
@@ -174,14 +193,20 @@ class Logins:
         login = self._logins.pop(number)
         if login.covered:
             self.forgotten = max(self.forgotten, min(login.start, now))
-        self._open.pop((login.service, login.pid), None)
+        self._take_out(self._open, (login.service, login.pid), number)
+        self._take_out(self._by_pid, (login.user, login.pid), number)
+        for place in (_place(login.tty, ""), _place("", login.key)):
+            self._take_out(self._by_place, place, number)
         for numbers in (self._by_user, self._uncovered):
             if login.user in numbers and numbers[login.user][0] == number:
                 del numbers[login.user][0]
                 if not numbers[login.user]:
                     del numbers[login.user]
-        if self._by_pid.get((login.user, login.pid)) == number:
-            del self._by_pid[login.user, login.pid]
+
+    @staticmethod
+    def _take_out(index: dict[Place, int], place: Place, number: int) -> None:
+        if index.get(place) == number:  # else it is a later login's
+            del index[place]
 
     def _find(self, login: Login, covered: bool | None) -> int | None:
         """Return the number of the same login, if it is known (and not ``covered`` by another)."""
@@ -210,11 +235,22 @@ class Logins:
         if counts:
             self._count(number)
 
-    def _index(self, number: int, login: Login) -> None:
+    def _change(self, number: int, login: Login) -> None:
+        """Take what is now known of a login."""
+        self._logins[number] = login
+        self._note(number, login)
+
+    def _note(self, number: int, login: Login) -> None:
         if login.pid:
             self._by_pid[login.user, login.pid] = number
             if not login.end:
                 self._open[login.service, login.pid] = number
+        for place in (_place(login.tty, ""), _place("", login.key)):
+            if place:
+                self._by_place[place] = number
+
+    def _index(self, number: int, login: Login) -> None:
+        self._note(number, login)
         self._by_user.setdefault(login.user, []).append(number)
         if not login.covered:
             self._uncovered.setdefault(login.user, []).append(number)
@@ -230,9 +266,14 @@ class Logins:
 
     def _end(self, number: int, time: float) -> None:
         login = self._logins[number] = self._logins[number]._replace(end=max(time, 1.0))
-        self._open.pop((login.service, login.pid), None)
+        self._take_out(self._open, (login.service, login.pid), number)
         if login.counted:
             self._count_end(login)
+
+
+def _place(tty: str, key: str) -> str:
+    """Return what an end is known by: wtmpdb's row, else the terminal; '' for neither."""
+    return "row " + key if key else tty and "tty " + tty
 
 
 def _is_same(one: Login, other: Login) -> bool:
@@ -240,8 +281,9 @@ def _is_same(one: Login, other: Login) -> bool:
     apart = abs(one.start - other.start)
     if one.pid and one.pid == other.pid:
         # A terminal opened later in an SSH connection has a record of its own.
-        return apart <= SAME_SECONDS or one.start < other.start <= (one.end or other.start)
-    if apart > SAME_SECONDS or (one.pid and other.pid and one.tty and other.tty):
+        is_within = one.start < other.start <= (one.end or other.start)
+        return apart <= SAME_SECONDS or (is_within and other.source != EVENT)
+    if apart > SAME_SECONDS or 0 < one.end < other.start:
         return False
     if one.tty and other.tty:
         return one.tty == other.tty
@@ -252,6 +294,7 @@ def _merged(known: Login, other: Login) -> Login:
     """Return what is known of a login, with what another source adds."""
     return known._replace(
         type=other.type if known.type == "other" else known.type,
+        service=known.service or other.service,
         pid=known.pid or other.pid,
         tty=known.tty or other.tty,
         ip=known.ip or other.ip,

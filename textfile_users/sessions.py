@@ -109,7 +109,7 @@ def leaders_without_terminal(
         and session.leader > 1
         and session.leader not in known
         and not session.tty
-        and _service(session.service)[1] == "ssh"
+        and service_of(session.service)[1] == "ssh"
     ]
 
 
@@ -120,7 +120,7 @@ def servers_of_windows(records: Iterable[UtmpRecord]) -> set[int]:
         for record in records
         if record.type == USER_PROCESS
         for origin in (parse_origin(record.host, record.ip),)
-        if _is_window(record, origin)
+        if is_window(record, origin)
     }
 
 
@@ -173,7 +173,7 @@ def _newest_by_line(records: Iterable[UtmpRecord], verdicts: list[Verdict]) -> l
         if not INIT_PROCESS <= record.type <= DEAD_PROCESS:
             verdicts.append((record, "does not count: no USER_PROCESS"))
             continue
-        key = _line(record) or f"pid:{record.pid}"
+        key = line_of(record) or f"pid:{record.pid}"
         other = newest.setdefault(key, record)
         if other is record:
             continue
@@ -230,7 +230,7 @@ def _join(
     alone: dict[tuple[str, int, str], list[UtmpRecord]] = {}
     windows = []
     for record in records:
-        owner = _owner(record, by_tty.get(_line(record)), by_leader.get(record.pid))
+        owner = _owner(record, by_tty.get(line_of(record)), by_leader.get(record.pid))
         origin = parse_origin(record.host, record.ip)
         if owner:
             if owner.id in joined:
@@ -238,7 +238,7 @@ def _join(
                 verdicts.append((record, f"counts as logind's session {owner.id}"))
             else:
                 verdicts.append((record, f"does not count: {_why_not(owner)}"))
-        elif _is_window(record, origin):
+        elif is_window(record, origin):
             windows.append((record, origin))
         else:
             # Several terminals of one connection have its pid; pid 0 is no process.
@@ -266,7 +266,8 @@ def _owner(record: UtmpRecord, *candidates: LogindSession | None) -> LogindSessi
     return None
 
 
-def _line(record: UtmpRecord) -> str:
+def line_of(record: UtmpRecord) -> str:
+    """Return the terminal of a record, without /dev/."""
     return record.line[5:] if record.line.startswith("/dev/") else record.line
 
 
@@ -275,14 +276,14 @@ def _server(record: UtmpRecord, origin: Origin) -> int:
     return origin.server or record.pid
 
 
-def _is_window(record: UtmpRecord, origin: Origin) -> bool:
+def is_window(record: UtmpRecord, origin: Origin) -> bool:
     """Return whether a record may be a window of tmux or screen, or a terminal on a desktop.
 
     libutempter may write the latter without a host.
     """
     if origin.kind in ("tmux", "screen"):
         return True
-    if not _is_pty(_line(record)):
+    if not _is_pty(line_of(record)):
         return False
     return origin.kind == "x11" or (origin == NOWHERE and record.pid > 0)
 
@@ -328,14 +329,14 @@ def _session(
         assert record is not None  # noqa: S101 - a login has one or the other
         ident, user, start, leader = "", record.user, record.time, record.pid
         service, by_service = _service_by_process(processes.get(record.pid), processes)
-        type_ = _type_by_utmp(record, origin, by_service, service)
-        tty = _line(record)
+        type_ = type_by_utmp(record, origin, by_service, service)
+        tty = line_of(record)
     else:
         ident, user, start, leader = logind.id, logind.user, logind.start, logind.leader
-        service, by_service = _service(logind.service)
+        service, by_service = service_of(logind.service)
         type_ = _type_by_logind(logind, origin, by_service)
         start = start or (record.time if record else 0.0)
-        tty = logind.tty or (_line(record) if record else terminals.get(leader, ("",))[0])
+        tty = logind.tty or (line_of(record) if record else terminals.get(leader, ("",))[0])
         origin = _with_logind_host(origin, logind.host)
     nowhere = not origin.host and not origin.ip
     local = type_ not in REMOTE_TYPES if nowhere else is_loopback(origin.ip)
@@ -353,7 +354,7 @@ def _with_logind_host(origin: Origin, host: str) -> Origin:
     return Origin(origin.kind, origin.host or theirs.host, origin.ip or theirs.ip)
 
 
-def _service(name: str) -> tuple[str, str]:
+def service_of(name: str) -> tuple[str, str]:
     """Return the label `service` of a PAM service or program, and the type it decides or ''."""
     for start, label, type_ in SERVICES:
         if name == start or (name.startswith(start) and not name[len(start)].isalpha()):
@@ -364,9 +365,9 @@ def _service(name: str) -> tuple[str, str]:
 def _service_by_process(
     process: Process | None, processes: Mapping[int, Process]
 ) -> tuple[str, str]:
-    """Return _service() of a record's process, or of its parent: for root it is the shell."""
+    """Return service_of() of a record's process, or of its parent: for root it is the shell."""
     for candidate in (process, processes.get(process.ppid) if process else None):
-        found = _service(candidate.comm) if candidate else ("other", "")
+        found = service_of(candidate.comm) if candidate else ("other", "")
         if found[0] != "other":
             return found
     return "other", ""
@@ -382,7 +383,8 @@ def _type_by_logind(session: LogindSession, origin: Origin, by_service: str) -> 
     return origin.kind if origin.kind in ("x11", "wayland", "mosh") else "other"
 
 
-def _type_by_utmp(record: UtmpRecord, origin: Origin, by_service: str, service: str) -> str:
+def type_by_utmp(record: UtmpRecord, origin: Origin, by_service: str, service: str) -> str:
+    """Return the label `type` of a record's login, by what service_of() says of its service."""
     if origin.kind in ("tmux", "screen"):
         return "multiplexer"
     if origin.kind:
@@ -390,12 +392,12 @@ def _type_by_utmp(record: UtmpRecord, origin: Origin, by_service: str, service: 
     if by_service:
         return by_service
     remote = bool(origin.host or origin.ip)
-    if _is_pty(_line(record)):
+    if _is_pty(line_of(record)):
         # Nothing else in utmp tells a telnet login, whose process is login, from an SSH one.
         return "ssh" if remote and service != "login" else "other"
     if record.line.startswith(":"):
         return "x11"
-    return "tty" if _line(record).startswith(_CONSOLES) and not remote else "other"
+    return "tty" if line_of(record).startswith(_CONSOLES) and not remote else "other"
 
 
 def _is_pty(line: str) -> bool:

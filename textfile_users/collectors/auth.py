@@ -17,6 +17,7 @@ from textfile_users.model import (
     AUTH,
     BROKEN,
     DENIED,
+    HISTORY,
     OK,
     Snapshot,
     SourceReport,
@@ -84,6 +85,8 @@ def look_at_auth(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
     except OSError as error:
         faults.append(f"{error.filename or source}: {reason(error)}")
         reading.caught_up = False
+    if HISTORY not in wanted.collectors:  # else records of what is ended are still to be read
+        reading.forget()
     if reading.reader.unknown_stamps:
         faults.append(f"{', '.join(logs.paths)}: lines begin with a stamp of an unknown form")
     return before._replace(
@@ -199,6 +202,10 @@ class _Reading:
         self._counting = Counting(before, now, sessions, lambda: account_names(paths))
         self._logs = dict(before.logs)
         self._journal = before.journal
+
+    def forget(self) -> None:
+        """Forget logins that ended long ago."""
+        self._counting.logins.forget(self.now)
 
     def result(self, source: str) -> Durable:
         """Return the state after this look."""

@@ -25,7 +25,7 @@ from textfile_users.sources.btmp import failures
 from textfile_users.sources.files import open_regular, reason
 from textfile_users.sources.follow import NOWHERE, blocks, end
 from textfile_users.sources.passwd import account_names, read_passwd
-from textfile_users.sources.procfs import read_boot_time, read_processes
+from textfile_users.sources.procfs import read_boot_time, read_descents, read_processes
 from textfile_users.sources.sqlite import UnreadableDatabase
 from textfile_users.sources.utmp import LAYOUTS, detect_layout, parse_utmp
 from textfile_users.volatile import read_boot_id
@@ -42,6 +42,10 @@ LASTLOG2 = "lastlog2"
 # Processes of sshd that wrote the record of a name that is nobody's.
 OPENED = "pids in btmp"
 MAX_OPENED = 1_000
+# When counting began that leaves nothing out; 0 is never.
+BEGINNING = 1.0
+# For so long a login's process is looked for.
+RECENT_SECONDS = 600.0
 SAMPLE = 64 << 10
 TAIL = 384 * 400 * 8  # whole records of either size
 
@@ -82,6 +86,9 @@ class _Reading:
         self._paths = paths
         self._now = snapshot.now
         self._before = before
+        # Of a first look nothing counts, unless it is to count what is there.
+        self._began = before.began or (BEGINNING if backfill else 0.0)
+        self._is_complete = True
         self._sessions = snapshot.sessions
         self._deadline = deadline
         self._backfill = backfill
@@ -95,7 +102,11 @@ class _Reading:
     def result(self) -> Durable:
         """Return the state after this look."""
         return self._counting.result()._replace(
-            records=self._records, seen=self._seen, wtmpdb=self._wtmpdb, boot_id=self._boot_id
+            began=self._began,
+            records=self._records,
+            seen=self._seen,
+            wtmpdb=self._wtmpdb,
+            boot_id=self._boot_id,
         )
 
     def guard(self, source: str, path: str, read: Callable[[str], None]) -> None:
@@ -134,7 +145,9 @@ class _Reading:
         logins = self._counting.logins
         if self._sessions is not None:
             logins.look(self._sessions, self._now, self._living)
-        logins.settle(self._now, patient, self._before.began or self._now)
+        logins.settle(self._now, patient, self._began or self._now)
+        if self._is_complete:  # else what is ended here may have records still to be read
+            logins.forget(self._now)
 
     def _living(self, pids: set[int]) -> set[int]:
         processes, _ = read_processes(self._paths, pids)
@@ -177,6 +190,7 @@ class _Reading:
             self._counting.skipped(WTMPDB, (("damaged", found.damaged),))
             self._wtmpdb = found.position
             if found.complete or time.monotonic() > self._deadline:
+                self._is_complete = self._is_complete and found.complete
                 return
 
     def skip_btmp(self, path: str) -> None:
@@ -231,7 +245,21 @@ class _Reading:
             elif turn.event == "logout":
                 logins.end_by_record(turn.tty, turn.key, turn.time, self._is_alive)
             else:
-                logins.recorded(_login(source, turn))
+                logins.recorded(_login(source, turn, self._leader_of(turn)))
+
+    def _leader_of(self, turn: Turn) -> int:
+        """Return the leader of a known login that a login's process descends from, else its pid.
+
+        A further terminal of an SSH connection has a record of its own, root's with the
+        shell's pid.
+        """
+        logins = self._counting.logins
+        is_recent = abs(self._now - turn.time) < RECENT_SECONDS
+        if turn.pid and is_recent and not logins.knows(turn.user, turn.pid):
+            for ancestor in read_descents(self._paths, [turn.pid])[turn.pid].ancestors:
+                if logins.knows(turn.user, ancestor):
+                    return ancestor
+        return turn.pid
 
     def _blocks(self, source: str, path: str, layout: str) -> Iterator[tuple[UtmpRecord, ...]]:
         """Yield the sound records behind the position in a file, while time is left."""
@@ -242,6 +270,7 @@ class _Reading:
             self._counting.skipped(source, (*block.skipped, ("damaged", found.damaged)))
             self._records[path] = block.position
             if time.monotonic() > self._deadline:
+                self._is_complete = False
                 return
 
     def _take_failures(self, records: Iterable[UtmpRecord]) -> None:
@@ -263,13 +292,13 @@ class _Reading:
         return self._seen[key]
 
 
-def _login(source: str, turn: Turn) -> Login:
+def _login(source: str, turn: Turn, pid: int) -> Login:
     return Login(
         source,
         turn.user,
         turn.type,
         turn.service,
-        turn.pid,
+        pid,
         turn.tty,
         turn.ip,
         0,

@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 MAX_LOGINS = 10_000
 
 # Of those that make equal sense of a file the first is taken.
-LAYOUTS = tuple(Struct(f) for f in ("<I32s256s", "<q32s256s", ">I32s256s", ">q32s256s"))
+LAYOUTS = tuple(Struct(f) for f in ("<I32s256x", "<q32s256x", ">I32s256x", ">q32s256x"))
 SIZES = (292, 296)
 
 _MAX_SECONDS = 1 << 32
-_YEAR_1990 = 631_152_000
 _DAY = 86_400
 
 _TABLE = "Lastlog2"
@@ -111,9 +110,8 @@ def _times(
     times = {}
     for uid, data in records.items():
         if len(data) == layout.size and any(data):
-            seconds, line, host = layout.unpack(data)
-            odd = not _YEAR_1990 <= seconds <= changed + _DAY
-            times[uid] = seconds, odd + (not _is_text(line)) + (not _is_text(host))
+            seconds, line = layout.unpack(data)
+            times[uid] = seconds, (not 0 < seconds <= changed + _DAY) + (not _is_text(line))
     return times
 
 

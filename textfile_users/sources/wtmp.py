@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from textfile_users.model import UtmpRecord
 from textfile_users.origin import parse_origin
 from textfile_users.record import Record
-from textfile_users.sessions import _is_window, _line
+from textfile_users.sessions import is_window, line_of, service_of, type_by_utmp
 from textfile_users.sources.utmp import DEAD_PROCESS, USER_PROCESS
 
 BOOT_TIME = 2
@@ -55,6 +55,7 @@ class Turn(Record):
     ip: str = ""
     service: str = ""
     key: str = ""
+    type: str = ""
 
 
 def turns(records: Iterable[UtmpRecord]) -> Iterator[Turn]:
@@ -69,7 +70,7 @@ def turns(records: Iterable[UtmpRecord]) -> Iterator[Turn]:
             if login:
                 yield login
         elif record.type == DEAD_PROCESS and record.line:
-            yield Turn(LOGOUT, record.time, tty=_line(record), pid=max(record.pid, 0))
+            yield Turn(LOGOUT, record.time, tty=line_of(record), pid=max(record.pid, 0))
         elif record.type == BOOT_TIME and record.user == "reboot":
             yield Turn(BOOT, record.time)
 
@@ -80,10 +81,13 @@ def login_turn(record: UtmpRecord, service: str = "", key: str = "") -> Turn | N
     None where it names no user, or is but a window of tmux, screen or a desktop.
     """
     origin = parse_origin(record.host, record.ip)
-    if not record.user or _is_window(record, origin):
+    if not record.user or is_window(record, origin):
         return None
-    tty, pid = _line(record), max(record.pid, 0)
-    return Turn(LOGIN, record.time, record.user, tty, pid, origin.host, origin.ip, service, key)
+    tty, pid = line_of(record), max(record.pid, 0)
+    label, by_service = service_of(service)
+    type_ = type_by_utmp(record, origin, by_service, label)
+    where = origin.host, origin.ip
+    return Turn(LOGIN, record.time, record.user, tty, pid, *where, service, key, type_)
 
 
 def begins_login(service: str) -> bool:
