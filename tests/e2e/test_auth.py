@@ -173,7 +173,11 @@ def quiet(box: Box) -> bool:
     """Return whether no connection is open and nothing has been logged for a moment."""
     if box.run("pgrep", "-f", "^sshd[a-z-]*: [^/]", check=False).returncode == 0:
         return False
-    return time.time() - (box.root / "var/log/auth.log").stat().st_mtime > QUIET
+    try:
+        written = (box.root / "var/log/auth.log").stat().st_mtime
+    except FileNotFoundError:  # it is being rotated
+        return False
+    return time.time() - written > QUIET
 
 
 def wait_until(done: Callable[[], bool]) -> None:

@@ -82,7 +82,7 @@ class Reader:
     def _end_block(self, data: bytes, matched: int, unmatched: int) -> None:
         if self._behind != len(data):
             self.pairing.last = None
-        if not has_stamps(data):
+        if data and not matched and not unmatched and not has_stamps(data):
             self.unknown_stamps = True
             unmatched += count_naming(data)
         if self.numbered:
