@@ -153,6 +153,9 @@ def main() -> None:
                 print(measure(directory, options.runs))
         else:
             print(measure(directory, options.runs))
+        from bench.auth import measure_auth
+
+        print(f"\n{measure_auth(directory, options.runs)}")
 
 
 if __name__ == "__main__":

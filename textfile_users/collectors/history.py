@@ -26,7 +26,7 @@ from textfile_users.sources.files import open_regular, reason
 from textfile_users.sources.follow import NOWHERE, blocks, end
 from textfile_users.sources.passwd import account_names, read_passwd
 from textfile_users.sources.procfs import read_boot_time, read_descents, read_processes
-from textfile_users.sources.sqlite import UnreadableDatabase
+from textfile_users.sources.sqlite import UnreadableDatabase, signature
 from textfile_users.sources.utmp import LAYOUTS, detect_layout, parse_utmp
 from textfile_users.volatile import read_boot_id
 
@@ -39,6 +39,7 @@ WTMPDB = "wtmpdb"
 BTMP = "btmp"
 LASTLOG = "lastlog"
 LASTLOG2 = "lastlog2"
+DAMAGED = "damaged in lastlog2"
 # Processes of sshd that wrote the record of a name that is nobody's.
 OPENED = "pids in btmp"
 MAX_OPENED = 1_000
@@ -128,7 +129,10 @@ class _Reading:
         except OSError as error:
             status = DENIED if isinstance(error, PermissionError) else BROKEN
             self.faults.append(f"{path}: {reason(error)}")
-        self.sources.append(SourceReport(source, status))
+        unusable: tuple[tuple[str, int], ...] = ()
+        if source == LASTLOG2 and status == OK:
+            unusable = (("damaged", int(self._seen.get(DAMAGED, "0"))),)
+        self.sources.append(SourceReport(source, status, unusable=unusable))
 
     def boot(self) -> None:
         """Where another boot runs than before, end the logins of the old one."""
@@ -178,12 +182,14 @@ class _Reading:
             WtmpdbPosition,
             last_logins,
             newest_wtmpdb,
+            open_logins,
             read_wtmpdb,
         )
 
         if self._wtmpdb is None and not self._backfill:
             self._take_last(last_logins(path))
             self._wtmpdb = newest_wtmpdb(path)
+            self._take(WTMPDB, open_logins(path))
         while True:
             found = read_wtmpdb(path, self._wtmpdb or WtmpdbPosition())
             self._take(WTMPDB, found.turns)
@@ -196,10 +202,10 @@ class _Reading:
     def skip_btmp(self, path: str) -> None:
         """Remember how far btmp goes: a log tells of what it holds."""
         status = os.stat(path)
-        signature = f"{status.st_ino}:{status.st_size}"
-        if self._seen.get(BTMP) != signature and os.access(path, os.R_OK):
+        held = f"{status.st_ino}:{status.st_size}"
+        if self._seen.get(BTMP) != held and os.access(path, os.R_OK):
             self._records[path] = end(path, LAYOUTS[self._layout(path)].size)
-            self._seen[BTMP] = signature
+            self._seen[BTMP] = held
 
     def read_btmp(self, path: str) -> None:
         """Read on in btmp: no log can be read."""
@@ -223,18 +229,17 @@ class _Reading:
         if self._is_new(LASTLOG2, path):
             last, damaged = read_lastlog2(path)
             self._take_last(last)
-            self._counting.skipped(LASTLOG2, (("damaged", damaged),))
+            self._seen[DAMAGED] = str(damaged)
 
     def _take_last(self, last: dict[str, float]) -> None:
         for user, seconds in last.items():
             self._counting.last_login(user, seconds)
 
     def _is_new(self, source: str, path: str) -> bool:
-        status = os.stat(path)
-        signature = f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
-        if self._seen.get(source) == signature:
+        now = signature(path)
+        if now and self._seen.get(source) == now:
             return False
-        self._seen[source] = signature
+        self._seen[source] = now
         return True
 
     def _take(self, source: str, found: Iterable[Turn]) -> None:

@@ -18,7 +18,6 @@ SKIPS = {
     "wtmp": ("damaged", "partial", "gap"),
     "btmp": ("damaged", "partial", "gap"),
     "wtmpdb": ("damaged",),
-    "lastlog2": ("damaged",),
 }
 TYPES = ("ssh", "tty", "x11", "wayland", "vnc", "rdp", "mosh", "multiplexer", "other")
 KINDS = ("closed", "reset", "timeout", "protocol", "penalty", "other")

@@ -13,11 +13,10 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
 from io import BufferedIOBase, BufferedReader
 
 from textfile_users.record import Record
-from textfile_users.sources.files import open_regular
+from textfile_users.sources.files import closing, open_regular
 
 BLOCK = 1 << 20  # what is read at once, in bytes; more than MAX_LINE and any record
 MAX_LINE = 1 << 16  # bytes of a line without its newline
@@ -44,8 +43,9 @@ class Position(Record):
     ``tail`` are marks of the first and last min(offset, 256) bytes before it. ``skipping``:
     inside a line that is left out, up to its end. ``seen`` is empty, or what stat(2) said when
     all had been read: "INODE:SIZE:MTIME_NS" of the path (where that is missing, "0:0:" and its
-    directory's time), and where a rotated file was the newest with content, also " ", the
-    same of it, " " and what its name has behind the path's. While that holds nothing is new.
+    directory's time). Where that was empty, " ", the same, " " and what the name has behind
+    the path's follows for each rotated file that may yet be written to. While all this holds,
+    nothing is new.
     """
 
     inode: int
@@ -86,6 +86,7 @@ class _Part(Record):
 
     file: _File
     status: os.stat_result
+    has_content: bool
     superseded: bool
 
 
@@ -179,10 +180,9 @@ def _read_across(path: str, position: Position, unit: int) -> Generator[Block, N
     if reader:
         position = position._replace(inode=files[index].inode)
     try:
-        parts = _parts(files[index:], reader is not None)
-        if parts and parts[-1].file.suffix:
-            seen += f" {_stamp(parts[-1].status)} {parts[-1].file.suffix}"
-        position = yield from _read_parts(parts, position, unit, reader, seen)
+        parts = _parts(files[index:])
+        seen += _seen_of_rotated(parts)
+        position = yield from _read_parts(files, parts, position, unit, reader, seen)
     finally:
         if reader:
             reader.close()
@@ -191,7 +191,12 @@ def _read_across(path: str, position: Position, unit: int) -> Generator[Block, N
 
 
 def _read_parts(
-    parts: list[_Part], position: Position, unit: int, reader: _Reader | None, seen: str
+    files: list[_File],
+    parts: list[_Part],
+    position: Position,
+    unit: int,
+    reader: _Reader | None,
+    seen: str,
 ) -> Generator[Block, None, Position]:
     """Read each part to its end, the first with ``reader`` from ``position`` if given.
 
@@ -201,11 +206,16 @@ def _read_parts(
     """
     gaps = 0
     for part in parts:
+        if not part.has_content and not reader:
+            continue
         start = position if reader else _start(part.file)
         try:
             reader = reader or _open(part.file)
-            at_end = seen if part is parts[-1] else ""
+            at_end = "" if part.superseded else seen
             for block in _read(reader, start, unit, part.status.st_size, part.superseded, at_end):
+                is_own_begun = not part.file.suffix and position.inode != part.file.inode
+                if is_own_begun and _files(part.file.path) != files:
+                    raise _Changed  # it may have been copied and emptied before it was read
                 skipped = (("gap", gaps), *block.skipped) if gaps else block.skipped
                 gaps = 0
                 position = block.position
@@ -273,11 +283,11 @@ def _find(files: list[_File], position: Position) -> tuple[int, _Reader | None]:
     return -1, None
 
 
-def _parts(files: list[_File], is_found: bool) -> list[_Part]:
-    """Return the files that have content, oldest first, and the first if the position is in it.
+def _parts(files: list[_File]) -> list[_Part]:
+    """Return what is to be read of each file, oldest first. Raises _Changed.
 
-    The newest is asked first: what is appended to an older one after a newer one had content
-    is lost to no run, since no writer does that.
+    The newest is asked first: a writer that has begun a newer file has left the older one,
+    so that what is found in that afterwards is all.
     """
     parts: list[_Part] = []
     superseded = False
@@ -286,10 +296,20 @@ def _parts(files: list[_File], is_found: bool) -> list[_Part]:
         if not status or status.st_ino != file.inode:
             raise _Changed
         has_content = status.st_size > 0 and _has_content(file)
-        if has_content or (is_found and file is files[0]):
-            parts.insert(0, _Part(file, status, superseded))
+        parts.insert(0, _Part(file, status, has_content, superseded))
         superseded = superseded or has_content
     return parts
+
+
+def _seen_of_rotated(parts: list[_Part]) -> str:
+    """Return what Position.seen tells of rotated files: the newest with content, and newer ones."""
+    seen = ""
+    for part in reversed(parts):
+        if part.file.suffix and not part.file.compression:
+            seen += f" {_stamp(part.status)} {part.file.suffix}"
+        if part.has_content:
+            break
+    return seen
 
 
 def _has_content(file: _File) -> bool:
@@ -422,9 +442,10 @@ def _now(path: str, seen: str = "") -> str:
     status = _status(path)
     directory = None if status else _status(os.path.dirname(path) or ".")
     now = _stamp(status) if status else f"0:0:{directory.st_mtime_ns if directory else 0}"
-    suffix = seen.partition(" ")[2].partition(" ")[2]
-    rotated = _status(path + suffix) if suffix else None
-    return f"{now} {_stamp(rotated)} {suffix}" if rotated else now
+    for suffix in seen.split(" ")[2::2]:
+        rotated = _status(path + suffix)
+        now += f" {_stamp(rotated) if rotated else ''} {suffix}"
+    return now
 
 
 def _files(path: str) -> list[_File]:

@@ -9,12 +9,11 @@ import errno
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
 
 from textfile_users.model import ABSENT, DENIED, OK
 from textfile_users.paths import Paths
 from textfile_users.record import Record
-from textfile_users.sources.files import read_regular
+from textfile_users.sources.files import closing, read_regular
 from textfile_users.sources.procfs import read_boot_time
 from textfile_users.sources.text import decode
 

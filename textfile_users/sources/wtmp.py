@@ -87,7 +87,8 @@ def login_turn(record: UtmpRecord, service: str = "", key: str = "") -> Turn | N
     label, by_service = service_of(service)
     type_ = type_by_utmp(record, origin, by_service, label)
     where = origin.host, origin.ip
-    return Turn(LOGIN, record.time, record.user, tty, pid, *where, service, key, type_)
+    label = "" if label == "other" else label
+    return Turn(LOGIN, record.time, record.user, tty, pid, *where, label, key, type_)
 
 
 def begins_login(service: str) -> bool:

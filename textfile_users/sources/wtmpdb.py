@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from textfile_users.model import UtmpRecord
 from textfile_users.record import Record
-from textfile_users.sessions import service_of
 from textfile_users.sources.sqlite import ask, integer, signature, text
 from textfile_users.sources.utmp import USER_PROCESS
 from textfile_users.sources.wtmp import BOOT, LOGOUT, Turn, begins_login, login_turn
@@ -224,13 +223,12 @@ def _login(row: _Row) -> Turn | None:
     service = row.service or ""
     if not begins_login(service):
         return None
-    label = service_of(service)[0]
     # PAM sessions of sshd name no terminal but `ssh`.
     line = "" if row.tty in (None, "ssh") else row.tty
     time = _stamp(row.login) / 1e6
     record = UtmpRecord(USER_PROCESS, 0, line, "", row.user or "", row.host or "", "", 0, time)
     # A re-made database gives out the same ids again.
-    return login_turn(record, "" if label == "other" else label, f"{row.id}:{row.login}")
+    return login_turn(record, service, f"{row.id}:{row.login}")
 
 
 def _is_time(value: int | None) -> bool:

@@ -1,0 +1,187 @@
+"""What reading logs costs: a backlog beside its peers, and what is new in long logs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import time
+from io import BytesIO
+
+from bench.logs import ATTACKED, BUSY, happening, stamp, write_log
+from bench.ratios import PEAK, PYTHON, cpu_seconds, table
+from tests.hosts import NOW, Record, busy_host, pack_all
+
+MB = 1_000_000
+BACKLOG = 100 * MB
+NEW_LINES = 20
+JOURNAL_REMOTE = "/lib/systemd/systemd-journal-remote"
+MACHINE = "0123456789abcdef0123456789abcdef"
+MTAIL = """counter failures by user
+/Failed \\S+ for (invalid user )?(?P<user>.*) from \\S+ port \\d+ ssh2$/ { failures[$user]++ }
+counter successes by user
+/Accepted \\S+ for (?P<user>.*) from \\S+ port \\d+ ssh2/ { successes[$user]++ }
+counter probes
+/(Connection closed by|Received disconnect from) .*\\[preauth\\]$/ { probes++ }
+counter escalations
+/sudo: +(?P<user>\\S+) : .*COMMAND=/ { escalations++ }
+"""
+PASSWD = "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000:Alice:/home/alice:/bin/sh\n"
+
+
+def measure_auth(directory: str, runs: int) -> str:
+    """Return two tables, made with files in `directory`."""
+    return f"{_backlogs(directory)}\n\n{_new_lines(directory, runs)}"
+
+
+def _ours(directory: str, *argv: str) -> list[str]:
+    state = os.path.join(directory, "state")
+    return [
+        PYTHON, "-I", "-m", "textfile_users", "--output", os.path.join(directory, "users.prom"),
+        "--state-directory", state, "--runtime-directory", state, *argv,
+    ]  # fmt: skip
+
+
+def _backlogs(directory: str) -> str:
+    rows = [("a backlog of 100 MB", "MB/s of CPU", "bound")]
+    for mix_name, mix in (("attacked", ATTACKED), ("busy", BUSY)):
+        for iso in (True, False):
+            path = os.path.join(directory, "backlog.log")
+            with open(path, "wb") as file:
+                write_log(file, BACKLOG, mix, iso, time.time() - 7200)
+            form = "ISO 8601" if iso else "traditional"
+            name = f"{mix_name} host, {form} stamps"
+            for peer, (size, argv) in _readers(directory, path, iso).items():
+                bound = "at least 100" if peer == "ours" else ""
+                times = []
+                for _ in range(3):
+                    shutil.rmtree(os.path.join(directory, "state"), ignore_errors=True)
+                    times.append(cpu_seconds(argv))
+                rows.append((f"{name}: {peer}", f"{size / MB / min(times):.0f}", bound))
+            rows.append((f"{name}: ours, peak memory", f"{_peak(directory, path):.0f} MiB", ""))
+            os.unlink(path)
+    return table(rows)
+
+
+def _readers(directory: str, path: str, iso: bool) -> dict[str, tuple[int, list[str]]]:
+    """Return what reads a log, by name: bytes and command; peers that are not here are left out."""
+    backfill = ["--collectors", "auth", "--auth-log", path, "--backfill", "--timeout", "600"]
+    commands = {
+        "ours": (BACKLOG, _ours(directory, *backfill)),
+        "grep -c": (BACKLOG, ["/bin/grep", "-c", "Failed password", path]),
+    }
+    program = os.path.join(directory, "sshd.mtail")
+    with open(program, "w") as file:
+        file.write(MTAIL)
+    mtail = shutil.which("mtail")
+    if mtail:
+        argv = [mtail, "--one_shot", "--progs", program, "--logs", path]
+        commands["mtail, 4 patterns"] = BACKLOG, argv
+    fail2ban = shutil.which("fail2ban-regex")
+    if fail2ban and iso:
+        short = os.path.join(directory, "short.log")  # all of it would take a minute
+        with open(path, "rb") as log, open(short, "wb") as out:
+            out.write(log.read(MB))
+        commands["fail2ban-regex sshd"] = MB, [fail2ban, short, "sshd"]
+    return commands
+
+
+def _peak(directory: str, path: str) -> float:
+    """Return the peak memory of a backlog's run in MiB."""
+    argv = _ours(directory, "--collectors", "auth", "--auth-log", path, "--backfill",
+                 "--timeout", "600")[4:]  # fmt: skip
+    code = f"sys.argv = {['x', *argv]!r}\nfrom textfile_users.__main__ import run\nrun()"
+    command = [PYTHON, "-I", "-c", PEAK + code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    shutil.rmtree(os.path.join(directory, "state"), ignore_errors=True)
+    return int(done.stdout.split()[1]) / 1024
+
+
+def _new_lines(directory: str, runs: int) -> str:
+    """Return the table of runs that find new lines each, as ratios to a bare interpreter."""
+    hosts = {f"log of {size} MB": _host(directory, size) for size in (1, 1000)}
+    journal = _journal_host(directory)
+    commands = {name: _ours(f"{root}-out", "--root", root) for name, root in hosts.items()}
+    if journal:
+        commands["journal only"] = _ours(f"{journal}-out", "--root", journal)
+    times: dict[str, list[float]] = {name: [] for name in ("base", *commands)}
+    for number in range(runs + 1):
+        for name, root in hosts.items():
+            with open(os.path.join(root, "var/log/auth.log"), "ab") as file:
+                file.write(_some_lines(number))
+        if journal:
+            _write_journal(journal, number)
+        for name, argv in {"base": [PYTHON, "-I", "-c", "pass"], **commands}.items():
+            seconds = cpu_seconds(argv)
+            if number:  # the first one is a first look
+                times[name].append(seconds)
+    found = {name: statistics.median(values) for name, values in times.items()}
+    base = found.pop("base")
+    rows = [(f"{NEW_LINES} new lines, 10 sessions, wtmp", "x BASE", "bound")]
+    for name, seconds in found.items():
+        bound = "at most 4.5" if name == "journal only" else "at most 3.3"
+        rows.append((name, f"{seconds / base:.2f}", bound))
+    ratio = found["log of 1000 MB"] / found["log of 1 MB"]
+    rows.append(("1000 MB : 1 MB", f"{ratio:.3f}", "within a tenth of 1"))
+    return table(rows)
+
+
+def _host(directory: str, size: int) -> str:
+    """Make a host with ten sessions, a wtmp and an auth log of `size` MB; return its root."""
+    root = os.path.join(directory, f"host-{size}")
+    host = busy_host(root, 10)
+    host.write("etc/passwd", PASSWD)
+    host.write("var/log/wtmp", pack_all([Record(time=NOW - 9000)] * 1000))
+    os.makedirs(f"{root}-out")
+    part = BytesIO()
+    write_log(part, MB, BUSY, True, time.time() - 90_000)
+    with open(os.path.join(root, "var/log/auth.log"), "wb") as file:
+        for _ in range(size):
+            file.write(part.getvalue())
+    return root
+
+
+def _some_lines(number: int) -> bytes:
+    """Return new lines of an attacked host."""
+    lines: list[str] = []
+    while len(lines) < NEW_LINES:
+        for kind in ATTACKED:
+            lines += happening(kind, 1000 + number * 100 + len(lines))
+    stamped = (f"{stamp(time.time(), True)} host {line}\n" for line in lines[:NEW_LINES])
+    return "".join(stamped).encode()
+
+
+def _journal_host(directory: str) -> str:
+    """Make a host that has only the journal; '' where systemd-journal-remote is missing."""
+    if not (os.path.exists(JOURNAL_REMOTE) and shutil.which("journalctl")):
+        return ""
+    root = os.path.join(directory, "host-journal")
+    busy_host(root, 10, utmp=False).write("etc/passwd", PASSWD)
+    os.makedirs(f"{root}/var/log/journal/{MACHINE}")
+    os.makedirs(f"{root}-out")
+    for number in range(50):
+        _write_journal(root, number)
+    return root
+
+
+def _write_journal(root: str, number: int) -> None:
+    """Add entries like _some_lines to the host's journal, in the journal export format."""
+    entries = []
+    for line in _some_lines(number).decode().splitlines():
+        tag, _, message = line.split(" ", 2)[2].partition(": ")
+        program, _, pid = tag.rstrip("]").partition("[")
+        fields = {
+            "__REALTIME_TIMESTAMP": int(time.time() * 1e6),
+            "__MONOTONIC_TIMESTAMP": int(time.monotonic() * 1e6),
+            "_BOOT_ID": MACHINE,
+            "_UID": 0,
+            "_PID": pid or 1,
+            "SYSLOG_IDENTIFIER": program,
+            "MESSAGE": message.strip(),
+        }
+        entries.append("".join(f"{key}={value}\n" for key, value in fields.items()))
+    journal = f"{root}/var/log/journal/{MACHINE}/system.journal"
+    command = [JOURNAL_REMOTE, "-o", journal, "-"]
+    data = "\n".join(entries).encode() + b"\n"
+    subprocess.run(command, input=data, check=True, capture_output=True)
