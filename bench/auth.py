@@ -18,14 +18,22 @@ BACKLOG = 100 * MB
 NEW_LINES = 20
 JOURNAL_REMOTE = "/lib/systemd/systemd-journal-remote"
 MACHINE = "0123456789abcdef0123456789abcdef"
-MTAIL = """counter failures by user
-/Failed \\S+ for (invalid user )?(?P<user>.*) from \\S+ port \\d+ ssh2$/ { failures[$user]++ }
+MTAIL = r"""counter failures by user
 counter successes by user
-/Accepted \\S+ for (?P<user>.*) from \\S+ port \\d+ ssh2/ { successes[$user]++ }
 counter probes
-/(Connection closed by|Received disconnect from) .*\\[preauth\\]$/ { probes++ }
 counter escalations
-/sudo: +(?P<user>\\S+) : .*COMMAND=/ { escalations++ }
+/Failed \S+ for (invalid user )?(?P<user>.*) from \S+ port \d+ ssh2$/ {
+  failures[$user]++
+}
+/Accepted \S+ for (?P<user>.*) from \S+ port \d+ ssh2/ {
+  successes[$user]++
+}
+/(Connection closed by|Received disconnect from) .*\[preauth\]$/ {
+  probes++
+}
+/sudo: +(?P<user>\S+) : .*COMMAND=/ {
+  escalations++
+}
 """
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000:Alice:/home/alice:/bin/sh\n"
 
@@ -107,7 +115,7 @@ def _new_lines(directory: str, runs: int) -> str:
         commands["journal only"] = _ours(f"{journal}-out", "--root", journal)
     times: dict[str, list[float]] = {name: [] for name in ("base", *commands)}
     for number in range(runs + 1):
-        for name, root in hosts.items():
+        for root in hosts.values():
             with open(os.path.join(root, "var/log/auth.log"), "ab") as file:
                 file.write(_some_lines(number))
         if journal:

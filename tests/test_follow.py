@@ -346,6 +346,16 @@ def test_nothing_new_is_known_from_the_rotated_file_too(
     assert reader.run() == lines(2)
 
 
+def test_a_writer_goes_on_in_a_file_that_was_renamed_while_it_was_empty(log: Log) -> None:
+    log.append(lines(1))
+    log.rename()
+    log.rename()
+    reader = Reader(log.path)
+    assert (reader.run(), reader.run()) == (lines(1), b"")
+    log.append(lines(2), ".1")
+    assert reader.run() == lines(2)
+
+
 def test_half_a_line_in_a_superseded_file_is_its_last(log: Log) -> None:
     reader = Reader(log.path)
     log.append(lines(1) + b"line 2")
@@ -502,27 +512,19 @@ def test_an_empty_file_compressed_supersedes_nothing(log: Log) -> None:
 
 
 class Hook:
-    """Lets something happen once, before or after a function of the module is called."""
+    """Lets something happen once, right before a function of the module is called."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         self.change: Callable[[], None] | None = None
-        self.is_after = False
         function = getattr(follow, name)
 
         def call(*arguments: object) -> object:
-            if self.is_after:
-                result = function(*arguments)
-                self.happen()
-                return result
-            self.happen()
+            change, self.change = self.change, None
+            if change:
+                change()
             return function(*arguments)
 
         monkeypatch.setattr(follow, name, call)
-
-    def happen(self) -> None:
-        change, self.change = self.change, None
-        if change:
-            change()
 
 
 def test_a_list_that_lacks_a_file_is_made_again(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -608,21 +610,36 @@ def test_the_newest_size_is_taken_first(log: Log, monkeypatch: pytest.MonkeyPatc
     """What a writer still puts into the renamed file comes before all in the new one."""
     log.append(lines(1))
     log.rename()
-    log.append(lines(2), ".1")
+    status = follow._status
+    late = iter([True])
+
+    def write_afterwards(path: str) -> os.stat_result | None:
+        found = status(path)
+        if path.endswith(".1") and next(late, False):
+            log.append(lines(2), ".1")
+            log.append(lines(3))
+        return found
+
+    monkeypatch.setattr(follow, "_status", write_afterwards)
+    reader = Reader(log.path)
+    assert reader.run() + reader.run() == lines(1, 2, 3)
+    assert not any(late)
+
+
+def test_emptied_and_filled_before_its_first_block_was_read(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log.append(b"line")
-    reader = Reader(log.path, position=NOWHERE)
+    reader = Reader(log.path)
 
-    def write() -> None:
-        log.append(lines(3), ".1")
-        log.append(b" 4\n")
+    def rotate() -> None:
+        log.append(b" 1\n")
+        log.copytruncate()
+        log.append(lines(2))
 
-    os.truncate(log.path, 0)
-    hook = Hook(monkeypatch, "_has_content")
-    hook.is_after = True
-    hook.change = write
-    found = reader.run()
-    monkeypatch.undo()
-    assert found + reader.run() == lines(1, 2, 3) + b" 4\n"
+    hook = Hook(monkeypatch, "_parts")
+    hook.change = rotate
+    assert reader.run() == lines(1, 2)
     assert not reader.skipped
 
 
@@ -636,6 +653,7 @@ def test_a_path_that_becomes_unreadable_raises(log: Log, monkeypatch: pytest.Mon
     hook.change = lambda: _refuse(monkeypatch, str(log.path))
     with pytest.raises(PermissionError):
         reader.run()
+    assert not reader.skipped
 
 
 def test_emptied_without_a_copy_is_a_gap_told_once(log: Log) -> None:

@@ -146,13 +146,18 @@ class Counting:
         if self._begun % MAX_LOGINS == 0:  # a backlog's memory stays bounded
             self.logins.bound(event.time)
 
-    def boot(self, time: float) -> None:
-        """Count that the host booted, once for what several sources say of it."""
-        if abs(time - self._boot) < SAME_BOOT:
-            return
+    def boot(self, time: float, is_own: bool) -> bool:
+        """Count that the host booted, once for what several sources say of it.
+
+        ``is_own``: the source that tells of it told of the last one too. Returns whether it
+        is another boot.
+        """
+        if abs(time - self._boot) < SAME_BOOT and not is_own:
+            return False
         self._boot = time
         self._add((REBOOTS,), 1)
         self.logins.boot(time)
+        return True
 
     def lines(self, source: str, results: dict[str, int]) -> None:
         """Count a log's lines by what became of them."""

@@ -6,6 +6,7 @@ One file in the state directory, replaced as a whole and only when something in 
 from __future__ import annotations
 
 import _csv as csv  # the module csv around it imports re, which costs as much as all else here
+import errno
 import io
 import os
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from textfile_users.auth.finding import Finding
 from textfile_users.logins import Login
 from textfile_users.record import Record
 from textfile_users.rows import from_row, to_row
-from textfile_users.sources.files import read_regular
+from textfile_users.sources.files import read_regular, reason
 from textfile_users.sources.follow import Position
 from textfile_users.writer import write_whole
 
@@ -29,6 +30,7 @@ NAME = "textfile-users durable"
 VERSION = "1"
 END = ["end"]
 MAX_BYTES = 64 << 20
+NUL = "\udc00"  # stands for one; no decoded text has it
 
 # A family and its label values; a histogram's bucket has its bound behind them.
 Series = tuple[str, ...]
@@ -74,7 +76,8 @@ def format_durable(durable: Durable) -> bytes:
     rows.writerow((NAME, VERSION))
     rows.writerows(_rows(durable))
     rows.writerow(END)
-    return text.getvalue().encode("utf-8", "surrogatepass")
+    # A NUL ends the reading of csv before Python 3.11.
+    return text.getvalue().replace("\0", NUL).encode("utf-8", "surrogatepass")
 
 
 def _rows(durable: Durable) -> Iterator[tuple[object, ...]]:
@@ -120,10 +123,15 @@ def parse_durable(data: bytes) -> Durable:
 
     Raises ValueError where they are no such file, of a version not known, or cut short.
     """
+    if not data.endswith(b"\n"):
+        raise ValueError("cut short")
+    text = data.decode("utf-8", "surrogatepass")
     try:
-        rows = list(csv.reader(io.StringIO(data.decode("utf-8", "surrogatepass"), newline="")))
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
         raise ValueError(str(error)) from error
+    if NUL in text:
+        rows = [[cell.replace(NUL, "\0") for cell in row] for row in rows]
     if not rows or rows[0][:1] != [NAME]:
         raise ValueError("no state of this program")
     if rows[0][1:] != [VERSION]:
@@ -208,12 +216,16 @@ def _event(texts: list[str]) -> AuthEvent:
 def load(directory: str) -> Durable:
     """Return the state in ``directory``, NOTHING where there is no file.
 
-    Raises OSError and ValueError where the file cannot be read.
+    Raises OSError where it cannot be read, ValueError where it is no state and never will be.
     """
     try:
         data = read_regular(os.path.join(directory, FILE_NAME), MAX_BYTES)
     except FileNotFoundError:
         return NOTHING
+    except OSError as error:
+        if error.errno in (errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.EFBIG):
+            raise ValueError(reason(error)) from error
+        raise
     return parse_durable(data)
 
 

@@ -24,6 +24,7 @@ from textfile_users.auth.finding import (
     irrelevant,
     name,
     number,
+    quick,
 )
 from textfile_users.record import Record
 
@@ -118,16 +119,19 @@ def _failure(match: Match[bytes]) -> Finding:
 def _opened(match: Match[bytes]) -> Finding:
     service, user, by = match.groups()
     use = USES[service]
+    who, target = name(user), ""
     if use.opened == PAM_ESCALATION:
-        return finding(use.opened, use.service, user=name(by), target=name(user))
-    return finding(use.opened, use.service, user=name(user))
+        who, target = name(by), who
+    said = use.opened, use.service, "", who, "", "", "", 0, 1, target, "", "", 0
+    return quick(Finding, said)
 
 
 def _closed(match: Match[bytes]) -> Finding:
     use = USES[match[1]]
     if use.closed == IRRELEVANT:
         return NOTHING
-    return finding(use.closed, use.service, user=name(match[2]))
+    said = use.closed, use.service, "", name(match[2]), "", "", "", 0, 1, "", "", "", 0
+    return quick(Finding, said)
 
 
 def _terminal(text: bytes) -> str:
@@ -174,7 +178,7 @@ _BY_KIND = {
         # - pam_unix(sshd:session): session opened for user alice
         # - pam_systemd(sshd:session): session opened for user alice by (uid=0)
         Pattern(
-            rb"pam_unix\(([\w-]+):session\): session opened for user (.*?)(?:\(uid=\d+\))?"
+            rb"pam_unix\(([\w-]+):session\): session opened for user ([^( ]*)(?:\(uid=\d+\))?"
             rb" by ([^( ]*)(?:\(uid=\d+\))?",
             _opened,
         ),

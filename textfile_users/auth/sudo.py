@@ -14,6 +14,7 @@ from textfile_users.auth.finding import (
     forms,
     irrelevant,
     name,
+    quick,
 )
 
 TYPE_CHECKING = False
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 def _success(match: Match[bytes]) -> Finding:
     user, tty, target = match.groups()
-    return finding(ESCALATION, "sudo", user=name(user), target=name(target), tty=_tty(tty))
+    said = ESCALATION, "sudo", "", name(user), "", "", "", 0, 1, name(target), _tty(tty), "", 0
+    return quick(Finding, said)
 
 
 def _failure(match: Match[bytes]) -> Finding:
@@ -35,10 +37,11 @@ def _tty(text: bytes | None) -> str:
     return "" if text == b"unknown" else name(text)
 
 
-# Fields behind the reason; a working directory may hold a blank and a semicolon.
+# Fields behind the reason; a directory may hold semicolons, but no COMMAND= behind one.
+_DIRECTORY = rb"[^;]*(?:;(?! COMMAND=)[^;]*)*? ; "
 _FIELDS = (
-    rb"(?:HOST=\S+ ; )?(?:TTY=(\S+) ; )?(?:(?:CWD|PWD)=(?:(?!COMMAND=).)*? ; )?"
-    rb"(?:CHROOT=(?:(?!COMMAND=).)*? ; )?USER=(\S+) ; (?:GROUP=\S+ ; )?(?:TSID=\S+ ; )?"
+    rb"(?:HOST=\S+ ; )?(?:TTY=(\S+) ; )?(?:[CP]WD=" + _DIRECTORY + rb")?"
+    rb"(?:CHROOT=" + _DIRECTORY + rb")?USER=(\S+) ; (?:GROUP=\S+ ; )?(?:TSID=\S+ ; )?"
     rb"(?:ENV=.* ; )?COMMAND=.*"
 )
 

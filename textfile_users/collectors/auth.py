@@ -43,6 +43,8 @@ AUTHLOG = "authlog"
 HOUR = 3600.0
 # Two logs stamp a message so far apart at most.
 APART_SECONDS = 2.0
+# What stamps in whole seconds leave out.
+STAMP_SECONDS = 1.0
 # How far before the newest line read the other log is read, and what is held against it.
 BACK_SECONDS = 15.0
 # After so long without a line the journal is asked whether the file is still written.
@@ -74,11 +76,12 @@ def look_at_auth(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
     logs = _find_logs(paths, wanted.auth_source)
     reading = _Reading(paths, before, deadline)
     source, asked = _choose(logs, wanted.auth_source, reading, before.asked)
-    faults = [] if source else [*logs.files.faults, *logs.journal.faults]
+    faults = list(logs.files.faults) if paths.auth_logs_given or not source else []
+    faults += () if source else logs.journal.faults
     try:
         if source == AUTHLOG:
             reading.read_files(logs.paths, wanted.backfill)
-        elif source == JOURNAL and logs.signature != asked[0]:
+        elif source == JOURNAL and (logs.signature != asked[0] or reading.is_move):
             reading.read_journal(wanted.backfill)
             if reading.caught_up:
                 asked = logs.signature, before.now
@@ -168,8 +171,7 @@ def _choose(
     now, before = reading.now, reading.before
     if before.source == JOURNAL:
         caught_up = _newest_time(path, reading.reader.stamps) >= before.time - APART_SECONDS
-        is_written = os.stat(path).st_mtime >= before.time - APART_SECONDS
-        return AUTHLOG if is_written and caught_up else JOURNAL, asked
+        return AUTHLOG if caught_up else JOURNAL, asked
     newest = before.time or _newest_time(path, reading.reader.stamps)
     if (
         now - newest < SILENT_SECONDS
@@ -177,7 +179,9 @@ def _choose(
         or now - asked[1] < SILENT_SECONDS
     ):
         return AUTHLOG, asked
-    return JOURNAL if reading.has_journal_more(newest) else AUTHLOG, (logs.signature, now)
+    if reading.has_journal_more(newest):
+        return JOURNAL, asked
+    return AUTHLOG, (logs.signature, now)
 
 
 class _Reading:
@@ -194,6 +198,7 @@ class _Reading:
         self.now = now
         self.before = before
         self.caught_up = True
+        self.is_move = before.source == AUTHLOG  # if it is the journal that will be read
         pairing = Pairing(before.remembered, before.held, before.last)
         self.reader = Reader(pairing, Stamps(now, local_time(paths)))
         self._paths = paths
@@ -228,22 +233,24 @@ class _Reading:
     def read_files(self, paths: tuple[str, ...], backfill: bool) -> None:
         """Read on in the files, or begin with them."""
         for path in paths:
+            if len(paths) > 1:
+                self.reader.pairing.last = None  # a line is behind those of its own file
+            lines = dict(self.reader.lines)
             self._logs[path] = self._position(path, backfill)
             self._read_file(path)
             if not self._counting.counts:
                 if not self.caught_up:  # the last hour is more than fits in a look
                     self._logs[path] = end(path)
-                self._count_from_here()
+                self._count_from_here(lines)
 
     def _position(self, path: str, backfill: bool) -> Position:
         """Return where to read on: behind what was read of this file or of another log.
 
         On a first look an hour back, of which nothing counts.
         """
-        moved = self.before.source == JOURNAL or (
-            path not in self._logs and self.before.source and not self._paths.auth_logs_given
-        )
-        if moved:
+        is_other = self.before.source == JOURNAL
+        is_later = path not in self._logs and self.before.began and not self._paths.auth_logs_given
+        if is_other or is_later:
             return since(path, self._move(), self._time_of)
         if path in self._logs:
             return self._logs[path]
@@ -258,10 +265,14 @@ class _Reading:
 
         newest = self.before.time or self.before.began
         back = newest - BACK_SECONDS
+        self.reader.pairing.last = None
         lines = list(self._lines_of_journal(back) if self.before.source == JOURNAL else ())
         for path in self.before.logs if self.before.source == AUTHLOG else ():
             lines += self._lines_of_file(path, back)
-        self.reader.overlap = Overlap(newest, APART_SECONDS, lines)
+        if lines:
+            self.reader.overlap = Overlap(newest, APART_SECONDS, lines)
+        else:  # nothing was read, or what was read is gone: time alone decides
+            self.reader.overlap = Overlap(newest + STAMP_SECONDS, 0.0, ())
         return back
 
     def _read_file(self, path: str) -> None:
@@ -274,10 +285,10 @@ class _Reading:
                 self.caught_up = False
                 return
 
-    def _count_from_here(self) -> None:
+    def _count_from_here(self, lines: dict[str, int]) -> None:
         for event in self.reader.pairing.expire(self.now):
             self._counting.take(event)
-        self.reader.lines = dict.fromkeys(self.reader.lines, 0)
+        self.reader.lines = lines
         self._counting.counts = True
 
     def read_journal(self, backfill: bool) -> None:
@@ -285,7 +296,8 @@ class _Reading:
         from textfile_users.sources.journal import Entry, JournalPosition, advance
 
         position = self._journal
-        if self.before.source == AUTHLOG:
+        lines = dict(self.reader.lines)
+        if self.is_move or (position is None and self.before.began):
             position = JournalPosition("", self._move())
         elif position is None:
             self._counting.counts = backfill
@@ -306,7 +318,7 @@ class _Reading:
         if not self._counting.counts:
             if not (self._journal.cursor and self.caught_up):
                 self._journal = JournalPosition("", self.now)
-            self._count_from_here()
+            self._count_from_here(lines)
 
     def has_journal_more(self, newest: float) -> bool:
         """Return whether the journal has what counts, and was logged well behind ``newest``."""
@@ -351,7 +363,10 @@ class _Reading:
 
 def _newest_time(path: str, stamps: Stamps) -> float:
     """Return the time of the newest line of a known program near the end of a file, 0 for none."""
-    descriptor = open_regular(path)
+    try:
+        descriptor = open_regular(path)
+    except OSError:  # it is being rotated
+        return 0.0
     try:
         size = os.fstat(descriptor).st_size
         data = os.pread(descriptor, TAIL, max(0, size - TAIL))

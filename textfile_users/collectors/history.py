@@ -40,6 +40,8 @@ BTMP = "btmp"
 LASTLOG = "lastlog"
 LASTLOG2 = "lastlog2"
 DAMAGED = "damaged in lastlog2"
+# Who told of the last boot.
+BOOT = "boot"
 # Processes of sshd that wrote the record of a name that is nobody's.
 OPENED = "pids in btmp"
 MAX_OPENED = 1_000
@@ -246,7 +248,9 @@ class _Reading:
         logins = self._counting.logins
         for turn in found:
             if turn.event == "boot":
-                self._counting.boot(turn.time)
+                is_own = self._seen.setdefault(BOOT, source) == source
+                if self._counting.boot(turn.time, is_own):
+                    self._seen[BOOT] = source
             elif turn.event == "logout":
                 logins.end_by_record(turn.tty, turn.key, turn.time, self._is_alive)
             else:
@@ -280,10 +284,12 @@ class _Reading:
 
     def _take_failures(self, records: Iterable[UtmpRecord]) -> None:
         """Count btmp's records as the attempts that they are."""
-        opened = {int(pid) for pid in self._seen.get(OPENED, "").split()}
+        words = [word.partition(":") for word in self._seen.get(OPENED, "").split()]
+        opened = {int(pid): float(time) for pid, _, time in words}
         for event in failures(records, account_names(self._paths), opened):
             self._counting.take(event)
-        self._seen[OPENED] = " ".join(map(str, sorted(opened)[-MAX_OPENED:]))
+        newest = list(opened.items())[-MAX_OPENED:]
+        self._seen[OPENED] = " ".join(f"{pid}:{time}" for pid, time in newest)
 
     def _layout(self, path: str) -> str:
         """Return the layout of a file of records: found once, when there are some."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from textfile_users.auth.attempts import AuthEvent
+from textfile_users.auth.attempts import REMEMBERED_SECONDS, AuthEvent
 from textfile_users.auth.finding import FAILURE, finding
 from textfile_users.model import UtmpRecord
 from textfile_users.origin import parse_origin
@@ -18,21 +18,24 @@ _TYPES = range(INIT_PROCESS, USER_PROCESS + 1)
 
 
 def failures(
-    records: Iterable[UtmpRecord], accounts: Collection[str], opened: set[int]
+    records: Iterable[UtmpRecord], accounts: Collection[str], opened: dict[int, float]
 ) -> Iterator[AuthEvent]:
     """Yield a failure for each refused attempt.
 
-    ``accounts`` are the names of the host's accounts, ``opened`` the pids whose record of a
-    name that is nobody's was seen; it is added to.
+    ``accounts`` are the names of the host's accounts, ``opened`` has the pids whose record of
+    a name that is nobody's was seen, and when; it is added to.
     """
     for record in records:
         if record.type not in _TYPES:
             continue
         is_ssh = record.line.startswith("ssh")
         account = "valid" if record.user in accounts else "invalid"
-        if is_ssh and account == "invalid" and record.pid not in opened:
-            opened.add(record.pid)
-            continue
+        if is_ssh and account == "invalid":
+            began = opened.pop(record.pid, None)
+            is_first = began is None or abs(record.time - began) >= REMEMBERED_SECONDS
+            opened[record.pid] = record.time  # the newest comes last
+            if is_first:
+                continue
         origin = parse_origin(record.host, record.ip)
         said = finding(
             FAILURE,

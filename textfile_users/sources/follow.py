@@ -475,7 +475,7 @@ def _is_copy(rotated: _File, own: _File) -> bool:
     try:
         with closing(_Plain(rotated)) as copy, closing(_Plain(own)) as original:
             size = copy.status().st_size
-            return copy.ends(size) == original.ends(size)
+            return size > 0 and copy.ends(size) == original.ends(size)
     except OSError:
         return False
 

@@ -1,0 +1,487 @@
+"""wtmp, wtmpdb, btmp, lastlog and lastlog2 through the whole program."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import test_lastlog, test_wtmpdb
+from tests.hosts import NOW, Host, Record, pack_all
+from textfile_users import snapshot
+from textfile_users.cli import main
+from textfile_users.collectors import history
+from textfile_users.sources import follow
+
+PASSWD = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/:/bin/sh\nbob:x:1001:1001::/:/bin/sh\n"
+LOGINS = 'users_logins_total{type="ssh",user="alice"}'
+ROOT_LOGINS = 'users_logins_total{type="ssh",user="root"}'
+ENDS = 'users_session_duration_seconds_count{type="ssh"}'
+SECONDS = 'users_session_duration_seconds_sum{type="ssh"}'
+LAST_LOGIN = 'users_last_login_timestamp_seconds{user="alice"}'
+IP = "192.0.2.7"
+
+
+def login(at: float, pid: int = 100, line: str = "pts/0", user: str = "alice") -> Record:
+    return Record(user, line, pid, NOW + at, IP, IP)
+
+
+def logout(at: float, line: str = "pts/0", pid: int = 100) -> Record:
+    return Record("", line, pid, NOW + at, type=8)
+
+
+def boot(at: float) -> Record:
+    return Record("reboot", "~", 0, NOW + at, "6.1.0-44-amd64", type=2, id="~~")
+
+
+def refused(at: float, pid: int, user: str = "root", line: str = "ssh:notty") -> Record:
+    return Record(user, line, pid, NOW + at, IP, IP, type=6, id="")
+
+
+class Run:
+    """Runs the program on a host that has no sessions."""
+
+    def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.host = Host(str(directory / "host"))
+        self.host.write("etc/passwd", PASSWD)
+        self.host.no_sessions()
+        self.output = directory / "users.prom"
+        self.state = directory / "state"
+        self.capsys = capsys
+
+    def append(self, name: str, *records: Record, size: int = 384) -> None:
+        path = self.host.path("var/log/" + name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "ab") as file:
+            file.write(pack_all(list(records), size))
+
+    def log(self, at: float, pid: int, message: str) -> None:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(NOW + at))
+        path = self.host.path("var/log/auth.log")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "a") as file:
+            file.write(f"{stamp} host sshd[{pid}]: {message}\n" if message else "")
+
+    def accepted(self, at: float, pid: int, user: str = "alice") -> None:
+        self.log(at, pid, f"Accepted password for {user} from {IP} port 1 ssh2")
+
+    def closed(self, at: float, pid: int, user: str = "alice") -> None:
+        self.log(at, pid, f"pam_unix(sshd:session): session closed for user {user}")
+
+    def __call__(self, *extra: str, at: float = 0.0) -> tuple[int, str]:
+        argv = ["--root", self.host.root, "--now", str(NOW + at), "--timeout", "60"]
+        argv += ["--state-directory", str(self.state), "--runtime-directory", str(self.state)]
+        self.capsys.readouterr()
+        status = main([*argv, "--output", str(self.output), *extra])
+        return status, self.capsys.readouterr().err
+
+    def counts(self, *extra: str, at: float = 0.0) -> dict[str, float]:
+        """Run without a message, and return the samples that are not 0."""
+        assert self(*extra, at=at) == (0, "")
+        return {name: value for name, value in self.samples().items() if value}
+
+    def samples(self) -> dict[str, float]:
+        lines = self.output.read_text().split("\n")
+        pairs = [text.rpartition(" ") for text in lines if text and not text.startswith("#")]
+        return {name: float(value) for name, _, value in pairs}
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    return Run(tmp_path, capsys)
+
+
+# wtmp
+
+
+@pytest.mark.parametrize("size", [384, 400])
+def test_a_first_run_counts_nothing_of_the_past(run: Run, size: int) -> None:
+    run.append("wtmp", boot(-9_000), login(-500), logout(-400), size=size)
+    found = run.counts()
+    assert LOGINS not in found
+    assert ENDS not in found
+    assert "users_reboots_total" not in found
+    assert int(found[LAST_LOGIN]) == int(NOW - 500)
+    run.append("wtmp", login(1), logout(3), size=size)
+    found = run.counts(at=5)
+    assert (found[LOGINS], found[ENDS], round(found[SECONDS])) == (1, 1, 2)
+    assert int(found[LAST_LOGIN]) == int(NOW + 1)
+
+
+def test_where_no_log_can_be_read_a_login_counts_at_once(run: Run) -> None:
+    run.append("wtmp", boot(-9_000))
+    run.counts()
+    run.append("wtmp", login(4))
+    assert run.counts(at=5)[LOGINS] == 1
+    assert run.counts(at=6)[LOGINS] == 1
+
+
+def test_a_login_that_the_log_has_too(run: Run) -> None:
+    run.append("wtmp", boot(-9_000))
+    run.log(0, 1, "")
+    run.counts()
+    run.accepted(1, 100)
+    run.append("wtmp", login(1))
+    assert run.counts(at=2)[LOGINS] == 1
+    run.closed(30, 100)
+    run.append("wtmp", logout(30))
+    for at in (31, 60, 700, 1_500):
+        found = run.counts(at=at)
+        assert (found[LOGINS], found[ENDS], round(found[SECONDS])) == (1, 1, 29)
+
+
+def test_records_before_their_lines(run: Run) -> None:
+    run.append("wtmp", boot(-9_000))
+    run.log(0, 1, "")
+    run.counts()
+    run.append("wtmp", login(1))
+    assert LOGINS not in run.counts(at=2)
+    run.accepted(1, 100)
+    for at in (3, 15, 30):
+        assert run.counts(at=at)[LOGINS] == 1
+
+
+def test_a_login_that_the_log_lacks_between_others(run: Run) -> None:
+    """After a pause of an hour: what has ended is remembered until wtmp has been read."""
+    run.append("wtmp", boot(-9_000))
+    run.log(0, 1, "")
+    run.counts()
+    for at, pid in ((100, 100), (200, 200), (300, 300)):
+        if pid != 200:
+            run.accepted(at, pid)
+            run.closed(at + 5, pid)
+        run.append("wtmp", login(at, pid), logout(at + 5))
+    for at in (3_600, 3_605, 5_000):
+        found = run.counts(at=at)
+        assert (found[LOGINS], found[ENDS], round(found[SECONDS])) == (3, 3, 15)
+
+
+def test_without_this_collector_logins_are_forgotten_too(run: Run) -> None:
+    run.log(0, 1, "")
+    flags = ("--collectors", "sessions,auth")
+    run.counts(*flags)
+    run.accepted(1, 100)
+    run.closed(5, 100)
+    assert run.counts(*flags, at=6)[LOGINS] == 1
+    assert '"login"' in (run.state / "durable.csv").read_text()
+    run.counts(*flags, at=700)
+    assert '"login"' not in (run.state / "durable.csv").read_text()
+
+
+def test_a_second_terminal_of_roots_connection(run: Run) -> None:
+    """Debian 12 records the shell's pid, which descends from the connection's."""
+    run.append("wtmp", boot(-9_000))
+    run.log(0, 1, "")
+    run.counts()
+    run.accepted(1, 100, "root")
+    run.host.process(100, "sshd", start=NOW + 1)
+    run.host.process(101, "bash", parent=100, start=NOW + 1)
+    run.append("wtmp", login(1, 101, user="root"))
+    assert run.counts(at=2)[ROOT_LOGINS] == 1
+    run.host.process(102, "bash", parent=100, start=NOW + 60)
+    run.append("wtmp", login(60, 102, "pts/1", "root"))
+    for at in (61, 75, 90):
+        assert run.counts(at=at)[ROOT_LOGINS] == 1
+
+
+def test_backfill_counts_what_is_there(run: Run) -> None:
+    old = pack_all([login(-90_000), logout(-89_000), login(-80_000, 200), logout(-79_000)])
+    run.host.write("var/log/wtmp.2.gz", gzip.compress(old))
+    run.append("wtmp.1", boot(-70_000), login(-60_000), logout(-50_000))
+    run.append("wtmp", login(-40_000), logout(-39_990))
+    for at in (0, 5, 10):
+        found = run.counts("--backfill", at=at)
+        assert (found[LOGINS], found[ENDS], found["users_reboots_total"]) == (4, 4, 1)
+
+
+def test_backfill_over_several_runs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "BLOCK", 384 * 200)
+    monkeypatch.setattr(snapshot, "READING_SHARE", -1.0)
+    records = []
+    for number in range(1_000):
+        at = -90_000 + 60 * number
+        records += [login(at, 100 + number), logout(at + 30)]
+    run.append("wtmp", *records)
+    seen = [run.counts("--backfill", at=number)[LOGINS] for number in range(12)]
+    assert seen == sorted(seen)
+    assert 0 < seen[0] < seen[1] < seen[-1] == 1_000
+    assert run.samples()[ENDS] == 1_000
+
+
+def test_rotation(run: Run) -> None:
+    run.append("wtmp", boot(-9_000))
+    run.counts()
+    run.append("wtmp", login(1))
+    os.rename(run.host.path("var/log/wtmp"), run.host.path("var/log/wtmp.1"))
+    run.append("wtmp", logout(3), login(4, 200))
+    found = run.counts(at=5)
+    assert (found[LOGINS], found[ENDS]) == (2, 1)
+
+
+def test_a_boot_ends_what_is_open(run: Run) -> None:
+    run.append("wtmp", boot(-9_000))
+    run.counts()
+    run.append("wtmp", login(1))
+    run.counts(at=2)
+    run.append("wtmp", boot(101), login(150, 200))
+    found = run.counts(at=200)
+    assert found["users_reboots_total"] == 1
+    assert (found[LOGINS], found[ENDS], round(found[SECONDS])) == (2, 1, 100)
+
+
+def test_boots_in_quick_succession_are_all_counted(run: Run) -> None:
+    run.append("wtmp", boot(-9_000))
+    run.counts()
+    run.append("wtmp", boot(20), boot(60))
+    run.counts(at=61)
+    run.append("wtmp", boot(90))
+    assert run.counts(at=91)["users_reboots_total"] == 3
+
+
+def test_damage_is_counted(run: Run) -> None:
+    run.append("wtmp", boot(-9_000), login(-500))
+    run.counts()
+    with open(run.host.path("var/log/wtmp"), "ab") as file:
+        file.write(b"\xff" * 384)
+    run.append("wtmp", login(1))
+    found = run.counts(at=5)
+    assert found['users_records_skipped_total{reason="damaged",source="wtmp"}'] == 1
+    assert found[LOGINS] == 1
+
+
+def test_a_record_half_written(run: Run) -> None:
+    run.append("wtmp", boot(-9_000))
+    run.counts()
+    data = pack_all([login(1)])
+    path = run.host.path("var/log/wtmp")
+    with open(path, "ab") as file:
+        file.write(data[:100])
+    assert LOGINS not in run.counts(at=2)
+    with open(path, "ab") as file:
+        file.write(data[100:])
+    assert run.counts(at=3)[LOGINS] == 1
+
+
+def test_a_host_without_records(run: Run) -> None:
+    run.counts()
+    samples = run.samples()
+    for source in ("wtmp", "wtmpdb", "btmp", "lastlog", "lastlog2"):
+        assert samples[f'users_source_available{{source="{source}"}}'] == 0
+    assert samples['users_collector_success{collector="history"}'] == 1
+
+
+def test_a_given_wtmp_that_is_missing(run: Run) -> None:
+    missing = run.host.path("nowhere")
+    said = f"textfile-users: {missing}: no such file or directory\n"
+    assert run("--wtmp", missing) == (0, said)
+    assert run.samples()['users_collector_success{collector="history"}'] == 0
+
+
+def test_a_given_wtmp_is_below_no_root(run: Run, tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.write_bytes(pack_all([login(-500)]))
+    assert int(run.counts("--wtmp", str(given))[LAST_LOGIN]) == int(NOW - 500)
+
+
+def test_a_wtmp_that_may_not_be_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.append("wtmp", boot(-9_000))
+    run.counts()
+    run.append("wtmp", login(1))
+    real = follow.open_regular
+
+    def deny(path: str) -> int:
+        if path.endswith("wtmp"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(history, "open_regular", deny)
+    monkeypatch.setattr(follow, "open_regular", deny)
+    path = run.host.path("var/log/wtmp")
+    assert run(at=2) == (0, f"textfile-users: {path}: permission denied\n")
+    assert run.samples()['users_collector_success{collector="history"}'] == 0
+    monkeypatch.undo()
+    assert run.counts(at=3)[LOGINS] == 1
+
+
+def test_a_link_out_of_the_root(run: Run, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_bytes(pack_all([login(-500)]))
+    os.makedirs(run.host.path("var/log"))
+    os.symlink(outside, run.host.path("var/log/wtmp"))
+    status, said = run()
+    assert (status, "leads out of the root" in said) == (0, True)
+    assert LAST_LOGIN not in run.samples()
+
+
+# wtmpdb, beside wtmp or alone
+
+
+@pytest.fixture
+def database(run: Run) -> test_wtmpdb.Wtmpdb:
+    if sqlite3.sqlite_version_info < (3, 37):
+        pytest.skip("this SQLite knows no STRICT tables")
+    path = Path(run.host.path("var/lib/wtmpdb/wtmp.db"))
+    path.parent.mkdir(parents=True)
+    return test_wtmpdb.Wtmpdb(path)
+
+
+def put(database: test_wtmpdb.Wtmpdb, at: float, tty: str = "pts/0", user: str = "alice") -> int:
+    insert = "INSERT INTO wtmp (Type,User,Login,TTY,RemoteHost,Service) VALUES(3,?,?,?,?,?)"
+    return database.run(insert, user, int((NOW + at) * 1e6), tty, IP, "sshd")
+
+
+def end(database: test_wtmpdb.Wtmpdb, row: int, at: float) -> None:
+    database.run("UPDATE wtmp SET Logout = ? WHERE ID = ?", int((NOW + at) * 1e6), row)
+
+
+def test_wtmpdb_alone(run: Run, database: test_wtmpdb.Wtmpdb) -> None:
+    end(database, put(database, -500), -400)
+    found = run.counts()
+    assert LOGINS not in found
+    assert found[LAST_LOGIN] == NOW - 500
+    row = put(database, 1)
+    assert run.counts(at=2)[LOGINS] == 1
+    end(database, row, 31)
+    found = run.counts(at=40)
+    assert (found[LOGINS], found[ENDS], round(found[SECONDS])) == (1, 1, 30)
+
+
+def test_a_login_open_at_the_first_run_ends_later(run: Run, database: test_wtmpdb.Wtmpdb) -> None:
+    row = put(database, -500)
+    run.counts()
+    end(database, row, 31)
+    assert LOGINS not in run.counts(at=40)
+
+
+def test_the_same_login_in_log_wtmp_and_wtmpdb(run: Run, database: test_wtmpdb.Wtmpdb) -> None:
+    """As on Debian 13."""
+    run.append("wtmp", boot(-9_000))
+    run.log(0, 1, "")
+    run.counts()
+    run.accepted(1, 100)
+    run.append("wtmp", login(1.2))
+    row = put(database, 1.4)
+    assert run.counts(at=2)[LOGINS] == 1
+    run.closed(30, 100)
+    run.append("wtmp", logout(30))
+    end(database, row, 30)
+    for at in (31, 60, 700, 1_500):
+        found = run.counts(at=at)
+        assert (found[LOGINS], found[ENDS], round(found[SECONDS])) == (1, 1, 29)
+
+
+def test_one_boot_in_both_is_one(run: Run, database: test_wtmpdb.Wtmpdb) -> None:
+    run.append("wtmp", boot(-9_000))
+    run.counts()
+    for at in (100, 160):
+        run.append("wtmp", boot(at))
+        insert = "INSERT INTO wtmp (Type,User,Login,TTY,RemoteHost) VALUES(1,'reboot',?,'~','6.12')"
+        database.run(insert, int((NOW + at + 7) * 1e6))
+    assert run.counts(at=200)["users_reboots_total"] == 2
+
+
+def test_a_broken_database(run: Run) -> None:
+    path = run.host.write("var/lib/wtmpdb/wtmp.db", b"garbage" * 1_000)
+    status, said = run()
+    assert (status, said.count("\n")) == (0, 1)
+    assert said.startswith(f"textfile-users: {path}: ")
+    assert run.samples()['users_collector_success{collector="history"}'] == 0
+
+
+# btmp
+
+KNOWN = 'users_auth_failures_total{method="other",service="sshd",user="root"}'
+NOBODY = 'users_auth_failures_total{method="other",service="sshd",user=""}'
+
+
+def test_btmp_where_there_is_no_log(run: Run) -> None:
+    """Of an unknown user sshd writes a record when it connects, and one an attempt."""
+    run.append("btmp", refused(-100, 50))
+    run.counts()
+    run.append("btmp", refused(1, 100), refused(2, 100))
+    run.append("btmp", refused(1, 200, "oracle"), refused(2, 200, "oracle"))
+    run.append("btmp", refused(3, 200, "oracle"), refused(4, 300, "admin"))
+    found = run.counts(at=5)
+    assert (found[KNOWN], found[NOBODY]) == (2, 2)
+    assert found['users_auth_failures_last_hour{ip="192.0.2.7",network=""}'] == 4
+    run.append("btmp", refused(6, 300, "admin"))
+    assert run.counts(at=7)[NOBODY] == 3
+
+
+def test_a_pid_in_btmp_that_is_used_again(run: Run) -> None:
+    run.append("btmp", refused(-100, 50))
+    run.counts()
+    run.append("btmp", refused(1, 100, "oracle"), refused(2, 100, "oracle"))
+    assert run.counts(at=3)[NOBODY] == 1
+    run.append("btmp", refused(900, 100, "admin"), refused(901, 100, "admin"))
+    assert run.counts(at=905)[NOBODY] == 2
+
+
+def test_btmp_of_the_console(run: Run) -> None:
+    run.append("btmp", refused(-100, 50))
+    run.counts()
+    run.append("btmp", refused(1, 600, "alice", "tty1"), refused(2, 600, "oracle", "tty1"))
+    found = run.counts(at=5)
+    assert found['users_auth_failures_total{method="other",service="login",user="alice"}'] == 1
+    assert found['users_auth_failures_total{method="other",service="login",user=""}'] == 1
+
+
+def test_btmp_says_nothing_where_a_log_is_read(run: Run) -> None:
+    run.append("btmp", refused(-100, 50))
+    run.log(0, 1, "")
+    run.counts()
+    run.append("btmp", refused(1, 100))
+    assert KNOWN not in run.counts(at=2)
+    os.unlink(run.host.path("var/log/auth.log"))
+    assert KNOWN not in run.counts(at=3), "it was told by the log"
+    run.append("btmp", refused(4, 100))
+    assert run.counts(at=5)[KNOWN] == 1
+
+
+# lastlog
+
+
+def test_last_logins_of_lastlog(run: Run) -> None:
+    records = {1000: test_lastlog.pack(292, "little", int(NOW) - 50)}
+    os.makedirs(run.host.path("var/log"))
+    test_lastlog.write(Path(run.host.path("var/log/lastlog")), 292, records, NOW - 50)
+    assert run.counts()[LAST_LOGIN] == int(NOW) - 50
+
+
+def test_lastlog_is_read_again_only_when_it_has_changed(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(run.host.path("var/log/lastlog"))
+    path.parent.mkdir(parents=True)
+    records = {1000: test_lastlog.pack(292, "little", int(NOW) - 50)}
+    test_lastlog.write(path, 292, records, NOW - 50)
+    run.counts()
+    reads: list[str] = []
+    from textfile_users.sources import lastlog
+
+    real = lastlog.read_lastlog
+    monkeypatch.setattr(lastlog, "read_lastlog", lambda *a: reads.append("") or real(*a))
+    assert run.counts(at=5)[LAST_LOGIN] == int(NOW) - 50
+    assert reads == []
+    records = {1000: test_lastlog.pack(292, "little", int(NOW) + 7)}
+    test_lastlog.write(path, 292, records, NOW + 7)
+    assert run.counts(at=10)[LAST_LOGIN] == int(NOW) + 7
+    assert reads == [""]
+
+
+def test_last_logins_of_lastlog2(run: Run) -> None:
+    path = Path(run.host.path("var/lib/lastlog/lastlog2.db"))
+    path.parent.mkdir(parents=True)
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(test_lastlog.SCHEMA)
+        row = ("alice", int(NOW) - 60, "ssh", IP, "sshd")
+        connection.execute("INSERT INTO Lastlog2 VALUES(?,?,?,?,?)", row)
+    connection.close()
+    assert run.counts()[LAST_LOGIN] == int(NOW) - 60
+    assert run.counts(at=5)[LAST_LOGIN] == int(NOW) - 60
