@@ -17,6 +17,7 @@ from textfile_users import sessions
 from textfile_users import snapshot as snapshot_module
 from textfile_users.cli import main
 from textfile_users.collect import looks
+from textfile_users.collectors import sessions as sessions_collector
 from textfile_users.metrics import users
 from textfile_users.model import Snapshot
 from textfile_users.volatile import HOUR
@@ -63,7 +64,7 @@ def test_nothing_is_said_on_success(run: Run, capsys: pytest.CaptureFixture[str]
     assert run() == (0, "")
     assert run.samples()["users_logged_in"] == 2
     assert sorted(os.listdir(run.output.parent)) == ["users.prom"]
-    assert sorted(os.listdir(run.state)) == ["lock", "volatile.csv"]
+    assert sorted(os.listdir(run.state)) == ["durable.csv", "lock", "volatile.csv"]
 
 
 def test_identical_input_gives_identical_output(run: Run) -> None:
@@ -82,8 +83,7 @@ def test_a_host_without_sources_leaves_the_session_families_out(run: Run) -> Non
         f"{run.host.path('run/systemd/sessions')} can be read\n"
     )
     names = {name.partition("{")[0] for name in run.samples()}
-    assert not [name for name in names if "session" in name]
-    assert "users_logged_in" not in names
+    assert not names & {"users_logged_in", "users_sessions_closing", *users.SESSION_FAMILIES}
     assert run.samples()['users_collector_success{collector="sessions"}'] == 0
 
 
@@ -318,7 +318,8 @@ def test_the_environment_names_directories(
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "r"))
     assert main(["--root", run.host.root, "--now", str(NOW)]) == 0
     assert run.samples()["users_logged_in"] == 2
-    assert (os.listdir(tmp_path / "s"), os.listdir(tmp_path / "r")) == (["lock"], ["volatile.csv"])
+    assert sorted(os.listdir(tmp_path / "s")) == ["durable.csv", "lock"]
+    assert os.listdir(tmp_path / "r") == ["volatile.csv"]
 
 
 def test_standard_output(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -418,7 +419,7 @@ def test_a_collector_that_hangs_costs_its_own_metrics(
         time.sleep(2)
         raise AssertionError("nobody waits for this")
 
-    monkeypatch.setattr(snapshot_module, "_look_at_sessions", hang)
+    monkeypatch.setitem(snapshot_module._COLLECTORS, "sessions", hang)
     status, said = run("--timeout", "1")
     assert (status, said) == (0, "textfile-users: sessions: no answer within 0.25 s\n")
     assert run.samples()['users_collector_success{collector="sessions"}'] == 0
@@ -446,7 +447,7 @@ def test_a_fault_of_our_own_in_a_collector_costs_its_own_metrics(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both_sources(run.host)
-    monkeypatch.setattr(snapshot_module, "merge", lambda *_: 1 // 0)
+    monkeypatch.setattr(sessions_collector, "merge", lambda *_: 1 // 0)
     status, said = run()
     assert status == 0
     assert said.startswith("textfile-users: sessions: ZeroDivisionError")

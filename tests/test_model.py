@@ -254,7 +254,8 @@ class World:
     def begin_counting(self) -> None:
         """See that a first run finds a line: an empty file is known by its inode alone."""
         if self.before_counting is None or self.is_damaged:
-            self.append("noise")
+            self.end_line()
+            self.put(self.line(KINDS["noise"][0][0]))
 
     def began(self) -> None:
         """Note where counting began, or began anew, if the state of a run is there."""

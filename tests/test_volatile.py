@@ -32,6 +32,7 @@ VOLATILES = st.builds(
     st.none() | st.dictionaries(st.tuples(TEXT, TEXT, TEXT, TEXT), TIME, max_size=4),
     st.dictionaries(st.tuples(TEXT, TEXT), TIME, max_size=4),
     st.dictionaries(TEXT, TIME, max_size=4),
+    st.tuples(TEXT, TIME),
 )
 
 
