@@ -69,7 +69,9 @@ def _collect(argv: list[str]) -> int:
             interval=values.interval,
             verbosity=values.verbose,
             now=values.now,
-            wanted=Wanted(values.collectors, values.auth_source, values.backfill),
+            wanted=Wanted(
+                values.collectors, values.auth_source, values.backfill, values.verbose > 1
+            ),
         )
     )
 

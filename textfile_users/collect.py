@@ -186,6 +186,8 @@ def _say_details(verbosity: int, before: Volatile, after: Volatile, snapshot: Sn
     if verbosity > 1:
         for seen, why in snapshot.verdicts:
             say(NOTICE, f"{subject(seen)}: {why}")
+        for text in snapshot.explained:
+            say(NOTICE, text)
     if before.sessions is None or after.sessions is None:
         return
     for word, one, other in (

@@ -27,6 +27,7 @@ LINES = "users_auth_log_lines_total"
 SKIPPED = "users_records_skipped_total"
 LOGINS = "users_logins_total"
 REBOOTS = "users_reboots_total"
+LAST_LOGIN = "users_last_login_timestamp_seconds"
 DURATION = "users_session_duration_seconds"
 DURATION_SUM = "users_session_duration_seconds_sum"
 
@@ -50,9 +51,10 @@ _NO_SUCCESS = ("gdm", "lightdm", "sddm", "xrdp")
 class Counting:
     """Counts the events of a look on top of the state before it.
 
-    ``accounts`` gives the names of the host's accounts, when first needed; names of nobody
-    count as ``user=""``, for who knocks at the door may choose them. Unless ``counts`` is set
-    nothing is counted: what is read is of the past, for the last hour and the last logins.
+    ``dropped`` says by family how often a bound left a user out. ``accounts`` gives the names of
+    the host's accounts, when first needed; names of nobody count as ``user=""``, for who knocks
+    at the door may choose them. Unless ``counts`` is set nothing is counted: what is read is of
+    the past, for the last hour and the last logins.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class Counting:
     ) -> None:
         """Begin with the state ``before``, which stays as it is."""
         self.counts = True
-        self.dropped = 0
+        self.dropped: dict[str, int] = {}
         self._now = now
         self._before = before
         self._accounts = accounts
@@ -174,7 +176,7 @@ class Counting:
         if user in self._last_logins or len(self._last_logins) < MAX_USERS:
             self._last_logins[user] = max(time, self._last_logins.get(user, 0.0))
         else:
-            self.dropped += 1
+            self._drop(LAST_LOGIN)
 
     def _login(self, login: Login) -> None:
         self._add((LOGINS, self._bounded(LOGINS, login.user), login.type), 1)
@@ -185,6 +187,9 @@ class Counting:
         bound = next((str(bound) for bound in BOUNDS if seconds <= bound), "+Inf")
         self._add((DURATION, login.type, bound), 1)
         self._add((DURATION_SUM, login.type), seconds)
+
+    def _drop(self, family: str) -> None:
+        self.dropped[family] = self.dropped.get(family, 0) + 1
 
     def _add(self, series: Series, count: float) -> None:
         if self.counts and count:
@@ -206,7 +211,7 @@ class Counting:
             self._users[family] = users
         if user not in users:
             if len(users) >= MAX_USERS:
-                self.dropped += 1
+                self._drop(family)
                 return ""
             users.add(user)
         return user

@@ -118,6 +118,7 @@ class Wanted(Record):
     collectors: tuple[str, ...] = COLLECTORS
     auth_source: str = "auto"
     backfill: bool = False
+    explain: bool = False
 
 
 class Snapshot(Record):
@@ -129,6 +130,8 @@ class Snapshot(Record):
     without the users that are not to be. ``auth_log`` is the log that was read, '' for none,
     ``caught_up`` whether to its end, and ``asked`` what the journal held when it was read to
     its end or asked, and when that was. ``failed`` are collectors that got less than they should.
+    ``bounded`` says by family how often a user was left out, ``explained`` of each line that was
+    read what it is, where that was asked for.
     """
 
     now: float
@@ -148,6 +151,8 @@ class Snapshot(Record):
     caught_up: bool = True
     asked: tuple[str, float] = ("", 0.0)
     failed: tuple[str, ...] = ()
+    bounded: tuple[tuple[str, int], ...] = ()
+    explained: tuple[str, ...] = ()
 
     @property
     def is_log_known(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from textfile_users.auth.attempts import AuthEvent
-from textfile_users.auth.finding import IRRELEVANT, NOTHING, UNMATCHED, quick
+from textfile_users.auth.finding import IRRELEVANT, NOTHING, UNMATCHED, Finding, quick
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.programs import ENDS, PROGRAMS, find
 from textfile_users.sources.authlog import (
@@ -15,6 +15,7 @@ from textfile_users.sources.authlog import (
     has_stamps,
     parse_lines,
 )
+from textfile_users.sources.text import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ MATCHED = "matched"
 IGNORED = "ignored"
 UNMATCHED_LINES = "unmatched"
 UNTRUSTED = "untrusted"
+MAX_EXPLAINED = 10_000
+MAX_SHOWN = 200
 RESULTS = (MATCHED, UNMATCHED_LINES, IGNORED, UNTRUSTED)
 
 
@@ -42,6 +45,7 @@ class Reader:
         self.lines = dict.fromkeys(RESULTS, 0)
         self.time = 0.0
         self.unmatched: list[tuple[int, bytes]] | None = None
+        self.explained: list[str] | None = None
         self.unknown_stamps = False
         self.numbered = False
         self._number = 1
@@ -61,6 +65,8 @@ class Reader:
                 matched += 1
                 continue
             said = find(program, message) if program != REPEATED else NOTHING
+            if self.explained is not None:
+                self._explain(program, pid, message, said)
             if said.event == IRRELEVANT:
                 if program == REPEATED and start == self._behind:
                     yield from self.pairing.repeat(pid, self._line_number(data, start))
@@ -91,6 +97,12 @@ class Reader:
         self.lines[UNMATCHED_LINES] += unmatched
         self.lines[IGNORED] += data.count(b"\n") - matched - unmatched
 
+    def _explain(self, program: bytes, pid: int, message: bytes, said: Finding) -> None:
+        if self.explained is not None and len(self.explained) < MAX_EXPLAINED:
+            where = f"{decode(program)}[{pid}]" if pid else decode(program)
+            text = decode(message[:MAX_SHOWN])
+            self.explained.append(f"line of {where}: {text}: {said.event} {said.user}".rstrip())
+
     def _line_number(self, data: bytes, start: int) -> int:
         """Return the number of the line at ``start``, which comes behind the last one asked for."""
         self._number += data.count(b"\n", self._counted, start)
@@ -112,6 +124,8 @@ class Reader:
             self.lines[UNTRUSTED] += 1
             return []
         said = find(program, entry.message)
+        if self.explained is not None:
+            self._explain(program, entry.pid, entry.message, said)
         if said.event in (IRRELEVANT, UNMATCHED.event):
             self.lines[IGNORED if said.event == IRRELEVANT else UNMATCHED_LINES] += 1
             return []

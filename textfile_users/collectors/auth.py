@@ -74,7 +74,7 @@ def look_at_auth(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
     on. Raises nothing but what is a fault of this program.
     """
     logs = _find_logs(paths, wanted.auth_source)
-    reading = _Reading(paths, before, deadline)
+    reading = _Reading(paths, before, deadline, wanted.explain)
     source, asked = _choose(logs, wanted.auth_source, reading, before.asked)
     faults = list(logs.files.faults) if paths.auth_logs_given or not source else []
     faults += () if source else logs.journal.faults
@@ -94,6 +94,8 @@ def look_at_auth(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
         faults.append(f"{', '.join(logs.paths)}: lines begin with a stamp of an unknown form")
     return before._replace(
         durable=reading.result(source),
+        bounded=(*before.bounded, *reading.dropped.items()),
+        explained=tuple(reading.reader.explained or ()),
         auth_log=source,
         caught_up=reading.caught_up,
         asked=asked,
@@ -192,6 +194,7 @@ class _Reading:
         paths: Paths,
         snapshot: Snapshot,
         deadline: float,
+        explain: bool,
     ) -> None:
         before = snapshot.durable or NOTHING
         now = snapshot.now
@@ -201,12 +204,19 @@ class _Reading:
         self.is_move = before.source == AUTHLOG  # if it is the journal that will be read
         pairing = Pairing(before.remembered, before.held, before.last)
         self.reader = Reader(pairing, Stamps(now, local_time(paths)))
+        if explain:
+            self.reader.explained = []
         self._paths = paths
         self._deadline = deadline
         sessions = snapshot.sessions or ()
         self._counting = Counting(before, now, sessions, lambda: account_names(paths))
         self._logs = dict(before.logs)
         self._journal = before.journal
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """How often a bound left a user out, by family."""
+        return self._counting.dropped
 
     def forget(self) -> None:
         """Forget logins that ended long ago."""

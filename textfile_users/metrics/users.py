@@ -121,6 +121,8 @@ def families(snapshot: Snapshot) -> Iterator[Family]:
     not zero.
     """
     dropped = dict.fromkeys(SESSION_FAMILIES, 0)
+    for name, count in snapshot.bounded:
+        dropped[name] = dropped.get(name, 0) + count
     if snapshot.sessions is not None:
         yield from _session_families(snapshot, snapshot.sessions, dropped)
     collectors = {collector.name for collector in snapshot.collectors}
