@@ -78,6 +78,8 @@ class Counting:
         self._types = {session.leader: session.type for session in sessions}
         self._begun = 0
         self._users: dict[str, set[str]] = {}
+        # What failures count as, by what they say.
+        self._series: dict[tuple[str, str, str], Series] = {}
         self.logins = Logins(before.logins, before.forgotten, self._login, self._end)
 
     def result(self) -> Durable:
@@ -105,9 +107,14 @@ class Counting:
             self._begin(event, said)
 
     def _failure(self, event: AuthEvent, said: Finding) -> None:
-        self._add(
-            (FAILURES, said.service, said.method, self._known(FAILURES, said.user)), said.times
-        )
+        key = said.service, said.method, said.user
+        series = self._series.get(key)
+        if series is None:
+            user = self._known(FAILURES, said.user)
+            series = FAILURES, said.service, said.method, user
+            if len(self._series) < MAX_ADDRESSES:
+                self._series[key] = series
+        self._add(series, said.times)
         if said.ip and -MINUTE <= self._now - event.time < HOUR:
             minutes = self._failures.setdefault(_network_of(said.ip), {})
             minute = int(event.time // MINUTE)
@@ -173,8 +180,11 @@ class Counting:
 
     def last_login(self, user: str, time: float) -> None:
         """Take a login of a user, of whatever source and time."""
-        if user in self._last_logins or len(self._last_logins) < MAX_USERS:
-            self._last_logins[user] = max(time, self._last_logins.get(user, 0.0))
+        if user in self._last_logins:
+            self._last_logins[user] = max(time, self._last_logins[user])
+        elif len(self._last_logins) < MAX_USERS:
+            self._series.clear()  # the name is one that is known now
+            self._last_logins[user] = max(time, 0.0)
         else:
             self._drop(LAST_LOGIN)
 

@@ -74,10 +74,10 @@ def format_durable(durable: Durable) -> bytes:
     text = io.StringIO(newline="")
     rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     rows.writerow((NAME, VERSION))
-    rows.writerows(_rows(durable))
+    # csv before Python 3.11 takes no NUL.
+    rows.writerows([str(cell).replace("\0", NUL) for cell in row] for row in _rows(durable))
     rows.writerow(END)
-    # A NUL ends the reading of csv before Python 3.11.
-    return text.getvalue().replace("\0", NUL).encode("utf-8", "surrogatepass")
+    return text.getvalue().encode("utf-8", "surrogatepass")
 
 
 def _rows(durable: Durable) -> Iterator[tuple[object, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from textfile_users.auth.attempts import AuthEvent
-from textfile_users.auth.finding import IRRELEVANT, NOTHING, UNMATCHED, Finding, quick
+from textfile_users.auth.finding import FAILURE, IRRELEVANT, NOTHING, UNMATCHED, Finding, quick
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.programs import ENDS, PROGRAMS, find
 from textfile_users.sources.authlog import (
@@ -55,13 +55,13 @@ class Reader:
 
     def read_block(self, data: bytes) -> Iterator[AuthEvent]:
         """Yield the events of whole lines; an event's ``line`` is its number if ``numbered``."""
-        matched = unmatched = 0
+        matched = unmatched = decided = 0
         self._behind = 0 if self.pairing.last else -1  # where a line repeats the newest one
         self._counted = 0
         has_decided = self.pairing.attempts.has_decided
         for line in parse_lines(data):
             start, end, stamp, program, pid, message = line
-            if message.startswith(ENDS) and pid and has_decided("sshd", pid):
+            if message.startswith(ENDS) and pid and (pid == decided or has_decided("sshd", pid)):
                 matched += 1
                 continue
             said = find(program, message) if program != REPEATED else NOTHING
@@ -82,6 +82,7 @@ class Reader:
             self.time = time
             self._behind = end
             number = self._line_number(data, start) if self.numbered else 0
+            decided = pid if said.event == FAILURE else 0
             yield from self.pairing.take(quick(AuthEvent, (time, pid, number, said)))
         self._end_block(data, matched, unmatched)
 
