@@ -175,12 +175,9 @@ def test_what_is_undecided_waits_while_there_is_more_to_read(
     monkeypatch.setattr(follow, "MAX_LINE", 400)
     run.append("")
     run.counts()
-    first = "".join(failed(1) for _ in range(9)) + line(
-        2, "Invalid user oracle from 192.0.2.7 port 1", pid=77
-    )
-    first = first[-950:]
-    first = first[first.index("\n") + 1 :]
-    run.append(first, failed(3, "invalid user oracle", pid=77), failed(3))
+    first = line(2, "Invalid user oracle from 192.0.2.7 port 1", pid=77)
+    filling = "".join("x" * 99 + "\n" for _ in range(8)) + "x" * (159 - len(first)) + "\n"
+    run.append(filling + first, failed(3, "invalid user oracle", pid=77), failed(3))
     monkeypatch.setattr(snapshot, "READING_SHARE", -1.0)
     for at in range(5_000, 5_004):
         found = run.counts(at=at)
@@ -585,6 +582,17 @@ def test_to_the_journal_when_the_file_has_gone(run: Run, journal: Journal) -> No
     journal.append(failed(4), failed(5))
     assert run.counts(at=6)[FAILURES] == 3
     assert run.counts(at=60)[FAILURES] == 3
+
+
+def test_to_a_journal_that_was_asked_before(run: Run, journal: Journal) -> None:
+    """What was too young then to tell that the file lacks it is read later."""
+    run.append(failed(-1))
+    journal.append(failed(-1))
+    run.counts()
+    journal.append(failed(65))
+    assert FAILURES not in run.counts(at=70)
+    os.unlink(run.log)
+    assert run.counts(at=75)[FAILURES] == 1
 
 
 def test_a_forged_entry_is_not_believed(run: Run, journal: Journal) -> None:

@@ -213,6 +213,27 @@ def test_backfill_over_several_runs(run: Run, monkeypatch: pytest.MonkeyPatch) -
     assert run.samples()[ENDS] == 1_000
 
 
+def test_a_login_that_the_log_lacks_in_a_long_backlog(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What events covered is not forgotten before all records were read."""
+    run.append("wtmp", boot(-90_000))
+    run.log(0, 1, "")
+    run.counts()
+    for number in range(60):
+        at, pid = 100.0 + 60 * number, 1_000 + number
+        if number != 40:
+            run.accepted(at, pid)
+            run.closed(at + 5, pid)
+        run.append("wtmp", login(at, pid), logout(at + 5))
+    monkeypatch.setattr(follow, "BLOCK", 384 * 30)
+    monkeypatch.setattr(follow, "MAX_LINE", 5_000)
+    monkeypatch.setattr(snapshot, "READING_SHARE", -1.0)
+    for at in range(20_000, 20_100, 10):
+        found = run.counts(at=at)
+    assert (found[LOGINS], found[ENDS], round(found[SECONDS])) == (60, 60, 300)
+
+
 def test_rotation(run: Run) -> None:
     run.append("wtmp", boot(-9_000))
     run.counts()

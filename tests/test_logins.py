@@ -291,6 +291,12 @@ CASES: list[tuple[str, list[Step], list[tuple[str, str]], list[tuple[str, float]
         [("ssh", 5)],
     ),
     (
+        "its stamp may be later than the event's, which has whole seconds",
+        [event(0, 100), closed(5, 100), look(10), look(1_000), wtmp(0.9, 100), look(2_000)],
+        [ALICE],
+        [("ssh", 5)],
+    ),
+    (
         "a pid that is used again by the same user",
         [event(0, 100), closed(5, 100), look(10), event(300, 100), wtmp(300, 100),
          look(305, session(300, 100)), look(605, session(300, 100)), closed(700, 100),
@@ -310,6 +316,18 @@ CASES: list[tuple[str, list[Step], list[tuple[str, str]], list[tuple[str, float]
         [event(0, 100), alive(100), look(10), event(300, 100), look(310)],
         [ALICE, ALICE],
         [],
+    ),
+    (
+        "nor has the first one an event",
+        [wtmp(0, 100), alive(100), look(20), event(300, 100), look(310)],
+        [ALICE, ALICE],
+        [],
+    ),
+    (
+        "a record with another pid, the event and its end, all within one look",
+        [wtmp(0, 102, user="root"), event(0, 100, "root"), closed(5, 100), look(8)],
+        [("root", "ssh")],
+        [("ssh", 5)],
     ),
     (
         "a login on the console has an event without its terminal",

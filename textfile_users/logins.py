@@ -102,7 +102,7 @@ class Logins:
         number = self._find(login, covered=None)
         if number is not None:
             self._change(number, _merged(self._logins[number], login))
-        elif login.start > self.forgotten:
+        elif login.start > self.forgotten + SAME_SECONDS:
             self._add(login, counts=False)
 
     def settle(self, now: float, patient: bool, since: float) -> None:

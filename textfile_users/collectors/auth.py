@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from textfile_users.auth.finding import IRRELEVANT
 from textfile_users.auth.pairing import Pairing
@@ -73,7 +73,7 @@ def look_at_auth(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
     Stops after a block once time.monotonic() has passed ``deadline``, for the next look to go
     on. Raises nothing but what is a fault of this program.
     """
-    logs = _find_logs(paths, wanted.auth_source)
+    logs = _find_logs(paths, wanted.auth_source, before.durable or NOTHING)
     reading = _Reading(paths, before, deadline, wanted.explain)
     source, asked = _choose(logs, wanted.auth_source, reading, before.asked)
     faults = list(logs.files.faults) if paths.auth_logs_given or not source else []
@@ -105,11 +105,11 @@ def look_at_auth(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
     )
 
 
-def _find_logs(paths: Paths, source: str) -> _Logs:
+def _find_logs(paths: Paths, source: str, before: Durable) -> _Logs:
     files = SourceReport(AUTHLOG, ABSENT)
     found: tuple[str, ...] = ()
     if source in (AUTO, FILES):
-        files, found = _find_files(paths)
+        files, found = _find_files(paths, before.logs if before.source == AUTHLOG else ())
     journal, signature = SourceReport(JOURNAL, ABSENT), ""
     if source == JOURNAL or (source == AUTO and not paths.auth_logs_given):
         from textfile_users.sources.journal import journal_state
@@ -126,10 +126,11 @@ def _find_logs(paths: Paths, source: str) -> _Logs:
     return _Logs(files, found, journal, signature)
 
 
-def _find_files(paths: Paths) -> tuple[SourceReport, tuple[str, ...]]:
+def _find_files(paths: Paths, followed: Collection[str]) -> tuple[SourceReport, tuple[str, ...]]:
     """Return the report on log files, and which are to be followed.
 
-    Those given all are, though one may not be there yet, else the first that can be read.
+    Those given all are, though one may not be there yet, else the first that can be read, or
+    was ``followed`` and is missing: it may be rotated right now.
     """
     faults = []
     status = ABSENT
@@ -140,9 +141,8 @@ def _find_files(paths: Paths) -> tuple[SourceReport, tuple[str, ...]]:
                 paths.require_inside(path)
             os.close(open_regular(path))
         except (FileNotFoundError, NotADirectoryError):
-            if paths.auth_logs_given:
-                readable.append(path)
-            continue
+            if not paths.auth_logs_given and path not in followed:
+                continue
         except OSError as error:
             status = DENIED if isinstance(error, PermissionError) else BROKEN
             mend = "; see group adm" if status == DENIED else ""
@@ -172,8 +172,10 @@ def _choose(
     path = logs.paths[0]
     now, before = reading.now, reading.before
     if before.source == JOURNAL:
-        caught_up = _newest_time(path, reading.reader.stamps) >= before.time - APART_SECONDS
-        return AUTHLOG if caught_up else JOURNAL, asked
+        known = before.time - APART_SECONDS
+        is_written = _modified(path) >= known  # the cheaper question first
+        has_all = is_written and _newest_time(path, reading.reader.stamps) >= known
+        return AUTHLOG if has_all else JOURNAL, asked
     newest = before.time or _newest_time(path, reading.reader.stamps)
     if (
         now - newest < SILENT_SECONDS
@@ -369,6 +371,13 @@ class _Reading:
 
     def _time_of(self, line: bytes) -> float | None:
         return self.reader.stamps.time_of_line(line)
+
+
+def _modified(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:  # it is being rotated
+        return 0.0
 
 
 def _newest_time(path: str, stamps: Stamps) -> float:
