@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from textfile_users.auth.finding import IRRELEVANT
 from textfile_users.auth.pairing import Pairing
@@ -73,7 +73,7 @@ def look_at_auth(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
     Stops after a block once time.monotonic() has passed ``deadline``, for the next look to go
     on. Raises nothing but what is a fault of this program.
     """
-    logs = _find_logs(paths, wanted.auth_source, before.durable or NOTHING)
+    logs = _find_logs(paths, wanted.auth_source, before)
     reading = _Reading(paths, before, deadline, wanted.explain)
     source, asked = _choose(logs, wanted.auth_source, reading, before.asked)
     faults = list(logs.files.faults) if paths.auth_logs_given or not source else []
@@ -105,11 +105,11 @@ def look_at_auth(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
     )
 
 
-def _find_logs(paths: Paths, source: str, before: Durable) -> _Logs:
+def _find_logs(paths: Paths, source: str, before: Snapshot) -> _Logs:
     files = SourceReport(AUTHLOG, ABSENT)
     found: tuple[str, ...] = ()
     if source in (AUTO, FILES):
-        files, found = _find_files(paths, before.logs if before.source == AUTHLOG else ())
+        files, found = _find_files(paths, before.durable or NOTHING, before.now)
     journal, signature = SourceReport(JOURNAL, ABSENT), ""
     if source == JOURNAL or (source == AUTO and not paths.auth_logs_given):
         from textfile_users.sources.journal import journal_state
@@ -126,11 +126,11 @@ def _find_logs(paths: Paths, source: str, before: Durable) -> _Logs:
     return _Logs(files, found, journal, signature)
 
 
-def _find_files(paths: Paths, followed: Collection[str]) -> tuple[SourceReport, tuple[str, ...]]:
+def _find_files(paths: Paths, before: Durable, now: float) -> tuple[SourceReport, tuple[str, ...]]:
     """Return the report on log files, and which are to be followed.
 
     Those given all are, though one may not be there yet, else the first that can be read, or
-    was ``followed`` and is missing: it may be rotated right now.
+    was read and is missing because it is rotated right now.
     """
     faults = []
     status = ABSENT
@@ -141,7 +141,8 @@ def _find_files(paths: Paths, followed: Collection[str]) -> tuple[SourceReport, 
                 paths.require_inside(path)
             os.close(open_regular(path))
         except (FileNotFoundError, NotADirectoryError):
-            if not paths.auth_logs_given and path not in followed:
+            is_rotated = path in before.logs and abs(now - _modified(os.path.dirname(path))) < 2
+            if not (paths.auth_logs_given or is_rotated):
                 continue
         except OSError as error:
             status = DENIED if isinstance(error, PermissionError) else BROKEN
@@ -376,7 +377,7 @@ class _Reading:
 def _modified(path: str) -> float:
     try:
         return os.stat(path).st_mtime
-    except OSError:  # it is being rotated
+    except OSError:
         return 0.0
 
 
