@@ -7,7 +7,6 @@ import gzip
 import json
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from tests.hosts import NOW, Host
 from textfile_users import counting, durable, snapshot
 from textfile_users.cli import main
 from textfile_users.collectors import auth
-from textfile_users.sources import follow
+from textfile_users.sources import files, follow
 
 PASSWD = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n"
 MACHINE = "0123456789abcdef0123456789abcdef"
@@ -251,7 +250,7 @@ def test_a_log_that_may_not_be_read(run: Run, monkeypatch: pytest.MonkeyPatch) -
     def deny(path: str) -> int:
         if path == run.log:
             raise PermissionError(errno.EACCES, "Permission denied", path)
-        return follow.open_regular(path)
+        return files.open_regular(path)
 
     monkeypatch.setattr(auth, "open_regular", deny)
     said = f"textfile-users: {run.log}: permission denied; see group adm\n"
@@ -394,7 +393,7 @@ def test_killed_between_the_state_and_the_file(run: Run, monkeypatch: pytest.Mon
                 os._exit(7)
             real(old, new)
 
-        os.rename = stop
+        os.rename = stop  # type: ignore[assignment]
         run(at=2)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
@@ -487,7 +486,7 @@ def _epoch(moment: time.struct_time) -> int:
 
 
 @pytest.fixture
-def journal(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
+def journal(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
     found = Journal(run, tmp_path)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     return found

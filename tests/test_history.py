@@ -7,6 +7,7 @@ import gzip
 import os
 import sqlite3
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.hosts import NOW, Host, Record, pack_all
 from textfile_users import snapshot
 from textfile_users.cli import main
 from textfile_users.collectors import history
-from textfile_users.sources import follow
+from textfile_users.sources import files, follow
 
 PASSWD = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/:/bin/sh\nbob:x:1001:1001::/:/bin/sh\n"
 LOGINS = 'users_logins_total{type="ssh",user="alice"}'
@@ -313,7 +314,7 @@ def test_a_wtmp_that_may_not_be_read(run: Run, monkeypatch: pytest.MonkeyPatch) 
     run.append("wtmp", boot(-9_000))
     run.counts()
     run.append("wtmp", login(1))
-    real = follow.open_regular
+    real = files.open_regular
 
     def deny(path: str) -> int:
         if path.endswith("wtmp"):
@@ -486,13 +487,18 @@ def test_lastlog_is_read_again_only_when_it_has_changed(
     from textfile_users.sources import lastlog
 
     real = lastlog.read_lastlog
-    monkeypatch.setattr(lastlog, "read_lastlog", lambda *a: reads.append("") or real(*a))
+
+    def read(path: str, uids: Mapping[int, str]) -> dict[str, float]:
+        reads.append(path)
+        return real(path, uids)
+
+    monkeypatch.setattr(lastlog, "read_lastlog", read)
     assert run.counts(at=5)[LAST_LOGIN] == int(NOW) - 50
     assert reads == []
     records = {1000: test_lastlog.pack(292, "little", int(NOW) + 7)}
     test_lastlog.write(path, 292, records, NOW + 7)
     assert run.counts(at=10)[LAST_LOGIN] == int(NOW) + 7
-    assert reads == [""]
+    assert reads == [str(path)]
 
 
 def test_last_logins_of_lastlog2(run: Run) -> None:

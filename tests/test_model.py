@@ -13,9 +13,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Union
+from typing import Any
 from unittest import mock
 
 from hypothesis import given, settings
@@ -90,7 +90,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 # Of these the first line decides, of others the last.
 DECIDED_AT_ONCE = ("closing", "su")
-Op = tuple[Union[str, int], ...]
+Op = tuple[Any, ...]
 
 
 class Killed(Exception):
@@ -370,7 +370,7 @@ def act(world: World, op: Op) -> None:
         _acts[name](world, *values)
 
 
-_acts = {
+_acts: dict[str, Callable[..., None]] = {
     "begin line": World.begin_line,
     "kill": World.kill,
     "rotate": World.rotate,

@@ -214,15 +214,14 @@ def _load_durable(directory: str, faults: list[str]) -> Durable:
     """Return what was counted; what cannot be read is put aside, and counting starts anew."""
     try:
         return durable.load(directory)
-    except OSError as error:
-        faults.append(f"{directory}: the counters cannot be read: {reason(error)}")
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         path = os.path.join(directory, durable.FILE_NAME)
+        why = reason(error) if isinstance(error, OSError) else str(error)
         try:
             aside = durable.put_aside(directory)
-            faults.append(f"{path}: {error}; it is now {aside}, and counting starts anew")
+            faults.append(f"{path}: {why}; it is now {aside}, and counting starts anew")
         except OSError as failed:
-            faults.append(f"{path}: {error}, and it cannot be put aside: {reason(failed)}")
+            faults.append(f"{path}: {why}, and it cannot be put aside: {reason(failed)}")
     return durable.NOTHING
 
 

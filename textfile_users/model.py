@@ -158,4 +158,5 @@ class Snapshot(Record):
     def is_log_known(self) -> bool:
         """Whether an auth log is or was read, or btmp in its stead."""
         names = {series[0] for series in self.counters}
-        return bool(self.auth_log) or "users_auth_failures_total" in names
+        was_read = self.durable is not None and self.durable.source != ""
+        return bool(self.auth_log) or was_read or "users_auth_failures_total" in names
