@@ -89,7 +89,7 @@ def _line_pattern(compiled: list[Pattern[bytes]] = []) -> Pattern[bytes]:  # noq
         # A name that ends in a colon or bracket is no host's, but another program's tag.
         rb"(?:\S+(?<![:\]]) )?(?:(?(1)"
         rb"(" + _NAMES + rb") (?:(\d{1,10})|-) \S+ (?:-|(?:\[[^\]\n]*\])+) (?:\xef\xbb\xbf)?"
-        rb"|\[?(" + _NAMES + rb")(?:\[(\d{1,10})\]: (?!pam_unix\(sshd:auth)"
+        rb"|\[?(" + _NAMES + rb")(?:\[(\d{1,10})\]: (?![ \[]|pam_unix\(sshd:auth)"
         rb"|(?:\((?:(pam_\w+)|[^)\n]{0,64})\))?\]?(?:\[(\d{1,10})\])?\]?:?(?<=[\]:]) *"
         rb"(?:\[ID \d{1,10} [\w.]{1,32}\] )?(?![: ]*pam_unix\(sshd:auth)))"
         rb"|last message repeated (\d{1,6}) times?(?=\n|\r|$))([^\n]*)"
