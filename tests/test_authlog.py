@@ -150,7 +150,7 @@ def test_events_prints_json_lines(tmp_path: Path, capsys: pytest.CaptureFixture[
         f"{ISO} host CRON[13]: pam_unix(cron:session): session closed for user root",
         f"{ISO} host sshd[12]: Failed password for invalid user x from 192.0.2.7 port 22 ssh2",
         f"{ISO} host sshd[14]: something new",
-        f"{ISO} host sudo:  alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/x sshd[3]: {FAILED}",
+        f"{ISO} host sudo:  alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/x sshd[3]: {FAILED}",
         f"{ISO} host su[15]: pam_unix(su:session): session opened for user root by alice(uid=500)",
     ]  # fmt: skip
     path.write_text("\n".join(lines))  # the last one has no newline

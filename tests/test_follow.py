@@ -157,15 +157,24 @@ def test_blocks_hold_about_a_mebibyte_of_whole_lines(log: Log) -> None:
     assert [bool(block.position.seen) for block in found] == [False] * (len(found) - 1) + [True]
 
 
-def test_a_stop_after_any_block_goes_on_exactly_there(log: Log, small: None) -> None:
+@pytest.mark.parametrize("kind", ["", *COMPRESS])
+@pytest.mark.parametrize("mark", [16, 150])
+def test_a_stop_after_any_block_goes_on_exactly_there(
+    log: Log, small: None, monkeypatch: pytest.MonkeyPatch, kind: str, mark: int
+) -> None:
+    monkeypatch.setattr(follow, "MARK", mark)
     log.append(lines(*range(40)))
     log.rename()
+    if kind:
+        log.compress(".1", kind)
     log.append(lines(*range(40, 80)))
     whole = list(blocks(str(log.path), NOWHERE))
     assert len(whole) > 6
     for index, block in enumerate(whole):
         rest = b"".join(later.data for later in whole[index + 1 :])
-        assert Reader(log.path, position=block.position).run() == rest
+        reader = Reader(log.path, position=block.position)
+        assert reader.run() == rest
+        assert not reader.skipped
 
 
 def test_no_file_stays_open_when_the_caller_stops(log: Log, small: None) -> None:
@@ -471,11 +480,10 @@ def test_a_file_is_known_by_the_beginning_and_the_end_of_what_was_read(
     else:
         log.append(same + first + lines(1), ".2")
         log.append(same + second + lines(2), ".1")
-    position = end(str(log.file(".2")))
-    read = len(same + first)
-    log.path.write_bytes(log.file(".2").read_bytes()[:read])
-    position = end(str(log.path))
-    log.path.unlink()
+    read = log.file(".2").read_bytes()[: len(same + first)]
+    log.append(read)
+    position = end(str(log.path))._replace(inode=1)  # it proves nothing
+    os.truncate(log.path, 0)
     if kind:
         log.compress(".2", kind)
         log.compress(".1", kind)
@@ -643,6 +651,22 @@ def test_emptied_and_filled_before_its_first_block_was_read(
     assert not reader.skipped
 
 
+def test_less_than_was_asked_for_is_not_the_end(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.append(lines(*range(50)))
+    log.rename()
+    log.append(lines(50))
+    pread = os.pread
+    cut = iter([100, 7])
+
+    def read(descriptor: int, count: int, offset: int) -> bytes:
+        return pread(descriptor, min(count, next(cut, count)), offset)
+
+    monkeypatch.setattr(os, "pread", read)
+    reader = Reader(log.path)
+    assert reader.run() == lines(*range(51))
+    assert not reader.skipped
+
+
 def test_a_path_that_becomes_unreadable_raises(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     log.append(lines(1))
     reader = Reader(log.path)
@@ -805,6 +829,17 @@ def test_a_rotated_file_without_permission_is_a_gap(
     assert reader.skipped == {"gap": 1}
 
 
+def test_a_rotated_file_without_permission_but_empty_is_no_gap(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.file(".1").touch()
+    log.append(lines(1))
+    _refuse(monkeypatch, str(log.file(".1")))
+    reader = Reader(log.path)
+    assert reader.run() == lines(1)
+    assert not reader.skipped
+
+
 def _refuse(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     real = os.open
 
@@ -947,10 +982,12 @@ def test_a_long_line_is_left_out_over_blocks_and_runs(log: Log) -> None:
     assert reader.skipped == {"too-long": 1}
 
 
-def test_a_long_line_ends_with_its_file(log: Log) -> None:
+@pytest.mark.parametrize("is_read_before", [False, True])
+def test_a_long_line_ends_with_its_file(log: Log, is_read_before: bool) -> None:
     reader = Reader(log.path)
     log.append(b"x" * 70_000)
-    assert reader.run() == b""
+    if is_read_before:
+        assert reader.run() == b""
     log.rename()
     log.append(lines(1))
     assert reader.run() == lines(1)
@@ -1024,10 +1061,12 @@ def test_records_are_read_whole(log: Log, unit: int) -> None:
 def test_blocks_hold_whole_records(log: Log) -> None:
     content = os.urandom(400 * 8000)
     log.append(content)
+    log.rename()
+    log.append(content[:4000])
     found = list(blocks(str(log.path), NOWHERE, 400))
-    assert b"".join(block.data for block in found) == content
-    assert len(found) > 3
-    assert not any(len(block.data) % 400 for block in found)
+    assert b"".join(block.data for block in found) == content + content[:4000]
+    assert len(found) > 4
+    assert not any(len(block.data) % 400 or block.skipped for block in found)
 
 
 # Where reading begins
