@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -61,11 +62,12 @@ def _parts() -> None:
 
 
 @pytest.fixture(scope="session")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+def box(request: pytest.FixtureRequest) -> Iterator[Box]:
     """A box with the program installed in /opt/textfile-users and a user alice."""
-    directory = tmp_path_factory.mktemp("box")
-    for part in (directory, *list(directory.parents)[:2]):
-        part.chmod(0o755)  # other users work in it too
+    # Not pytest's directory, which another pytest takes the rights of other users from.
+    directory = Path(tempfile.mkdtemp(prefix="textfile-users-box."))
+    directory.chmod(0o755)
+    request.addfinalizer(lambda: shutil.rmtree(directory, ignore_errors=True))
     with Box(directory) as box:
         box.run("/usr/bin/python3", "-m", "venv", "/opt/textfile-users")
         source = directory / "source"
