@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import errno
 import gzip
 import lzma
@@ -555,6 +556,38 @@ def test_a_list_that_lacks_a_file_is_made_again(log: Log, monkeypatch: pytest.Mo
     assert not reader.skipped
 
 
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_name_that_vanishes_while_the_list_is_made_is_no_empty_list(
+    log: Log, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    log.append(lines(1))
+    reader = Reader(log.path)
+    reader.run()
+    log.append(lines(2))
+    log.rename()
+    log.append(lines(3))
+    calls = iter(range(100))
+    away = log.file(".9")
+
+    def vanish(directory: str) -> contextlib.nullcontext[Iterator[os.DirEntry[str]]]:
+        with scandir(directory) as entries:
+            found = list(entries)
+        if next(calls) < times:
+            log.file(".1").rename(away)
+        return contextlib.nullcontext(iter(found))
+
+    def come_back(path: str) -> object:
+        if away.exists():
+            away.rename(log.file(".1"))
+        return rotated(path)
+
+    scandir, rotated = os.scandir, follow._rotated
+    monkeypatch.setattr(os, "scandir", vanish)
+    monkeypatch.setattr(follow, "_rotated", come_back)
+    assert reader.run() == lines(2, 3)
+    assert not reader.skipped
+
+
 def test_emptied_and_filled_after_its_size_was_taken(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -753,7 +786,7 @@ def test_only_regular_files_are_rotated_ones(log: Log) -> None:
     assert not reader.skipped
 
 
-def test_a_directory_with_too_many_names_is_a_gap_at_most(
+def test_a_directory_that_cannot_be_listed_loses_nothing(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = Reader(log.path)
@@ -762,9 +795,21 @@ def test_a_directory_with_too_many_names_is_a_gap_at_most(
     log.append(lines(2))
     log.rename()
     log.append(lines(3))
-    monkeypatch.setattr(follow, "MAX_ENTRIES", 1)
-    assert reader.run() == lines(3)
-    assert reader.skipped == {"gap": 1}
+    with monkeypatch.context() as patch:
+        patch.setattr(follow, "MAX_ENTRIES", 1)
+        with pytest.raises(OSError, match="more than 1 names") as caught:
+            reader.run()
+        assert caught.value.filename == str(log.directory)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", _too_many_open_files)
+        with pytest.raises(OSError, match="Too many open files"):
+            reader.run()
+    assert reader.run() == lines(2, 3)
+    assert not reader.skipped
+
+
+def _too_many_open_files(path: str) -> object:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
 
 
 # What cannot be read
@@ -829,6 +874,35 @@ def test_a_rotated_file_without_permission_is_a_gap(
     reader = Reader(log.path)
     assert reader.run() == lines(1, 3, 4)
     assert reader.skipped == {"gap": 1}
+
+
+@pytest.mark.parametrize("name", ["open", "pread"])
+@pytest.mark.parametrize("number", range(1, 9))
+def test_a_fault_of_the_moment_is_no_gap(
+    log: Log, monkeypatch: pytest.MonkeyPatch, name: str, number: int
+) -> None:
+    """Too many open files, no memory: what cannot be read now is not given up."""
+    log.append(lines(1))
+    reader = Reader(log.path)
+    reader.run()
+    log.append(lines(2))
+    log.copytruncate()
+    log.append(lines(3))
+    real = getattr(os, name)
+    calls = iter(range(1, 100))
+
+    def fail_once(*arguments: object) -> object:
+        if next(calls) == number:
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        return real(*arguments)
+
+    monkeypatch.setattr(os, name, fail_once)
+    found: list[bytes] = []
+    for _ in range(2):
+        with contextlib.suppress(OSError):
+            found.extend(map(reader.take, blocks(reader.path, reader.position)))
+    assert b"".join(found) == lines(2, 3)
+    assert not reader.skipped
 
 
 def test_a_rotated_file_without_permission_but_empty_is_no_gap(

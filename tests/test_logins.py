@@ -136,6 +136,20 @@ CASES: list[tuple[str, list[Step], list[tuple[str, str]], list[tuple[str, float]
         [("ssh", 60)],
     ),
     (
+        "a slow host's wtmpdb has the login 50 s late, and no pid",
+        [event(0, 100), look(5, PTS0), row(50), look(55, PTS0), look(90, PTS0),
+         closed(100, 100), logout(100, key="1:1"), look(105), look(120)],
+        [ALICE],
+        [("ssh", 100)],
+    ),
+    (
+        "the next login on a terminal that nobody saw becoming free",
+        [event(0, 100), look(5, PTS0), closed(6, 100), event(20, 200), row(50),
+         look(55, session(20, 200, tty="pts/0")), closed(60, 200), look(65), look(80)],
+        [ALICE, ALICE],
+        [("ssh", 6), ("ssh", 40)],
+    ),
+    (
         "root's record has the shell's pid, as on Debian 12",
         [event(0, 100, "root"), wtmp(1, 102, user="root"), look(5, session(0, 100, "root")),
          look(30, session(0, 100, "root")), closed(60, 100), logout(60), look(65)],

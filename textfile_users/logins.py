@@ -149,6 +149,8 @@ class Logins:
                 known = self._logins.get(number)
                 if not known or known.end or not session.leader:
                     self.recorded(_of_session(session))
+                elif session.tty and not known.tty:  # a record may have nothing else
+                    self._change(number, known._replace(tty=session.tty))
         leaders = {session.leader for session in sessions}
         ttys = {session.tty for session in sessions if session.tty}
         still_open = {n: login for n, login in self._logins.items() if login.pid and not login.end}
@@ -283,7 +285,13 @@ def _is_same(one: Login, other: Login) -> bool:
         # A terminal opened later in an SSH connection has a record of its own.
         is_within = one.start < other.start <= (one.end or other.start)
         return apart <= SAME_SECONDS or (is_within and other.source != EVENT)
-    if apart > SAME_SECONDS or 0 < one.end < other.start:
+    if 0 < one.end < other.start:
+        return False
+    if one.tty and one.tty == other.tty and other.source != EVENT and one.start < other.start:
+        return True  # a terminal is one login's at a time, and a slow host records it late
+    # wtmpdb has no pid; an event of the same user and address covers what it records late.
+    is_late = one.covered and not other.pid and one.start < other.start
+    if apart > (LONG_BEFORE if is_late and one.ip and one.ip == other.ip else SAME_SECONDS):
         return False
     if one.tty and other.tty:
         return one.tty == other.tty

@@ -121,14 +121,14 @@ class Reader:
         if program not in PROGRAMS:
             self.lines[IGNORED] += 1
             return []
-        if not entry.trusted:
-            self.lines[UNTRUSTED] += 1
-            return []
         said = find(program, entry.message)
         if self.explained is not None:
             self._explain(program, entry.pid, entry.message, said)
-        if said.event in (IRRELEVANT, UNMATCHED.event):
-            self.lines[IGNORED if said.event == IRRELEVANT else UNMATCHED_LINES] += 1
+        if said.event == IRRELEVANT:  # whoever wrote it
+            self.lines[IGNORED] += 1
+            return []
+        if said is UNMATCHED or not entry.trusted:
+            self.lines[UNMATCHED_LINES if entry.trusted else UNTRUSTED] += 1
             return []
         if self.overlap and self.overlap.drops(entry.time, program, entry.message):
             return []

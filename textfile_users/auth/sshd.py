@@ -547,12 +547,19 @@ FORMS = forms(
     # = irrelevant
     # + Starting session: shell on pts/0 for alice from 192.0.2.7 port 38926 id 0
     # = irrelevant
+    # + lastlog_openseek: Couldn't stat /var/log/lastlog: No such file or directory
+    # = irrelevant
+    # + syslogin_perform_logout: logout() returned an error
+    # = irrelevant
+    # + mm_reap: preauth child terminated by signal 15
+    # = irrelevant
     # - maximum
     # - User root
     (
         b"maximum User ROOT reverse Address Nasty input_userauth_request: Postponed Partial Server"
         b" Starting Close Closing Transferred: Exiting subsystem Set rexec session Corrupted"
-        b" padding beginning exited Timeout, Authentication Authorized pam_env(sshd:session):",
+        b" padding beginning exited Timeout, Authentication Authorized pam_env(sshd:session):"
+        b" lastlog_openseek: lastlog_perform_login: syslogin_perform_logout: mm_reap:",
         Pattern(
             rb"(?:maximum authentication attempts exceeded for|User .* not allowed because"
             rb"|User child is on pid|ROOT LOGIN REFUSED FROM|reverse mapping checking"
@@ -562,7 +569,8 @@ FORMS = forms(
             rb"|subsystem request for|Set /proc/self/|rexec |session (?:opened|closed) for local"
             rb"|Corrupted MAC on input|padding error:|beginning MaxStartups|exited MaxStartups"
             rb"|Timeout, client not responding|Authentication (?:refused|tried|key)"
-            rb"|Authorized (?:to|principal)|pam_env\(sshd:session\): ).*",
+            rb"|Authorized (?:to|principal)|lastlog_\w+: |syslogin_perform_logout: |mm_reap: "
+            rb"|pam_env\(sshd:session\): ).*",
             irrelevant,
         ),
     ),

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 
-from textfile_users.auth.finding import IRRELEVANT
+from textfile_users.auth.finding import IRRELEVANT, UNMATCHED
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.programs import PROGRAMS, find
 from textfile_users.auth.reader import Reader
@@ -341,7 +341,8 @@ class _Reading:
             for found in self._entries(JournalPosition("", newest + LATE_SECONDS)):
                 if isinstance(found, Entry) and found.trusted:
                     program = found.program.rstrip("]").encode("utf-8", "replace")
-                    if program in PROGRAMS and find(program, found.message).event != IRRELEVANT:
+                    said = find(program, found.message) if program in PROGRAMS else UNMATCHED
+                    if said.event not in (IRRELEVANT, UNMATCHED.event):
                         return found.time < self.now - LATE_SECONDS
         except OSError:
             pass

@@ -21,7 +21,7 @@ from textfile_users.sources.files import closing, open_regular
 BLOCK = 1 << 20  # what is read at once, in bytes; more than MAX_LINE and any record
 MAX_LINE = 1 << 16  # bytes of a line without its newline
 MARK = 256  # bytes at either end of what has been read, by which a file is known again
-MAX_ENTRIES = 10_000  # of the directory
+MAX_ENTRIES = 100_000  # of the directory
 ATTEMPTS = 10  # to find the files at rest; logrotate needs milliseconds
 
 # Two texts have the same remainder only if this prime, the first from e * 2^94, divides their
@@ -103,13 +103,24 @@ class _Changed(Exception):
     """The files are not, or no longer, as they were taken to be."""
 
 
+class _Gap(Exception):
+    """A rotated file, or the rest of it, cannot be read, and a later run could not either."""
+
+
+# Faults of the file itself; with others (EMFILE, ENOMEM) a later run finds what this one cannot.
+_LASTING = (
+    errno.EACCES, errno.EPERM, errno.ELOOP, errno.EINVAL, errno.EISDIR, errno.EIO,
+)  # fmt: skip
+
+
 def blocks(path: str, position: Position, unit: int = 0) -> Iterator[Block]:
     """Yield what was appended to ``path`` behind ``position``, in rotated files too, in order.
 
     ``unit`` is a record's size in bytes, 0 for text. What appears meanwhile may be left to
     the next call. Stopping after any block is fine: its position goes on exactly there. A
     path that is missing has nothing new. Raises OSError where there is a file that cannot
-    be read. Links are not taken for rotated files.
+    be read, or where, after a rotation, the directory cannot be listed. Links are not taken
+    for rotated files.
 
     Text: a run of NUL bytes, which a crash leaves, ends a line like a newline.
     """
@@ -220,9 +231,7 @@ def _read_parts(
                 gaps = 0
                 position = block.position
                 yield block._replace(skipped=skipped)
-        except OSError:
-            if not part.file.suffix:
-                raise
+        except _Gap:
             gaps += 1
         finally:
             if reader:
@@ -273,9 +282,7 @@ def _find(files: list[_File], position: Position) -> tuple[int, _Reader | None]:
             continue  # no content to know it by
         try:
             reader = _open(file)
-        except OSError:
-            if not file.suffix:
-                raise
+        except _Gap:
             continue
         if reader.fits(position):
             return index, reader
@@ -319,8 +326,8 @@ def _has_content(file: _File) -> bool:
     try:
         with closing(_open(file)) as reader:
             return reader.has_content()
-    except OSError:
-        return True  # what cannot be read is a gap
+    except _Gap:
+        return True
 
 
 # Positions
@@ -351,9 +358,7 @@ def _end_of(files: list[_File], unit: int, superseded: bool) -> Position:
             with closing(_open(file)) as reader:
                 position = reader.end(unit, superseded)
                 superseded = superseded or reader.has_content()
-        except OSError:
-            if not file.suffix:
-                raise
+        except _Gap:
             superseded = True
         else:
             if position.offset:
@@ -377,10 +382,8 @@ def _since(files: list[_File], time: float, time_of: Callable[[bytes], float | N
                 position = _search(reader, _start(file), time, time_of)
                 if reader.has_content():
                     newer = _start(file)
-        except OSError:
-            if not file.suffix:
-                raise
-            continue  # a gap for blocks()
+        except _Gap:
+            continue  # told by blocks()
         if position:
             return position
     return NOWHERE
@@ -452,7 +455,8 @@ def _files(path: str) -> list[_File]:
     """Return the rotated files, oldest first, and the path's own file last if it is there.
 
     A list made while files are renamed can lack one: two in a row that are equal do not.
-    Raises _Changed where there are none, OSError where the path's file cannot be reached.
+    Raises _Changed where there are none, OSError where the directory cannot be listed or the
+    path's file not be reached: to take what is not known for gone would lose or double it.
     """
     before = None
     for _ in range(ATTEMPTS):
@@ -476,12 +480,12 @@ def _is_copy(rotated: _File, own: _File) -> bool:
         with closing(_Plain(rotated)) as copy, closing(_Plain(own)) as original:
             size = copy.status().st_size
             return size > 0 and copy.ends(size) == original.ends(size)
-    except OSError:
+    except _Gap:
         return False
 
 
 def _rotated(path: str) -> list[_File]:
-    """Return the rotated files, oldest first; none where the directory cannot be listed."""
+    """Return the rotated files, oldest first; none where there is no directory."""
     directory, name = os.path.split(path)
     found = {}
     times = {}
@@ -497,18 +501,28 @@ def _rotated(path: str) -> list[_File]:
 
 
 def _suffixes(directory: str, name: str) -> list[tuple[str, os.stat_result]]:
-    """Return what the names of regular files have behind ``name``, sorted, and their status."""
+    """Return what the names of regular files have behind ``name``, sorted, and their status.
+
+    Raises _Changed where one is renamed meanwhile.
+    """
     found = []
     try:
         with os.scandir(directory) as entries:
             for count, entry in enumerate(entries):
                 if count >= MAX_ENTRIES:
-                    return []
+                    raise OSError(errno.E2BIG, f"has more than {MAX_ENTRIES} names", directory)
                 if entry.name.startswith(name) and entry.is_file(follow_symlinks=False):
-                    found.append((entry.name[len(name) :], entry.stat(follow_symlinks=False)))
-    except OSError:
+                    found.append((entry.name[len(name) :], _status_of(entry)))
+    except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(found)
+
+
+def _status_of(entry: os.DirEntry[str]) -> os.stat_result:
+    try:
+        return entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        raise _Changed from None
 
 
 def _split_suffix(suffix: str) -> tuple[str, str]:
@@ -540,8 +554,15 @@ def _age(stem: str) -> tuple[int, str]:
 
 
 def _open(file: _File) -> _Reader:
-    """Return the file's reader. Raises OSError, _Changed where it is another by now."""
+    """Return the file's reader. Raises OSError, _Gap, _Changed where it is another by now."""
     return _Compressed(file) if file.compression else _Plain(file)
+
+
+def _fault(file: _File, error: OSError) -> Exception:
+    """Return what a fault of reading means: a rotated file can be done without."""
+    if file.suffix and error.errno in _LASTING:
+        return _Gap()
+    return OSError(error.errno, error.strerror, file.path)
 
 
 def _descriptor(file: _File) -> int:
@@ -549,6 +570,8 @@ def _descriptor(file: _File) -> int:
         descriptor = open_regular(file.path)
     except (FileNotFoundError, NotADirectoryError):
         raise _Changed from None
+    except OSError as error:
+        raise _fault(file, error) from error
     if os.fstat(descriptor).st_ino != file.inode:
         os.close(descriptor)
         raise _Changed
@@ -558,17 +581,16 @@ def _descriptor(file: _File) -> int:
 class _Plain:
     """Reads a file as it is; it may be emptied or replaced at any time.
 
-    Its methods raise OSError, and _Changed where that has happened.
+    Its methods raise OSError, _Gap, and _Changed where that has happened.
     """
 
     def __init__(self, file: _File) -> None:
-        self.path = file.path
-        self.inode = file.inode
-        self.file = os.fdopen(_descriptor(file), "rb", 0)
-        self.close = self.file.close  # does nothing the second time
+        self.file = file
+        self.stream = os.fdopen(_descriptor(file), "rb", 0)
+        self.close = self.stream.close  # does nothing the second time
 
     def status(self) -> os.stat_result:
-        return os.fstat(self.file.fileno())
+        return os.fstat(self.stream.fileno())
 
     def has_content(self) -> bool:
         return self.status().st_size > 0
@@ -593,7 +615,7 @@ class _Plain:
         """Return whether the content before the position is what its marks say."""
         try:
             self.read(position, position.offset)
-        except (OSError, _Changed):
+        except (_Gap, _Changed):
             return False
         return True
 
@@ -607,7 +629,7 @@ class _Plain:
         head, tail = self.ends(offset)
         if len(tail) < min(offset, MARK):
             raise _Changed
-        return Position(self.inode, offset, _mark(head), _mark(tail), skipping, "")
+        return Position(self.file.inode, offset, _mark(head), _mark(tail), skipping, "")
 
     def end(self, unit: int, superseded: bool) -> Position:
         """Return the position behind all that can be consumed now."""
@@ -625,60 +647,59 @@ class _Plain:
     def probe(self, offset: int) -> bytes:
         """Return some bytes at the offset, or behind the hole that is there (lseek(2))."""
         try:
-            offset = os.lseek(self.file.fileno(), offset, os.SEEK_DATA)
+            offset = os.lseek(self.stream.fileno(), offset, os.SEEK_DATA)
         except OSError:
             return b""  # nothing but a hole up to the end
         return self._bytes_at(offset, _PROBE)
 
     def _bytes_at(self, offset: int, count: int) -> bytes:
         try:
-            return os.pread(self.file.fileno(), count, offset)
+            return os.pread(self.stream.fileno(), count, offset)
         except OSError as error:
-            raise OSError(error.errno, error.strerror, self.path) from error
+            raise _fault(self.file, error) from error
 
 
 class _Compressed:
     """Reads a compressed file as what it was, once from its beginning, in bounded memory.
 
-    Raises OSError where it cannot be decompressed here, _Changed where it is another by now.
+    Raises _Gap where it cannot be decompressed here, OSError, _Changed where it is another by now.
     """
 
     def __init__(self, file: _File) -> None:
-        self.path = file.path
-        self.inode = file.inode
-        self.file = os.fdopen(_descriptor(file), "rb")
-        self.close = self.file.close  # does nothing the second time
+        self.file = file
+        self.packed = os.fdopen(_descriptor(file), "rb")
+        self.close = self.packed.close  # does nothing the second time
         self.offset = 0  # of `data` in the content
         self.before = b""
         self.data = b""
-        self.damage: OSError | None = None
+        self.is_damaged = False
         try:
-            self.stream, self.faults = _decompress(self.file, file.compression)
-        except ImportError as error:
+            self.stream, self.faults = _decompress(self.packed, file.compression)
+        except ImportError:
             self.close()
-            raise OSError(errno.ENOTSUP, "cannot be decompressed", self.path) from error
+            raise _Gap from None
 
     def status(self) -> os.stat_result:
-        return os.fstat(self.file.fileno())
+        return os.fstat(self.packed.fileno())
 
     def has_content(self) -> bool:
         """Return whether there is anything, if only damage."""
-        return bool(self.offset or self.data or self._more(1) or self.damage)
+        return bool(self.offset or self.data or self._more(1) or self.is_damaged)
 
     def read(self, position: Position, size: int) -> tuple[bytes, bytes, bool]:  # noqa: ARG002
         """Return what _Plain.read does; the position is in what the last call returned.
 
-        It ends where the file does. Raises OSError where the rest is damaged.
+        It ends where the file does. Raises _Gap where the rest is damaged.
         """
         done = position.offset - self.offset
         self.before = (self.before + self.data[:done])[-MARK:]
         self.data = self.data[done:]
         self.offset = position.offset
         more = self._more(BLOCK - len(self.data))
-        if self.damage and not more:
-            raise self.damage
+        if self.is_damaged and not more:
+            raise _Gap
         self.data += more
-        return self.before, self.data, len(self.data) < BLOCK and not self.damage
+        return self.before, self.data, len(self.data) < BLOCK and not self.is_damaged
 
     def fits(self, position: Position) -> bool:
         """Return whether the content before the position is what its marks say; go there."""
@@ -702,7 +723,7 @@ class _Compressed:
         while data := self._more(BLOCK):
             self.offset += len(data)
             tail = (tail + data[-MARK:])[-MARK:]
-        return Position(self.inode, self.offset, _mark(head), _mark(tail), False, "")
+        return Position(self.file.inode, self.offset, _mark(head), _mark(tail), False, "")
 
     def probe(self, offset: int) -> bytes:  # noqa: ARG002
         """Return some bytes from the beginning; to be asked before anything is read."""
@@ -713,14 +734,14 @@ class _Compressed:
         """Return the next bytes, less at the end or before damage, which is remembered."""
         parts = []
         try:
-            while count > 0 and not self.damage:
+            while count > 0 and not self.is_damaged:
                 part = self.stream.read1(count)
                 if not part:
                     break
                 parts.append(part)
                 count -= len(part)
-        except self.faults as error:
-            self.damage = OSError(errno.EIO, f"cannot be decompressed: {error}", self.path)
+        except self.faults:
+            self.is_damaged = True
         return b"".join(parts)
 
 
