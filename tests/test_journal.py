@@ -21,6 +21,7 @@ from textfile_users.paths import Paths
 from textfile_users.sources import journal
 from textfile_users.sources.journal import (
     LOST,
+    MAX_LINE,
     MAX_MESSAGE,
     Entry,
     Gap,
@@ -197,6 +198,7 @@ def test_what_is_no_message_is_skipped_with_its_place(value: object, reason: str
         b"[" * 100_000,
         without(1, "__CURSOR"),
         line(1, __CURSOR=5),
+        b'{"__CURSOR":"' + cursor(1).encode(),
     ],
 )
 def test_what_is_no_entry_is_damaged(data: bytes) -> None:
@@ -371,6 +373,13 @@ def _append(path: Path) -> None:
         file.write(b"x")
 
 
+def _grow(path: Path) -> None:
+    """Within one tick of the clock that stamps files."""
+    status = os.stat(path)
+    _append(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
 def _touch(path: Path) -> None:
     later = os.stat(path).st_mtime_ns + 1
     os.utime(path, ns=(later, later))
@@ -400,7 +409,7 @@ def _runtime(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [_append, _touch, _touch_backwards, _rotate, _users, _runtime],
+    [_append, _grow, _touch, _touch_backwards, _rotate, _users, _runtime],
     ids=lambda change: change.__name__,
 )
 def test_the_signature_changes_with_the_files(fake: Fake, change: Callable[[Path], None]) -> None:
@@ -499,11 +508,20 @@ def test_without_programs_nothing_is_asked(fake: Fake) -> None:
 
 
 def test_the_environment_is_plain(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No language, and nothing of what we were given on stdin."""
     monkeypatch.setenv("LC_ALL", "tr_TR.UTF-8")
     fake.does('echo "$LC_ALL" >locale; cat >input')
-    assert list(fake.read()) == []
+    (fake.directory / "ours").write_text("ours")
+    kept = os.dup(0)
+    with (fake.directory / "ours").open() as file:
+        os.dup2(file.fileno(), 0)
+    try:
+        assert list(fake.read()) == []
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
     assert (fake.directory / "locale").read_text() == "C\n"
-    assert (fake.directory / "input").read_bytes() == b""
+    assert (fake.directory / "input").read_text() == ""
 
 
 @pytest.mark.parametrize(
@@ -737,6 +755,19 @@ def test_a_huge_line_is_skipped_in_constant_memory(fake: Fake, place: str) -> No
     assert messages([first, last]) == ["message 1", "message 3"]
     known = place != "none"
     assert gap == Gap("too-long", cursor(2) if known else "", START + 2.0 if known else 0.0)
+
+
+@pytest.mark.parametrize("cut", range(-2, 200, 7))
+def test_the_place_of_a_huge_line_is_found_wherever_it_is_cut(
+    monkeypatch: pytest.MonkeyPatch, cut: int
+) -> None:
+    before = b'{"MESSAGE":"' + b"x" * MAX_LINE + b'",'
+    data = before + b'"__CURSOR":"%s","_UID":"0"}\n' % cursor(2).encode()
+    at = len(before) + cut
+    monkeypatch.setattr(journal, "_output", lambda argv, left: iter((data[:at], data[at:])))
+    monkeypatch.setattr(journal, "_read_id", lambda paths, path: "")
+    found = list(entries(Paths(), BEGINNING, SSHD, time.monotonic() + 30))
+    assert found == [Gap("too-long", cursor(2), START + 2.0)]
 
 
 # Whatever happens between reads.

@@ -145,12 +145,7 @@ class Logins:
         """Take the sessions of a look: new ones, and which logins' leaders are gone."""
         for session in sessions:
             if session.type != "multiplexer":
-                number = self._by_pid.get((session.user, session.leader), -1)
-                known = self._logins.get(number)
-                if not known or known.end or not session.leader:
-                    self.recorded(_of_session(session))
-                elif session.tty and not known.tty:  # a record may have nothing else
-                    self._change(number, known._replace(tty=session.tty))
+                self._take_session(session)
         leaders = {session.leader for session in sessions}
         ttys = {session.tty for session in sessions if session.tty}
         still_open = {n: login for n, login in self._logins.items() if login.pid and not login.end}
@@ -169,6 +164,14 @@ class Logins:
                 self._logins[number] = login._replace(gone=now)
             elif now - login.gone >= SAME_SECONDS:
                 self._end(number, login.gone)
+
+    def _take_session(self, session: Session) -> None:
+        known = self._logins.get(self._by_pid.get((session.user, session.leader), -1))
+        if not known or known.end or not session.leader:
+            self.recorded(_of_session(session))
+        elif session.tty and not known.tty:  # a record may have nothing else
+            number = self._by_pid[session.user, session.leader]
+            self._change(number, known._replace(tty=session.tty))
 
     def bound(self, now: float) -> None:
         """Drop what ended long ago where there are too many, and then the oldest."""
