@@ -248,6 +248,12 @@ def test_a_program_named_twice_is_none() -> None:
     assert (found.program, found.trusted) == ("", False)
 
 
+def test_a_programs_name_is_text_that_can_be_printed() -> None:
+    found = parse_entry(line(1, SYSLOG_IDENTIFIER="caf\u00e9 \ud800"))
+    assert isinstance(found, Entry)
+    assert found.program == "caf\u00e9 \\xed\\xa0\\x80"
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -761,10 +767,13 @@ def test_a_huge_line_is_skipped_in_constant_memory(fake: Fake, place: str) -> No
 def test_the_place_of_a_huge_line_is_found_wherever_it_is_cut(
     monkeypatch: pytest.MonkeyPatch, cut: int
 ) -> None:
-    before = b'{"MESSAGE":"' + b"x" * MAX_LINE + b'",'
-    data = before + b'"__CURSOR":"%s","_UID":"0"}\n' % cursor(2).encode()
+    before = line(2, __CURSOR=None, MESSAGE="x" * MAX_LINE).replace(b'"__CURSOR":null,', b"")
+    before = before[:-1] + b","
+    data = before + b'"__CURSOR":"%s"}\n' % cursor(2).encode()
     at = len(before) + cut
-    monkeypatch.setattr(journal, "_output", lambda argv, left: iter((data[:at], data[at:])))
+    monkeypatch.setattr(
+        journal, "_output", lambda argv, left: (part for part in (data[:at], data[at:]))
+    )
     monkeypatch.setattr(journal, "_read_id", lambda paths, path: "")
     found = list(entries(Paths(), BEGINNING, SSHD, time.monotonic() + 30))
     assert found == [Gap("too-long", cursor(2), START + 2.0)]
