@@ -200,7 +200,7 @@ def parse_collect(argv: list[str]) -> Values:
             "--verbose",
             action="count",
             default=0,
-            help="say which sessions began and ended; twice: why each record and line counts or not",
+            help="say which sessions began and ended; twice: why a record or line counts or not",
         )
         parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
         return parser.parse_args(argv, Values())

@@ -33,7 +33,9 @@ class Paths(Record):
         """
         if self.is_own_host:
             return
-        root = os.path.realpath(self.root)
+        root = _real_roots.get(self.root)
+        if root is None:
+            root = _real_roots[self.root] = os.path.realpath(self.root)
         if not os.path.realpath(path).startswith(root.rstrip("/") + "/"):
             raise OSError(errno.ELOOP, "leads out of the root", path)
 
@@ -84,6 +86,9 @@ class Paths(Record):
 
 # Debian and Ubuntu; Fedora, EPEL and openSUSE; Arch and others, and where a syslogd was told.
 AUTH_LOGS = ("/var/log/auth.log", "/var/log/secure", "/var/log/messages")
+
+# Each root without links in it: worked out once, and asked for with each source.
+_real_roots: dict[str, str] = {}
 
 # Of the machine that runs us, whatever root is looked at.
 BOOT_ID = "/proc/sys/kernel/random/boot_id"

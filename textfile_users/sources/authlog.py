@@ -44,6 +44,8 @@ def parse_lines(data: bytes) -> Iterator[LogLine]:
             yield start, end, stamp, REPEATED, int(times), b""
         else:
             program = new or old
+            if program not in PROGRAMS:  # RFC 5424 sets the name apart, whatever it is
+                continue
             if module:  # as Linux-PAM wrote it before 1.0
                 kind = b"session" if message.startswith(b"session ") else b"auth"
                 message = b"%s(%s:%s): %s" % (module, program, kind, message)
@@ -88,7 +90,7 @@ def _line_pattern(compiled: list[Pattern[bytes]] = []) -> Pattern[bytes]:  # noq
         rb"\n(?:<\d{1,3}>(?:(\d) )?)?" + _STAMP + rb" "
         # A name that ends in a colon or bracket is no host's, but another program's tag.
         rb"(?:\S+(?<![:\]]) )?(?:(?(1)"
-        rb"(" + _NAMES + rb") (?:(\d{1,10})|-) \S+ (?:-|(?:\[[^\]\n]*\])+) (?:\xef\xbb\xbf)?"
+        rb"([a-z][\w-]*) (?:(\d{1,10})|-) \S+ (?:-|(?:\[[^\]\n]*\])+) (?:\xef\xbb\xbf)?"
         rb"|\[?(" + _NAMES + rb")(?:\[(\d{1,10})\]: (?![ \[]|pam_unix\(sshd:auth)"
         rb"|(?:\((?:(pam_\w+)|[^)\n]{0,64})\))?\]?(?:\[(\d{1,10})\])?\]?:?(?<=[\]:]) *"
         rb"(?:\[ID \d{1,10} [\w.]{1,32}\] )?(?![: ]*pam_unix\(sshd:auth)))"
