@@ -556,7 +556,7 @@ def test_a_list_that_lacks_a_file_is_made_again(log: Log, monkeypatch: pytest.Mo
     assert not reader.skipped
 
 
-@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("times", [1, 2, 3, 4, 5])
 def test_a_name_that_vanishes_while_the_list_is_made_is_no_empty_list(
     log: Log, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
@@ -822,6 +822,7 @@ def _too_many_open_files(path: str) -> object:
         (".1.gz", gzip.compress(lines(2))[:-8] + bytes(8), lines(2)),
         (".1.bz2", bz2.compress(lines(2))[:-9], lines(2)),
         (".1.xz", lzma.compress(lines(2))[:20], b""),
+        (".1.gz", gzip.compress(b"")[:10] + b"\xff" * 30, b""),
         (".1.gz", lines(2), b""),
         (".1.bz2", lines(2), b""),
         (".1.xz", lines(2), b""),
@@ -1201,6 +1202,12 @@ def test_the_end_is_in_the_rotated_file_while_nothing_whole_is_in_the_path(
         assert (found, reader.skipped) == (lines(2, 3), {})
     else:
         assert reader.skipped == {"partial": 1}
+
+
+def test_the_end_passes_over_a_rotated_file_that_cannot_be_read(log: Log) -> None:
+    log.append(lines(1) + b"half", ".2")
+    log.append(b"nothing reads this here", ".1.zst")
+    assert end(str(log.path)).offset == len(lines(1) + b"half")
 
 
 def test_the_end_of_nothing_is_nowhere(log: Log) -> None:
