@@ -77,7 +77,11 @@ def _readers(directory: str, path: str, iso: bool) -> dict[str, tuple[int, list[
     backfill = ["--collectors", "auth", "--auth-log", path, "--backfill", "--timeout", "600"]
     commands = {
         "ours": (BACKLOG, _ours(directory, *backfill)),
-        "grep -c": (BACKLOG, ["/bin/grep", "-c", "Failed password", path]),
+        # Into a pipe: with /dev/null for its output grep would stop at the first match.
+        "grep -c": (
+            BACKLOG,
+            ["/bin/sh", "-c", 'grep -c "Failed password" "$1" | cat', "sh", path],
+        ),
     }
     program = os.path.join(directory, "sshd.mtail")
     with open(program, "w") as file:
