@@ -56,12 +56,47 @@ class LogindSession(Record):
 
 
 class Process(Record):
-    """One living process; ``start`` is None where /proc does not show it to us."""
+    """One living process; ``start`` is None where /proc does not show it to us.
+
+    ``uid`` is the real one, -1 where it is not known. ``tty`` is the device number of its
+    terminal, 0 without one; it is in the foreground there if its ``group`` is the terminal's
+    ``foreground`` group. ``cpu`` is in seconds, ``resident`` in bytes. ``session`` is logind's id
+    or '', and ``slice`` the uid whose systemd slice it is in, -1 outside of all.
+    """
 
     pid: int
     comm: str
     ppid: int
     start: float | None
+    uid: int = -1
+    state: str = ""
+    group: int = 0
+    tty: int = 0
+    foreground: int = -1
+    cpu: float = 0.0
+    resident: int = 0
+    session: str = ""
+    slice: int = -1
+
+
+class Socket(Record):
+    """One TCP socket of the host that listens or has a peer (then ``ip`` and ``port``)."""
+
+    local_ip: str
+    local_port: int
+    ip: str
+    port: int
+    listens: bool
+    inode: int
+
+
+class Account(Record):
+    """One account: ``group`` is its primary group's name, ``name`` the real name."""
+
+    user: str
+    uid: int
+    group: str
+    name: str
 
 
 class Descent(Record):
