@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from textfile_users.cli import main
 from textfile_users.events import read_log
+from textfile_users.sources import authlog
 from textfile_users.sources.authlog import Stamps, parse_lines, utc_time
 
 NOW = float(timegm((2026, 3, 1, 12, 0, 0)))
@@ -187,3 +188,67 @@ def test_line_numbers_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     log = b"".join(b"noise\n" * n + f"{ISO} h sshd[{n}]: {FAILED}\n".encode() for n in range(1, 9))
     numbers = [event["line"] for event in read_log(io.BytesIO(log), False, NOW)]
     assert numbers == [sum(range(2, n + 2)) for n in range(1, 9)]
+
+
+_HEADS = st.sampled_from(
+    [
+        "2026-01-12T11:15:58.792703+00:00 host ",
+        "2026-01-12T11:15:58.792703+00:00 2001:db8::1 ",
+        "2026-01-12 11:15:58 host ",
+        "2026-01-12T11:15:58Z ",
+        "Jan 12 11:15:58 host ",
+        "Jan  2 11:15:58 host ",
+        "Jan 2 11:15:58 host ",
+        "Jan 12 11:15:58 ",
+        "<38>Jan 12 11:15:58 host ",
+        "<38>1 2026-01-12T11:15:58Z host ",
+        "",
+        " ",
+        "host ",
+    ]
+)
+_TAGS = st.sampled_from(
+    [
+        *("sshd[12]: ", "sshd: ", "sudo: ", "sudo:   ", "[sshd] ", "[sshd]: ", "sshd[12] "),
+        *("sshd(pam_unix)[12]: ", "sshd[12]: [ID 800047 auth.info] ", "sshd[12]:  ", "sshd[]: "),
+        *(
+            "sshd[12345678901]: ",
+            "sshd[1x]: ",
+            "CRON[12]: ",
+            "kernel: ",
+            "kernel: [ 1.2] ",
+            "host ",
+        ),
+        *("polkitd(authority=local)[1]: ", "systemd-logind[1]: ", "sshd 12 - - ", "sshd", "sshd["),
+        *(
+            "last message repeated 2 times",
+            "message repeated 2 times: [ ",
+            "x: sshd[12]: ",
+            "su-l: ",
+        ),
+    ]
+)
+_MESSAGES = st.sampled_from(
+    [
+        *(
+            "Failed password for root from 192.0.2.7 port 1 ssh2",
+            "x: sshd[1]: Failed",
+            "",
+            " ",
+            "[",
+        ),
+        *("pam_unix(sshd:auth): check pass; user unknown", " pam_unix(sshd:auth): x", "[ID 1 a] x"),
+        *("session opened for user x by (uid=0)", "\r", "a\tb"),
+    ]
+)
+
+
+@given(st.lists(st.tuples(_HEADS, _TAGS, _MESSAGES).map("".join), max_size=6))
+def test_lines_that_begin_as_usual_are_read_as_the_pattern_reads_them(lines: list[str]) -> None:
+    data = "".join(f"{line}\n" for line in lines).encode()
+    expected: list[authlog.LogLine] = []
+    start = 0
+    for line in data.split(b"\n"):
+        expected += authlog._unusual(line, start)
+        start += len(line) + 1
+    assert list(parse_lines(data)) == expected

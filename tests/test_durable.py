@@ -77,7 +77,7 @@ SAMPLE = NOTHING._replace(
     counters={("users_reboots_total",): 3.0, ("users_logins_total", 'a"\n,b', "ssh"): 1.5},
     failures={"192.0.2.7": {29_000_000: 2}},
     logs={"/var/log/auth.log": Position(1, 2, "a", "b", False, "1:2:3")},
-    remembered=((("sshd", "100"), Memory(NOW, "f", (AuthEvent(NOW, 100, 0, FOUND),))),),
+    remembered=((("sshd", 100), Memory(NOW, "f", (AuthEvent(NOW, 100, 0, FOUND),))),),
     last=AuthEvent(NOW, 100, 0, FOUND),
     wtmpdb=WtmpdbPosition(1, 2, (3, 4), "x"),
 )

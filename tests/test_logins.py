@@ -59,7 +59,7 @@ def event(at: float, pid: int, user: str = "alice", service: str = "sshd", ip: s
           type_: str = "ssh") -> Step:  # fmt: skip
     """A line of the auth log that begins a login."""
     made = login(EVENT, at, user, pid, "", ip, service, type_)
-    return lambda host: host.now.begin(made)
+    return lambda host: host.now.begin(made._replace(covered=True))
 
 
 def wtmp(at: float, pid: int, tty: str = "pts/0", user: str = "alice", ip: str = IP,

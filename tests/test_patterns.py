@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import shlex
 from pathlib import Path
+from types import MethodType
 from typing import NamedTuple
 
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import textfile_users.auth
-from textfile_users.auth.finding import NOTHING, Finding, Pattern
+from textfile_users.auth import programs
+from textfile_users.auth.finding import NOTHING, UNMATCHED, Finding, Pattern
 from textfile_users.auth.programs import PROGRAMS, find
 
 DIRECTORY = Path(textfile_users.auth.__file__).parent
@@ -182,3 +184,72 @@ def test_any_message_gives_a_finding(message: bytes, program: bytes) -> None:
 def test_the_address_is_where_sshd_puts_it(form: str, name: str) -> None:
     said = find(b"sshd", form.format(name).encode())
     assert (said.ip, said.user, said.account) == ("198.51.100.9", name[:256], "invalid")
+
+
+# What plain messages are made of, and what looks like it.
+WORDS = """
+Accepted Failed Invalid Connection Disconnected Received disconnect closed reset by for invalid
+illegal user from port ssh2 ssh2: authenticating [preauth] opened session password publickey
+keyboard-interactive/pam none alice root(uid=0) (uid=0) alice(uid=x) 192.0.2.7 2001:db8::7
+host.example 22 65536x 123456 22:11: 22: : ; TTY=pts/0 TTY= PWD=/ PWD=/a;b USER=root USER=
+COMMAND=/bin/id COMMAND pam_unix(sshd:session): pam_unix(sudo:session): RSA SHA256:abc Bye é
+"""
+STARTS = [
+    "Accepted password for alice from 192.0.2.7 port 22 ssh2",
+    "Accepted publickey for alice from 192.0.2.7 port 22 ssh2: RSA SHA256:abc",
+    "Failed password for invalid user x from 192.0.2.7 port 22 ssh2",
+    "Failed password for root from 192.0.2.7 port 22 ssh2",
+    "Invalid user x from 192.0.2.7 port 22",
+    "Connection closed by authenticating user root 192.0.2.7 port 22 [preauth]",
+    "Connection reset by 192.0.2.7 port 22 [preauth]",
+    "Disconnected from invalid user x 192.0.2.7 port 22 [preauth]",
+    "Received disconnect from 192.0.2.7 port 22:11: Bye [preauth]",
+    "pam_unix(sshd:session): session opened for user alice(uid=1000) by (uid=0)",
+    "pam_unix(sudo:session): session opened for user root(uid=0) by alice(uid=1000)",
+    "pam_unix(sudo:session): session closed for user root",
+    "alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id",
+]
+_patched = st.tuples(
+    st.sampled_from(STARTS),
+    st.lists(
+        st.tuples(st.integers(0, 13), st.sampled_from([*WORDS.split(), "", "a\tb"]), st.booleans()),
+        max_size=3,
+    ),
+)
+
+
+def patched(start: str, patches: list[tuple[int, str, bool]]) -> bytes:
+    """Return a message with words replaced, or put in."""
+    words = start.split(" ")
+    for place, word, replaces in patches:
+        words[place : place + replaces] = [word]
+    return " ".join(words).encode()
+
+
+def by_patterns(program: bytes, message: bytes) -> Finding:
+    """Return what the patterns alone say of a message."""
+    with pytest.MonkeyPatch.context() as patch:
+        table = programs._table(program)
+        patterns = {
+            word: tuple(one for one in finders if isinstance(one, MethodType))
+            for word, finders in table.items()
+        }
+        patch.setitem(programs._tables, program, patterns)
+        return find(program, message)
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_plain_messages_are_found_without_patterns(start: str) -> None:
+    program = b"sudo" if "sudo" in start or " : " in start else b"sshd"
+    message = start.encode()
+    finders = programs._table(program).get(message.split(b" ")[0]) or programs._table(program)[b""]
+    assert not isinstance(finders[0], MethodType)
+    assert finders[0](message) == by_patterns(program, message) != UNMATCHED
+
+
+@given(_patched, st.sampled_from([b"sshd", b"sudo", b"su", b"login"]))
+def test_what_is_found_plainly_is_what_the_patterns_find(
+    message: tuple[str, list[tuple[int, str, bool]]], program: bytes
+) -> None:
+    text = patched(*message)
+    assert find(program, text) == by_patterns(program, text)

@@ -14,6 +14,7 @@ from textfile_users.auth.finding import (
     SESSION_OPENED,
     SUCCESS,
     Finding,
+    quick,
 )
 from textfile_users.durable import Durable, Series
 from textfile_users.logins import EVENT, MAX_LOGINS, Login, Logins
@@ -37,6 +38,7 @@ MINUTE = 60
 MAX_ADDRESSES = 10_000
 MAX_USERS = 1_000
 BOUNDS = (1.0, 10.0, 60.0, 300.0, 1800.0, 3600.0, 14_400.0, 43_200.0, 86_400.0, 604_800.0)
+_BUCKETS = tuple((bound, str(bound)) for bound in BOUNDS)
 # Of one boot wtmp and wtmpdb have the time to within this.
 SAME_BOOT = 120.0
 
@@ -144,13 +146,12 @@ class Counting:
 
     def _begin(self, event: AuthEvent, said: Finding) -> None:
         type_ = _LOGIN_TYPES.get(said.service) or self._types.get(event.pid, "other")
-        login = Login(
-            EVENT, said.user, type_, said.service, event.pid, "", said.ip, said.port, event.time
-        )
-        if not self.counts:
-            login = login._replace(counted=True)
-            self.last_login(login.user, login.start)
-        self.logins.begin(login)
+        place = event.pid, "", said.ip, said.port
+        counted = not self.counts
+        fields = (EVENT, said.user, type_, said.service, *place, event.time, 0.0, 0.0, "", True)
+        if counted:
+            self.last_login(said.user, event.time)
+        self.logins.begin(quick(Login, (*fields, counted)))
         self._begun += 1
         if self._begun % MAX_LOGINS == 0:  # a backlog's memory stays bounded
             self.logins.bound(event.time)
@@ -194,7 +195,7 @@ class Counting:
 
     def _end(self, login: Login) -> None:
         seconds = max(0.0, login.end - login.start)
-        bound = next((str(bound) for bound in BOUNDS if seconds <= bound), "+Inf")
+        bound = next((name for bound, name in _BUCKETS if seconds <= bound), "+Inf")
         self._add((DURATION, login.type, bound), 1)
         self._add((DURATION_SUM, login.type), seconds)
 
@@ -203,7 +204,8 @@ class Counting:
 
     def _add(self, series: Series, count: float) -> None:
         if self.counts and count:
-            self._counters[series] = self._counters.get(series, 0.0) + count
+            counters = self._counters
+            counters[series] = counters.get(series, 0.0) + count
 
     def _known(self, family: str, user: str) -> str:
         """Return ``user`` if the host knows the name, else ''."""

@@ -197,7 +197,8 @@ def _wtmpdb(rows: list[list[str]] | None) -> WtmpdbPosition | None:
 def _process(texts: list[str]) -> tuple[Key, Memory]:
     service, who, time, said, *rest = texts
     held = tuple(_event(rest[at : at + _EVENT]) for at in range(0, len(rest), _EVENT))
-    return (service, who), Memory(float(time), said, held)
+    key = service, int(who) if who.isdigit() else who
+    return key, Memory(float(time), said, held)
 
 
 _PLACE = ("time", "pid", "line")  # the fields of AuthEvent before the finding

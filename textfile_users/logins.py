@@ -85,12 +85,12 @@ class Logins:
         return tuple(self._logins.values())
 
     def begin(self, login: Login) -> None:
-        """Take a login that an event tells of."""
+        """Take a login that an event tells of, which is ``covered``."""
         number = self._find(login, covered=False)
         if number is None:
-            self._add(login._replace(covered=True), counts=True)
-            return
-        self._change(number, _merged(login, self._logins[number])._replace(covered=True))
+            number = self._add(login)
+        else:
+            self._change(number, _merged(login, self._logins[number]))
         self._count(number)
 
     def knows(self, user: str, pid: int) -> bool:
@@ -103,7 +103,7 @@ class Logins:
         if number is not None:
             self._change(number, _merged(self._logins[number], login))
         elif login.start > self.forgotten + SAME_SECONDS:
-            self._add(login, counts=False)
+            self._add(login)
 
     def settle(self, now: float, patient: bool, since: float) -> None:
         """Count what no event covered, if not ``patient`` at once.
@@ -233,12 +233,11 @@ class Logins:
             return False
         return _is_same(known, login)
 
-    def _add(self, login: Login, counts: bool) -> None:
+    def _add(self, login: Login) -> int:
         number, self._next = self._next, self._next + 1
         self._logins[number] = login
         self._index(number, login)
-        if counts:
-            self._count(number)
+        return number
 
     def _change(self, number: int, login: Login) -> None:
         """Take what is now known of a login."""
@@ -250,9 +249,10 @@ class Logins:
             self._by_pid[login.user, login.pid] = number
             if not login.end:
                 self._open[login.service, login.pid] = number
-        for place in (_place(login.tty, ""), _place("", login.key)):
-            if place:
-                self._by_place[place] = number
+        if login.tty:
+            self._by_place[_place(login.tty, "")] = number
+        if login.key:
+            self._by_place[_place("", login.key)] = number
 
     def _index(self, number: int, login: Login) -> None:
         self._note(number, login)

@@ -60,7 +60,7 @@ class Memory(Record):
 NEW = Memory(0.0, "", ())
 
 # The service, and the pid; where a log has no pids, the address.
-Key = tuple[str, str]
+Key = tuple[str, "str | int"]
 Step = tuple[Memory, list[AuthEvent]]
 
 
@@ -77,7 +77,7 @@ class Attempts:
 
     def has_decided(self, service: str, pid: int) -> bool:
         """Return whether a process has said what its connection comes to."""
-        memory = self._memories.get((service, str(pid)))
+        memory = self._memories.get((service, pid))
         return memory is not None and memory[1] != "" and not memory[2]
 
     def take(self, event: AuthEvent) -> list[AuthEvent]:
@@ -86,21 +86,16 @@ class Attempts:
         step = _STEPS.get(said.event)
         if step is None:
             return [event]
-        pid = said.pid or event.pid
-        key = said.service, str(pid) if pid else said.ip or said.host
-        before = self._memories.pop(key, NEW)
+        memories = self._memories
+        key = said.service, said.pid or event.pid or said.ip or said.host
+        before = memories.pop(key, NEW)
         earlier: list[AuthEvent] = []
         if before is not NEW and _is_over(before, event.time):  # the pid is another process's
             earlier, before = _undecided(before), NEW
-        if before is NEW and said.event == FAILURE and said.method != "keyboard-interactive":
-            self._memories[key] = quick(Memory, (event.time, FAILED, ()))  # by far the most
-            events = [*earlier, event]
-        else:
-            self._memories[key], events = step(before, event)
-            events = [*earlier, *events]
-        if len(self._memories) >= MAX_REMEMBERED + FORGOTTEN_AT_ONCE:
-            events += self._forget(FORGOTTEN_AT_ONCE)
-        return events
+        memories[key], events = step(before, event)
+        if len(memories) >= MAX_REMEMBERED + FORGOTTEN_AT_ONCE:
+            events = [*events, *self._forget(FORGOTTEN_AT_ONCE)]
+        return earlier + events if earlier else events
 
     def _forget(self, count: int) -> list[AuthEvent]:
         """Forget those silent longest, and return what was undecided of them as events."""
@@ -133,16 +128,18 @@ def _is_over(memory: Memory, now: float) -> bool:
 
 
 def _on_success(memory: Memory, event: AuthEvent) -> Step:
-    events = [*_refused(memory), event]
-    return Memory(event.time, _with(memory.said, ACCEPTED), ()), events
+    events = [*_refused(memory), event] if memory.held else [event]
+    return quick(Memory, (event.time, _with(memory.said, ACCEPTED), ())), events
 
 
 def _on_failure(memory: Memory, event: AuthEvent) -> Step:
     """PAM's lines of the same attempt are void, and the connection will be no probe."""
-    said = _with(memory.said.replace(UNPAIRED, ""), FAILED)
-    refused = _refused(memory)
-    if not refused and event.said.method == "keyboard-interactive":
-        said += UNPAIRED
+    said = _with(memory.said.replace(UNPAIRED, ""), FAILED) if memory.said else FAILED
+    refused = _refused(memory) if memory.held else []
+    if not refused:
+        if event.said.method == "keyboard-interactive":
+            said += UNPAIRED
+        return quick(Memory, (event.time, said, ())), [event]
     if not _is_another(memory, event):
         refused = refused[: -event.said.times]
     return Memory(event.time, said, ()), [*refused, event]

@@ -29,27 +29,30 @@ class Escalations:
 
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the events that a line's finding makes certain."""
-        return [*self.expire(event.time), *self._take(event)]
-
-    def _take(self, event: AuthEvent) -> list[AuthEvent]:
+        decided = self.expire(event.time)
         said = event.said
-        if said.event == ESCALATION:  # PAM's line of the session follows
-            self.held = [held for held in self.held if not _is_of(event, held)]
-            self.held.append(event)
-            return [event, *self._above_bound()]
-        if said.event == ESCALATION_FAILURE:
-            self.held = [held for held in self.held if not _is_of(event, held)]
-            return [event]
         if said.event == PAM_ESCALATION:
-            for own in self.held:
+            for number, own in enumerate(self.held):
                 if own.said.event == ESCALATION and _is_of(own, event):
-                    self.held.remove(own)
-                    return []
-        self.held.append(event)
-        return self._above_bound()
+                    del self.held[number]
+                    return decided
+            self.held.append(event)
+        elif said.event == PAM_ESCALATION_FAILURE:
+            self.held.append(event)
+        else:  # the program's own line
+            self.held = [held for held in self.held if not _is_of(event, held)]
+            decided.append(event)
+            if said.event == ESCALATION:  # PAM's line of the session follows
+                self.held.append(event)
+        if len(self.held) > MAX_HELD:
+            decided += _decided(self.held[:-MAX_HELD])
+            del self.held[:-MAX_HELD]
+        return decided
 
     def expire(self, now: float) -> list[AuthEvent]:
         """Return the events of PAM that no line of the program itself followed until ``now``."""
+        if not self.held:
+            return []
         over = [held for held in self.held if _is_over(held, now)]
         if over:
             self.held = [held for held in self.held if not _is_over(held, now)]
@@ -58,10 +61,6 @@ class Escalations:
     def finish(self) -> list[AuthEvent]:
         """Return the events of all that is undecided: no line will follow."""
         over, self.held = self.held, []
-        return _decided(over)
-
-    def _above_bound(self) -> list[AuthEvent]:
-        over, self.held = self.held[:-MAX_HELD], self.held[-MAX_HELD:]
         return _decided(over)
 
 

@@ -75,6 +75,11 @@ class Pattern:
         self.make = make
         self.match: Callable[[bytes], Match[bytes] | None] = self._compile
 
+    def find(self, message: bytes) -> Finding | None:
+        """Return what ``message`` says, None where it has another form."""
+        match = self.match(message)
+        return self.make(match) if match else None
+
     def _compile(self, message: bytes) -> Match[bytes] | None:
         import re
 
@@ -87,16 +92,19 @@ def irrelevant(_: Match[bytes]) -> Finding:
     return NOTHING
 
 
-# The patterns of a program by the first word of their messages, those under b"" for any.
-Forms = dict[bytes, tuple[Pattern, ...]]
+# Finds what a message says, or None where it has another form.
+Finder = Callable[[bytes], "Finding | None"]
+# The finders of a program by the first word of their messages, those under b"" for any.
+Forms = dict[bytes, tuple[Finder, ...]]
 
 
-def forms(*patterns: tuple[bytes, Pattern]) -> Forms:
-    """Return the table of patterns with the first words of their messages."""
+def forms(*finders: tuple[bytes, Pattern | Finder]) -> Forms:
+    """Return the table of patterns and finders with the first words of their messages."""
     table: Forms = {}
-    for words, pattern in patterns:
+    for words, one in finders:
+        find = one.find if isinstance(one, Pattern) else one
         for word in words.split(b" "):
-            table[word] = (*table.get(word, ()), pattern)
+            table[word] = (*table.get(word, ()), find)
     return table
 
 
@@ -105,12 +113,12 @@ def finding(event: str, service: str, **said: Any) -> Finding:
     return NOTHING._replace(event=event, service=service, **said)
 
 
-def first_finding(patterns: Iterable[Pattern], message: bytes) -> Finding:
-    """Return what the first pattern that knows ``message`` makes of it, else UNMATCHED."""
-    for pattern in patterns:
-        match = pattern.match(message)
-        if match:
-            return pattern.make(match)
+def first_finding(finders: Iterable[Finder], message: bytes) -> Finding:
+    """Return what the first that knows ``message`` makes of it, else UNMATCHED."""
+    for find in finders:
+        said = find(message)
+        if said is not None:
+            return said
     return UNMATCHED
 
 

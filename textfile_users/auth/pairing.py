@@ -15,7 +15,7 @@ from textfile_users.auth.finding import (
 
 # How often it is looked for what has become certain.
 EXPIRY_SECONDS = 1.0
-_ESCALATIONS = (ESCALATION, ESCALATION_FAILURE, PAM_ESCALATION, PAM_ESCALATION_FAILURE)
+_ESCALATIONS = frozenset((ESCALATION, ESCALATION_FAILURE, PAM_ESCALATION, PAM_ESCALATION_FAILURE))
 
 
 class Pairing:
@@ -35,12 +35,11 @@ class Pairing:
 
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the events that became certain with a line's finding, in their order."""
-        said = event.said.event
         self.last = event
-        is_soon = self._next - EXPIRY_SECONDS <= event.time < self._next
-        events = [] if is_soon else self.expire(event.time)
-        events += (self.escalations if said in _ESCALATIONS else self.attempts).take(event)
-        return events
+        pairing = self.escalations if event.said.event in _ESCALATIONS else self.attempts
+        if self._next - EXPIRY_SECONDS <= event.time < self._next:
+            return pairing.take(event)
+        return [*self.expire(event.time), *pairing.take(event)]
 
     def repeat(self, times: int, line: int) -> list[AuthEvent]:
         """Return what `last message repeated` adds: the newest line, ``times`` more."""

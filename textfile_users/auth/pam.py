@@ -16,6 +16,7 @@ from textfile_users.auth.finding import (
     PAM_FAILURE,
     SESSION_CLOSED,
     SESSION_OPENED,
+    Finder,
     Finding,
     Forms,
     Pattern,
@@ -206,15 +207,57 @@ OTHERS = (
 )
 
 
+def _plain_session(service: bytes, use: Use) -> Finder:
+    """Return what finds the most frequent messages of a service, as the patterns do."""
+    start = b"pam_unix(%s:session): session " % service
+
+    def find(message: bytes) -> Finding | None:
+        if not message.startswith(start):
+            return None
+        words = message[len(start) :].split(b" ")
+        if words[1:3] != [b"for", b"user"]:
+            return None
+        if words[0] == b"closed" and len(words) == 4:
+            if use.closed == IRRELEVANT:
+                return NOTHING
+            said = use.closed, use.service, "", name(words[3]), "", "", "", 0, 1, "", "", "", 0
+            return quick(Finding, said)
+        if words[0] != b"opened" or len(words) != 6 or words[4] != b"by":
+            return None
+        user, by = _plain_name(words[3]), _plain_name(words[5])
+        if user is None or by is None:
+            return None
+        who, target = (by, user) if use.opened == PAM_ESCALATION else (user, "")
+        return quick(
+            Finding, (use.opened, use.service, "", who, "", "", "", 0, 1, target, "", "", 0)
+        )
+
+    return find
+
+
+def _plain_name(text: bytes) -> str | None:
+    """Return the name in ``NAME(uid=N)`` or ``NAME``, None for anything else."""
+    user, bracket, uid = text.partition(b"(uid=")
+    if b"(" in user or (bracket and not (uid[:-1].isdigit() and uid[-1:] == b")")):
+        return None
+    return name(user)
+
+
 def pam_forms(program: bytes) -> Forms:
-    """Return the patterns for what PAM says in the name of ``program``.
+    """Return the finders of what PAM says in the name of ``program``.
 
     Of sshd's attempts sshd speaks itself.
     """
+    others = tuple(pattern.find for pattern in OTHERS)
     table: Forms = {}
     for service, use in USES.items():
-        if program in use.programs:
-            for kind, patterns in _BY_KIND.items():
-                irrelevant = kind == b"auth" and use.failure == IRRELEVANT
-                table[b"pam_unix(%s:%s):" % (service, kind)] = OTHERS if irrelevant else patterns
+        if program not in use.programs:
+            continue
+        for kind, patterns in _BY_KIND.items():
+            finders: tuple[Finder, ...] = tuple(pattern.find for pattern in patterns)
+            if kind == b"session":
+                finders = (_plain_session(service, use), *finders)
+            elif use.failure == IRRELEVANT:
+                finders = others
+            table[b"pam_unix(%s:%s):" % (service, kind)] = finders
     return table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import UNMATCHED, Finding, Forms, first_finding, number
+from textfile_users.auth.finding import NOTHING, UNMATCHED, Finding, Forms, first_finding, number
 from textfile_users.auth.pam import OTHERS, pam_forms
 
 # A program's name in the log, and the module that knows its messages; '' knows PAM's alone.
@@ -45,16 +45,16 @@ def find(program: bytes, message: bytes) -> Finding:
     """Return what a ``message`` of ``program``, one of PROGRAMS, says."""
     table = _tables.get(program) or _table(program)
     word = message.partition(b" ")[0]
-    for pattern in table.get(word, ()):
-        match = pattern.match(message)
-        if match:
-            return pattern.make(match)
+    for finder in table.get(word, ()):
+        said = finder(message)
+        if said is not None:
+            return said
     return _find_unusual(table, program, word, message)
 
 
 def _find_unusual(table: Forms, program: bytes, word: bytes, message: bytes) -> Finding:
     if word.startswith(b"pam_"):
-        return first_finding(OTHERS, message)
+        return first_finding((pattern.find for pattern in OTHERS), message)
     found = first_finding(table.get(b"", ()), message)
     if found is UNMATCHED and word in _LEVELS:
         inner = message[len(word) + 1 :]
@@ -75,7 +75,7 @@ def _repeated(program: bytes, message: bytes) -> Finding:
     if inner.startswith(_REPEATED):
         return UNMATCHED
     said = find(program, inner)
-    return said if said is UNMATCHED else said._replace(times=number(times))
+    return said if said in (UNMATCHED, NOTHING) else said._replace(times=number(times))
 
 
 def _table(program: bytes) -> Forms:

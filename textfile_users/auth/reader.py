@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from textfile_users.auth.attempts import AuthEvent
-from textfile_users.auth.finding import FAILURE, IRRELEVANT, NOTHING, UNMATCHED, Finding, quick
+from textfile_users.auth.finding import IRRELEVANT, NOTHING, UNMATCHED, Finding, quick
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.programs import ENDS, PROGRAMS, find
 from textfile_users.sources.authlog import (
@@ -50,28 +50,28 @@ class Reader:
         self.numbered = False
         self._number = 1
         self._counted = 0
-        self._behind = -1
         self.overlap: Overlap | None = None
 
     def read_block(self, data: bytes) -> Iterator[AuthEvent]:
         """Yield the events of whole lines; an event's ``line`` is its number if ``numbered``."""
-        matched = unmatched = decided = 0
-        self._behind = 0 if self.pairing.last else -1  # where a line repeats the newest one
+        matched = unmatched = 0
+        behind = 0 if self.pairing.last else -1  # where a line repeats the newest one
         self._counted = 0
         has_decided = self.pairing.attempts.has_decided
-        for line in parse_lines(data):
-            start, end, stamp, program, pid, message = line
-            if message.startswith(ENDS) and pid and (pid == decided or has_decided("sshd", pid)):
+        time_of = self.stamps.time_of
+        take = self.pairing.take
+        for start, end, stamp, program, pid, message in parse_lines(data):
+            if message.startswith(ENDS) and pid and has_decided("sshd", pid):
                 matched += 1
                 continue
             said = find(program, message) if program != REPEATED else NOTHING
             if self.explained is not None:
                 self._explain(program, pid, message, said)
-            if said.event == IRRELEVANT:
-                if program == REPEATED and start == self._behind:
+            if said is NOTHING:
+                if program == REPEATED and start == behind:
                     yield from self.pairing.repeat(pid, self._line_number(data, start))
                 continue
-            time = self.stamps.time_of(stamp)
+            time = time_of(stamp)
             if said is UNMATCHED or time is None:
                 unmatched += 1
                 self._keep(data, start, end)
@@ -80,15 +80,14 @@ class Reader:
                 continue
             matched += 1
             self.time = time
-            self._behind = end
+            behind = end
             number = self._line_number(data, start) if self.numbered else 0
-            decided = pid if said.event == FAILURE else 0
-            yield from self.pairing.take(quick(AuthEvent, (time, pid, number, said)))
+            yield from take(quick(AuthEvent, (time, pid, number, said)))
+        if behind != len(data):
+            self.pairing.last = None
         self._end_block(data, matched, unmatched)
 
     def _end_block(self, data: bytes, matched: int, unmatched: int) -> None:
-        if self._behind != len(data):
-            self.pairing.last = None
         if data and not matched and not unmatched and not has_stamps(data):
             self.unknown_stamps = True
             unmatched += count_naming(data)

@@ -11,6 +11,7 @@ from textfile_users.auth.finding import (
     END,
     FAILURE,
     INVALID,
+    NOTHING,
     PAM_FAILURE,
     PROBE,
     SUCCESS,
@@ -108,11 +109,109 @@ def _refused(kind: str) -> Callable[[Match[bytes]], Finding]:
     return make
 
 
+# Beside the patterns stand finders for the most frequent messages, in which a name is a plain
+# word and the peer an address: they say what the patterns do, without `re`, at a third of
+# the cost. What is not plain is the patterns' business.
+_PREAUTH_END = b" [preauth]"
+_PLAIN_METHODS = {b"password": "password", b"keyboard-interactive/pam": "keyboard-interactive"}
+
+
+def _plain(
+    event: str, how: str, user: bytes, account: str, where: bytes, port: bytes, kind: str = ""
+) -> Finding | None:
+    ip = address(where)[0]
+    if not ip or not port.isdigit() or len(port) > 5:
+        return None
+    said = event, "sshd", how, name(user), account, ip, "", int(port), 1, "", "", kind, 0
+    return quick(Finding, said)
+
+
+def _plain_accepted(message: bytes) -> Finding | None:
+    words = message.split(b" ", 9)
+    if len(words) < 9:
+        return None
+    method, user, where, port = words[1], words[3], words[5], words[7]
+    if words[2] != b"for" or words[4] != b"from" or words[6] != b"port":
+        return None
+    if method == b"publickey":
+        return (
+            _plain(SUCCESS, "publickey", user, "valid", where, port)
+            if words[8] == b"ssh2:" and len(words) == 10
+            else None
+        )
+    if method not in _PLAIN_METHODS or words[8:] != [b"ssh2"]:
+        return None
+    return _plain(SUCCESS, _PLAIN_METHODS[method], user, "valid", where, port)
+
+
+def _plain_failed(message: bytes) -> Finding | None:
+    words = message.split(b" ")
+    account = "valid"
+    if len(words) == 11 and words[3] == b"invalid" and words[4] == b"user":
+        del words[3:5]
+        account = "invalid"
+    if len(words) != 9 or words[1] not in _PLAIN_METHODS or words[8] != b"ssh2":
+        return None
+    if words[2] != b"for" or words[4] != b"from" or words[6] != b"port":
+        return None
+    return _plain(FAILURE, _PLAIN_METHODS[words[1]], words[3], account, words[5], words[7])
+
+
+def _plain_invalid(message: bytes) -> Finding | None:
+    words = message.split(b" ")
+    if len(words) != 7 or words[1] != b"user" or words[3] != b"from" or words[5] != b"port":
+        return None
+    return _plain(INVALID, "", words[2], "invalid", words[4], words[6])
+
+
+def _plain_connection(message: bytes) -> Finding | None:
+    if not message.startswith((b"Connection closed by ", b"Connection reset by ")):
+        return None
+    return _plain_end(message.split(b" ")[3:], "closed" if message[11:12] == b"c" else "reset")
+
+
+def _plain_disconnected(message: bytes) -> Finding | None:
+    if not message.startswith(b"Disconnected from "):
+        return None
+    return (
+        _plain_end(message.split(b" ")[2:], "closed") if message.endswith(_PREAUTH_END) else NOTHING
+    )
+
+
+def _plain_received(message: bytes) -> Finding | None:
+    if not message.startswith(b"Received disconnect from "):
+        return None
+    if not message.endswith(_PREAUTH_END):
+        return NOTHING
+    words = message.split(b" ", 6)
+    port, _, code = words[5].partition(b":")
+    if words[4] != b"port" or not code[:-1].isdigit() or code[-1:] != b":":
+        return None
+    return _plain(END, "", b"", "", words[3], port, "closed")
+
+
+def _plain_end(words: list[bytes], kind: str) -> Finding | None:
+    """Return the end that ``[authenticating|invalid user NAME] ADDRESS port N [preauth]`` is."""
+    user, account = b"", ""
+    if len(words) == 7 and words[0] in _ACCOUNTS and words[1] == b"user":
+        user, account = words[2], _ACCOUNTS[words[0]]
+        del words[:3]
+    if len(words) != 4 or words[1] != b"port" or words[3] != b"[preauth]":
+        return None
+    return _plain(END, "", user, account, words[0], words[2], kind)
+
+
 _PEER = rb"(?P<address>\S+) port (?P<port>\d{1,5})"
 _USER = rb"(?:(?P<account>authenticating|invalid) user (?P<user>.*) )?"
 _PREAUTH = rb"(?: \[preauth\])?"
 
 FORMS = forms(
+    (b"Accepted", _plain_accepted),
+    (b"Failed", _plain_failed),
+    (b"Invalid", _plain_invalid),
+    (b"Connection", _plain_connection),
+    (b"Disconnected", _plain_disconnected),
+    (b"Received", _plain_received),
     # + Accepted password for alice from 192.0.2.7 port 38926 ssh2
     # = sshd success method=password user=alice account=valid ip=192.0.2.7 port=38926
     # + Accepted keyboard-interactive/pam for alice from 2001:db8::7 port 38926 ssh2

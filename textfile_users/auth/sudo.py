@@ -37,6 +37,28 @@ def _tty(text: bytes | None) -> str:
     return "" if text == b"unknown" else name(text)
 
 
+def _plain_success(message: bytes) -> Finding | None:
+    """Return what the most frequent message says, as the pattern would, at a third of its cost."""
+    user, _, rest = message.lstrip(b" ").partition(b" : ")
+    fields = rest.split(b" ; ", 3)
+    if len(fields) != 4 or user.split() != [user]:
+        return None
+    tty, directory, target, command = fields
+    if not (
+        tty.startswith(b"TTY=")
+        and directory.startswith(b"PWD=")
+        and target.startswith(b"USER=")
+        and command.startswith(b"COMMAND=")
+    ):
+        return None
+    if len(tty) == 4 or len(target) == 5 or len((tty + target).split()) != 1 or b";" in directory:
+        return None
+    said = (
+        ESCALATION, "sudo", "", name(user), "", "", "", 0, 1, name(target[5:]), _tty(tty[4:]), "", 0
+    )  # fmt: skip
+    return quick(Finding, said)
+
+
 # Fields behind the reason; a directory may hold semicolons, but no COMMAND= behind one.
 _DIRECTORY = rb"[^;]*(?:;(?! COMMAND=)[^;]*)*? ; "
 _FIELDS = (
@@ -46,6 +68,7 @@ _FIELDS = (
 )
 
 FORMS = forms(
+    (b"", _plain_success),
     # + alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id
     # = sudo escalation user=alice target=root tty=pts/0
     # +  alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id

@@ -35,22 +35,96 @@ def parse_lines(data: bytes) -> Iterator[LogLine]:
     What PAM says of sshd's attempts is left out, since sshd says it itself. ``last message
     repeated 2 times``, as BSD's syslogd writes it, has the program REPEATED and 2 for a pid.
     """
-    for match in _line_pattern().finditer(b"\n" + data):
-        _, stamp, new, new_pid, old, pid, module, loose_pid, times, message = match.groups()
-        start, end = match.span()
-        if pid:
-            yield start, end, stamp, old, int(pid), message
-        elif times:
-            yield start, end, stamp, REPEATED, int(times), b""
-        else:
-            program = new or old
-            if program not in PROGRAMS:  # RFC 5424 sets the name apart, whatever it is
+    end = after = at = 0
+    host = b""
+    for line in data.split(b"\n"):
+        start = end
+        end += len(line) + 1
+        # Lines of a host have it at the same place.
+        if line[after:at] != host or not host or line[:1] == b"<":
+            after, at = _place_of_host(line)
+            host = line[after:at]
+            if not host:
+                yield from _unusual(line, start)
                 continue
-            if module:  # as Linux-PAM wrote it before 1.0
-                kind = b"session" if message.startswith(b"session ") else b"auth"
-                message = b"%s(%s:%s): %s" % (module, program, kind, message)
-            number = new_pid or loose_pid
-            yield start, end, stamp, program, int(number) if number else 0, message
+        program, _, rest = line[at:].partition(b"[")
+        if program in PROGRAMS:
+            pid, _, message = rest.partition(b"]: ")
+            if not pid.isdigit() or len(pid) > 10 or message[:1] in b" [":
+                yield from _unusual(line, start)
+            elif not message.startswith(_SKIPPED):
+                yield start, end, line[:after], program, int(pid), message
+        elif program not in _others:
+            yield from _without_pid(line, start, after, at)
+
+
+def _without_pid(line: bytes, start: int, after: int, at: int) -> Iterator[LogLine]:
+    """Yield what a line with a host is where no known program and pid follow it."""
+    program, colon, message = line[at:].partition(b": ")
+    message = message.lstrip(b" ")
+    name = program.partition(b"[")[0]
+    if name in PROGRAMS and (name != program or not colon or message.startswith(b"[")):
+        yield from _unusual(line, start)
+    elif name in PROGRAMS:
+        if not message.startswith(_SKIPPED):
+            yield start, start + len(line) + 1, line[:after], program, 0, message
+    elif not _is_other(name):
+        yield from _unusual(line, start)
+
+
+_SKIPPED = b"pam_unix(sshd:auth"
+# Programs met that are none of ours.
+_others: set[bytes] = set()
+MAX_OTHERS = 1_000
+
+
+def _place_of_host(line: bytes) -> tuple[int, int]:
+    """Return where a stamp ends and a program begins, with the host and its blanks between.
+
+    Both are 0 for a line that does not begin so, as most do.
+    """
+    if line[4:5] == b"-" and line[:4].isdigit():
+        after = line.find(b" ", 11)  # a blank may stand for the T
+    elif line[3:4] == b" " and line[9:10] == b":" == line[12:13]:
+        after = 15
+    else:
+        return 0, 0
+    at = line.find(b" ", after + 1) + 1
+    # A name that ends in a colon or bracket is no host's, but another program's tag.
+    if after < 15 or line[after : after + 1] != b" " or line[at - 2 : at - 1] in b" :]":
+        return 0, 0
+    return (after, at) if at else (0, 0)
+
+
+def _is_other(program: bytes) -> bool:
+    """Return whether it is the plain name of a program, and remember it."""
+    if not program.replace(b"-", b"").replace(b"_", b"").replace(b".", b"").isalnum():
+        return False
+    if len(_others) < MAX_OTHERS:
+        _others.add(program)
+    return True
+
+
+def _unusual(line: bytes, start: int) -> Iterator[LogLine]:
+    """Yield what a line is that does not begin as most do, if it is of a known program."""
+    if not line:
+        return
+    match = _line_pattern().match(line)
+    if not match:
+        return
+    end = start + len(line) + 1
+    _, stamp, new, new_pid, old, module, loose_pid, times, message = match.groups()
+    if times:
+        yield start, end, stamp, REPEATED, int(times), b""
+        return
+    program = new or old
+    if program not in PROGRAMS:  # RFC 5424 sets the name apart, whatever it is
+        return
+    if module:  # as Linux-PAM wrote it before 1.0
+        kind = b"session" if message.startswith(b"session ") else b"auth"
+        message = b"%s(%s:%s): %s" % (module, program, kind, message)
+    number = new_pid or loose_pid
+    yield start, end, stamp, program, int(number) if number else 0, message
 
 
 def has_stamps(data: bytes) -> bool:
@@ -81,20 +155,19 @@ _NAMES = rb"sshd(?:-session|-auth)?|" + b"|".join(
 
 
 def _line_pattern(compiled: list[Pattern[bytes]] = []) -> Pattern[bytes]:  # noqa: B006
-    """Return the pattern of a line; what is usual comes first in each alternative."""
+    """Return the pattern of a line of a known program, in all forms."""
     if compiled:
         return compiled[0]
     import re
 
     line = re.compile(
-        rb"\n(?:<\d{1,3}>(?:(\d) )?)?" + _STAMP + rb" "
-        # A name that ends in a colon or bracket is no host's, but another program's tag.
-        rb"(?:\S+(?<![:\]]) )?(?:(?(1)"
+        rb"(?:<\d{1,3}>(?:(\d) )?)?" + _STAMP + rb" (?:\S+(?<![:\]]) )?(?:(?(1)"
         rb"([a-z][\w-]*) (?:(\d{1,10})|-) \S+ (?:-|(?:\[[^\]\n]*\])+) (?:\xef\xbb\xbf)?"
-        rb"|\[?(" + _NAMES + rb")(?:\[(\d{1,10})\]: (?![ \[]|pam_unix\(sshd:auth)"
-        rb"|(?:\((?:(pam_\w+)|[^)\n]{0,64})\))?\]?(?:\[(\d{1,10})\])?\]?:?(?<=[\]:]) *"
-        rb"(?:\[ID \d{1,10} [\w.]{1,32}\] )?(?![: ]*pam_unix\(sshd:auth)))"
-        rb"|last message repeated (\d{1,6}) times?(?=\n|\r|$))([^\n]*)"
+        rb"|\[?(" + _NAMES + rb")(?:\((?:(pam_\w+)|[^)\n]{0,64})\))?"
+        rb"\]?(?:\[(\d{1,10})\])?\]?:?(?<=[\]:]) *(?:\[ID \d{1,10} [\w.]{1,32}\] )?"
+        rb"(?![: ]*pam_unix\(sshd:auth))"
+        rb"|last message repeated (\d{1,6}) times?(?=\r?$))(.*)",
+        re.DOTALL,
     )
     compiled.append(line)
     return line
