@@ -83,6 +83,10 @@ class Paths(Record):
         """Return /proc/``name``."""
         return self.below("/proc/" + name)
 
+    def sys(self, name: str) -> str:
+        """Return /sys/``name``."""
+        return self.below("/sys/" + name)
+
 
 # Debian and Ubuntu; Fedora, EPEL and openSUSE; Arch and others, and where a syslogd was told.
 AUTH_LOGS = ("/var/log/auth.log", "/var/log/secure", "/var/log/messages")

@@ -1,13 +1,19 @@
-"""passwd: the names of the accounts, from the file alone (passwd(5))."""
+"""passwd: the accounts, from the file alone (passwd(5))."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 from textfile_users.paths import Paths
 from textfile_users.record import Record
 from textfile_users.sources.files import read_regular
-from textfile_users.sources.text import decode, is_number
+from textfile_users.sources.text import decode, field, is_number
 
+PATH = "/etc/passwd"
 MAX_BYTES = 16 << 20
+MAX_NAME = 256  # LOGIN_NAME_MAX
+MAX_REAL_NAME = 256
 MAX_UID = (1 << 32) - 2  # -1 means no user
 
 
@@ -18,6 +24,15 @@ class Passwd(Record):
     names: frozenset[str]
 
 
+class Entry(Record):
+    """An account: its name, uid, primary gid (-1 where the line has none) and real name."""
+
+    user: str
+    uid: int
+    gid: int
+    name: str
+
+
 def parse_passwd(data: bytes) -> Passwd:
     """Return the accounts in ``data``, the bytes of a passwd file.
 
@@ -26,27 +41,59 @@ def parse_passwd(data: bytes) -> Passwd:
     """
     by_uid: dict[int, str] = {}
     names = set()
+    for name, uid, _ in _lines(data):
+        names.add(name)
+        by_uid.setdefault(uid, name)
+    return Passwd(by_uid, frozenset(names))
+
+
+def find_entries(
+    data: bytes, users: AbstractSet[str], uids: AbstractSet[int]
+) -> tuple[dict[str, Entry], dict[int, Entry]]:
+    """Return the entries of ``users`` and of ``uids`` in ``data``, the bytes of a passwd file.
+
+    The first line counts, as in getpwnam(3) and getpwuid(3). Raises nothing.
+    """
+    by_user: dict[str, Entry] = {}
+    by_uid: dict[int, Entry] = {}
+    for name, uid, fields in _lines(data):
+        if name in users or uid in uids:
+            gid = decode(fields[3])
+            group = int(gid) if is_number(gid) and int(gid) <= MAX_UID else -1
+            entry = Entry(name, uid, group, real_name(fields[4] if len(fields) > 4 else b""))
+            if name in users:
+                by_user.setdefault(name, entry)
+            if uid in uids:
+                by_uid.setdefault(uid, entry)
+    return by_user, by_uid
+
+
+def real_name(gecos: bytes) -> str:
+    """Return the real name, the first of the fields of passwd's comment; ``&`` stays."""
+    return field(gecos.partition(b",")[0])[:MAX_REAL_NAME]
+
+
+def is_name(name: bytes) -> bool:
+    """Return whether ``name`` is an account's or a group's, not a comment or a line for NIS."""
+    return 0 < len(name) <= MAX_NAME and name[:1] not in b"#+-" and b"\0" not in name
+
+
+def _lines(data: bytes) -> Iterator[tuple[str, int, list[bytes]]]:
+    """Yield name, uid and all fields of each line that is an account's."""
     for line in data.split(b"\n"):
-        fields = line.split(b":", 4)
-        if len(fields) < 4 or not _is_name(fields[0]):
+        fields = line.split(b":", 5)
+        if len(fields) < 4 or not is_name(fields[0]):
             continue
         number = decode(fields[2])
         if is_number(number) and int(number) <= MAX_UID:
-            name = decode(fields[0])
-            names.add(name)
-            by_uid.setdefault(int(number), name)
-    return Passwd(by_uid, frozenset(names))
+            yield decode(fields[0]), int(number), fields
 
 
 def read_passwd(paths: Paths) -> Passwd:
     """Return the accounts in the host's passwd. Raises OSError, EFBIG above 16 MiB."""
-    path = paths.below("/etc/passwd")
+    path = paths.below(PATH)
     paths.require_inside(path)
     return parse_passwd(read_regular(path, MAX_BYTES))
-
-
-def _is_name(name: bytes) -> bool:
-    return bool(name) and name[:1] not in b"#+-" and b"\0" not in name
 
 
 def account_names(paths: Paths) -> frozenset[str]:

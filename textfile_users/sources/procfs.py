@@ -56,12 +56,55 @@ def _is_terminal(word: str) -> bool:
     return known and len(word) <= MAX_TTY
 
 
-def parse_cgroup(data: bytes) -> str:
-    """Return the id of the logind session that /proc/PID/cgroup names, or ''."""
-    for part in decode(data).replace("\n", "/").split("/"):
-        if part.startswith("session-") and part.endswith(".scope"):
-            return part[8:-6]
+def parse_cgroup(data: bytes, inside: str = "") -> tuple[str, int]:
+    """Return a logind session's id, '' for none, and the uid of a user's slice, -1 for none.
+
+    ``data`` is /proc/PID/cgroup, see cgroups(7): of its lines those of version 2 and of
+    systemd's own hierarchy count. ``inside`` is the cgroup of the whole host where it is a
+    container's, see parse_root_cgroup(). Whoever owns a cgroup can give those below it any
+    name, so only those count that systemd makes: from the root on.
+    """
+    for path in _systemd_cgroups(data):
+        root, *names = path[len(inside) :].split("/")
+        if root or not path.startswith(inside) or names[0] != "user.slice" or len(names) < 2:
+            continue
+        uid = _between(names[1], "user-", ".slice")
+        if is_number(uid):
+            scope = names[2] if len(names) > 2 else ""
+            return _between(scope, "session-", ".scope"), int(uid)
+    return "", -1
+
+
+def parse_root_cgroup(data: bytes) -> str:
+    """Return the cgroup of a whole container from its first process's /proc/PID/cgroup.
+
+    It is '' where that is the root, and where the first process is not systemd.
+    """
+    for path in _systemd_cgroups(data):
+        if path.endswith("/init.scope"):
+            return path[: -len("/init.scope")]
     return ""
+
+
+def _systemd_cgroups(data: bytes) -> list[str]:
+    lines = [line.split(":", 2) for line in decode(data).split("\n")]
+    return [line[2] for line in lines if len(line) == 3 and line[1] in ("", "name=systemd")]
+
+
+def _between(text: str, start: str, end: str) -> str:
+    """Return what is between ``start`` and ``end``, '' where ``text`` does not have both."""
+    found = text.startswith(start) and text.endswith(end)
+    return text[len(start) : -len(end)] if found else ""
+
+
+def has_proc(paths: Paths) -> bool:
+    """Return whether the root has a /proc with processes; a dead image's has none."""
+    try:
+        paths.require_inside(paths.proc(""))
+        os.stat(paths.proc("self" if paths.is_own_host else "1"))
+    except OSError:
+        return False
+    return True
 
 
 def read_processes(
@@ -71,10 +114,7 @@ def read_processes(
 
     The processes are None where the root has no /proc, or a dead image's.
     """
-    try:
-        paths.require_inside(paths.proc(""))
-        os.stat(paths.proc("self" if paths.is_own_host else "1"))
-    except OSError:
+    if not has_proc(paths):
         return None, SourceReport("procfs", ABSENT)
     boot_time = read_boot_time(paths)
     processes = {}
@@ -101,7 +141,7 @@ def read_terminals(paths: Paths, leaders: Iterable[int]) -> dict[int, tuple[str,
         found = [
             tty
             for pid in (leader, *own)
-            for tty in parse_title(_read(paths.proc(f"{pid}/cmdline")))
+            for tty in parse_title(read_file(paths.proc(f"{pid}/cmdline")))
         ]
         if found:
             terminals[leader] = tuple(found)
@@ -111,8 +151,9 @@ def read_terminals(paths: Paths, leaders: Iterable[int]) -> dict[int, tuple[str,
 def read_descents(paths: Paths, pids: Iterable[int]) -> dict[int, Descent]:
     """Return from which session each of ``pids`` descends; a daemon keeps its cgroup."""
     descents = {}
+    inside = parse_root_cgroup(read_file(paths.proc("1/cgroup")))
     for pid in pids:
-        session = parse_cgroup(_read(paths.proc(f"{pid}/cgroup")))
+        session, _ = parse_cgroup(read_file(paths.proc(f"{pid}/cgroup")), inside)
         descents[pid] = Descent(session, _read_ancestors(paths, pid))
     return descents
 
@@ -121,7 +162,7 @@ def _read_ancestors(paths: Paths, pid: int) -> tuple[int, ...]:
     ancestors: list[int] = []
     while len(ancestors) < MAX_ANCESTORS:
         try:
-            pid = parse_stat(_read(paths.proc(f"{pid}/stat")))[1]
+            pid = parse_stat(read_file(paths.proc(f"{pid}/stat")))[1]
         except ValueError:
             break
         if pid <= 1:
@@ -133,12 +174,12 @@ def _read_ancestors(paths: Paths, pid: int) -> tuple[int, ...]:
 def read_boot_time(paths: Paths) -> int | None:
     """Return when the host booted, in seconds since the epoch, None where it cannot be read."""
     # Before btime stand a line a processor and all interrupt counters.
-    return parse_boot_time(_read(paths.proc("stat"), 1 << 20))
+    return parse_boot_time(read_file(paths.proc("stat"), 1 << 20))
 
 
 def _read_process(paths: Paths, pid: int, boot_time: int | None) -> Process | None:
     try:
-        comm, ppid, ticks = parse_stat(_read(paths.proc(f"{pid}/stat")))
+        comm, ppid, ticks = parse_stat(read_file(paths.proc(f"{pid}/stat")))
     except ValueError:  # gone, or hidden from us
         return Process(pid, "", 0, None) if _is_hidden(paths, pid) else None
     start = None if boot_time is None else boot_time + ticks / CLOCK_TICKS
@@ -161,7 +202,7 @@ def _is_hidden(paths: Paths, pid: int) -> bool:
 def _read_children(paths: Paths, pid: int) -> list[int] | None:
     """Return the children's pids, None where the kernel does not tell."""
     task = paths.proc(f"{pid}/task/{pid}")
-    words = _read(f"{task}/children").split()
+    words = read_file(f"{task}/children").split()
     if not words and os.path.exists(task) and not os.path.exists(f"{task}/children"):
         return None
     return [int(word) for word in words if word.isdigit()]
@@ -172,15 +213,15 @@ def _scan_children(paths: Paths) -> dict[int, list[int]]:
     for name in os.listdir(paths.proc("")):
         if name.isdigit():
             try:
-                ppid = parse_stat(_read(paths.proc(f"{name}/stat")))[1]
+                ppid = parse_stat(read_file(paths.proc(f"{name}/stat")))[1]
             except ValueError:
                 continue  # it ended while we looked
             children.setdefault(ppid, []).append(int(name))
     return children
 
 
-def _read(path: str, limit: int = MAX_BYTES) -> bytes:
-    """Return at most ``limit`` bytes of a file in /proc, none where it cannot be read."""
+def read_file(path: str, limit: int = MAX_BYTES) -> bytes:
+    """Return at most ``limit`` bytes of a file in /proc or /sys, none where it cannot be read."""
     try:
         # Below another root, /proc may be what somebody put there.
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
