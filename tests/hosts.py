@@ -7,7 +7,13 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from textfile_users.cli import main
+
+if TYPE_CHECKING:
+    import pytest
 
 BOOT = 1_765_000_000  # when the hosts booted
 NOW = BOOT + 100_000.5  # when they are looked at
@@ -163,3 +169,35 @@ def busy_host(root: str, count: int, utmp: bool = True, logind: bool = True) -> 
     if utmp:
         host.utmp(*records)
     return host
+
+
+class Run:
+    """Runs the program on a host below `directory`, and reads what it wrote."""
+
+    def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Make the host; logind holds no session."""
+        self.host = Host(str(directory / "host"))
+        self.host.no_sessions()
+        self.output = directory / "users.prom"
+        self.state = directory / "state"
+        self.capsys = capsys
+
+    def __call__(self, *extra: str, at: float = 0.0) -> tuple[int, str]:
+        """Return the exit status and the messages of a run at NOW + `at`."""
+        argv = ["--root", self.host.root, "--now", str(NOW + at), "--output", str(self.output)]
+        argv += ["--state-directory", str(self.state), "--runtime-directory", str(self.state)]
+        argv += [] if "--timeout" in extra else ["--timeout", "60"]
+        self.capsys.readouterr()
+        status = main([*argv, *extra])
+        return status, self.capsys.readouterr().err
+
+    def counts(self, *extra: str, at: float = 0.0) -> dict[str, float]:
+        """Run without a message, and return the samples that are not 0."""
+        assert self(*extra, at=at) == (0, "")
+        return {name: value for name, value in self.samples().items() if value}
+
+    def samples(self) -> dict[str, float]:
+        """Return all samples of the file."""
+        lines = self.output.read_text().split("\n")
+        pairs = [text.rpartition(" ") for text in lines if text and not text.startswith("#")]
+        return {name: float(value) for name, _, value in pairs}

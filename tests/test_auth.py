@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts import NOW, Host
+from tests import hosts
+from tests.hosts import NOW
 from textfile_users import counting, durable, snapshot
-from textfile_users.cli import main
 from textfile_users.collectors import auth
 from textfile_users.sources import files, follow
 
@@ -43,41 +43,19 @@ def accepted(at: float, user: str = "alice", pid: int = 0) -> str:
     return line(at, f"Accepted password for {user} from 192.0.2.9 port 1 ssh2", pid=pid)
 
 
-class Run:
+class Run(hosts.Run):
     """Runs the program on a host with an auth log."""
 
     def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.host = Host(str(directory / "host"))
+        super().__init__(directory, capsys)
         self.host.write("etc/passwd", PASSWD)
-        self.host.no_sessions()
         self.log = self.host.path("var/log/auth.log")
-        self.output = directory / "users.prom"
-        self.state = directory / "state"
-        self.capsys = capsys
 
     def append(self, *lines: str, name: str = "var/log/auth.log") -> None:
         path = self.host.path(name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "ab") as file:
             file.write("".join(lines).encode("utf-8", "surrogateescape"))
-
-    def __call__(self, *extra: str, at: float = 0.0) -> tuple[int, str]:
-        argv = ["--root", self.host.root, "--now", str(NOW + at), "--output", str(self.output)]
-        argv += ["--state-directory", str(self.state), "--runtime-directory", str(self.state)]
-        argv += [] if "--timeout" in extra else ["--timeout", "60"]
-        self.capsys.readouterr()
-        status = main([*argv, *extra])
-        return status, self.capsys.readouterr().err
-
-    def counts(self, *extra: str, at: float = 0.0) -> dict[str, float]:
-        """Run without a message, and return the samples that are not 0."""
-        assert self(*extra, at=at) == (0, "")
-        return {name: value for name, value in self.samples().items() if value}
-
-    def samples(self) -> dict[str, float]:
-        lines = self.output.read_text().split("\n")
-        pairs = [text.rpartition(" ") for text in lines if text and not text.startswith("#")]
-        return {name: float(value) for name, _, value in pairs}
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textfile_users.sources import follow
-from textfile_users.sources.follow import NOWHERE, Block, Position, blocks, end, oldest, since
+from textfile_users.sources.follow import NOWHERE, Block, Position, blocks, end, since
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
@@ -1214,13 +1214,6 @@ def test_the_end_of_nothing_is_nowhere(log: Log) -> None:
     assert end(str(log.path)) == NOWHERE
     log.append(b"line")
     assert end(str(log.path)) == NOWHERE
-
-
-def test_the_oldest_is_before_all_files(log: Log) -> None:
-    log.append(gzip.compress(lines(1)), ".2.gz")
-    log.append(lines(2), ".1")
-    log.append(lines(3))
-    assert Reader(log.path, position=oldest(str(log.path))).run() == lines(1, 2, 3)
 
 
 STAMPED = b"at %d something that fills the line as real ones do, more or less, until here\n"

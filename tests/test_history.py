@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import test_lastlog, test_wtmpdb
-from tests.hosts import NOW, Host, Record, pack_all
+from tests import hosts, test_lastlog, test_wtmpdb
+from tests.hosts import NOW, Record, pack_all
 from textfile_users import snapshot
-from textfile_users.cli import main
 from textfile_users.collectors import history
 from textfile_users.sources import files, follow
 
@@ -44,16 +43,12 @@ def refused(at: float, pid: int, user: str = "root", line: str = "ssh:notty") ->
     return Record(user, line, pid, NOW + at, IP, IP, type=6, id="")
 
 
-class Run:
+class Run(hosts.Run):
     """Runs the program on a host that has no sessions."""
 
     def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.host = Host(str(directory / "host"))
+        super().__init__(directory, capsys)
         self.host.write("etc/passwd", PASSWD)
-        self.host.no_sessions()
-        self.output = directory / "users.prom"
-        self.state = directory / "state"
-        self.capsys = capsys
 
     def append(self, name: str, *records: Record, size: int = 384) -> None:
         path = self.host.path("var/log/" + name)
@@ -73,23 +68,6 @@ class Run:
 
     def closed(self, at: float, pid: int, user: str = "alice") -> None:
         self.log(at, pid, f"pam_unix(sshd:session): session closed for user {user}")
-
-    def __call__(self, *extra: str, at: float = 0.0) -> tuple[int, str]:
-        argv = ["--root", self.host.root, "--now", str(NOW + at), "--timeout", "60"]
-        argv += ["--state-directory", str(self.state), "--runtime-directory", str(self.state)]
-        self.capsys.readouterr()
-        status = main([*argv, "--output", str(self.output), *extra])
-        return status, self.capsys.readouterr().err
-
-    def counts(self, *extra: str, at: float = 0.0) -> dict[str, float]:
-        """Run without a message, and return the samples that are not 0."""
-        assert self(*extra, at=at) == (0, "")
-        return {name: value for name, value in self.samples().items() if value}
-
-    def samples(self) -> dict[str, float]:
-        lines = self.output.read_text().split("\n")
-        pairs = [text.rpartition(" ") for text in lines if text and not text.startswith("#")]
-        return {name: float(value) for name, _, value in pairs}
 
 
 @pytest.fixture

@@ -127,6 +127,13 @@ def name(text: bytes | None) -> str:
     return text[:MAX_NAME].decode("utf-8", "backslashreplace") if text else ""
 
 
+def terminal(text: bytes | None) -> str:
+    """Return the name of a terminal from a log, without /dev/; '' where there is none."""
+    text = text or b""
+    text = text[5:] if text.startswith(b"/dev/") else text
+    return "" if text in (b"none", b"???", b"unknown") else name(text)
+
+
 def number(text: bytes | None) -> int:
     """Return digits of a log as a number, 0 where there are none; at most a million."""
     return min(int(text[:9]), MAX_COUNT) if text else 0

@@ -12,6 +12,7 @@ from textfile_users.auth.finding import (
     forms,
     irrelevant,
     name,
+    terminal,
 )
 
 TYPE_CHECKING = False
@@ -23,7 +24,7 @@ def _success(match: Match[bytes]) -> Finding:
     said = match.groupdict()
     ip, host = address(said["host"])
     user = name(said["user"]) or "root"
-    where = {"ip": ip, "host": host, "tty": _tty(said["tty"])}
+    where = {"ip": ip, "host": host, "tty": terminal(said["tty"])}
     return finding(SUCCESS, "login", method="password", user=user, account="valid", **where)
 
 
@@ -32,13 +33,8 @@ def _failure(match: Match[bytes]) -> Finding:
     ip, host = address(said["host"])
     user = name(said["user"])
     account = "invalid" if user == "UNKNOWN" or b"not known" in said["why"] else "valid"
-    where = {"ip": ip, "host": host, "tty": _tty(said["tty"])}
+    where = {"ip": ip, "host": host, "tty": terminal(said["tty"])}
     return finding(FAILURE, "login", method="password", user=user, account=account, **where)
-
-
-def _tty(text: bytes | None) -> str:
-    text = text or b""
-    return name(text[5:] if text.startswith(b"/dev/") else text)
 
 
 FORMS = forms(

@@ -26,6 +26,7 @@ from textfile_users.auth.finding import (
     name,
     number,
     quick,
+    terminal,
 )
 from textfile_users.record import Record
 
@@ -112,7 +113,7 @@ def _failure(match: Match[bytes]) -> Finding:
         account=account,
         ip=ip,
         host=host,
-        tty=_terminal(tty),
+        tty=terminal(tty),
         times=number(more) or 1,
     )
 
@@ -133,10 +134,6 @@ def _closed(match: Match[bytes]) -> Finding:
         return NOTHING
     said = use.closed, use.service, "", name(match[2]), "", "", "", 0, 1, "", "", "", 0
     return quick(Finding, said)
-
-
-def _terminal(text: bytes) -> str:
-    return name(text[5:] if text.startswith(b"/dev/") else text)
 
 
 _BY_KIND = {

@@ -11,6 +11,7 @@ from textfile_users.auth.finding import (
     forms,
     irrelevant,
     name,
+    terminal,
 )
 
 TYPE_CHECKING = False
@@ -21,18 +22,13 @@ if TYPE_CHECKING:
 def _by_result(match: Match[bytes]) -> Finding:
     failed, target, user, tty = match.groups()
     event = ESCALATION_FAILURE if failed else ESCALATION
-    return finding(event, "su", user=name(user), target=name(target), tty=_tty(tty))
+    return finding(event, "su", user=name(user), target=name(target), tty=terminal(tty))
 
 
 def _by_shadow(match: Match[bytes]) -> Finding:
     failed, target, user = match.groups()
     event = ESCALATION_FAILURE if failed.startswith(b"F") else ESCALATION
     return finding(event, "su", user=name(user), target=name(target))
-
-
-def _tty(text: bytes) -> str:
-    text = text[5:] if text.startswith(b"/dev/") else text
-    return "" if text in (b"none", b"???") else name(text)
 
 
 FORMS = forms(

@@ -15,6 +15,7 @@ from textfile_users.auth.finding import (
     irrelevant,
     name,
     quick,
+    terminal,
 )
 
 TYPE_CHECKING = False
@@ -24,17 +25,15 @@ if TYPE_CHECKING:
 
 def _success(match: Match[bytes]) -> Finding:
     user, tty, target = match.groups()
-    said = ESCALATION, "sudo", "", name(user), "", "", "", 0, 1, name(target), _tty(tty), "", 0
+    said = ESCALATION, "sudo", "", name(user), "", "", "", 0, 1, name(target), terminal(tty), "", 0
     return quick(Finding, said)
 
 
 def _failure(match: Match[bytes]) -> Finding:
     user, tty, target = match.groups()
-    return finding(ESCALATION_FAILURE, "sudo", user=name(user), target=name(target), tty=_tty(tty))
-
-
-def _tty(text: bytes | None) -> str:
-    return "" if text == b"unknown" else name(text)
+    return finding(
+        ESCALATION_FAILURE, "sudo", user=name(user), target=name(target), tty=terminal(tty)
+    )
 
 
 def _plain_success(message: bytes) -> Finding | None:
@@ -54,7 +53,7 @@ def _plain_success(message: bytes) -> Finding | None:
     if len(tty) == 4 or len(target) == 5 or len((tty + target).split()) != 1 or b";" in directory:
         return None
     said = (
-        ESCALATION, "sudo", "", name(user), "", "", "", 0, 1, name(target[5:]), _tty(tty[4:]), "", 0
+        ESCALATION, "sudo", "", name(user), "", "", "", 0, 1, name(target[5:]), terminal(tty[4:]), "", 0
     )  # fmt: skip
     return quick(Finding, said)
 

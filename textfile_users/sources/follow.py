@@ -139,12 +139,6 @@ def blocks(path: str, position: Position, unit: int = 0) -> Iterator[Block]:
         return
 
 
-def oldest(path: str, unit: int = 0) -> Position:
-    """Return the position before all that is there, rotated files too."""
-    del path, unit  # it is the same for all
-    return NOWHERE
-
-
 def end(path: str, unit: int = 0) -> Position:
     """Return the position behind what is there now; a line or record begun stays unread.
 
