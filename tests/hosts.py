@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 BOOT = 1_765_000_000  # when the hosts booted
 NOW = BOOT + 100_000.5  # when they are looked at
+PASSWD = """\
+root:x:0:0:root:/root:/bin/sh
+alice:x:1000:100:Alice Example,room 1,,:/home/alice:/bin/sh
+bob:x:1001:100:Bob Example:/home/bob:/bin/sh
+"""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -74,6 +79,8 @@ class Host:
         """Make the host's directories; it has a /proc and no source of sessions."""
         self.root = str(root)
         self.write("proc/stat", f"cpu  1 2 3\nbtime {BOOT}\n")
+        self.write("etc/passwd", PASSWD)
+        self.write("etc/group", "root:x:0:\nusers:x:100:\n")
         self.process(1, "systemd", parent=0)
 
     def path(self, name: str) -> str:
@@ -102,11 +109,13 @@ class Host:
         title: str = "",
         cgroup: str = "",
         children: tuple[int, ...] = (),
+        uid: int = 0,
     ) -> None:
-        """Add a process to /proc."""
+        """Add a process to /proc: it has used 11 clock ticks, and 200 pages are resident."""
         ticks = int((start - BOOT) * TICKS)
         fields = f"S {parent} {pid} {pid} 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 {ticks} 1000 200"
         self.write(f"proc/{pid}/stat", f"{pid} ({comm}) {fields}\n")
+        self.write(f"proc/{pid}/status", f"Name:\t{comm}\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\n")
         self.write(f"proc/{pid}/cmdline", title.encode() + b"\0\0\0" if title else b"")
         self.write(f"proc/{pid}/cgroup", f"0::{cgroup or '/init.scope'}\n")
         words = "".join(f"{child} " for child in children)
@@ -144,13 +153,20 @@ class Host:
         """Give the host a logind that holds no session."""
         os.makedirs(self.path("run/systemd/sessions"), exist_ok=True)
 
-    def ssh_connection(self, leader: int, user: str, tty: str, program: str = "sshd") -> None:
+    def ssh_connection(
+        self, leader: int, user: str, tty: str, program: str = "sshd", uid: int = 1000
+    ) -> None:
         """Add the processes of an SSH connection: leader, the user's sshd, and a shell."""
         self.process(leader, program, title=f"{program}: {user} [priv]", children=(leader + 1,))
         self.process(
-            leader + 1, program, leader, title=f"{program}: {user}@{tty}", children=(leader + 2,)
+            leader + 1,
+            program,
+            leader,
+            title=f"{program}: {user}@{tty}",
+            children=(leader + 2,),
+            uid=uid,
         )
-        self.process(leader + 2, "bash", leader + 1, title="-bash")
+        self.process(leader + 2, "bash", leader + 1, title="-bash", uid=uid)
 
 
 def busy_host(root: str, count: int, utmp: bool = True, logind: bool = True) -> Host:

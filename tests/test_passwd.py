@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from tests.hosts import Host
 from textfile_users.paths import Paths
-from textfile_users.sources.passwd import MAX_BYTES, parse_passwd, read_passwd
+from textfile_users.sources.passwd import (
+    MAX_BYTES,
+    MAX_REAL_NAME,
+    Entry,
+    find_entries,
+    parse_passwd,
+    read_passwd,
+    real_name,
+)
 
 ROOT = b"root:x:0:0:root:/root:/bin/bash\n"
 
@@ -39,6 +47,7 @@ ROOT = b"root:x:0:0:root:/root:/bin/bash\n"
         (b"#bob:x:5:5::/:", {}, "a comment"),
         (b"bob\0:x:5:5::/:", {}, "bytes of a crash"),
         (b"bob:x:5", {}, "cut short"),
+        (b"n" * 257 + b":x:5:5::/:", {}, "no name is as long"),
         (b"", {}, "an empty line"),
     ],
 )
@@ -52,10 +61,62 @@ def test_all_names_of_a_uid_are_names() -> None:
     assert found.names == {"root", "toor"}
 
 
-@given(st.binary())
+LINE = st.tuples(
+    st.sampled_from([b"alice", b"bob", b"+bob", b"", b"j\xfcrgen"]),
+    st.sampled_from([b"x", b""]),
+    st.sampled_from([b"0", b"1000", b"1001", b"4294967295", b"x"]),
+    st.sampled_from([b"0", b"100", b"", b"-1"]),
+    st.binary(max_size=8).map(lambda data: data.replace(b"\n", b"")),
+).map(b":".join)
+FILES = st.one_of(st.binary(), st.lists(LINE).map(b"\n".join))
+
+
+@given(FILES)
 def test_any_bytes_are_no_fault(data: bytes) -> None:
     found = parse_passwd(data)
     assert set(found.by_uid.values()) <= found.names
+
+
+@given(FILES)
+def test_entries_are_those_of_the_accounts(data: bytes) -> None:
+    accounts = parse_passwd(data)
+    by_user, by_uid = find_entries(data, accounts.names, accounts.by_uid.keys())
+    assert by_user.keys() == accounts.names
+    assert {uid: entry.user for uid, entry in by_uid.items()} == accounts.by_uid
+    assert find_entries(data, set(), set()) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("line", "gid", "name", "why"),
+    [
+        (b"alice:x:1000:100:Alice Doe,Room 1,555,,x:/:/bin/sh", 100, "Alice Doe", "all fields"),
+        (b"alice:x:1000:100:Alice Doe:/:/bin/sh", 100, "Alice Doe", "the first field alone"),
+        (b"alice:x:1000:100:,Room 1:/:", 100, "", "no first field"),
+        (b"alice:x:1000:100::/:", 100, "", "no comment"),
+        (b"alice:x:1000:100", 100, "", "an old line without the rest"),
+        (b"alice:x:1000:100:& Doe:/:", 100, "& Doe", "finger's & is not ours"),
+        (b"alice:x:1000:100:J\xfcrgen:/:", 100, "J\\xfcrgen", "Latin-1"),
+        (b"alice:x:1000:100:A\0lice:/:", 100, "A", "to the NUL, as in C"),
+        (b"alice:x:1000:::/:", -1, "", "no group"),
+        (b"alice:x:1000:4294967295::/:", -1, "", "-1 is no gid"),
+    ],
+)
+def test_an_entry_has_group_and_real_name(line: bytes, gid: int, name: str, why: str) -> None:
+    entry = Entry("alice", 1000, gid, name)
+    for data in (line, ROOT + line + b"\nalice:x:1000:5:other:/:\n"):
+        assert find_entries(data, {"alice", "bob"}, {1000}) == ({"alice": entry}, {1000: entry})
+
+
+def test_a_user_and_a_uid_may_have_different_entries() -> None:
+    """Two names of one uid: getpwuid(3) has the first one, getpwnam(3) each."""
+    toor = b"toor:x:0:7:Toor:/:\n"
+    by_user, by_uid = find_entries(ROOT + toor, {"toor"}, {0})
+    assert by_user == {"toor": Entry("toor", 0, 7, "Toor")}
+    assert by_uid == {0: Entry("root", 0, 0, "root")}
+
+
+def test_a_real_name_is_bounded() -> None:
+    assert real_name("ü".encode() * 10_000) == "ü" * MAX_REAL_NAME
 
 
 def test_it_is_read_below_the_root(tmp_path: Path) -> None:
@@ -67,6 +128,7 @@ def test_a_link_out_of_another_root_is_refused(tmp_path: Path) -> None:
     host = Host(str(tmp_path / "root"))
     host.write("etc/hosts", "")
     (tmp_path / "passwd").write_bytes(ROOT)
+    (tmp_path / "root/etc/passwd").unlink(missing_ok=True)
     (tmp_path / "root/etc/passwd").symlink_to(tmp_path / "passwd")
     with pytest.raises(OSError, match="leads out of the root"):
         read_passwd(Paths(host.root))

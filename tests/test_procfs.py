@@ -21,6 +21,7 @@ from textfile_users.sources import procfs
 from textfile_users.sources.procfs import (
     parse_boot_time,
     parse_cgroup,
+    parse_root_cgroup,
     parse_stat,
     parse_title,
     read_descents,
@@ -72,18 +73,64 @@ def test_titles(title: bytes, tty: tuple[str, ...], why: str) -> None:
     assert parse_title(title) == tty, why
 
 
+SESSION_5 = b"/user.slice/user-1000.slice/session-5.scope"
+MANAGER = b"/user.slice/user-1000.slice/user@1000.service"
+
+
 @pytest.mark.parametrize(
-    ("content", "session"),
+    ("content", "place", "why"),
     [
-        (b"0::/user.slice/user-1000.slice/session-5.scope\n", "5"),
-        (b"0::/user.slice/user-1000.slice/session-c2.scope/tmux\n", "c2"),
-        (b"1:name=systemd:/user.slice/user-0.slice/session-7.scope\n0::/\n", "7"),
-        (b"0::/user.slice/user-1000.slice/user@1000.service/app.slice\n", ""),
-        (b"", ""),
+        (b"0::" + SESSION_5 + b"\n", ("5", 1000), "version 2"),
+        (b"0::" + SESSION_5 + b"/tmux:1\n", ("5", 1000), "below the scope"),
+        (b"0::/user.slice/user-0.slice/session-c2.scope\n", ("c2", 0), "started by root's cron"),
+        (b"1:name=systemd:" + SESSION_5 + b"\n0::/\n", ("5", 1000), "version 1"),
+        (b"4:cpu,cpuacct:/user.slice\n1:name=systemd:" + SESSION_5 + b"\n0::" + SESSION_5 + b"\n",
+         ("5", 1000), "hybrid"),
+        (b"0::" + MANAGER + b"/app.slice/a.service\n", ("", 1000), "the user's own services"),
+        (b"0::" + SESSION_5 + b" (deleted)\n", ("", 1000), "a zombie whose session has ended"),
+        (b"0::/system.slice/ssh.service\n", ("", -1), "a service"),
+        (b"0::/\n", ("", -1), "a kernel thread"),
+        (b"0::" + MANAGER + b"/session-7.scope\n", ("", 1000), "what a user named so"),
+        (b"0::" + MANAGER + b"/user.slice/user-0.slice/session-1.scope\n", ("", 1000),
+         "all that systemd makes, made by a user"),
+        (b"0::/a.slice/user.slice/user-0.slice/session-1.scope\n", ("", -1), "not at the root"),
+        (b"0::/abcd.slice/user-0.slice/user.slice/a\n", ("", -1), "nor at the same place"),
+        (b"5:memory:" + SESSION_5 + b"\n", ("", -1), "not systemd's hierarchy"),
+        (b"0::/user.slice/user-x.slice/session-1.scope\n", ("", -1), "no uid"),
+        (b"0::/user.slice/user-" + b"1" * 99 + b".slice\n", ("", -1), "beyond any uid"),
+        (b"0::/user.slice/a:b:" + SESSION_5 + b"\n", ("", -1), "colons in a name"),
+        (b"0::/user.slice\n", ("", -1), "no user's"),
+        (b"0::/user.slice/user-7.slice", ("", 7), "a slice alone"),
+        (b"0::/../../user.slice/user-0.slice\n", ("", -1), "outside of our cgroup namespace"),
+        (b"0\n::\n\xff", ("", -1), "no lines of such a file"),
+        (b"", ("", -1), "nothing"),
+    ],
+)  # fmt: skip
+def test_cgroups(content: bytes, place: tuple[str, int], why: str) -> None:
+    assert parse_cgroup(content) == place, why
+
+
+@pytest.mark.parametrize(
+    ("first", "inside", "why"),
+    [
+        (b"0::/init.scope\n", "", "a host"),
+        (b"0::/\n", "", "a container without systemd"),
+        (b"0::/lxc.payload.c1/init.scope\n", "/lxc.payload.c1", "a container with it"),
+        (b"1:name=systemd:/lxc/c1/init.scope\n0::/\n", "/lxc/c1", "the same of version 1"),
+        (b"", "", "hidden from us"),
     ],
 )
-def test_cgroups(content: bytes, session: str) -> None:
-    assert parse_cgroup(content) == session
+def test_the_cgroup_of_a_container(first: bytes, inside: str, why: str) -> None:
+    assert parse_root_cgroup(first) == inside, why
+    content = b"0::" + inside.encode() + SESSION_5 + b"\n"
+    assert parse_cgroup(content, inside) == ("5", 1000), why
+    assert not inside or parse_cgroup(b"0::" + SESSION_5, inside) == ("", -1), "another's"
+
+
+@given(st.binary(max_size=200), st.sampled_from(["", "/lxc/c1"]))
+def test_cgroups_of_any_bytes(data: bytes, inside: str) -> None:
+    parse_cgroup(data, inside)
+    parse_root_cgroup(data)
 
 
 def test_boot_time() -> None:
@@ -126,7 +173,7 @@ def test_a_process_hidden_from_us_lives(tmp_path: Path, monkeypatch: pytest.Monk
         raise PermissionError if pid == 1000 else ProcessLookupError
 
     monkeypatch.setattr(os, "kill", kill)
-    monkeypatch.setattr(procfs, "_read", lambda path, limit=0: b"")
+    monkeypatch.setattr(procfs, "read_file", lambda path, limit=0: b"")
     assert read_processes(Paths(), [1000, 1001])[0] == {1000: Process(1000, "", 0, None)}
 
 

@@ -187,7 +187,7 @@ def long_user_name(host: Host) -> None:
 
 def tmux_in_a_session(host: Host) -> None:
     host.ssh_connection(1000, "alice", "pts/0")
-    host.process(1500, "tmux: server")
+    host.process(1500, "tmux: server", uid=1000)
     host.utmp(
         Record(host="192.0.2.7"),
         Record(line="pts/1", pid=1500, host="tmux(1500).%0"),
@@ -218,7 +218,9 @@ def screen_of_root_without_logind(host: Host) -> None:
 
 def detached_tmux(host: Host) -> None:
     """Two windows of a server that nothing else shows: one session."""
-    host.process(1500, "tmux: server", cgroup="/user.slice/user-1000.slice/session-3.scope")
+    host.process(
+        1500, "tmux: server", cgroup="/user.slice/user-1000.slice/session-3.scope", uid=1000
+    )
     host.utmp(
         Record(line="pts/1", pid=1500, host="tmux(1500).%0"),
         Record(line="pts/2", pid=1500, host="tmux(1500).%1", time=LOGIN + 60),
@@ -254,7 +256,7 @@ def domain_user(host: Host) -> None:
 
 def xterm_and_tmux_alone(host: Host) -> None:
     host.process(1500, "xterm")
-    host.process(1600, "tmux: server")
+    host.process(1600, "tmux: server", uid=1000)
     host.utmp(
         Record(line="pts/1", pid=1600, host="tmux(1600).%0"),
         Record(line="pts/0", pid=1500, host=":1"),
@@ -439,7 +441,7 @@ def test_each_session_once(
 def test_what_did_not_become_a_session_is_counted(tmp_path: Path) -> None:
     host = Host(str(tmp_path))
     stale_records(host)
-    utmp = look_at(host).sources[0]
+    (utmp,) = [source for source in look_at(host).sources if source.name == "utmp"]
     assert dict(utmp.unusable) == {"damaged": 0, "partial": 0, "stale": 2}
 
 
@@ -589,6 +591,7 @@ def test_not_known_is_not_zero(
         host.no_sessions()
     snapshot = look_at(host)
     assert (snapshot.sessions is not None) == known
-    assert snapshot.collectors[0].success == (known and not utmp)
+    success = {collector.name: collector.success for collector in snapshot.collectors}
+    assert success["sessions"] == (known and not utmp)
     if not known:
         assert snapshot.faults[-1].startswith("no source of sessions: neither ")

@@ -10,7 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from textfile_users.accounts import Answer, Known, Pause
+from textfile_users.connections import Connection
+from textfile_users.kept import NO_NETWORK, Kept, Network
 from textfile_users.model import Session
+from textfile_users.usage import Usage
 from textfile_users.volatile import (
     FILE_NAME,
     HOUR,
@@ -27,12 +31,40 @@ from textfile_users.volatile import (
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=9)
 TIME = st.floats(allow_nan=False, allow_infinity=False)
+NUMBER = st.integers(-1, 2**40)
+SECONDS = st.dictionaries(NUMBER, TIME, max_size=3)
+ANSWERS = st.lists(
+    st.builds(Answer, TEXT, TEXT, TEXT, NUMBER, NUMBER, TEXT, st.booleans(), TIME), max_size=3
+).map(lambda answers: {answer.question: answer for answer in answers})
+KEPT = st.builds(
+    Kept,
+    st.tuples(TEXT, TIME),
+    SECONDS.map(Usage)
+    | st.builds(
+        Usage,
+        SECONDS,
+        SECONDS,
+        st.dictionaries(st.tuples(NUMBER, NUMBER), TIME, max_size=3),
+        NUMBER,
+    ),
+    st.dictionaries(st.tuples(NUMBER, NUMBER), st.tuples(TEXT, NUMBER), max_size=3),
+    st.builds(Known, ANSWERS, TEXT, st.builds(Pause, TEXT, TEXT, TIME, TIME)),
+    st.builds(
+        Network,
+        st.just("1 2 3"),
+        TIME,
+        st.lists(
+            st.builds(Connection, TEXT, TEXT, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER), max_size=3
+        ).map(tuple),
+    )
+    | st.just(NO_NETWORK),
+)
 VOLATILES = st.builds(
     Volatile,
     st.none() | st.dictionaries(st.tuples(TEXT, TEXT, TEXT, TEXT), TIME, max_size=4),
     st.dictionaries(st.tuples(TEXT, TEXT), TIME, max_size=4),
     st.dictionaries(TEXT, TIME, max_size=4),
-    st.tuples(TEXT, TIME),
+    KEPT,
 )
 
 

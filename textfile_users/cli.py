@@ -70,7 +70,13 @@ def _collect(argv: list[str]) -> int:
             verbosity=values.verbose,
             now=values.now,
             wanted=Wanted(
-                values.collectors, values.auth_source, values.backfill, values.verbose > 1
+                values.collectors,
+                values.auth_source,
+                values.backfill,
+                explain=values.verbose > 1,
+                all_users=values.all_users,
+                commands=values.session_command,
+                ssh_ports=tuple(values.ssh_port),
             ),
         )
     )

@@ -133,13 +133,15 @@ def _look_locked(options: Options, faults: list[str]) -> int:
         clock,
         options.wanted,
         counted,
-        before.asked,
+        before.kept,
     )
     faults.extend(snapshot.faults)
     after = remember_sessions(before, snapshot.sessions, now)
+    kept = snapshot.kept or before.kept
     # What the journal held may only be skipped next time if what was read of it is kept.
-    if _save_durable(options.state_directory, counted, snapshot.durable, faults):
-        after = after._replace(asked=snapshot.asked)
+    if not _save_durable(options.state_directory, counted, snapshot.durable, faults):
+        kept = kept._replace(asked=before.kept.asked)
+    after = after._replace(kept=kept)
     recent = tuple(
         pair for pair in after.ended if not (options.excluded and options.excluded(pair[0]))
     )

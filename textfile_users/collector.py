@@ -34,7 +34,7 @@ class Collector:
         self._timeout = timeout
         self._remembered = NOTHING
         self._counted = durable.NOTHING
-        self._asked = NOTHING.asked
+        self._kept = NOTHING.kept
 
     def describe(self) -> Iterator[Metric]:
         """Yield the families without samples, so that a registry knows the names."""
@@ -43,9 +43,9 @@ class Collector:
     def collect(self) -> Iterator[Metric]:
         """Look once and yield the families."""
         now = time.time()
-        snapshot = look(self._paths, now, self._timeout, before=self._counted, asked=self._asked)
+        snapshot = look(self._paths, now, self._timeout, before=self._counted, kept=self._kept)
         self._counted = snapshot.durable or self._counted
-        self._asked = snapshot.asked
+        self._kept = snapshot.kept or self._kept
         self._remembered = remember_sessions(self._remembered, snapshot.sessions, now)
         recent = tuple(self._remembered.ended)
         return map(_of_theirs, users.families(snapshot._replace(recent=recent)))

@@ -14,7 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Union
 
+    from textfile_users.activity import Activity
+    from textfile_users.connections import Connection
     from textfile_users.durable import Durable
+    from textfile_users.kept import Kept
 
     # What a source saw, and why it counts or not.
     Verdict = tuple[Union["UtmpRecord", "LogindSession"], str]
@@ -144,16 +147,25 @@ class CollectorReport(Record):
 SESSIONS = "sessions"
 AUTH = "auth"
 HISTORY = "history"
-COLLECTORS = (SESSIONS, AUTH, HISTORY)
+PROCESSES = "processes"
+CONNECTIONS = "connections"
+ACCOUNTS = "accounts"
+COLLECTORS = (SESSIONS, AUTH, HISTORY, PROCESSES, CONNECTIONS, ACCOUNTS)
 
 
 class Wanted(Record):
-    """What a look is to find: ``auth_source`` is auto, files, journal or none."""
+    """What a look is to find: ``auth_source`` is auto, files, journal or none.
+
+    ``commands`` are those of sessions, which may hold secrets.
+    """
 
     collectors: tuple[str, ...] = COLLECTORS
     auth_source: str = "auto"
     backfill: bool = False
     explain: bool = False
+    all_users: bool = False
+    commands: bool = False
+    ssh_ports: tuple[int, ...] = ()
 
 
 class Snapshot(Record):
@@ -163,10 +175,12 @@ class Snapshot(Record):
     (user, type) pairs without a session now that had one within the last hour. ``durable`` is
     what counting goes on with; of that ``counters``, ``failures`` and ``last_logins`` are shown,
     without the users that are not to be. ``auth_log`` is the log that was read, '' for none,
-    ``caught_up`` whether to its end, and ``asked`` what the journal held when it was read to
-    its end or asked, and when that was. ``failed`` are collectors that got less than they should.
-    ``bounded`` says by family how often a user was left out, ``explained`` of each line that was
-    read what it is, where that was asked for.
+    ``caught_up`` whether to its end. ``kept`` is what the next look goes on with, if it is there.
+    ``failed`` are collectors that got less than they should. ``bounded`` says by family how often
+    a user was left out, ``explained`` of each line that was read what it is, where that was asked
+    for. What processes, connections and accounts there are is None where that is not known, and
+    so are ``activities`` by the session's id, and by user ``cpu_seconds``, the counter, and
+    ``usages``, resident memory in bytes and the number of processes.
     """
 
     now: float
@@ -184,10 +198,16 @@ class Snapshot(Record):
     last_logins: Mapping[str, float] = {}
     auth_log: str = ""
     caught_up: bool = True
-    asked: tuple[str, float] = ("", 0.0)
+    kept: Kept | None = None
     failed: tuple[str, ...] = ()
     bounded: tuple[tuple[str, int], ...] = ()
     explained: tuple[str, ...] = ()
+    processes: tuple[Process, ...] | None = None
+    connections: tuple[Connection, ...] | None = None
+    accounts: tuple[Account, ...] | None = None
+    activities: Mapping[str, Activity] | None = None
+    cpu_seconds: Mapping[str, float] | None = None
+    usages: Mapping[str, tuple[int, int]] | None = None
 
     @property
     def is_log_known(self) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from textfile_users import __version__
 from textfile_users.messages import ERROR, PROGRAM, say
+from textfile_users.model import COLLECTORS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,6 +83,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:8]) <= 65_535):
+        raise ValueError(f"{text!r} is not a port from 1 to 65535")
+    return int(text)
+
+
 def _seconds(text: str) -> float:
     value = _number(text)
     if not 0 < value <= 86_400:
@@ -126,6 +133,14 @@ HOST_OPTIONS = (
     ),
     Option("--exclude-user", "GLOB", "leave these users out; may be repeated", repeats=True),
     Option(
+        "--ssh-port",
+        "PORT",
+        "a port of ssh beside those that a running sshd listens on; may be repeated",
+        None,
+        _port,
+        repeats=True,
+    ),
+    Option(
         "--timeout",
         "SECONDS",
         "give up after this (default 4); a collector has a quarter of it",
@@ -160,9 +175,16 @@ COLLECT_OPTIONS = (
     Option(
         "--collectors",
         "LIST",
-        "what to look at, with commas: sessions,auth,history (default: all)",
-        ("sessions", "auth", "history"),
-        _choice_of("sessions", "auth", "history"),
+        "what to look at, with commas: sessions,auth,history,processes,connections,accounts "
+        "(default: all)",
+        COLLECTORS,
+        _choice_of(*COLLECTORS),
+    ),
+    Option("--all-users", "", "processes, memory and CPU time of system accounts too"),
+    Option(
+        "--session-command",
+        "",
+        "the foreground command of each session; command lines may hold secrets",
     ),
     Option(
         "--metrics", "LIST", "sets to write, with commas: users", ("users",), _choice_of("users")

@@ -151,7 +151,7 @@ def merge(
     sessions += [_session(login, processes or {}, terminals) for login in logins]
     sessions.sort(key=lambda session: (session.start, session.id, session.tty, session.leader))
     return Merged(
-        sessions=_with_unique_ids(sessions),
+        sessions=with_unique_ids(sessions),
         closing=sum(s.state == CLOSING and s.class_ in CLASSES for s in logind),
         stale=len(users) - len(alive),
         faults=faults,
@@ -407,7 +407,7 @@ def _is_pty(line: str) -> bool:
     )
 
 
-def _with_unique_ids(sessions: list[Session]) -> tuple[Session, ...]:
+def with_unique_ids(sessions: list[Session]) -> tuple[Session, ...]:
     """Return the sessions with an id each: logind's, else the tty, else pid:N; taken: `:2`."""
     taken = {session.id for session in sessions if session.id}
     result = []

@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import _thread
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from textfile_users.collectors.accounts import look_at_accounts
 from textfile_users.collectors.auth import look_at_auth
+from textfile_users.collectors.connections import look_at_connections
 from textfile_users.collectors.history import look_at_history
-from textfile_users.collectors.sessions import look_at_sessions
+from textfile_users.collectors.processes import add_activities, look_at_processes
+from textfile_users.collectors.sessions import add_unrecorded, look_at_sessions
 from textfile_users.counting import user_of
 from textfile_users.durable import NOTHING, Durable
-from textfile_users.model import AUTH, HISTORY, SESSIONS, CollectorReport, Snapshot, Wanted
+from textfile_users.kept import NOTHING as NOTHING_KEPT
+from textfile_users.kept import Kept
+from textfile_users.model import (
+    ABSENT,
+    ACCOUNTS,
+    AUTH,
+    CONNECTIONS,
+    HISTORY,
+    OK,
+    PROCESSES,
+    SESSIONS,
+    CollectorReport,
+    Snapshot,
+    SourceReport,
+    Wanted,
+)
 from textfile_users.paths import Paths
 
 TYPE_CHECKING = False
@@ -19,6 +37,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     Result = TypeVar("Result")
+    Value = TypeVar("Value")
 
 # A collector's share of the whole run's time.
 COLLECTOR_SHARE = 0.25
@@ -58,8 +77,19 @@ def within(seconds: float, function: Callable[[], Result]) -> Result:
     return results[0]
 
 
-# In their order: sessions tell the types of logins, and events come before records of them.
-_COLLECTORS = {SESSIONS: look_at_sessions, AUTH: look_at_auth, HISTORY: look_at_history}
+Step = Callable[[Paths, Wanted, Snapshot, float], Snapshot]
+# In their order: processes show sessions that nothing records, sessions tell the types of
+# logins, and events come before records of them.
+STEPS: tuple[tuple[str, Step], ...] = (
+    (PROCESSES, look_at_processes),
+    (SESSIONS, look_at_sessions),
+    (ACCOUNTS, look_at_accounts),
+    (CONNECTIONS, look_at_connections),
+    (SESSIONS, add_unrecorded),
+    (PROCESSES, add_activities),
+    (AUTH, look_at_auth),
+    (HISTORY, look_at_history),
+)
 
 
 def look(
@@ -70,20 +100,20 @@ def look(
     clock: Callable[[], float] = time.monotonic,
     wanted: Wanted = Wanted(),  # noqa: B008 - immutable
     before: Durable = NOTHING,
-    asked: tuple[str, float] = ("", 0.0),
+    kept: Kept = NOTHING_KEPT,
 ) -> Snapshot:
     """Look once at the host.
 
     ``now`` is the time of the look in seconds since the epoch, ``timeout`` that of the whole
     run in seconds; what is of users that are ``excluded`` is left out of the snapshot, not of
     what is remembered. Counting goes on from what the last look's snapshot had: its durable
-    ``before``, and ``asked``. Never raises: what fails is in the snapshot's faults and reports.
+    ``before``, and ``kept``. Never raises: what fails is in the snapshot's faults and reports.
     """
     share = BACKFILL_SHARE if wanted.backfill else COLLECTOR_SHARE
-    snapshot = Snapshot(now, None, durable=before, asked=asked)
-    for name in _COLLECTORS:
+    snapshot = Snapshot(now, None, durable=before, kept=kept)
+    for name, step in STEPS:
         if name in wanted.collectors:
-            snapshot = _collect(name, paths, wanted, snapshot, timeout * share, clock)
+            snapshot = _collect(name, step, paths, wanted, snapshot, timeout * share, clock)
     if snapshot.durable and not snapshot.durable.began:
         snapshot = snapshot._replace(durable=snapshot.durable._replace(began=now))
     return _shown(snapshot, excluded or (lambda _: False))
@@ -92,7 +122,8 @@ def look(
 def _shown(snapshot: Snapshot, excluded: Callable[[str], bool]) -> Snapshot:
     """Return the snapshot with what is shown of what was counted, without users ``excluded``."""
     durable = snapshot.durable or NOTHING
-    sessions = snapshot.sessions
+    sessions, accounts = snapshot.sessions, snapshot.accounts
+    cpu, usages = snapshot.cpu_seconds, snapshot.usages
     return snapshot._replace(
         sessions=sessions and tuple(one for one in sessions if not excluded(one.user)),
         counters={
@@ -101,31 +132,50 @@ def _shown(snapshot: Snapshot, excluded: Callable[[str], bool]) -> Snapshot:
             if not excluded(user_of(series))
         },
         failures=durable.failures,
-        last_logins={
-            user: when for user, when in durable.last_logins.items() if not excluded(user)
-        },
+        last_logins=_without(excluded, durable.last_logins),
+        accounts=accounts and tuple(one for one in accounts if not excluded(one.user)),
+        cpu_seconds=None if cpu is None else _without(excluded, cpu),
+        usages=None if usages is None else _without(excluded, usages),
+        sources=_each_once(snapshot.sources),
     )
+
+
+def _each_once(sources: tuple[SourceReport, ...]) -> tuple[SourceReport, ...]:
+    """Return a report for each source, of several steps' the one that tells of a fault."""
+    by_name: dict[str, SourceReport] = {}
+    for source in sources:
+        known = by_name.get(source.name)
+        if known is None or known.status in (OK, ABSENT):
+            by_name[source.name] = source
+    return tuple(by_name.values())
+
+
+def _without(excluded: Callable[[str], bool], by_user: Mapping[str, Value]) -> dict[str, Value]:
+    return {user: value for user, value in by_user.items() if not excluded(user)}
 
 
 def _collect(
     name: str,
+    step: Step,
     paths: Paths,
     wanted: Wanted,
     before: Snapshot,
     seconds: float,
     clock: Callable[[], float],
 ) -> Snapshot:
-    """Return the snapshot with what a collector adds; its fault costs its own metrics only."""
+    """Return the snapshot with what a step adds; its fault costs its collector's metrics only."""
     began = clock()
     deadline = time.monotonic() + seconds * READING_SHARE
     try:
-        after = within(seconds, lambda: _COLLECTORS[name](paths, wanted, before, deadline))
+        after = within(seconds, lambda: step(paths, wanted, before, deadline))
     except Overdue:
         after = _failed(before, name, f"no answer within {seconds:g} s")
     except Exception as error:  # noqa: BLE001
         after = _failed(before, name, f"{type(error).__name__}: {error}")
-    report = CollectorReport(name, name not in after.failed, clock() - began)
-    return after._replace(collectors=(*after.collectors, report))
+    reports = {report.name: report for report in after.collectors}
+    spent = clock() - began + (reports[name].seconds if name in reports else 0.0)
+    reports[name] = CollectorReport(name, name not in after.failed, spent)
+    return after._replace(collectors=tuple(reports.values()))
 
 
 def _failed(before: Snapshot, name: str, why: str) -> Snapshot:

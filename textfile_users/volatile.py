@@ -1,4 +1,4 @@
-"""What one look tells the next: sessions seen, and faults already said.
+"""What one look tells the next: sessions seen, faults already said, and what collectors keep.
 
 It lies on tmpfs where there is one, carries the boot id, and may vanish at any time.
 """
@@ -9,6 +9,8 @@ import _csv as csv  # the module csv around it imports re, which costs as much a
 import io
 import os
 
+from textfile_users import kept
+from textfile_users.kept import Kept
 from textfile_users.model import Session
 from textfile_users.paths import BOOT_ID
 from textfile_users.record import Record
@@ -17,7 +19,7 @@ from textfile_users.writer import write_whole
 
 FILE_NAME = "volatile.csv"
 HEADER = ["textfile-users volatile", "1"]  # its version; the boot id follows
-NO_LOOK = ["no look has found sessions yet", ""]
+NO_LOOK = ["no look has found sessions yet"]
 END = ["end"]
 MAX_BYTES = 64 << 20
 HOUR = 3600.0
@@ -29,14 +31,13 @@ class Volatile(Record):
 
     ``sessions`` maps (id, user, tty, type) to the session's start; it is None before the
     first look. ``ended`` maps (user, type) to the time of the look that missed it first,
-    ``said`` a fault to the time when it was said; times are seconds since the epoch. ``asked``
-    is what the journal held when it was read to its end or asked, and when that was.
+    ``said`` a fault to the time when it was said; times are seconds since the epoch.
     """
 
     sessions: dict[tuple[str, str, str, str], float] | None
     ended: dict[tuple[str, str], float]
     said: dict[str, float]
-    asked: tuple[str, float] = ("", 0.0)
+    kept: Kept = kept.NOTHING
 
 
 NOTHING = Volatile(None, {}, {})
@@ -82,12 +83,10 @@ def parse_volatile(data: bytes, boot_id: str) -> Volatile:
 
     Raises ValueError where they are no such file of this version, or not a whole one.
     """
-    sessions: dict[tuple[str, str, str, str], float] = {}
-    ended: dict[tuple[str, str], float] = {}
-    said: dict[str, float] = {}
-    asked = NOTHING.asked
     try:
-        rows = list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
+        rows = list(
+            csv.reader(io.StringIO(data.decode("utf-8", "surrogatepass"), newline=""), strict=True)
+        )
     except csv.Error as error:
         raise ValueError(str(error)) from error
     if not rows or rows[0][:-1] != HEADER:
@@ -96,21 +95,16 @@ def parse_volatile(data: bytes, boot_id: str) -> Volatile:
         raise ValueError("cut short")
     if rows[0][-1] != boot_id:
         return NOTHING
-    for kind, *texts, time in rows[1:-1]:
-        if kind == NO_LOOK[0]:
-            continue
-        if kind == "session":
-            ident, user, tty, type_ = texts
-            sessions[ident, user, tty, type_] = float(time)
-        elif kind == "ended":
-            user, type_ = texts
-            ended[user, type_] = float(time)
-        elif kind == "asked":
-            asked = texts[0], float(time)
-        else:
-            (fault,) = texts
-            said[fault] = float(time)
-    return Volatile(None if NO_LOOK in rows else sessions, ended, said, asked)
+    found: dict[str, list[list[str]]] = {}
+    for kind, *texts in rows[1:-1]:
+        found.setdefault(kind, []).append(texts)
+    sessions = {
+        (ident, user, tty, type_): float(start)
+        for ident, user, tty, type_, start in found.get("session", ())
+    }
+    ended = {(user, type_): float(time) for user, type_, time in found.get("ended", ())}
+    said = {fault: float(time) for fault, time in found.get("said", ())}
+    return Volatile(None if NO_LOOK[0] in found else sessions, ended, said, kept.from_rows(found))
 
 
 def format_volatile(volatile: Volatile, boot_id: str) -> bytes:
@@ -127,10 +121,9 @@ def format_volatile(volatile: Volatile, boot_id: str) -> bytes:
         rows.writerows(("session", *key, start) for key, start in volatile.sessions.items())
     rows.writerows(("ended", *pair, time) for pair, time in volatile.ended.items())
     rows.writerows(("said", fault, time) for fault, time in volatile.said.items())
-    if volatile.asked != NOTHING.asked:
-        rows.writerow(("asked", *volatile.asked))
+    rows.writerows(kept.to_rows(volatile.kept))
     rows.writerow(END)
-    return text.getvalue().encode()
+    return text.getvalue().encode("utf-8", "surrogatepass")
 
 
 def load(directory: str, boot_id: str) -> Volatile:

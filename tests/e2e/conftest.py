@@ -38,6 +38,14 @@ NEEDED = {
     "rsyslogd": "rsyslog",
     "logrotate": "logrotate",
     "systemd-journal-remote": "systemd-journal-remote",
+    "Xtigervnc": "tigervnc-standalone-server",
+    "ss": "iproute2",
+    "gcc": "build-essential",
+    "tmux": "tmux",
+    "screen": "screen",
+    "mosh-server": "mosh",
+    "dropbear": "dropbear-bin",
+    "w": "procps",
 }
 
 

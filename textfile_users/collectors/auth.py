@@ -12,6 +12,7 @@ from textfile_users.auth.programs import PROGRAMS, find
 from textfile_users.auth.reader import Reader
 from textfile_users.counting import Counting
 from textfile_users.durable import NOTHING, Durable
+from textfile_users.kept import NOTHING as NOTHING_KEPT
 from textfile_users.model import (
     ABSENT,
     AUTH,
@@ -73,9 +74,10 @@ def look_at_auth(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
     Stops after a block once time.monotonic() has passed ``deadline``, for the next look to go
     on. Raises nothing but what is a fault of this program.
     """
+    kept = before.kept or NOTHING_KEPT
     logs = _find_logs(paths, wanted.auth_source, before)
     reading = _Reading(paths, before, deadline, wanted.explain)
-    source, asked = _choose(logs, wanted.auth_source, reading, before.asked)
+    source, asked = _choose(logs, wanted.auth_source, reading, kept.asked)
     faults = list(logs.files.faults) if paths.auth_logs_given or not source else []
     faults += () if source else logs.journal.faults
     try:
@@ -98,7 +100,7 @@ def look_at_auth(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
         explained=tuple(reading.reader.explained or ()),
         auth_log=source,
         caught_up=reading.caught_up,
-        asked=asked,
+        kept=kept._replace(asked=asked),
         sources=(*before.sources, logs.files, logs.journal),
         faults=(*before.faults, *faults),
         failed=(*before.failed, AUTH) if faults else before.failed,

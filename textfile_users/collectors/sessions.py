@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from textfile_users.model import ABSENT, OK, SESSIONS, Snapshot, Wanted
+from textfile_users.accounts import name_of
+from textfile_users.connections import SSH
+from textfile_users.kept import NOTHING
+from textfile_users.model import ABSENT, OK, SESSIONS, Session, Snapshot, Wanted
 from textfile_users.paths import Paths
 from textfile_users.sessions import (
     leaders_without_terminal,
@@ -13,7 +16,15 @@ from textfile_users.sessions import (
 )
 from textfile_users.sources.logind import read_logind
 from textfile_users.sources.procfs import read_descents, read_processes, read_terminals
+from textfile_users.sources.terminals import read_command_lines
 from textfile_users.sources.utmp import read_utmp
+from textfile_users.unrecorded import titles_wanted, unrecorded, without_windows
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from textfile_users.unrecorded import Remote
 
 
 def look_at_sessions(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snapshot:
@@ -62,3 +73,39 @@ def _look(paths: Paths, now: float) -> Snapshot:
         faults=(*faults, *merged.faults),
         verdicts=merged.verdicts,
     )
+
+
+def add_unrecorded(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snapshot:
+    """Add the sessions that only processes and sockets show. Raises nothing."""
+    if before.sessions is None or not before.processes:
+        return before
+    sessions, processes = before.sessions, before.processes
+    by_logind = any(source.name == "logind" and source.status == OK for source in before.sources)
+    wanted = titles_wanted(sessions, processes, by_logind=by_logind)
+    peers = {one.pid: one.ip for one in before.connections or () if one.service == SSH and one.pid}
+    more = unrecorded(
+        sessions,
+        processes,
+        read_command_lines(paths, wanted),
+        before.accounts or (),
+        _remotes(before),
+        peers,
+        by_logind=by_logind,
+    )
+    if not more:
+        return before
+    everything = sorted((*sessions, *more), key=_age)
+    return before._replace(sessions=without_windows(everything))
+
+
+def _remotes(snapshot: Snapshot) -> Iterator[Remote]:
+    """Yield the desktops that somebody looks at from elsewhere, and whose they are."""
+    known = (snapshot.kept or NOTHING).known
+    for one in snapshot.connections or ():
+        if one.service != SSH and one.uid >= 0:
+            display = f"vnc:{one.display}" if one.service == "vnc" and one.display >= 0 else ""
+            yield one.service, name_of(one.uid, known), display, one.ip, 0.0, one.pid
+
+
+def _age(session: Session) -> tuple[float, str]:
+    return session.start, session.id

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from textfile_users import __version__
+from textfile_users.connections import count_connections
 from textfile_users.counting import BOUNDS, DURATION, DURATION_SUM
 from textfile_users.metrics.family import Family, family, histogram
 from textfile_users.model import ABSENT, AUTH, HISTORY, Session, Snapshot
 from textfile_users.sessions import MAX_SESSIONS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from textfile_users.activity import Activity
 
 # Sources read by position, and why some of it may be skipped.
 SKIPS = {
@@ -49,6 +54,19 @@ FAMILIES: dict[str, tuple[str, tuple[str, ...]]] = {
         "When the session began, in seconds since the epoch.",
         _SESSION,
     ),
+    "users_session_last_activity_timestamp_seconds": (
+        "The last input on the session's terminal, in seconds since the epoch.",
+        _SESSION,
+    ),
+    "users_session_cpu_seconds": (
+        "CPU time that the session's live processes have used.",
+        _SESSION,
+    ),
+    "users_session_processes": ("The session's live processes.", _SESSION),
+    "users_session_command_info": (
+        "The foreground command on the session's terminal; always 1.",
+        (*_SESSION, "command"),
+    ),
     "users_logins_total": (
         "Sessions begun, also those between two looks.",
         ("user", "type"),
@@ -86,6 +104,23 @@ FAMILIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "users_records_skipped_total": (
         "Records and lines that could not be read, by source and reason.",
         ("source", "reason"),
+    ),
+    "users_remote_connections": (
+        "Established connections to the host's ssh, VNC and RDP servers.",
+        ("service",),
+    ),
+    "users_cpu_seconds_total": (
+        "CPU time that the user's processes have used while they were watched.",
+        ("user",),
+    ),
+    "users_memory_resident_bytes": (
+        "Resident memory of the user's processes; what they share counts for each.",
+        ("user",),
+    ),
+    "users_processes": ("The user's processes.", ("user",)),
+    "users_account_info": (
+        "An account with a session or processes; always 1.",
+        ("user", "uid", "group", "name"),
     ),
     "users_source_available": (
         "1 where the host has the source, 0 where it rightly lacks it.",
@@ -125,6 +160,7 @@ def families(snapshot: Snapshot) -> Iterator[Family]:
         dropped[name] = dropped.get(name, 0) + count
     if snapshot.sessions is not None:
         yield from _session_families(snapshot, snapshot.sessions, dropped)
+    yield from process_families(snapshot, dropped)
     collectors = {collector.name for collector in snapshot.collectors}
     if collectors & {AUTH, HISTORY}:
         yield from login_families(snapshot)
@@ -193,6 +229,77 @@ def _session_families(
             starts[who] = session.start
     yield _gauge("users_session_info", info.items())
     yield _gauge("users_session_start_timestamp_seconds", starts.items())
+    if snapshot.activities is not None:
+        yield from _activity_families(newest, snapshot.activities)
+
+
+def _activity_families(
+    sessions: Iterable[Session], activities: Mapping[str, Activity]
+) -> Iterator[Family]:
+    inputs: dict[tuple[str, ...], float] = {}
+    seconds: dict[tuple[str, ...], float] = {}
+    processes: dict[tuple[str, ...], float] = {}
+    commands: dict[tuple[str, ...], float] = {}
+    for session in sessions:
+        found = activities.get(session.id)
+        if found is None:
+            continue
+        who = (label(session.id), label(session.user), label(session.tty))
+        if found.last_activity is not None:
+            inputs[who] = found.last_activity
+        if found.cpu is not None and found.processes is not None:
+            seconds[who] = found.cpu
+            processes[who] = float(found.processes)
+        if found.command:
+            commands[(*who, label(found.command))] = 1.0
+    yield _gauge("users_session_last_activity_timestamp_seconds", inputs.items())
+    yield _gauge("users_session_cpu_seconds", seconds.items())
+    yield _gauge("users_session_processes", processes.items())
+    if commands:
+        yield _gauge("users_session_command_info", commands.items())
+
+
+def process_families(snapshot: Snapshot, dropped: dict[str, int]) -> Iterator[Family]:
+    """Yield what users do to the host: connections, CPU time, memory, processes, accounts."""
+    if snapshot.connections is not None:
+        counts = count_connections(snapshot.connections)
+        yield _gauge(
+            "users_remote_connections",
+            [((service,), float(count)) for service, count in counts.items()],
+        )
+    if snapshot.cpu_seconds is not None and snapshot.usages is not None:
+        usages = snapshot.usages
+        by_family = {
+            "users_cpu_seconds_total": snapshot.cpu_seconds,
+            "users_memory_resident_bytes": {user: memory for user, (memory, _) in usages.items()},
+            "users_processes": {user: count for user, (_, count) in usages.items()},
+        }
+        for name, values in by_family.items():
+            samples, dropped[name] = _by_user(values)
+            yield _gauge(name, samples)
+    if snapshot.accounts is not None:
+        kept = snapshot.accounts[:MAX_USERS]
+        dropped["users_account_info"] = len(snapshot.accounts) - len(kept)
+        yield _gauge(
+            "users_account_info",
+            dict.fromkeys(
+                (
+                    (label(one.user), str(one.uid), label(one.group), label(one.name))
+                    for one in kept
+                ),
+                1.0,
+            ).items(),
+        )
+
+
+def _by_user(values: Mapping[str, float]) -> tuple[list[_Sample], int]:
+    """Return a sample a user, and how many users were left out: those with least."""
+    names = sorted(values, key=lambda user: -values[user])[:MAX_USERS]
+    by_label: dict[str, float] = {}
+    for user in names:
+        by_label[label(user)] = by_label.get(label(user), 0.0) + values[user]
+    samples: list[_Sample] = [((user,), float(value)) for user, value in by_label.items()]
+    return samples, len(values) - len(names)
 
 
 def login_families(snapshot: Snapshot) -> Iterator[Family]:

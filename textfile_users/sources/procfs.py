@@ -64,14 +64,13 @@ def parse_cgroup(data: bytes, inside: str = "") -> tuple[str, int]:
     container's, see parse_root_cgroup(). Whoever owns a cgroup can give those below it any
     name, so only those count that systemd makes: from the root on.
     """
+    above = inside + "/user.slice/"
     for path in _systemd_cgroups(data):
-        root, *names = path[len(inside) :].split("/")
-        if root or not path.startswith(inside) or names[0] != "user.slice" or len(names) < 2:
-            continue
-        uid = _between(names[1], "user-", ".slice")
-        if is_number(uid):
-            scope = names[2] if len(names) > 2 else ""
-            return _between(scope, "session-", ".scope"), int(uid)
+        if path.startswith(above):
+            name, _, below = path[len(above) :].partition("/")
+            uid = _between(name, "user-", ".slice")
+            if is_number(uid):
+                return _between(below.partition("/")[0], "session-", ".scope"), int(uid)
     return "", -1
 
 

@@ -1,0 +1,33 @@
+"""Who the users are: the accounts of sessions and processes."""
+
+from __future__ import annotations
+
+from textfile_users.accounts import accounts_of, questions, shown_uids
+from textfile_users.kept import NOTHING
+from textfile_users.model import ABSENT, ACCOUNTS, OK, Snapshot, SourceReport, Wanted
+from textfile_users.paths import Paths
+from textfile_users.sources.accounts import NAME, look_up
+
+
+def look_at_accounts(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float) -> Snapshot:
+    """Add the accounts of users with a session or processes. Raises nothing.
+
+    NSS is asked until time.monotonic() is ``deadline``.
+    """
+    kept = before.kept or NOTHING
+    users = {session.user for session in before.sessions or ()}
+    running = {process.uid for process in before.processes or () if process.uid >= 0}
+    uids = running.union(kept.usage.seconds)
+    known, shown, report = kept.known, {0}, SourceReport(NAME, OK)
+    for _ in range(2):  # whose uids are shown is known when the users' accounts are
+        shown |= shown_uids(users, uids, known, wanted.all_users)
+        known, report = look_up(paths, questions(users, shown), known, before.now, deadline)
+    shown = shown_uids(users, running, known, wanted.all_users)
+    success = report.status in (OK, ABSENT)
+    return before._replace(
+        accounts=accounts_of(users, shown, known),
+        kept=kept._replace(known=known),
+        sources=(*before.sources, report),
+        faults=(*before.faults, *report.faults),
+        failed=before.failed if success else (*before.failed, ACCOUNTS),
+    )

@@ -1,0 +1,56 @@
+"""What users and sessions use: processes, CPU time, memory, terminals."""
+
+from __future__ import annotations
+
+from textfile_users.accounts import name_of, shown_uids
+from textfile_users.activity import activities, with_commands
+from textfile_users.kept import NOTHING
+from textfile_users.model import ABSENT, OK, PROCESSES, Snapshot, Wanted
+from textfile_users.paths import Paths
+from textfile_users.sources.cgroups import read_slices
+from textfile_users.sources.processes import read_all
+from textfile_users.sources.terminals import read_command_lines, stat_terminals
+from textfile_users.usage import count_cpu, memory_and_counts
+
+
+def look_at_processes(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snapshot:
+    """Add all processes, and count the CPU time of their users on. Raises nothing."""
+    kept = before.kept or NOTHING
+    processes, report, places = read_all(paths, kept.places, before.now)
+    usage = kept.usage
+    if processes is not None:  # slices come last, see count_cpu()
+        usage = count_cpu(usage, read_slices(paths), processes)
+    return before._replace(
+        processes=processes,
+        kept=kept._replace(places=places, usage=usage),
+        sources=(*before.sources, report),
+        faults=(*before.faults, *report.faults),
+        failed=before.failed if report.status in (OK, ABSENT) else (*before.failed, PROCESSES),
+    )
+
+
+def add_activities(paths: Paths, wanted: Wanted, before: Snapshot, _: float) -> Snapshot:
+    """Add what each user and each session does, by name. Raises nothing."""
+    processes = before.processes
+    if processes is None:
+        return before
+    sessions = before.sessions or ()
+    kept = before.kept or NOTHING
+    known = kept.known
+    by_uid = memory_and_counts(processes)
+    users = {session.user for session in sessions}
+    usages: dict[str, tuple[int, int]] = {}
+    for uid in shown_uids(users, by_uid, known, wanted.all_users):
+        user = name_of(uid, known)
+        memory, count = usages.get(user, (0, 0))
+        usages[user] = memory + by_uid[uid][0], count + by_uid[uid][1]
+    seconds: dict[str, float] = {}
+    for uid in shown_uids(users, kept.usage.seconds, known, wanted.all_users):
+        user = name_of(uid, known)
+        seconds[user] = seconds.get(user, 0.0) + kept.usage.seconds[uid]
+    terminals = stat_terminals(paths, (session.tty for session in sessions if session.tty))
+    found = activities(sessions, processes, terminals)
+    if wanted.commands:
+        pids = {activity.command_pid for activity in found.values()} - {0}
+        found = with_commands(found, read_command_lines(paths, pids), processes)
+    return before._replace(activities=found, cpu_seconds=seconds, usages=usages)

@@ -1,0 +1,115 @@
+"""What collectors remember from look to look while the host runs: it may vanish at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from textfile_users import accounts
+from textfile_users.accounts import Answer, Known, Pause
+from textfile_users.connections import Connection
+from textfile_users.record import Record
+from textfile_users.rows import from_row, to_row
+from textfile_users.usage import Usage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from textfile_users.sources.processes import Places
+
+    Row = tuple[object, ...]
+
+
+class Network(Record):
+    """The connections found at ``time``, and a text that changes when they do, or ''."""
+
+    signature: str
+    time: float
+    connections: tuple[Connection, ...]
+
+
+NO_NETWORK = Network("", 0.0, ())
+
+
+class Kept(Record):
+    """What is remembered.
+
+    ``asked`` is what the journal held when it was read to its end or asked, and when that was,
+    ``usage`` what CPU time goes on from, ``places`` of which sessions and slices processes are,
+    ``known`` what files and NSS said of accounts, and ``network`` who was connected.
+    """
+
+    asked: tuple[str, float] = ("", 0.0)
+    usage: Usage = Usage()
+    places: Places = {}  # noqa: RUF012 - immutable
+    known: Known = accounts.NOTHING
+    network: Network = NO_NETWORK
+
+
+NOTHING = Kept()
+
+
+def to_rows(kept: Kept) -> Iterator[Row]:
+    """Yield rows of plain values, the kind first, from which from_rows makes ``kept`` again."""
+    if kept.asked != NOTHING.asked:
+        yield ("asked", *kept.asked)
+    yield from _usage_rows(kept.usage)
+    for (pid, ticks), place in kept.places.items():
+        yield ("place", pid, ticks, *place)
+    if kept.known != accounts.NOTHING:
+        yield ("accounts", kept.known.signature, *to_row(kept.known.pause))
+    for answer in kept.known.answers.values():
+        yield ("answer", *to_row(answer))
+    if kept.network.signature:
+        yield "network", kept.network.signature, kept.network.time
+        for connection in kept.network.connections:
+            yield ("connection", *to_row(connection))
+
+
+def from_rows(found: dict[str, list[list[str]]]) -> Kept:
+    """Return what the rows of each kind say. Raises ValueError."""
+    asked = NOTHING.asked
+    for text, time in found.get("asked", ()):
+        asked = text, float(time)
+    places = {
+        (int(pid), int(ticks)): (session, int(slice_))
+        for pid, ticks, session, slice_ in found.get("place", ())
+    }
+    connections = tuple(from_row(Connection, texts) for texts in found.get("connection", ()))
+    network = NO_NETWORK
+    for signature, time in found.get("network", ()):
+        network = Network(signature, float(time), connections)
+    return Kept(asked, _usage(found), places, _known(found), network)
+
+
+def _known(found: dict[str, list[list[str]]]) -> Known:
+    answers = [from_row(Answer, texts) for texts in found.get("answer", ())]
+    known = accounts.NOTHING._replace(answers={answer.question: answer for answer in answers})
+    for signature, *pause in found.get("accounts", ()):
+        known = known._replace(signature=signature, pause=from_row(Pause, pause))
+    return known
+
+
+def _usage_rows(usage: Usage) -> Iterator[Row]:
+    for uid, seconds in usage.seconds.items():
+        yield "cpu", uid, seconds
+    if usage.slices is not None:
+        yield ("slices",)
+        for uid, seconds in usage.slices.items():
+            yield "slice", uid, seconds
+    if usage.latest is not None:
+        yield "processes", usage.latest
+        for (pid, start), seconds in (usage.processes or {}).items():
+            yield "process", pid, start, seconds
+
+
+def _usage(found: dict[str, list[list[str]]]) -> Usage:
+    usage = Usage({int(uid): float(seconds) for uid, seconds in found.get("cpu", ())})
+    if "slices" in found:
+        slices = {int(uid): float(seconds) for uid, seconds in found.get("slice", ())}
+        usage = usage._replace(slices=slices)
+    for (latest,) in found.get("processes", ()):
+        processes = {
+            (int(pid), int(start)): float(seconds)
+            for pid, start, seconds in found.get("process", ())
+        }
+        usage = usage._replace(processes=processes, latest=int(latest))
+    return usage

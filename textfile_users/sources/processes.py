@@ -1,0 +1,137 @@
+"""processes: every process of the host, from /proc (proc(5))."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+
+from textfile_users.model import ABSENT, DENIED, OK, Process, SourceReport
+from textfile_users.paths import Paths
+from textfile_users.sources.procfs import (
+    CLOCK_TICKS,
+    has_proc,
+    parse_cgroup,
+    parse_root_cgroup,
+    read_boot_time,
+    read_file,
+)
+from textfile_users.sources.text import decode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    # Which logind session ('' for none) and whose slice (-1 for none) a process is in.
+    Place = tuple[str, int]
+    # By pid and start (clock ticks since boot), which no clock changes.
+    Places = dict[tuple[int, int], Place]
+
+PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
+KERNEL_THREAD = 0x0020_0000  # PF_KTHREAD, in the field `flags`
+MAX = 1 << 63
+MAX_DIGITS = 10  # of a pid or uid
+MAX_STATUS = 512  # up to the uids; the kernel's names are of 15 bytes, escaped 60
+NOWHERE = ("", -1)
+
+# logind moves the processes of a new session to its scope. They are no older than this, but for
+# those that have waited for a password, as login(1) does: places are read again now and then.
+MAX_AGE_OF_MOVES = 60.0
+# Of so many looks one reads a process's place again; a prime, so that each has its turn.
+TURNS = 61
+LOOK_SECONDS = 5
+
+HIDDEN = (
+    "/proc shows only our own processes (hidepid=, ProtectProc=): mount it with gid=GROUP too "
+    "and be in that group, or set ProtectProc=default"
+)
+
+
+def parse_stat(data: bytes) -> tuple[str, str, int, int, int, int, bool, float, int, int]:
+    """Return what /proc/PID/stat says, in its order.
+
+    That is comm, state, parent's pid, process group, terminal, its foreground group, whether it
+    is a kernel thread, CPU time in seconds (its ended threads' too, not its children's), start
+    in clock ticks since boot, and resident memory in bytes. Raises ValueError for anything else.
+    """
+    # A name may hold blanks, newlines and parentheses, so the last parenthesis ends it.
+    head, closing, tail = decode(data).rpartition(")")
+    _, opening, comm = head.partition("(")
+    fields = tail.split(None, 22)
+    if not (opening and closing) or len(fields) < 22:
+        raise ValueError("not a line of /proc/PID/stat")
+    used, ticks = int(fields[11]) + int(fields[12]), int(fields[19])
+    pages, terminal = int(fields[21]), int(fields[4])
+    if not (0 <= used < MAX and 0 <= ticks < MAX and 0 <= pages < MAX and -MAX < terminal < MAX):
+        raise ValueError("beyond any counter")
+    return (
+        comm,
+        fields[0],
+        int(fields[1]),
+        int(fields[2]),
+        terminal,
+        int(fields[5]),
+        int(fields[6]) & KERNEL_THREAD != 0,
+        used / CLOCK_TICKS,
+        ticks,
+        pages * PAGE_SIZE,
+    )
+
+
+def parse_uid(data: bytes) -> int:
+    """Return the real uid that /proc/PID/status tells, -1 where it tells none."""
+    # The name before it can't imitate a line: its newlines are escaped.
+    start = data.find(b"\nUid:\t") + 6
+    digits = data[start : data.find(b"\t", start)]
+    return int(digits) if start > 5 and digits.isdigit() and len(digits) <= MAX_DIGITS else -1
+
+
+def read_all(
+    paths: Paths, known: Mapping[tuple[int, int], Place], now: float
+) -> tuple[tuple[Process, ...] | None, SourceReport, Places]:
+    """Return every process at the time ``now``, the source's report, and places to remember.
+
+    The processes are None where the root has no /proc, or a dead image's; those that end while
+    we look are left out. ``known`` are the places that the last look gave to remember, whose
+    files are not read again.
+    """
+    if not has_proc(paths):
+        return None, SourceReport("procfs", ABSENT), {}
+    places: Places = {}
+    processes = tuple(_read_each(paths, known, now, places))
+    if any(process.pid == 1 for process in processes):
+        return processes, SourceReport("procfs", OK), places
+    return processes, SourceReport("procfs", DENIED, (HIDDEN,)), places
+
+
+def _read_each(
+    paths: Paths, known: Mapping[tuple[int, int], Place], now: float, places: Places
+) -> Iterator[Process]:
+    """Yield every process, and put into ``places`` what is to be remembered."""
+    boot_time = read_boot_time(paths)
+    inside = parse_root_cgroup(read_file(paths.proc("1/cgroup")))
+    turn = int(now / LOOK_SECONDS)
+    proc = paths.proc("")
+    for name in os.listdir(proc):
+        if not (name.isdigit() and name.isascii()) or len(name) > MAX_DIGITS:
+            continue
+        pid = int(name)
+        directory = proc + name
+        try:
+            comm, state, ppid, group, tty, foreground, is_kernels, cpu, ticks, resident = (
+                parse_stat(read_file(directory + "/stat"))
+            )
+        except ValueError:  # it ended, or is hidden from us
+            continue
+        start = None if boot_time is None else boot_time + ticks / CLOCK_TICKS
+        uid, place = 0, NOWHERE
+        if not is_kernels:
+            status = read_file(directory + "/status", MAX_STATUS)
+            if not status:
+                continue
+            uid = parse_uid(status)
+            key = pid, ticks
+            found = known.get(key) if (pid - turn) % TURNS else None
+            place = found or parse_cgroup(read_file(directory + "/cgroup"), inside)
+            if start is not None and now - start >= MAX_AGE_OF_MOVES:
+                places[key] = place
+        yield Process(
+            pid, comm, ppid, start, uid, state, group, tty, foreground, cpu, resident, *place
+        )
