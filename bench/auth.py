@@ -10,7 +10,7 @@ import time
 from io import BytesIO
 
 from bench.logs import ATTACKED, BUSY, happening, stamp, write_log
-from bench.ratios import PEAK, PYTHON, cpu_seconds, table
+from bench.ratios import PEAK, PYTHON, RUN, cpu_seconds, table
 from tests.hosts import NOW, Record, busy_host, pack_all
 
 MB = 1_000_000
@@ -46,7 +46,7 @@ def measure_auth(directory: str, runs: int) -> str:
 def _ours(directory: str, *argv: str) -> list[str]:
     state = os.path.join(directory, "state")
     return [
-        PYTHON, "-I", "-m", "textfile_users", "--output", os.path.join(directory, "users.prom"),
+        PYTHON, "-I", "-c", RUN, "--output", os.path.join(directory, "users.prom"),
         "--state-directory", state, "--runtime-directory", state, *argv,
     ]  # fmt: skip
 

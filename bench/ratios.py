@@ -16,6 +16,8 @@ from contextlib import contextmanager
 
 from tests.hosts import Record, busy_host, pack_all
 
+# As the unit starts it.
+RUN = "from textfile_users.__main__ import run; run()"
 PYTHON = sys.executable
 PEER = os.path.join(os.path.dirname(__file__), "peer.py")
 LOOKS = 50
@@ -100,7 +102,7 @@ def measure(directory: str, runs: int) -> str:
         """Return our command as the timer runs it, with directories of its own."""
         state = os.path.join(directory, "state-" + name)
         directories = ["--state-directory", state, "--runtime-directory", state]
-        program = [PYTHON, "-I", "-m", "textfile_users"]
+        program = [PYTHON, "-I", "-c", RUN]
         return [*program, "--output", output, "--timeout", "60", *directories, *argv]
 
     commands = {"base": [PYTHON, "-I", "-c", "pass"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -62,11 +63,13 @@ def test_the_timer_is_exact_and_the_service_quiet() -> None:
 def test_cron_entries_call_the_program_with_plain_arguments(name: str, columns: int) -> None:
     """cron.d has a user column; busybox has none."""
     (line,) = [line for line in read(name).splitlines() if line.startswith("* * * * *")]
-    words = line.split()
+    words = shlex.split(line)
     program = words.index("/opt/textfile-users/bin/python3")
     before = [word for word in words[:program] if "=" not in word]
     assert len(before) == columns
-    assert words[program + 1 : program + 4] == ["-I", "-m", "textfile_users"]
+    assert words[program + 1 : program + 3] == ["-I", "-c"]
+    assert words[program + 3] == "from textfile_users.__main__ import run; run()"
+    assert "%" not in line, "cron ends the command there"
     values = parse_plain(words[program + 4 :], COLLECT_OPTIONS)
     assert values is not None
     assert (values.repeat, values.interval) == (12, 5.0)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
 from textfile_users.model import Account
 from textfile_users.record import Record
 from textfile_users.sources.passwd import MAX_NAME, MAX_UID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     # What is asked: the kind of an id, and the id as text.
     Question = tuple[str, str]
 

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-
 from textfile_users.model import Process, Session
 from textfile_users.record import Record
 from textfile_users.sources.terminals import Terminal, decode_device
 from textfile_users.sources.text import decode, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
 
 ENDED = ("Z", "X", "x")  # states of what is no more than an entry in the table, proc(5)
 

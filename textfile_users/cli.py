@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 
 from textfile_users.messages import ERROR, say
 from textfile_users.model import Wanted
@@ -16,6 +15,10 @@ from textfile_users.paths import (
     default_textfile_directory,
 )
 from textfile_users.sources.files import reason
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FILE_NAME = "users.prom"
 INTERRUPTED = 130  # as a shell has it

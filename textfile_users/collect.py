@@ -7,7 +7,6 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
 
 from textfile_users import durable
 from textfile_users.durable import Durable
@@ -34,6 +33,7 @@ from textfile_users.writer import write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from typing import TextIO
 
 SETS = {"users": users.families}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 from prometheus_client.metrics_core import Metric
 
@@ -13,6 +12,10 @@ from textfile_users.metrics.family import Family
 from textfile_users.paths import Paths
 from textfile_users.snapshot import look
 from textfile_users.volatile import NOTHING, remember_sessions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Collector:

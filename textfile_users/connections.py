@@ -7,11 +7,13 @@ default ports are taken, if such a server runs at all.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-
 from textfile_users.model import Process, Socket
 from textfile_users.record import Record
 from textfile_users.sources.text import decode, is_loopback, is_number
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
 
 SSH = "ssh"
 VNC = "vnc"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-
 from textfile_users.auth.attempts import AuthEvent
 from textfile_users.auth.finding import (
     ESCALATION,
@@ -19,6 +17,10 @@ from textfile_users.auth.finding import (
 from textfile_users.durable import Durable, Series
 from textfile_users.logins import EVENT, MAX_LOGINS, Login, Logins
 from textfile_users.model import Session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
 
 SUCCESSES = "users_auth_successes_total"
 FAILURES = "users_auth_failures_total"

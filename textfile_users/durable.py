@@ -9,7 +9,6 @@ import _csv as csv  # the module csv around it imports re, which costs as much a
 import errno
 import io
 import os
-from collections.abc import Iterator
 
 from textfile_users.auth.attempts import AuthEvent, Key, Memory
 from textfile_users.auth.finding import Finding
@@ -22,6 +21,8 @@ from textfile_users.writer import write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from textfile_users.sources.journal import JournalPosition
     from textfile_users.sources.wtmpdb import WtmpdbPosition
 

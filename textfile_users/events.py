@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from typing import BinaryIO
 
 from textfile_users.auth.attempts import AuthEvent
@@ -23,6 +22,10 @@ from textfile_users.messages import ERROR, say
 from textfile_users.sources.authlog import Stamps, own_time
 from textfile_users.sources.files import open_regular, reason
 from textfile_users.sources.text import decode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 STDIN = "-"
 BLOCK = 1 << 20

@@ -6,10 +6,10 @@ stamps is dropped whole by node_exporter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from prometheus_client.metrics_core import Metric
 
     from textfile_users.metrics.family import Family

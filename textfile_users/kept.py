@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from textfile_users import accounts
 from textfile_users.accounts import Answer, Known, Pause
 from textfile_users.connections import Connection
@@ -13,6 +11,8 @@ from textfile_users.usage import Usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from textfile_users.sources.processes import Places
 
     Row = tuple[object, ...]

@@ -7,7 +7,6 @@ same terminal or from the same address; else it is one that no event covered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from itertools import islice
 
 from textfile_users.model import Session
@@ -48,6 +47,7 @@ EVENT = "event"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from typing import TypeVar
 
     Place = TypeVar("Place")

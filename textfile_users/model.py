@@ -6,12 +6,11 @@ UTF-8 escaped; bounds are the metric sets' business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from textfile_users.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Union
 
     from textfile_users.activity import Activity

@@ -7,8 +7,6 @@ gives the same plain arguments 17,280 times a day. Whatever is not plain (help, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 from textfile_users import __version__
 from textfile_users.messages import ERROR, PROGRAM, say
 from textfile_users.model import COLLECTORS
@@ -16,6 +14,7 @@ from textfile_users.model import COLLECTORS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+    from collections.abc import Callable, Iterable
     from typing import Any, NoReturn
 
 WRONG_USAGE = 2

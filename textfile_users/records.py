@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 
 from utmp import UTmpRecordType
 
@@ -12,6 +11,10 @@ from textfile_users.messages import ERROR, NOTICE, say
 from textfile_users.model import UtmpRecord
 from textfile_users.sources.files import open_regular, reason
 from textfile_users.sources.utmp import Utmp, parse_utmp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # What is read at once: whole records of every layout. The first block tells the layout.
 BLOCK = 384 * 400

@@ -6,8 +6,6 @@ address, from logind all else: its class and state decide what counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
 from textfile_users.model import (
     NO_DESCENT,
     Descent,
@@ -23,6 +21,8 @@ from textfile_users.sources.utmp import DEAD_PROCESS, INIT_PROCESS, USER_PROCESS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from textfile_users.model import Verdict
 
 MAX_SESSIONS = 10_000

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
 from io import TextIOWrapper
 
 from textfile_users.messages import WARNING, say
@@ -13,6 +12,10 @@ from textfile_users.model import SESSIONS, Session, Snapshot, Wanted
 from textfile_users.paths import Paths
 from textfile_users.snapshot import look
 from textfile_users.sources.text import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _HEADER = ("USER", "TTY", "TYPE", "FROM", "SINCE")
 # Widest that a column gets, so that a line fits 80 columns.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _thread
 import time
-from collections.abc import Callable, Mapping
 
 from textfile_users.collectors.accounts import look_at_accounts
 from textfile_users.collectors.auth import look_at_auth
@@ -34,8 +33,10 @@ from textfile_users.paths import Paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from typing import TypeVar
 
+    Step = Callable[[Paths, Wanted, Snapshot, float], Snapshot]
     Result = TypeVar("Result")
     Value = TypeVar("Value")
 
@@ -77,7 +78,6 @@ def within(seconds: float, function: Callable[[], Result]) -> Result:
     return results[0]
 
 
-Step = Callable[[Paths, Wanted, Snapshot, float], Snapshot]
 # In their order: processes show sessions that nothing records, sessions tell the types of
 # logins, and events come before records of them.
 STEPS: tuple[tuple[str, Step], ...] = (

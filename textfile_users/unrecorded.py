@@ -7,8 +7,6 @@ root's are believed, and a user can invent no more than sessions of the user's o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-
 from textfile_users.activity import ENDED, owners
 from textfile_users.model import Account, Process, Session
 from textfile_users.record import Record
@@ -19,6 +17,8 @@ from textfile_users.sources.text import decode, is_loopback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
     # type, user, display (vnc:1), ip, start, pid
     Remote = tuple[str, str, str, str, float, int]
 

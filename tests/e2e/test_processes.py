@@ -44,7 +44,7 @@ def work(inbox, outbox):
         elif word == "uid":
             os.setresuid(*map(int, what.split()))
         elif word == "name":
-            open("/proc/self/comm", "w").write(what.replace("|", "\n"))
+            ctypes.CDLL(None).prctl(15, what.replace("|", "\n").encode())  # PR_SET_NAME
         elif word == "zombie":
             if os.fork() == 0:
                 os._exit(0)
@@ -62,8 +62,15 @@ def start(uid):
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
         os.close(task[1]); os.close(answer[0])
+        for files in workers.values():  # or their ends would not be seen
+            for file in files:
+                file.close()
         work(os.fdopen(task[0]), os.fdopen(answer[1], "w"))
-        os._exit(0)
+        while True:  # the box's first process does not wait for zombies
+            try:
+                os.wait()
+            except ChildProcessError:
+                os._exit(0)
     os.close(task[0]); os.close(answer[1])
     workers[pid] = os.fdopen(task[1], "w"), os.fdopen(answer[0])
     return pid
@@ -232,7 +239,7 @@ def test_a_name_that_ps_cuts(box: Box, host: Host) -> None:
     box.run("useradd", "--uid", str(LONG), LONG_NAME)
     box.run("useradd", "--uid", str(LONG + 1), LONG_NAME[:-1] + "y")
     pids = [host("start", uid) for uid in (LONG, LONG, LONG + 1)]
-    named = [host("run", "ps", "-o", "user=", "-p", str(pid)).strip() for pid in pids]
+    named = [host("run", "ps", "-o", "user=,rss=", "-p", str(pid)).split()[0] for pid in pids]
     assert len(set(named)) == 1, named
     assert LONG_NAME not in named
     usage = host("look")["usage"]

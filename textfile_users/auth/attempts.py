@@ -7,7 +7,6 @@ for ten minutes. Pure: time comes with the lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from textfile_users.auth.finding import (
@@ -21,6 +20,10 @@ from textfile_users.auth.finding import (
     quick,
 )
 from textfile_users.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 REMEMBERED_SECONDS = 600.0
 MAX_REMEMBERED = 10_000

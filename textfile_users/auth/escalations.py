@@ -6,8 +6,6 @@ Their lines may carry no pid, so they are paired by names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from textfile_users.auth.attempts import PAIRED_SECONDS, REMEMBERED_SECONDS, AuthEvent
 from textfile_users.auth.finding import (
     ESCALATION,
@@ -15,6 +13,10 @@ from textfile_users.auth.finding import (
     PAM_ESCALATION,
     PAM_ESCALATION_FAILURE,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_HELD = 1_000
 _EVENTS = {PAM_ESCALATION: ESCALATION, PAM_ESCALATION_FAILURE: ESCALATION_FAILURE}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 from textfile_users.record import Record
 from textfile_users.sources.text import decode, parse_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from re import Match
     from typing import Any
+
+    # Finds what a message says, or None where it has another form.
+    Finder = Callable[[bytes], "Finding | None"]
+    # The finders of a program by the first word of their messages, those under b"" for any.
+    Forms = dict[bytes, tuple[Finder, ...]]
 
 # Events, as `events` prints them and as they are counted.
 SUCCESS = "success"
@@ -90,12 +94,6 @@ class Pattern:
 def irrelevant(_: Match[bytes]) -> Finding:
     """Return that a message says nothing that counts."""
     return NOTHING
-
-
-# Finds what a message says, or None where it has another form.
-Finder = Callable[[bytes], "Finding | None"]
-# The finders of a program by the first word of their messages, those under b"" for any.
-Forms = dict[bytes, tuple[Finder, ...]]
 
 
 def forms(*finders: tuple[bytes, Pattern | Finder]) -> Forms:

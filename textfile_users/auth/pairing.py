@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from textfile_users.auth.attempts import Attempts, AuthEvent, Key, Memory
 from textfile_users.auth.escalations import Escalations
 from textfile_users.auth.finding import (
@@ -12,6 +10,10 @@ from textfile_users.auth.finding import (
     PAM_ESCALATION,
     PAM_ESCALATION_FAILURE,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # How often it is looked for what has become certain.
 EXPIRY_SECONDS = 1.0

@@ -16,9 +16,7 @@ from textfile_users.auth.finding import (
     PAM_FAILURE,
     SESSION_CLOSED,
     SESSION_OPENED,
-    Finder,
     Finding,
-    Forms,
     Pattern,
     address,
     finding,
@@ -33,6 +31,8 @@ from textfile_users.record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from re import Match
+
+    from textfile_users.auth.finding import Finder, Forms
 
 
 class Use(Record):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import NOTHING, UNMATCHED, Finding, Forms, first_finding, number
+from textfile_users.auth.finding import NOTHING, UNMATCHED, Finding, first_finding, number
 from textfile_users.auth.pam import OTHERS, pam_forms
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from textfile_users.auth.finding import Forms
 
 # A program's name in the log, and the module that knows its messages; '' knows PAM's alone.
 PROGRAMS = {

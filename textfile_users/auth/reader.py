@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from textfile_users.auth.attempts import AuthEvent
 from textfile_users.auth.finding import IRRELEVANT, NOTHING, UNMATCHED, Finding, quick
 from textfile_users.auth.pairing import Pairing
@@ -19,6 +17,8 @@ from textfile_users.sources.text import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from textfile_users.auth.overlap import Overlap
     from textfile_users.sources.journal import Entry
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 
 from textfile_users.auth.finding import IRRELEVANT, UNMATCHED
 from textfile_users.auth.pairing import Pairing
@@ -34,6 +33,8 @@ from textfile_users.sources.passwd import account_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from textfile_users.sources.journal import Entry, Gap, JournalPosition
 
 AUTO = "auto"

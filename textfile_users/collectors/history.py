@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
 
 from textfile_users.counting import Counting
 from textfile_users.durable import NOTHING, Durable
@@ -32,6 +31,8 @@ from textfile_users.volatile import read_boot_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from textfile_users.sources.wtmp import Turn
 
 WTMP = "wtmp"

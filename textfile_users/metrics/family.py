@@ -6,9 +6,11 @@ makes them of these (collector.py), and the text is made of either (exposition.p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from textfile_users.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 GAUGE = "gauge"
 COUNTER = "counter"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
 
 from textfile_users import __version__
 from textfile_users.connections import count_connections
@@ -14,6 +13,8 @@ from textfile_users.sessions import MAX_SESSIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
     from textfile_users.activity import Activity
 
 # Sources read by position, and why some of it may be skipped.

@@ -8,20 +8,20 @@ insert Solaris' ``[ID n facility]``.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 
 from textfile_users.auth.programs import PROGRAMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from re import Pattern
+
+    # Seconds since the epoch of a local time (year, month, day, hour, minute, second).
+    LocalTime = Callable[[int, int, int, int, int, int], float]
 
 DAY = 86_400
 MONTHS = b"JanFebMarAprMayJunJulAugSepOctNovDec"
 REPEATED = b"last message repeated"
-
-# Seconds since the epoch of a local time (year, month, day, hour, minute, second).
-LocalTime = Callable[[int, int, int, int, int, int], float]
 
 
 # A line of a known program: where it begins in its block and where the next one does, its

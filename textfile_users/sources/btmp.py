@@ -5,13 +5,15 @@ sshd writes a record when a name is nobody's, and one for each refused attempt.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-
 from textfile_users.auth.attempts import REMEMBERED_SECONDS, AuthEvent
 from textfile_users.auth.finding import FAILURE, finding
 from textfile_users.model import UtmpRecord
 from textfile_users.origin import parse_origin
 from textfile_users.sources.utmp import INIT_PROCESS, USER_PROCESS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
 
 # Types of records that stand for an attempt; login writes LOGIN_PROCESS.
 _TYPES = range(INIT_PROCESS, USER_PROCESS + 1)

@@ -12,11 +12,17 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Generator, Iterator
-from io import BufferedIOBase, BufferedReader
 
 from textfile_users.record import Record
 from textfile_users.sources.files import closing, open_regular
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+    from io import BufferedIOBase, BufferedReader
+    from typing import Union
+
+    _Reader = Union["_Plain", "_Compressed"]
 
 BLOCK = 1 << 20  # what is read at once, in bytes; more than MAX_LINE and any record
 MAX_LINE = 1 << 16  # bytes of a line without its newline
@@ -737,13 +743,6 @@ class _Compressed:
         except self.faults:
             self.is_damaged = True
         return b"".join(parts)
-
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Union
-
-    _Reader = Union[_Plain, _Compressed]
 
 
 def _decompress(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
-
 from textfile_users.sources.passwd import is_name
 from textfile_users.sources.text import decode, is_number
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
 
 PATH = "/etc/group"
 MAX_BYTES = 16 << 20

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
 
 from textfile_users.model import ABSENT, DENIED, OK
 from textfile_users.paths import Paths
@@ -16,6 +15,13 @@ from textfile_users.record import Record
 from textfile_users.sources.files import closing, read_regular
 from textfile_users.sources.procfs import read_boot_time
 from textfile_users.sources.text import decode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    Clock = Callable[[], float]
+    Countdown = Callable[[], float]
 
 MAX_MESSAGE = 64 << 10
 MAX_LINE = 1 << 20  # of JSON, in which a byte takes four at most
@@ -98,8 +104,6 @@ class JournalPosition(Record):
 LOST = Gap("gap", "", 0.0)
 MICROSECOND = 1e-6  # the journal's resolution
 
-Clock = Callable[[], float]
-Countdown = Callable[[], float]
 _Fields = dict[str, object]
 _Files = list["os.DirEntry[str]"]
 

@@ -7,7 +7,6 @@ The time has 32 bits, or 64 where utmp's has (aarch64 and others); content decid
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from struct import Struct
 
 from textfile_users.sources.files import open_regular
@@ -16,6 +15,7 @@ from textfile_users.sources.wtmp import begins_login
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from sqlite3 import Connection
 
 MAX_LOGINS = 10_000

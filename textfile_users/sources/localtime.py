@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 
 from textfile_users.paths import Paths
-from textfile_users.sources.authlog import LocalTime, own_time, utc_time
+from textfile_users.sources.authlog import own_time, utc_time
 from textfile_users.sources.files import read_regular
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from textfile_users.sources.authlog import LocalTime
 
 MAX_BYTES = 1 << 20
 

@@ -13,7 +13,6 @@ import os
 import pwd
 import select
 import time
-from collections.abc import Set as AbstractSet
 
 from textfile_users.accounts import GID, KINDS, MAX_IDS, UID, Answer
 from textfile_users.record import Record
@@ -22,6 +21,7 @@ from textfile_users.sources.text import decode, is_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
     from typing import NoReturn
 
     from textfile_users.accounts import Question

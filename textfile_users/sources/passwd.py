@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
-
 from textfile_users.paths import Paths
 from textfile_users.record import Record
 from textfile_users.sources.files import read_regular
 from textfile_users.sources.text import decode, field, is_number
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
 PATH = "/etc/passwd"
 MAX_BYTES = 16 << 20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
 
 from textfile_users.model import ABSENT, DENIED, OK, Process, SourceReport
 from textfile_users.paths import Paths
@@ -19,6 +18,8 @@ from textfile_users.sources.text import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     # Which logind session ('' for none) and whose slice (-1 for none) a process is in.
     Place = tuple[str, int]
     # By pid and start (clock ticks since boot), which no clock changes.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 
 from textfile_users.model import ABSENT, OK, Descent, Process, SourceReport
 from textfile_users.paths import Paths
 from textfile_users.sources.text import decode, is_number
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_BYTES = 4096
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")

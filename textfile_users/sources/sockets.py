@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import sys
 from binascii import unhexlify
-from collections.abc import Collection, Iterable, Iterator
 
 from textfile_users.model import ABSENT, BROKEN, DENIED, OK, Socket, SourceReport
 from textfile_users.paths import Paths
 from textfile_users.record import Record
 from textfile_users.sources.files import open_regular, reason
 from textfile_users.sources.procfs import read_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
 
 TABLES = ("tcp", "tcp6")
 MAX_BYTES = 64 << 20  # of one table: 400,000 sockets

@@ -7,7 +7,6 @@ A file does not say which it has; its content decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from struct import Struct
 
 from textfile_users.model import ABSENT, BROKEN, DENIED, OK, SourceReport, UtmpRecord
@@ -15,6 +14,10 @@ from textfile_users.paths import Paths
 from textfile_users.record import Record
 from textfile_users.sources.files import read_regular, reason
 from textfile_users.sources.text import field, ip_of_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EMPTY = 0
 INIT_PROCESS = 5

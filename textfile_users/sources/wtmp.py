@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from textfile_users.model import UtmpRecord
 from textfile_users.origin import parse_origin
 from textfile_users.record import Record
 from textfile_users.sessions import is_window, line_of, service_of, type_by_utmp
 from textfile_users.sources.utmp import DEAD_PROCESS, USER_PROCESS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 BOOT_TIME = 2
 
