@@ -73,6 +73,7 @@ def start(uid):
                 os._exit(0)
     os.close(task[0]); os.close(answer[1])
     workers[pid] = os.fdopen(task[1], "w"), os.fdopen(answer[0])
+    tell(pid, "begin")  # it has its uid when it answers
     return pid
 
 def tell(pid, line):
@@ -126,7 +127,7 @@ each() {
 }
 enter() {
     mount -t $2 -o $3 cgroup $1
-    mkdir $1/$own
+    mkdir -p $1/$own
     echo $$ >$1/$own/cgroup.procs
 }
 again() { mount -t $2 -o $3 cgroup $1; }
@@ -167,11 +168,14 @@ def host_in(box: Box, *argv: str) -> Iterator[Host]:
     ) as process:
         try:
             yield Host(process)
-            assert process.stdin is not None
-            process.stdin.close()
-            assert process.wait(timeout=60) == 0
         finally:
-            process.kill()
+            assert process.stdin is not None
+            process.stdin.close()  # it ends its workers, and removes its cgroups
+            try:
+                status = process.wait(timeout=60)
+            finally:
+                process.kill()
+        assert status == 0
 
 
 PYTHON = "/opt/textfile-users/bin/python"
