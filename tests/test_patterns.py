@@ -133,6 +133,18 @@ def test_messages_come_to_their_pattern(samples: Samples) -> None:
         (b"sshd", b"pam_unix(sudo:session): session opened for user root by alice", "irrelevant"),
         (b"gdm-password", b"pam_unix(sshd:session): session closed for user alice", "irrelevant"),
         (b"su", b"pam_unix(su-l:session): session opened for user root by alice", "PAM escalation"),
+        (
+            b"sshd",
+            b"pam_unix(sshd:account): account alice has expired (account expired)",
+            "irrelevant",
+        ),
+        (b"sshd", b"pam_unix(sshd:auth): check pass; user unknown", "irrelevant"),
+        (
+            b"login",
+            b"pam_unix(cron:session): session opened for user root by (uid=0)",
+            "irrelevant",
+        ),
+        (b"gdm", b"pam_unix(gdm-launch-environment:session): session opened for x", "irrelevant"),
         (b"sshd", b"error: PAM: Authentication failure for alice from 192.0.2.7", "PAM failure"),
         (b"sshd", b"fatal: Timeout before authentication for 192.0.2.7 port 1", "end"),
         (b"sshd", b"fatal: something new [preauth]", "end"),

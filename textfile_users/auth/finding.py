@@ -91,8 +91,8 @@ class Pattern:
         return self.match(message)
 
 
-def irrelevant(_: Match[bytes]) -> Finding:
-    """Return that a message says nothing that counts."""
+def irrelevant(_: Match[bytes] | bytes) -> Finding:
+    """Return that a message, or a match of it, says nothing that counts."""
     return NOTHING
 
 

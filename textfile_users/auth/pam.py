@@ -192,16 +192,6 @@ _BY_KIND = {
         Pattern(rb"pam_\w+\([\w-]+:session\): .*", irrelevant),
     ),
 }
-OTHERS = (
-    # + pam_unix(sshd:account): account alice has expired (account expired)
-    # = irrelevant
-    # + pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)
-    # = irrelevant
-    # + pam_unix(gdm-launch-environment:session): session opened for user Debian-gdm(uid=116) by (uid=0)
-    # = irrelevant
-    # - pam
-    Pattern(rb"pam_.*", irrelevant),
-)
 
 
 def _plain_session(service: bytes, use: Use) -> Finder:
@@ -245,7 +235,6 @@ def pam_forms(program: bytes) -> Forms:
 
     Of sshd's attempts sshd speaks itself.
     """
-    others = tuple(pattern.find for pattern in OTHERS)
     table: Forms = {}
     for service, use in USES.items():
         if program not in use.programs:
@@ -255,6 +244,6 @@ def pam_forms(program: bytes) -> Forms:
             if kind == b"session":
                 finders = (_plain_session(service, use), *finders)
             elif use.failure == IRRELEVANT:
-                finders = others
+                finders = (irrelevant,)
             table[b"pam_unix(%s:%s):" % (service, kind)] = finders
     return table
