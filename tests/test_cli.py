@@ -270,6 +270,9 @@ def test_show_without_sessions_and_without_sources(
     assert capsys.readouterr().out == "Nobody is logged in.\n"
 
 
+SOURCES = {"utmp": "absent", "logind": "ok", "procfs": "ok", "sockets": "absent", "accounts": "ok"}
+
+
 def test_show_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     host = Host(str(tmp_path))
     host.logind("5", LEADER=1, REMOTE_HOST="192.0.2.7")
@@ -283,5 +286,5 @@ def test_show_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
             }
         ],
         "closing": 0,
-        "sources": {"utmp": "absent", "logind": "ok", "procfs": "ok"},
+        "sources": SOURCES,
     }  # fmt: skip

@@ -8,7 +8,15 @@ import time
 from io import TextIOWrapper
 
 from textfile_users.messages import WARNING, say
-from textfile_users.model import SESSIONS, Session, Snapshot, Wanted
+from textfile_users.model import (
+    ACCOUNTS,
+    CONNECTIONS,
+    PROCESSES,
+    SESSIONS,
+    Session,
+    Snapshot,
+    Wanted,
+)
 from textfile_users.paths import Paths
 from textfile_users.snapshot import look
 from textfile_users.sources.text import printable
@@ -35,7 +43,7 @@ def show(
         time.time() if now is None else now,
         timeout,
         excluded,
-        wanted=Wanted(collectors=(SESSIONS,)),
+        wanted=Wanted(collectors=(PROCESSES, SESSIONS, ACCOUNTS, CONNECTIONS)),
     )
     for fault in snapshot.faults:
         say(WARNING, fault)

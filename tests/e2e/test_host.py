@@ -33,11 +33,11 @@ def test_what_we_ship_is_below_share(box: Box) -> None:
 
 def test_a_full_disk_leaves_the_old_file(box: Box) -> None:
     box.run("mkdir", "-p", "/home/full")
-    box.run("mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", "/home/full")
+    box.run("mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", "/home/full")
     try:
         assert box.collect("/home/full/users.prom") == (0, "")
         before = box.run("cat", "/home/full/users.prom").stdout
-        box.run("sh", "-c", "dd if=/dev/zero of=/home/full/ballast bs=4k count=9 2>&1 || true")
+        box.run("sh", "-c", "dd if=/dev/zero of=/home/full/ballast bs=4k count=99 2>&1 || true")
         status, said = box.collect("/home/full/users.prom")
         assert (status, said) == (
             1,
