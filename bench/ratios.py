@@ -103,7 +103,8 @@ def measure(directory: str, runs: int) -> str:
         state = os.path.join(directory, "state-" + name)
         directories = ["--state-directory", state, "--runtime-directory", state]
         program = [PYTHON, "-I", "-c", RUN]
-        return [*program, "--output", output, "--timeout", "60", *directories, *argv]
+        what = ["--collectors", "sessions", "--timeout", "60"]
+        return [*program, "--output", output, *what, *directories, *argv]
 
     commands = {"base": [PYTHON, "-I", "-c", "pass"]}
     for count in (0, 10, 1_000, 10_000):
@@ -156,8 +157,10 @@ def main() -> None:
         else:
             print(measure(directory, options.runs))
         from bench.auth import measure_auth
+        from bench.processes import measure_processes
 
         print(f"\n{measure_auth(directory, options.runs)}")
+        print(f"\n{measure_processes(directory, options.runs)}")
 
 
 if __name__ == "__main__":

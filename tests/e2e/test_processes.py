@@ -19,7 +19,7 @@ ALICE, BOB, CAROL, LONG = 20001, 20002, 20003, 20010
 LONG_NAME = "name-of-two-and-thirty-letters-x"  # the longest that useradd takes; ps shows eight
 # /proc counts in ticks, and gives what threads that run have not yet been charged a tick late.
 CPU_ERROR = 0.05
-# Each CPU of the kernel keeps up to 64 pages to itself before it adds them to the sum.
+# Each CPU keeps 32 pages or more to itself before the kernel adds them to the sum.
 MEMORY_ERROR = 2 << 20
 
 # Runs in the box as root, on commands from stdin: starts workers, has them do things, looks.

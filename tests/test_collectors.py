@@ -1,0 +1,211 @@
+"""What users do, through the whole program: processes, connections and accounts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.hosts import BOOT, NOW, PASSWD, TICKS, Host, Record, Run
+
+CPU = 'users_cpu_seconds_total{user="%s"}'
+SSH = 'users_remote_connections{service="ssh"}'
+# As in /proc/net/tcp: the listener on port 22, and connections to ports 22 and 2222.
+TABLE = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 11
+   1: 0A0200C0:0016 070200C0:9C40 01 00000000:00000000 00:00000000 00000000     0        0 12
+   2: 0A0200C0:08AE 080200C0:9C41 01 00000000:00000000 00:00000000 00000000     0        0 13
+"""
+SNMP = """\
+Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab
+Tcp: 1 200 120000 -1 1 %d 0 0 %d
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    return Run(tmp_path, capsys)
+
+
+def burn(host: Host, pid: int, seconds: float) -> None:
+    """Have a process use CPU time."""
+    path = host.path(f"proc/{pid}/stat")
+    with open(path) as file:
+        head, _, tail = file.read().rpartition(") ")
+    fields = tail.split(" ")
+    fields[11] = str(int(fields[11]) + round(seconds * TICKS))
+    host.write(f"proc/{pid}/stat", f"{head}) {' '.join(fields)}")
+
+
+def listen(host: Host) -> None:
+    """Have an sshd hold the listener of TABLE."""
+    host.process(600, "sshd", title="/usr/sbin/sshd -D")
+    host.write("proc/1/net/tcp", TABLE)
+    os.makedirs(host.path("proc/600/fd"))
+    os.symlink("socket:[11]", host.path("proc/600/fd/3"))
+
+
+def test_cpu_time_counts_from_the_first_look_on(run: Run) -> None:
+    run.host.process(700, "worker", uid=1000)
+    assert CPU % "alice" not in run.counts(), "what was used before is not known to be hers"
+    burn(run.host, 700, 2.5)
+    assert run.counts(at=5)[CPU % "alice"] == 2.5
+    run.host.process(701, "late", start=NOW + 6, uid=1000)  # 11 ticks
+    burn(run.host, 700, 1)
+    assert round(run.counts(at=10)[CPU % "alice"], 2) == 3.61
+    for pid in (700, 701):
+        shutil.rmtree(run.host.path(f"proc/{pid}"))
+    found = run.counts(at=15)
+    assert round(found[CPU % "alice"], 2) == 3.61, "what ended processes used is not taken back"
+    assert 'users_processes{user="alice"}' not in found
+
+
+def test_an_idle_process_that_was_busy_once_uses_nothing(run: Run) -> None:
+    """A peer takes a process's lifetime average for its CPU use."""
+    run.host.process(700, "worker", uid=1000)
+    burn(run.host, 700, 3600)
+    run.counts()
+    for at in (5, 10, 15):
+        assert CPU % "alice" not in run.counts(at=at)
+
+
+def test_the_counter_begins_anew_where_what_was_remembered_is_gone(run: Run) -> None:
+    run.host.process(700, "worker", uid=1000)
+    run.counts()
+    burn(run.host, 700, 5)
+    assert run.counts(at=5)[CPU % "alice"] == 5
+    (run.state / "volatile.csv").unlink()
+    assert CPU % "alice" not in run.counts(at=10)
+
+
+def test_a_slice_counts_what_its_processes_use_together(run: Run) -> None:
+    run.host.process(700, "worker", cgroup="/user.slice/user-1000.slice/session-5.scope", uid=1000)
+    stat = "sys/fs/cgroup/user.slice/user-1000.slice/cpu.stat"
+    run.host.write(stat, "usage_usec 7000000\nuser_usec 1\n")
+    run.counts()
+    run.host.write(stat, "usage_usec 8500000\nuser_usec 1\n")
+    burn(run.host, 700, 1)  # part of the 1.5 s
+    assert run.counts(at=5)[CPU % "alice"] == 1.5
+
+
+def test_memory_and_processes_of_people(run: Run) -> None:
+    run.host.process(700, "worker", uid=1000)
+    run.host.process(701, "(odd) name) S 1", uid=1000)
+    run.host.process(702, "daemon", uid=33)
+    run.host.process(703, "nobody's", uid=4242)
+    found = run.counts()
+    page = os.sysconf("SC_PAGE_SIZE")
+    assert found['users_processes{user="alice"}'] == 2
+    assert found['users_memory_resident_bytes{user="alice"}'] == 2 * 200 * page
+    assert found['users_processes{user="4242"}'] == 1, "a uid without an account"
+    info = 'users_account_info{group="users",name="Alice Example",uid="1000",user="alice"}'
+    assert found[info] == 1
+    assert not [name for name in found if 'user="root"' in name or 'user="33"' in name]
+    found = run.counts("--all-users", at=5)
+    assert (found['users_processes{user="root"}'], found['users_processes{user="33"}']) == (1, 1)
+
+
+def test_users_that_are_excluded_have_no_samples_but_go_on(run: Run) -> None:
+    run.host.process(700, "worker", uid=1000)
+    run.counts()
+    burn(run.host, 700, 1)
+    assert not [name for name in run.counts("--exclude-user", "al*", at=5) if "alice" in name]
+    burn(run.host, 700, 1)
+    assert round(run.counts(at=10)[CPU % "alice"], 2) == 2
+
+
+def test_a_process_that_ends_while_we_look_is_left_out(run: Run) -> None:
+    run.host.process(700, "worker", uid=1000)
+    os.unlink(run.host.path("proc/700/status"))
+    os.makedirs(run.host.path("proc/701"))
+    assert 'users_processes{user="alice"}' not in run.counts()
+
+
+def test_where_proc_hides_processes_it_is_said(run: Run) -> None:
+    run.host.process(700, "worker", uid=1000)
+    run.host.process(1, "gone")
+    os.unlink(run.host.path("proc/1/stat"))
+    status, said = run()
+    assert status == 0
+    assert "hidepid=" in said
+    samples = run.samples()
+    assert samples['users_collector_success{collector="processes"}'] == 0
+    assert samples['users_collector_success{collector="sessions"}'] == 1
+    assert samples['users_source_available{source="procfs"}'] == 1
+
+
+def test_the_command_is_there_for_those_who_ask(run: Run) -> None:
+    run.host.ssh_connection(1000, "alice", "pts/0")
+    run.host.utmp(Record(host="192.0.2.7"))
+    names = {name.partition("{")[0] for name in run.counts()}
+    assert "users_session_cpu_seconds" in names
+    assert "users_session_command_info" not in names
+    # A regular file is no terminal, so that this host's session has no foreground.
+    run.counts("--session-command", at=5)
+
+
+def test_connections_count_by_who_listens(run: Run) -> None:
+    listen(run.host)
+    assert run.counts()[SSH] == 1
+    assert run.counts("--ssh-port", "2222", at=5)[SSH] == 2
+    assert run.samples()['users_remote_connections{service="vnc"}'] == 0
+
+
+def test_the_tables_are_read_again_when_something_has_changed(run: Run) -> None:
+    listen(run.host)
+    run.host.write("proc/1/net/snmp", SNMP % (1, 1))
+    assert run.counts()[SSH] == 1
+    run.host.write("proc/1/net/tcp", TABLE[: TABLE.index("   1:")])
+    assert run.counts(at=5)[SSH] == 1, "the kernel counts the same"
+    run.host.write("proc/1/net/snmp", SNMP % (1, 0))
+    assert SSH not in run.counts(at=10)
+    run.host.write("proc/1/net/tcp", TABLE)
+    assert run.counts(at=75)[SSH] == 1, "after a minute it is not believed any more"
+
+
+def test_a_damaged_table_is_said(run: Run) -> None:
+    run.host.write("proc/1/net/tcp", TABLE + "  what is this\n")
+    status, said = run()
+    assert status == 0
+    assert "1 damaged lines skipped" in said
+    assert run.samples()['users_records_unusable{reason="damaged",source="sockets"}'] == 1
+
+
+def test_sessions_that_only_processes_show(run: Run) -> None:
+    """A host without logind: SSH without a terminal is in no utmp."""
+    shutil.rmtree(run.host.path("run/systemd"))
+    run.host.process(600, "sshd", title="sshd: /usr/sbin/sshd -D [listener]")
+    run.host.ssh_connection(1000, "alice", "notty")
+    run.host.process(1000, "sshd", 600, title="sshd: alice [priv]", children=(1001,))
+    run.host.utmp(Record(type=2, user="reboot", line="~", pid=0, time=BOOT))
+    run.host.process(1500, "tmux: server", uid=1001)
+    found = run.counts()
+    assert found['users_sessions{type="ssh",user="alice"}'] == 1
+    assert found['users_sessions{type="multiplexer",user="bob"}'] == 1
+    assert found["users_logged_in"] == 2
+    without = run.counts("--collectors", "sessions", at=5)
+    assert "users_logged_in" not in without, "these need the collector processes"
+
+
+def test_an_account_by_two_names_counts_its_processes_once(run: Run) -> None:
+    run.host.write("etc/passwd", PASSWD + "alicia:x:1000:100:Alicia:/:/bin/sh\n")
+    run.host.process(1000, "sshd")
+    run.host.process(1001, "bash", 1000, uid=1000)
+    run.host.utmp(Record(user="alicia", host="192.0.2.7"))
+    found = run.counts()
+    assert found['users_processes{user="alice"}'] == 1
+    infos = [name for name in found if name.startswith("users_account_info{")]
+    assert len(infos) == 1
+    assert 'user="alicia"' in infos[0]
+
+
+@pytest.mark.parametrize("collector", ["processes", "connections", "accounts"])
+def test_a_collector_alone(run: Run, collector: str) -> None:
+    run.host.process(700, "worker", uid=1000)
+    run.host.write("proc/1/net/tcp", TABLE)
+    run.counts("--collectors", collector)
+    names = {name for name in run.samples() if name.startswith("users_collector_success")}
+    assert names == {f'users_collector_success{{collector="{collector}"}}'}
