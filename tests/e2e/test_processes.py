@@ -228,7 +228,7 @@ def test_memory_and_counts_by_user(host: Host) -> None:
     before = host("look")["usage"]  # zombies that other tests left to the box
 
     def count(usage: dict[str, list[int]], uid: int) -> int:
-        return usage[str(uid)][1] - before.get(str(uid), [0, 0])[1]
+        return int(usage[str(uid)][1]) - int(before.get(str(uid), [0, 0])[1])
 
     pids = [host("start", uid) for uid in (ALICE, BOB, BOB, CAROL)]
     light = host("look")["usage"]
