@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from textfile_users import usage
 from textfile_users.model import Process
 from textfile_users.usage import Usage, count_cpu, memory_and_counts
 
@@ -291,3 +292,9 @@ def test_memory_and_counts() -> None:
     ]
     assert memory_and_counts(processes) == {1000: (12288, 3), 0: (0, 1)}
     assert memory_and_counts([]) == {}
+
+
+def test_of_too_many_uids_those_with_most_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usage, "MAX_UIDS", 2)
+    before = Usage({1000: 5.0, 1001: 1.0, 1002: 7.0})
+    assert count_cpu(before, {}, None).seconds == {1000: 5.0, 1002: 7.0}

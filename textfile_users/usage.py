@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
+MAX_UIDS = 10_000  # a user may have 65,536 of their own, see subuid(5)
+
+
 class Usage(Record):
     """What was counted, and what the next look counts from; all CPU times are in seconds.
 
@@ -53,7 +56,15 @@ def count_cpu(
     after = before._replace(seconds=seconds, slices=slices)
     known = list(processes or ())
     first = next((process for process in known if process.pid == 1), None)
-    return after if first is None else _count_processes(after, known, first.start)
+    if first is not None:
+        after = _count_processes(after, known, first.start)
+    return after if len(after.seconds) <= MAX_UIDS else after._replace(seconds=_most(after.seconds))
+
+
+def _most(seconds: Mapping[int, float]) -> dict[int, float]:
+    """Return the counters of those who used most; the others' begin anew."""
+    uids = sorted(seconds, key=lambda uid: seconds[uid])[-MAX_UIDS:]
+    return {uid: seconds[uid] for uid in uids}
 
 
 def _count_processes(before: Usage, processes: list[Process], first: float | None) -> Usage:
