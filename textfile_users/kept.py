@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from textfile_users.sources.processes import Places
+    from textfile_users.sources.processes import Place, Places
 
     Row = tuple[object, ...]
 
@@ -52,8 +52,11 @@ def to_rows(kept: Kept) -> Iterator[Row]:
     if kept.asked != NOTHING.asked:
         yield ("asked", *kept.asked)
     yield from _usage_rows(kept.usage)
-    for (pid, ticks), place in kept.places.items():
-        yield ("place", pid, ticks, *place)
+    together: dict[Place, list[int]] = {}  # a row a process would cost thrice as much
+    for identity, place in kept.places.items():
+        together.setdefault(place, []).extend(identity)
+    for place, identities in together.items():
+        yield ("place", *place, *identities)
     if kept.known != accounts.NOTHING:
         yield ("accounts", kept.known.signature, *to_row(kept.known.pause))
     for answer in kept.known.answers.values():
@@ -69,10 +72,10 @@ def from_rows(found: dict[str, list[list[str]]]) -> Kept:
     asked = NOTHING.asked
     for text, time in found.get("asked", ()):
         asked = text, float(time)
-    places = {
-        (int(pid), int(ticks)): (session, int(slice_))
-        for pid, ticks, session, slice_ in found.get("place", ())
-    }
+    places: Places = {}
+    for session, slice_, *identities in found.get("place", ()):
+        place = session, int(slice_)
+        places.update(dict.fromkeys(_pairs(identities), place))
     connections = tuple(from_row(Connection, texts) for texts in found.get("connection", ()))
     network = NO_NETWORK
     for signature, time in found.get("network", ()):
@@ -96,9 +99,9 @@ def _usage_rows(usage: Usage) -> Iterator[Row]:
         for uid, seconds in usage.slices.items():
             yield "slice", uid, seconds
     if usage.latest is not None:
-        yield "processes", usage.latest
-        for (pid, start), seconds in (usage.processes or {}).items():
-            yield "process", pid, start, seconds
+        processes = usage.processes or {}
+        yield ("processes", usage.latest, *(number for pair in processes for number in pair))
+        yield ("seconds", *processes.values())
 
 
 def _usage(found: dict[str, list[list[str]]]) -> Usage:
@@ -106,10 +109,19 @@ def _usage(found: dict[str, list[list[str]]]) -> Usage:
     if "slices" in found:
         slices = {int(uid): float(seconds) for uid, seconds in found.get("slice", ())}
         usage = usage._replace(slices=slices)
-    for (latest,) in found.get("processes", ()):
-        processes = {
-            (int(pid), int(start)): float(seconds)
-            for pid, start, seconds in found.get("process", ())
-        }
+    for latest, *identities in found.get("processes", ()):
+        seconds = [text for texts in found.get("seconds", ()) for text in texts]
+        pairs = list(_pairs(identities))
+        if len(seconds) != len(pairs):
+            raise ValueError("not as many processes as CPU times")
+        processes = dict(zip(pairs, map(float, seconds)))
         usage = usage._replace(processes=processes, latest=int(latest))
     return usage
+
+
+def _pairs(texts: list[str]) -> Iterator[tuple[int, int]]:
+    """Return what identifies processes, pid and start each. Raises ValueError."""
+    if len(texts) % 2:
+        raise ValueError("a process without its start")
+    numbers = map(int, texts)
+    return zip(numbers, numbers)
