@@ -186,6 +186,8 @@ def test_sessions_that_only_processes_show(run: Run) -> None:
     assert found['users_sessions{type="ssh",user="alice"}'] == 1
     assert found['users_sessions{type="multiplexer",user="bob"}'] == 1
     assert found["users_logged_in"] == 2
+    said = run("-vv", at=1)[1]
+    assert "ssh session pid:1000 of alice: counts: processes and sockets show it" in said
     without = run.counts("--collectors", "sessions", at=5)
     assert "users_logged_in" not in without, "these need the collector processes"
 

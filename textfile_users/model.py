@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from textfile_users.kept import Kept
 
     # What a source saw, and why it counts or not.
-    Verdict = tuple[Union["UtmpRecord", "LogindSession"], str]
+    Verdict = tuple[Union["UtmpRecord", "LogindSession", "Session"], str]
 
 # What a source says of itself.
 OK = "ok"

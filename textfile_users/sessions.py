@@ -424,8 +424,10 @@ def with_unique_ids(sessions: list[Session]) -> tuple[Session, ...]:
     return tuple(result)
 
 
-def subject(seen: UtmpRecord | LogindSession) -> str:
-    """Return what names a record or session file in a message."""
+def subject(seen: UtmpRecord | LogindSession | Session) -> str:
+    """Return what names a record, session file or session in a message."""
+    if isinstance(seen, Session):
+        return f"{seen.type} session {seen.id} of {seen.user}"
     if isinstance(seen, LogindSession):
         return f"logind session {seen.id} of {seen.user}"
     return f"utmp record {seen.line} of {seen.user}, pid {seen.pid}"

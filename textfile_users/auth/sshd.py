@@ -216,6 +216,8 @@ FORMS = forms(
     # = sshd success method=password user=alice account=valid ip=192.0.2.7 port=38926
     # + Accepted keyboard-interactive/pam for alice from 2001:db8::7 port 38926 ssh2
     # = sshd success method=keyboard-interactive user=alice account=valid ip=2001:db8::7 port=38926
+    # + Accepted password for rootkit from 192.0.2.7 port 38926 ssh2
+    # = sshd success method=password user=rootkit account=valid ip=192.0.2.7 port=38926
     # - Accepted password for alice from 192.0.2.7 port 38926 ssh2 from 192.0.2.8
     # - Accepted password for alice
     # - Accepted publickey for alice from 192.0.2.7 port 1 ssh2: x from 192.0.2.9 port 1 ssh2

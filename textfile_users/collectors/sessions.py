@@ -94,8 +94,12 @@ def add_unrecorded(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snap
     )
     if not more:
         return before
-    everything = sorted((*sessions, *more), key=_age)
-    return before._replace(sessions=without_windows(everything))
+    everything = without_windows(sorted((*sessions, *more), key=_age))
+    why = "counts: processes and sockets show it, and nothing recorded it"
+    window = "does not count: a window, its user has a session"
+    verdicts = [(one, why) for one in more]
+    verdicts += [(one, window) for one in sessions if one not in everything]
+    return before._replace(sessions=everything, verdicts=(*before.verdicts, *verdicts))
 
 
 def _remotes(snapshot: Snapshot) -> Iterator[Remote]:
