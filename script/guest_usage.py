@@ -47,7 +47,7 @@ def check_usage(guest: Guest, fifo: str, line: str) -> None:
     finally:
         bob.terminate()
         bob.wait()
-        guest.sh("pkill -f bytearray; true")
+        guest.sh("pkill -f '[b]ytearray'; true")
 
 
 def _used(guest: Guest) -> dict[str, tuple[float, float]]:

@@ -167,7 +167,7 @@ def _activity(own: list[Process] | None, terminal: Terminal | None) -> Activity:
     live = [process for process in own if process.state not in ENDED]
     command = _foreground(live, terminal) if terminal else None
     return Activity(
-        cpu=sum(process.cpu for process in live),
+        cpu=round(sum(process.cpu for process in live), 6),  # what are whole clock ticks
         processes=len(live),
         last_activity=last_input,
         command_pid=command.pid if command else 0,
