@@ -58,11 +58,13 @@ KEPT = st.builds(
         ).map(tuple),
     )
     | st.just(NO_NETWORK),
+    TIME,
 )
 VOLATILES = st.builds(
     Volatile,
-    st.none() | st.dictionaries(st.tuples(TEXT, TEXT, TEXT, TEXT), TIME, max_size=4),
+    st.none() | st.dictionaries(st.tuples(TEXT, TEXT, TEXT, TEXT, TEXT), TIME, max_size=4),
     st.dictionaries(st.tuples(TEXT, TEXT), TIME, max_size=4),
+    st.dictionaries(st.tuples(TEXT, TEXT, TEXT), TIME, max_size=4),
     st.dictionaries(TEXT, TIME, max_size=4),
     KEPT,
 )

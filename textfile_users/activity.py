@@ -21,11 +21,12 @@ ENDED = ("Z", "X", "x")  # states of what is no more than an entry in the table,
 class Activity(Record):
     """What one session does.
 
-    ``cpu`` is what its live processes have used, in seconds (`w`'s JCPU), ``processes`` their
-    number; both are None where none of its processes can be seen. ``last_activity`` is the last
-    input on its terminal in seconds since the epoch, None without a terminal. ``command_pid`` is
-    its foreground command, 0 for none, ``command_cpu`` what that process itself has used, in
-    seconds (`w`'s PCPU), ``command`` its command line: '' until with_commands() adds it.
+    ``cpu`` is what its live processes have used, in seconds, ``processes`` their number; both are
+    None where none of its processes can be seen. ``last_activity`` is the last input on its
+    terminal in seconds since the epoch, None without a terminal. ``command_pid`` is its foreground
+    command, 0 for none, ``command_cpu`` what that process itself has used, in seconds (`w`'s PCPU),
+    ``command`` its command line: '' until with_commands() adds it.
+    ``terminal_cpu`` is the part of ``cpu`` of processes on the terminal.
     """
 
     cpu: float | None
@@ -34,6 +35,7 @@ class Activity(Record):
     command_pid: int = 0
     command_cpu: float = 0.0
     command: str = ""
+    terminal_cpu: float = 0.0  # `w`'s JCPU
 
 
 def activities(
@@ -172,6 +174,7 @@ def _activity(own: list[Process] | None, terminal: Terminal | None) -> Activity:
         last_activity=last_input,
         command_pid=command.pid if command else 0,
         command_cpu=command.cpu if command else 0.0,
+        terminal_cpu=round(sum(one.cpu for one in live if _is_on(one, terminal)), 6),
     )
 
 
@@ -185,8 +188,11 @@ def _foreground(live: Iterable[Process], terminal: Terminal) -> Process | None:
     group = [
         process
         for process in live
-        if process.tty
-        and process.group == process.foreground
-        and decode_device(process.tty) == terminal.device
+        if process.group == process.foreground and _is_on(process, terminal)
     ]
     return max(group, key=lambda process: (process.start or 0.0, -process.pid), default=None)
+
+
+def _is_on(process: Process, terminal: Terminal | None) -> bool:
+    on = process.tty and decode_device(process.tty)
+    return terminal is not None and on == terminal.device

@@ -6,8 +6,17 @@ import os
 import sys
 
 from textfile_users.messages import ERROR, say
+from textfile_users.metrics.sets import SSH_SESSIONS, USER_SESSIONS
 from textfile_users.model import Wanted
-from textfile_users.options import Values, parse_collect, parse_events, parse_records, parse_show
+from textfile_users.options import (
+    WRONG_USAGE,
+    Values,
+    parse_collect,
+    parse_events,
+    parse_records,
+    parse_show,
+    port,
+)
 from textfile_users.paths import (
     Paths,
     default_runtime_directory,
@@ -53,6 +62,8 @@ def _command(argv: list[str]) -> int:
 
 def _collect(argv: list[str]) -> int:
     values = parse_collect(argv)
+    if USER_SESSIONS in values.metrics:
+        _take_environment(values)
     directory = values.textfile_directory or default_textfile_directory()
     state_directory = values.state_directory or default_state_directory()
     from textfile_users.collect import Options, collect
@@ -66,6 +77,7 @@ def _collect(argv: list[str]) -> int:
             runtime_directory=values.runtime_directory
             or default_runtime_directory(state_directory),
             metrics=values.metrics,
+            prefix=values.metrics_prefix,
             excluded=_excluded(values.exclude_user),
             timeout=values.timeout,
             repeat=values.repeat,
@@ -78,11 +90,25 @@ def _collect(argv: list[str]) -> int:
                 values.backfill,
                 explain=values.verbose > 1,
                 all_users=values.all_users,
-                commands=values.session_command,
+                commands=values.session_command or SSH_SESSIONS in values.metrics,
                 ssh_ports=tuple(values.ssh_port),
             ),
         )
     )
+
+
+def _take_environment(values: Values) -> None:
+    """Add what the exporter of the set user-sessions is told by its environment."""
+    settings = (("EXCLUDE_USERS", str, "exclude_user"), ("SSH_PORTS", port, "ssh_port"))
+    for name, parse, flag in settings:
+        for text in os.environ.get(name, "").replace(",", " ").split():
+            try:
+                getattr(values, flag).append(parse(text))
+            except ValueError as error:
+                say(ERROR, f"${name}: {error}")
+                raise SystemExit(WRONG_USAGE) from None
+    if os.environ.get("LOG_LEVEL", "").upper() == "DEBUG":
+        values.verbose = max(values.verbose, 1)
 
 
 def _show(argv: list[str]) -> int:

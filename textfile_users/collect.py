@@ -12,7 +12,7 @@ from textfile_users import durable
 from textfile_users.durable import Durable
 from textfile_users.exposition import render
 from textfile_users.messages import ERROR, NOTICE, WARNING, say
-from textfile_users.metrics import users
+from textfile_users.metrics.sets import families_of
 from textfile_users.model import Snapshot, Wanted
 from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
 from textfile_users.record import Record
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TextIO
 
-SETS = {"users": users.families}
 STDOUT = "-"
 MINUTE = 60.0
 LOCK_POLL = 0.02
@@ -56,6 +55,7 @@ class Options(Record):
     state_directory: str
     runtime_directory: str
     metrics: tuple[str, ...] = ("users",)
+    prefix: str = ""  # of the set `what`
     excluded: Callable[[str], bool] | None = None
     timeout: float = 4.0
     repeat: int = 1
@@ -142,10 +142,11 @@ def _look_locked(options: Options, faults: list[str]) -> int:
     if not _save_durable(options.state_directory, counted, snapshot.durable, faults):
         kept = kept._replace(asked=before.kept.asked)
     after = after._replace(kept=kept)
-    recent = tuple(
-        pair for pair in after.ended if not (options.excluded and options.excluded(pair[0]))
+    excluded = options.excluded or (lambda _: False)
+    snapshot = snapshot._replace(
+        recent=tuple(pair for pair in after.ended if not excluded(pair[0])),
+        gone=tuple(place for place in after.gone if not excluded(place[0])),
     )
-    snapshot = snapshot._replace(recent=recent)
     failure = _write(options, snapshot)
     if failure:
         faults.append(failure)
@@ -167,7 +168,7 @@ def _write(options: Options, snapshot: Snapshot) -> str:
             f"no textfile directory: none of {', '.join(TEXTFILE_DIRECTORIES)} is there; "
             "give --textfile-directory or --output"
         )
-    text = "".join(render(SETS[name](snapshot)) for name in options.metrics)
+    text = "".join(render(families_of(name, snapshot, options.prefix)) for name in options.metrics)
     try:
         if options.output == STDOUT:
             with open(1, "wb", closefd=False) as stdout:  # UTF-8, whatever the locale
@@ -198,7 +199,7 @@ def _say_details(verbosity: int, before: Volatile, after: Volatile, snapshot: Sn
     ):
         for key, start in one.items():
             if other.get(key) != start:
-                ident, user, tty, type_ = key
+                ident, user, tty, type_, _ = key
                 say(NOTICE, f"session {word}: {ident} of {user}, {type_} {tty}".rstrip())
 
 

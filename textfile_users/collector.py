@@ -9,6 +9,8 @@ from prometheus_client.metrics_core import Metric
 from textfile_users import durable
 from textfile_users.metrics import users
 from textfile_users.metrics.family import Family
+from textfile_users.metrics.sets import SETS, SSH_SESSIONS, USERS, families_of
+from textfile_users.model import AUTH, CollectorReport, Snapshot, Wanted
 from textfile_users.paths import Paths
 from textfile_users.snapshot import look
 from textfile_users.volatile import NOTHING, remember_sessions
@@ -19,39 +21,74 @@ if TYPE_CHECKING:
 
 
 class Collector:
-    """Looks at the host whenever a registry collects, and gives the `users` set.
+    """Looks at the host whenever a registry collects, and gives metric sets.
 
     ``root`` is the directory of the host's file system, ``utmp`` a utmp file other than
-    that host's own, ``timeout`` what a look may take in seconds. Counters begin with the first
-    scrape. Does not write anything and never raises; what fails shows in
-    users_collector_success.
+    that host's own, ``timeout`` what a look may take in seconds, ``sets`` the names of sets as
+    `--metrics` has them. Counters begin with the first scrape. Does not write anything and never
+    raises; what fails shows in users_collector_success.
 
     >>> from prometheus_client import CollectorRegistry
     >>> registry = CollectorRegistry()
     >>> registry.register(Collector())
     """
 
-    def __init__(self, root: str = "/", utmp: str = "", timeout: float = 4.0) -> None:
-        """Remember where to look; nothing is read yet."""
+    def __init__(
+        self,
+        root: str = "/",
+        utmp: str = "",
+        timeout: float = 4.0,
+        sets: tuple[str, ...] = (USERS,),
+    ) -> None:
+        """Remember where to look; nothing is read yet. Raises ValueError for unknown sets."""
+        unknown = set(sets).difference(SETS)
+        if unknown:
+            raise ValueError(f"no metric sets: {', '.join(sorted(unknown))}")
         self._paths = Paths(root, utmp)
         self._timeout = timeout
+        self._sets = sets
+        self._wanted = Wanted(commands=SSH_SESSIONS in sets)
         self._remembered = NOTHING
         self._counted = durable.NOTHING
         self._kept = NOTHING.kept
 
     def describe(self) -> Iterator[Metric]:
         """Yield the families without samples, so that a registry knows the names."""
-        return map(_of_theirs, users.describe())
+        for name in self._sets:
+            empty = users.describe() if name == USERS else families_of(name, EVERYTHING)
+            yield from (_of_theirs(one._replace(samples=[])) for one in empty)
 
     def collect(self) -> Iterator[Metric]:
         """Look once and yield the families."""
         now = time.time()
-        snapshot = look(self._paths, now, self._timeout, before=self._counted, kept=self._kept)
+        snapshot = look(
+            self._paths,
+            now,
+            self._timeout,
+            wanted=self._wanted,
+            before=self._counted,
+            kept=self._kept,
+        )
         self._counted = snapshot.durable or self._counted
         self._kept = snapshot.kept or self._kept
         self._remembered = remember_sessions(self._remembered, snapshot.sessions, now)
-        recent = tuple(self._remembered.ended)
-        return map(_of_theirs, users.families(snapshot._replace(recent=recent)))
+        remembered = self._remembered
+        snapshot = snapshot._replace(recent=tuple(remembered.ended), gone=tuple(remembered.gone))
+        for name in self._sets:
+            yield from map(_of_theirs, families_of(name, snapshot))
+
+
+# A host of which all is known, and nothing is there.
+EVERYTHING = Snapshot(
+    0.0,
+    (),
+    collectors=(CollectorReport(AUTH, True, 0.0),),
+    auth_log="authlog",
+    connections=(),
+    accounts=(),
+    cpu_ratios={},
+    usages={},
+)
 
 
 def _of_theirs(family: Family) -> Metric:

@@ -33,7 +33,8 @@ class Kept(Record):
     """What is remembered.
 
     ``asked`` is what the journal held when it was read to its end or asked, and when that was,
-    ``usage`` what CPU time goes on from, ``places`` of which sessions and slices processes are,
+    ``usage`` what CPU time goes on from, found at ``time`` (seconds since the epoch, 0 for never),
+    ``places`` of which sessions and slices processes are,
     ``known`` what files and NSS said of accounts, and ``network`` who was connected.
     """
 
@@ -42,6 +43,7 @@ class Kept(Record):
     places: Places = {}  # noqa: RUF012 - immutable
     known: Known = accounts.NOTHING
     network: Network = NO_NETWORK
+    time: float = 0.0
 
 
 NOTHING = Kept()
@@ -51,6 +53,8 @@ def to_rows(kept: Kept) -> Iterator[Row]:
     """Yield rows of plain values, the kind first, from which from_rows makes ``kept`` again."""
     if kept.asked != NOTHING.asked:
         yield ("asked", *kept.asked)
+    if kept.time:
+        yield "looked", kept.time
     yield from _usage_rows(kept.usage)
     together: dict[Place, list[int]] = {}  # a row a process would cost thrice as much
     for identity, place in kept.places.items():
@@ -80,7 +84,10 @@ def from_rows(found: dict[str, list[list[str]]]) -> Kept:
     network = NO_NETWORK
     for signature, time in found.get("network", ()):
         network = Network(signature, float(time), connections)
-    return Kept(asked, _usage(found), places, _known(found), network)
+    looked = 0.0
+    for (text,) in found.get("looked", ()):
+        looked = float(text)
+    return Kept(asked, _usage(found), places, _known(found), network, looked)
 
 
 def _known(found: dict[str, list[list[str]]]) -> Known:

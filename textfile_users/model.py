@@ -125,6 +125,11 @@ class Session(Record):
     start: float
     leader: int
 
+    @property
+    def origin(self) -> str:
+        """From where it is: an address, else a name, '' where it is local or not known."""
+        return self.ip or self.host
+
 
 class SourceReport(Record):
     """What a source says of itself: its status, faults to tell, and records left out."""
@@ -171,14 +176,16 @@ class Snapshot(Record):
     """All that one look found.
 
     ``sessions`` is None where no source of sessions could be read. ``recent`` holds the
-    (user, type) pairs without a session now that had one within the last hour. ``durable`` is
+    (user, type) pairs without a session now that had one within the last hour, ``gone`` the same
+    of (user, origin, tty) for five minutes. ``durable`` is
     what counting goes on with; of that ``counters``, ``failures`` and ``last_logins`` are shown,
     without the users that are not to be. ``auth_log`` is the log that was read, '' for none,
     ``caught_up`` whether to its end. ``kept`` is what the next look goes on with, if it is there.
     ``failed`` are collectors that got less than they should. ``bounded`` says by family how often
     a user was left out, ``explained`` of each line that was read what it is, where that was asked
     for. What processes, connections and accounts there are is None where that is not known, and
-    so are ``activities`` by the session's id, and by user ``cpu_seconds``, the counter, and
+    so are ``activities`` by the session's id, and by user ``cpu_seconds``, the counter, its growth
+    since the last look as a share of all the host has, ``cpu_ratios`` (``shares`` by uid), and
     ``usages``, resident memory in bytes and the number of processes.
     """
 
@@ -187,6 +194,7 @@ class Snapshot(Record):
     dropped: int = 0
     closing: int = 0
     recent: tuple[tuple[str, str], ...] = ()
+    gone: tuple[tuple[str, str, str], ...] = ()
     sources: tuple[SourceReport, ...] = ()
     collectors: tuple[CollectorReport, ...] = ()
     faults: tuple[str, ...] = ()
@@ -207,6 +215,8 @@ class Snapshot(Record):
     activities: Mapping[str, Activity] | None = None
     cpu_seconds: Mapping[str, float] | None = None
     usages: Mapping[str, tuple[int, int]] | None = None
+    cpu_ratios: Mapping[str, float] | None = None
+    shares: Mapping[int, float] | None = None
 
     @property
     def is_log_known(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from textfile_users import __version__
 from textfile_users.messages import ERROR, PROGRAM, say
+from textfile_users.metrics.sets import SETS
 from textfile_users.model import COLLECTORS
 
 TYPE_CHECKING = False
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 WRONG_USAGE = 2
+# With these the names of the set `what` would be those of others.
+_TAKEN = ("users", "unix", "unix_user", "ssh", "ssh_session", "ssh_sessions", "user_sessions")
 
 DESCRIPTION = (
     "Look once at who is logged in, write one .prom file for node_exporter's textfile "
@@ -82,7 +85,16 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _port(text: str) -> int:
+def _prefix(text: str) -> str:
+    if not (text.isascii() and text.replace("_", "a").isalnum()) or text[0].isdigit():
+        raise ValueError(f"{text!r} is not the beginning of a metric's name")
+    if text in _TAKEN:
+        raise ValueError(f"{text!r} begins the names of another set")
+    return text
+
+
+def port(text: str) -> int:
+    """Return the number of a port. Raises ValueError with what is wrong."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:8]) <= 65_535):
         raise ValueError(f"{text!r} is not a port from 1 to 65535")
     return int(text)
@@ -136,7 +148,7 @@ HOST_OPTIONS = (
         "PORT",
         "a port of ssh beside those that a running sshd listens on; may be repeated",
         None,
-        _port,
+        port,
         repeats=True,
     ),
     Option(
@@ -186,7 +198,19 @@ COLLECT_OPTIONS = (
         "the foreground command of each session; command lines may hold secrets",
     ),
     Option(
-        "--metrics", "LIST", "sets to write, with commas: users", ("users",), _choice_of("users")
+        "--metrics",
+        "LIST",
+        "sets to write, with commas: users (default), and for what other exporters were asked: "
+        "what,unix-user,ssh,user-sessions,ssh-sessions",
+        ("users",),
+        _choice_of(*SETS),
+    ),
+    Option(
+        "--metrics-prefix",
+        "NAME",
+        "begins the names of the set what (default: what)",
+        "",
+        _prefix,
     ),
     Option("--backfill", "", "on a first look count the past too: all logs, rotated ones as well"),
     Option("--repeat", "N", "look N times, within this minute at most (for cron)", 1, _count),

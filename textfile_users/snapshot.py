@@ -123,7 +123,7 @@ def _shown(snapshot: Snapshot, excluded: Callable[[str], bool]) -> Snapshot:
     """Return the snapshot with what is shown of what was counted, without users ``excluded``."""
     durable = snapshot.durable or NOTHING
     sessions, accounts = snapshot.sessions, snapshot.accounts
-    cpu, usages = snapshot.cpu_seconds, snapshot.usages
+    cpu, ratios, usages = snapshot.cpu_seconds, snapshot.cpu_ratios, snapshot.usages
     return snapshot._replace(
         sessions=sessions and tuple(one for one in sessions if not excluded(one.user)),
         counters={
@@ -136,6 +136,7 @@ def _shown(snapshot: Snapshot, excluded: Callable[[str], bool]) -> Snapshot:
         accounts=accounts and tuple(one for one in accounts if not excluded(one.user)),
         cpu_seconds=None if cpu is None else _without(excluded, cpu),
         usages=None if usages is None else _without(excluded, usages),
+        cpu_ratios=None if ratios is None else _without(excluded, ratios),
         sources=_each_once(snapshot.sources),
     )
 

@@ -91,6 +91,16 @@ def _count_processes(before: Usage, processes: list[Process], first: float | Non
     return before._replace(seconds=seconds, processes=baselines, latest=latest)
 
 
+def shares_of(before: Usage, after: Usage, seconds: float) -> dict[int, float]:
+    """Return the part, up to 1, that each uid's growth is of the CPU ``seconds`` of a host."""
+    if seconds <= 0:  # the clock was set back
+        return {}
+    return {
+        uid: min(max(used - before.seconds.get(uid, 0.0), 0.0) / seconds, 1.0)
+        for uid, used in after.seconds.items()
+    }
+
+
 def memory_and_counts(processes: Iterable[Process]) -> dict[int, tuple[int, int]]:
     """Return the resident memory in bytes and the number of processes by real uid.
 

@@ -17,49 +17,65 @@ from textfile_users.record import Record
 from textfile_users.sources.files import read_regular
 from textfile_users.writer import write_whole
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    Key = TypeVar("Key")
+
 FILE_NAME = "volatile.csv"
 HEADER = ["textfile-users volatile", "1"]  # its version; the boot id follows
 NO_LOOK = ["no look has found sessions yet"]
 END = ["end"]
 MAX_BYTES = 64 << 20
 HOUR = 3600.0
+GONE_SECONDS = 300.0
 MAX_RECENT = 1_000
 
 
 class Volatile(Record):
     """What is remembered.
 
-    ``sessions`` maps (id, user, tty, type) to the session's start; it is None before the
-    first look. ``ended`` maps (user, type) to the time of the look that missed it first,
-    ``said`` a fault to the time when it was said; times are seconds since the epoch.
+    ``sessions`` maps (id, user, tty, type, origin) to the session's start; it is None before the
+    first look. ``ended`` maps (user, type) to the time of the look that missed it first, for an
+    hour, ``gone`` (user, origin, tty) likewise, for five minutes, ``said`` a fault to the time
+    when it was said; times are seconds since the epoch.
     """
 
-    sessions: dict[tuple[str, str, str, str], float] | None
+    sessions: dict[tuple[str, str, str, str, str], float] | None
     ended: dict[tuple[str, str], float]
+    gone: dict[tuple[str, str, str], float]
     said: dict[str, float]
     kept: Kept = kept.NOTHING
 
 
-NOTHING = Volatile(None, {}, {})
+NOTHING = Volatile(None, {}, {}, {})
 
 
 def remember_sessions(
     before: Volatile, sessions: tuple[Session, ...] | None, now: float
 ) -> Volatile:
     """Return what is to be remembered after a look that found ``sessions`` at time ``now``."""
-    ended = {pair: time for pair, time in before.ended.items() if 0 <= now - time < HOUR}
+    ended = _young(before.ended, now, HOUR)
+    gone = _young(before.gone, now, GONE_SECONDS)
     if sessions is None:  # not known: nothing began and nothing ended
-        return before._replace(ended=ended)
-    current = {(s.id, s.user, s.tty, s.type): s.start for s in sessions}
-    open_pairs = {(s.user, s.type) for s in sessions}
-    for _, user, _, type_ in before.sessions or ():
-        if (user, type_) not in open_pairs:
-            ended[user, type_] = now
-    newest = sorted(
-        ((pair, time) for pair, time in ended.items() if pair not in open_pairs),
-        key=lambda item: item[1],
-    )
-    return before._replace(sessions=current, ended=dict(newest[-MAX_RECENT:]))
+        return before._replace(ended=ended, gone=gone)
+    current = {(s.id, s.user, s.tty, s.type, s.origin): s.start for s in sessions}
+    for _, user, tty, type_, origin in before.sessions or ():
+        ended[user, type_] = now
+        gone[user, origin, tty] = now
+    for session in sessions:
+        ended.pop((session.user, session.type), None)
+        gone.pop((session.user, session.origin, session.tty), None)
+    return before._replace(sessions=current, ended=_newest(ended), gone=_newest(gone))
+
+
+def _young(times: dict[Key, float], now: float, seconds: float) -> dict[Key, float]:
+    return {key: time for key, time in times.items() if 0 <= now - time < seconds}
+
+
+def _newest(times: dict[Key, float]) -> dict[Key, float]:
+    return dict(sorted(times.items(), key=lambda item: item[1])[-MAX_RECENT:])
 
 
 def remember_faults(
@@ -99,12 +115,15 @@ def parse_volatile(data: bytes, boot_id: str) -> Volatile:
     for kind, *texts in rows[1:-1]:
         found.setdefault(kind, []).append(texts)
     sessions = {
-        (ident, user, tty, type_): float(start)
-        for ident, user, tty, type_, start in found.get("session", ())
+        (ident, user, tty, type_, origin): float(start)
+        for ident, user, tty, type_, origin, start in found.get("session", ())
     }
+    gone = {(user, origin, tty): float(time) for user, origin, tty, time in found.get("gone", ())}
     ended = {(user, type_): float(time) for user, type_, time in found.get("ended", ())}
     said = {fault: float(time) for fault, time in found.get("said", ())}
-    return Volatile(None if NO_LOOK[0] in found else sessions, ended, said, kept.from_rows(found))
+    return Volatile(
+        None if NO_LOOK[0] in found else sessions, ended, gone, said, kept.from_rows(found)
+    )
 
 
 def format_volatile(volatile: Volatile, boot_id: str) -> bytes:
@@ -120,6 +139,7 @@ def format_volatile(volatile: Volatile, boot_id: str) -> bytes:
     else:
         rows.writerows(("session", *key, start) for key, start in volatile.sessions.items())
     rows.writerows(("ended", *pair, time) for pair, time in volatile.ended.items())
+    rows.writerows(("gone", *place, time) for place, time in volatile.gone.items())
     rows.writerows(("said", fault, time) for fault, time in volatile.said.items())
     rows.writerows(kept.to_rows(volatile.kept))
     rows.writerow(END)

@@ -9,20 +9,28 @@ from textfile_users.model import ABSENT, OK, PROCESSES, Snapshot, Wanted
 from textfile_users.paths import Paths
 from textfile_users.sources.cgroups import read_slices
 from textfile_users.sources.processes import read_all
+from textfile_users.sources.procfs import count_processors
 from textfile_users.sources.terminals import read_command_lines, stat_terminals
-from textfile_users.usage import count_cpu, memory_and_counts
+from textfile_users.usage import count_cpu, memory_and_counts, shares_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def look_at_processes(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snapshot:
     """Add all processes, and count the CPU time of their users on. Raises nothing."""
     kept = before.kept or NOTHING
     processes, report, places = read_all(paths, kept.places, before.now)
-    usage = kept.usage
+    usage, shares = kept.usage, None
     if processes is not None:  # slices come last, see count_cpu()
         usage = count_cpu(usage, read_slices(paths), processes)
+        seconds = (before.now - kept.time) * count_processors(paths)
+        shares = shares_of(kept.usage, usage, seconds) if kept.time else None
     return before._replace(
         processes=processes,
-        kept=kept._replace(places=places, usage=usage),
+        shares=shares,
+        kept=kept._replace(places=places, usage=usage, time=before.now),
         sources=(*before.sources, report),
         faults=(*before.faults, *report.faults),
         failed=before.failed if report.status in (OK, ABSENT) else (*before.failed, PROCESSES),
@@ -44,13 +52,22 @@ def add_activities(paths: Paths, wanted: Wanted, before: Snapshot, _: float) -> 
         user = name_of(uid, known)
         memory, count = usages.get(user, (0, 0))
         usages[user] = memory + by_uid[uid][0], count + by_uid[uid][1]
-    seconds: dict[str, float] = {}
-    for uid in shown_uids(users, kept.usage.seconds, known, wanted.all_users):
-        user = name_of(uid, known)
-        seconds[user] = seconds.get(user, 0.0) + kept.usage.seconds[uid]
+
+    def named(values: Mapping[int, float]) -> dict[str, float]:
+        result: dict[str, float] = {}
+        for uid in shown_uids(users, values, known, wanted.all_users):
+            user = name_of(uid, known)
+            result[user] = result.get(user, 0.0) + values[uid]
+        return result
+
     terminals = stat_terminals(paths, (session.tty for session in sessions if session.tty))
     found = activities(sessions, processes, terminals)
     if wanted.commands:
         pids = {activity.command_pid for activity in found.values()} - {0}
         found = with_commands(found, read_command_lines(paths, pids), processes)
-    return before._replace(activities=found, cpu_seconds=seconds, usages=usages)
+    return before._replace(
+        activities=found,
+        cpu_seconds=named(kept.usage.seconds),
+        cpu_ratios=None if before.shares is None else named(before.shares),
+        usages=usages,
+    )

@@ -16,6 +16,8 @@ GAUGE = "gauge"
 COUNTER = "counter"
 HISTOGRAM = "histogram"
 
+MAX_LABEL_BYTES = 128
+
 
 class Sample(Record):
     """A value with its labels by name; ``name`` is the family's, with what the type adds."""
@@ -41,10 +43,40 @@ def family(
     samples: Iterable[tuple[Sequence[str], float]],
 ) -> Family:
     """Return a gauge, or a counter where ``name`` ends in _total, with the samples sorted."""
-    made = [Sample(name, dict(zip(labels, values)), value) for values, value in sorted(samples)]
+    made = gauge(name, documentation, labels, samples)
     if name.endswith("_total"):
-        return Family(name[: -len("_total")], documentation, COUNTER, made)
+        return made._replace(name=name[: -len("_total")], type=COUNTER)
+    return made
+
+
+def gauge(
+    name: str,
+    documentation: str,
+    labels: Sequence[str],
+    samples: Iterable[tuple[Sequence[str], float]],
+) -> Family:
+    """Return a gauge with the samples sorted, whatever its ``name`` ends in."""
+    made = [Sample(name, dict(zip(labels, values)), value) for values, value in sorted(samples)]
     return Family(name, documentation, GAUGE, made)
+
+
+def label(text: str) -> str:
+    """Return ``text`` as a label value: at most 128 bytes of UTF-8, whole characters."""
+    if len(text) * 4 <= MAX_LABEL_BYTES:
+        return text
+    data = text.encode()
+    if len(data) <= MAX_LABEL_BYTES:
+        return text
+    return data[:MAX_LABEL_BYTES].decode("utf-8", "ignore")
+
+
+def count_by(keys: Iterable[tuple[str, ...]]) -> list[tuple[tuple[str, ...], float]]:
+    """Return a sample for each of ``keys``, made label values, with how often it is there."""
+    counts: dict[tuple[str, ...], float] = {}
+    for key in keys:
+        labels = tuple(map(label, key))
+        counts[labels] = counts.get(labels, 0.0) + 1.0
+    return list(counts.items())
 
 
 def histogram(

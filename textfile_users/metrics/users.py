@@ -7,7 +7,7 @@ import sys
 from textfile_users import __version__
 from textfile_users.connections import count_connections
 from textfile_users.counting import BOUNDS, DURATION, DURATION_SUM
-from textfile_users.metrics.family import Family, family, histogram
+from textfile_users.metrics.family import Family, family, histogram, label
 from textfile_users.model import ABSENT, AUTH, HISTORY, Session, Snapshot
 from textfile_users.sessions import MAX_SESSIONS
 
@@ -31,7 +31,6 @@ RESULTS = ("matched", "unmatched", "ignored", "untrusted")
 # How many addresses of the last hour are written.
 TOP = 20
 
-MAX_LABEL_BYTES = 128
 MAX_USERS = 1_000
 
 # Label values and value.
@@ -198,16 +197,6 @@ def describe() -> Iterator[Family]:
     """Yield every family of the set without samples, for a registry to know their names."""
     for name in FAMILIES:
         yield _family(name)
-
-
-def label(text: str) -> str:
-    """Return ``text`` as a label value: at most 128 bytes of UTF-8, whole characters."""
-    if len(text) * 4 <= MAX_LABEL_BYTES:
-        return text
-    data = text.encode()
-    if len(data) <= MAX_LABEL_BYTES:
-        return text
-    return data[:MAX_LABEL_BYTES].decode("utf-8", "ignore")
 
 
 def _session_families(

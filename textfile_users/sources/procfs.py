@@ -179,6 +179,11 @@ def read_boot_time(paths: Paths) -> int | None:
     return parse_boot_time(read_file(paths.proc("stat"), 1 << 20))
 
 
+def count_processors(paths: Paths) -> int:
+    """Return how many processors the host has, 1 where it does not tell."""
+    return max(1, read_file(paths.proc("stat"), 1 << 20).count(b"\ncpu"))
+
+
 def _read_process(paths: Paths, pid: int, boot_time: int | None) -> Process | None:
     try:
         comm, ppid, ticks = parse_stat(read_file(paths.proc(f"{pid}/stat")))

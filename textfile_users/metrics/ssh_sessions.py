@@ -1,0 +1,80 @@
+"""The `ssh-sessions` set: sessions with the columns of `w` (docs/migration.md; procps' w.c)."""
+
+from __future__ import annotations
+
+import time
+
+from textfile_users.metrics.family import Family, gauge, label
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from textfile_users.activity import Activity
+    from textfile_users.model import Session, Snapshot
+
+NOT_KNOWN = "?"
+NOTHING = "-"
+MINUTE, HOUR, DAY, WEEK = 60, 3600, 86_400, 604_800
+
+
+def families(snapshot: Snapshot) -> Iterator[Family]:
+    """Yield the set's families, none where sessions are not known."""
+    sessions = snapshot.sessions
+    if sessions is None:
+        return
+    yield gauge("ssh_sessions_total", "Active sessions.", (), [((), float(len(sessions)))])
+    found = snapshot.activities or {}
+    infos = {
+        tuple(map(label, columns(one, found.get(one.id), snapshot.now))): 1.0 for one in sessions
+    }
+    yield gauge(
+        "ssh_session_info",
+        "A session, as w shows it; always 1.",
+        ("user", "tty", "from", "login", "idle", "jcpu", "pcpu", "what"),
+        infos.items(),
+    )
+
+
+def columns(session: Session, activity: Activity | None, now: float) -> tuple[str, ...]:
+    """Return user, terminal, host, login, idle, JCPU, PCPU and command, as `w` prints them.
+
+    ``now`` is in seconds since the epoch. Where `w` has nothing to say it is ``-`` or ``?``.
+    """
+    idle = jcpu = pcpu = NOT_KNOWN
+    command = ""
+    if activity and activity.last_activity is not None:
+        idle = interval(max(0.0, now - activity.last_activity), False)
+    if activity and activity.cpu is not None:
+        jcpu = interval(activity.terminal_cpu, True)
+        pcpu = interval(activity.command_cpu, True)
+        command = activity.command
+    origin = session.host or session.ip or NOTHING
+    login = login_time(session.start, now)
+    return session.user, session.tty, origin, login, idle, jcpu, pcpu, command or NOTHING
+
+
+def login_time(start: float, now: float) -> str:
+    """Return LOGIN@: the time of today's, weekday and hour of a week's, else the date."""
+    try:
+        began, today = time.localtime(start), time.localtime(now)
+        if not start:
+            return NOT_KNOWN
+        if now - start > 12 * HOUR and began.tm_yday != today.tm_yday:
+            return time.strftime("%d%b%y" if now - start > 6 * DAY else "%a%H", began)
+        return time.strftime("%H:%M", began)
+    except (OverflowError, ValueError, OSError):  # a damaged record's year
+        return NOT_KNOWN
+
+
+def interval(seconds: float, has_fractions: bool) -> str:
+    """Return a time as `w` has it: ``5.00s``, ``1:02``, ``1:02m``, ``3days``."""
+    whole = int(seconds)
+    if whole >= 2 * DAY:
+        return f"{whole // DAY}days"
+    if whole >= HOUR:
+        return f"{whole // HOUR}:{whole // MINUTE % 60:02}m"
+    if whole > MINUTE:
+        return f"{whole // MINUTE}:{whole % MINUTE:02}"
+    hundredths = int(seconds * 100) % 100 if has_fractions else 0
+    return f"{whole}.{hundredths:02}s"
