@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +17,21 @@ import pytest
 from tests.hosts import BOOT, NOW, Host, Record
 from textfile_users import __version__
 from textfile_users.cli import main
+from textfile_users.metrics.sets import SETS
 
 FIXTURES = Path(__file__).with_name("fixtures")
+
+
+RECORDS = (
+    Record(type=2, user="reboot", line="~", pid=0, time=BOOT, host="6.1.0-44-amd64", id="~~"),
+    Record(type=6, user="LOGIN", line="tty2", pid=601, id="tty2"),
+    Record(user="root", line="tty1", pid=600, id="tty1", time=BOOT + 60.5),
+    Record(line="pts/0", pid=1000, host="192.0.2.7", ip="192.0.2.7"),
+    Record(line="pts/1", pid=1100, host="client.example.org", ip="2001:db8::7"),
+    Record(line="pts/2", pid=1500, host="tmux(1500).%0"),
+    Record(user="carol", line="pts/3", pid=1900, host="192.0.2.9"),
+    Record(type=8, user="", line="pts/4", pid=1901),
+)
 
 
 def bookworm(host: Host) -> None:
@@ -28,16 +43,7 @@ def bookworm(host: Host) -> None:
     host.process(
         1500, "tmux: server", cgroup="/user.slice/user-1000.slice/session-3.scope", uid=1000
     )
-    host.utmp(
-        Record(type=2, user="reboot", line="~", pid=0, time=BOOT, host="6.1.0-44-amd64", id="~~"),
-        Record(type=6, user="LOGIN", line="tty2", pid=601, id="tty2"),
-        Record(user="root", line="tty1", pid=600, id="tty1", time=BOOT + 60.5),
-        Record(line="pts/0", pid=1000, host="192.0.2.7", ip="192.0.2.7"),
-        Record(line="pts/1", pid=1100, host="client.example.org", ip="2001:db8::7"),
-        Record(line="pts/2", pid=1500, host="tmux(1500).%0"),
-        Record(user="carol", line="pts/3", pid=1900, host="192.0.2.9"),
-        Record(type=8, user="", line="pts/4", pid=1901),
-    )
+    host.utmp(*RECORDS)
     host.logind("1", USER="root", UID=0, LEADER=600, TTY="tty1", SERVICE="login", REMOTE=0)
     host.logind("3", REMOTE_HOST="192.0.2.7", LEADER=1000)
     host.logind("4", REMOTE_HOST="2001:db8::7", LEADER=1100)
@@ -81,6 +87,47 @@ def empty(host: Host) -> None:
     host.no_sessions()
 
 
+def busy(host: Host) -> None:
+    """Debian 12 with a desktop that is looked at, refused passwords, and logins of root."""
+    bookworm(host)
+    host.process(2000, "Xtigervnc", title="Xtigervnc\0:1\0-localhost", uid=1001)
+    host.process(700, "sshd", title="/usr/sbin/sshd -D")
+    for pid, inode in ((2000, 21), (700, 22)):
+        os.makedirs(host.path(f"proc/{pid}/fd"))
+        os.symlink(f"socket:[{inode}]", host.path(f"proc/{pid}/fd/3"))
+    rows = (
+        ("0100007F:170D", "00000000:0000", "0A", 21),
+        ("00000000:0016", "00000000:0000", "0A", 22),
+        ("0100007F:170D", "0100007F:9C40", "01", 31),
+        ("0A0200C0:0016", "070200C0:9C41", "01", 32),
+        ("0A0200C0:170E", "080200C0:9C42", "01", 33),  # another program's 5902
+    )
+    lines = [
+        f"{number:4}: {local} {peer} {state} 0:0 00:0 0 0 0 {inode}"
+        for number, (local, peer, state, inode) in enumerate(rows)
+    ]
+    host.write("proc/1/net/tcp", "\n".join(["  sl  local_address", *lines, ""]))
+    host.write("var/log/auth.log", "")
+
+
+def happen(host: Host) -> None:
+    """Between two looks: a session ends, root logs in, and some fail to."""
+    os.unlink(host.path("run/systemd/sessions/4"))
+    records = [record for record in RECORDS if record.line != "pts/1"]
+    host.utmp(*records)
+    for pid in (1100, 1101, 1102):
+        shutil.rmtree(host.path(f"proc/{pid}"))
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(NOW - 1))
+    messages = (
+        "Failed password for root from 192.0.2.9 port 1 ssh2",
+        "Failed password for invalid user rootkit from 192.0.2.9 port 2 ssh2",
+        "Accepted publickey for root from 192.0.2.8 port 3 ssh2: ED25519 SHA256:abc",
+        "Accepted password for rootkit from 192.0.2.8 port 4 ssh2",
+    )
+    lines = [f"{stamp} host sshd[{5000 + n}]: {text}\n" for n, text in enumerate(messages)]
+    host.write("var/log/auth.log", "".join(lines))
+
+
 def nothing(host: Host) -> None:
     """No source of sessions at all."""
 
@@ -101,3 +148,33 @@ def test_output(
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(text)
     assert text == path.read_text()
+
+
+@pytest.mark.parametrize("sets", [*SETS[1:], ",".join(SETS)])
+def test_output_of_other_sets(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    sets: str,
+) -> None:
+    """One look and what happened until the next; the files of each set, and of all."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    host = Host(str(tmp_path / "host"))
+    busy(host)
+    state = str(tmp_path / "state")
+    argv = ["--root", host.root, "--state-directory", state, "--runtime-directory", state]
+    argv += ["--metrics", sets, "--output", "-", "--timeout", "60"]
+    assert main([*argv, "--now", str(NOW - 60)]) == 0
+    happen(host)
+    capfd.readouterr()
+    assert main([*argv, "--now", str(NOW)]) == 0
+    text = capfd.readouterr().out
+    text = text.replace(".".join(map(str, sys.version_info[:3])), "PYTHON")
+    text = text.replace(__version__, "VERSION")
+    path = FIXTURES / "sets" / f"{'all' if ',' in sets else sets}.prom"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(text)
+    assert text == path.read_text()
+    monkeypatch.undo()
+    time.tzset()
