@@ -12,7 +12,7 @@ from textfile_users import durable
 from textfile_users.durable import Durable
 from textfile_users.exposition import render
 from textfile_users.messages import ERROR, NOTICE, WARNING, say
-from textfile_users.metrics.sets import families_of
+from textfile_users.metrics.sets import WHAT, families_of
 from textfile_users.model import Snapshot, Wanted
 from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
 from textfile_users.record import Record
@@ -55,7 +55,7 @@ class Options(Record):
     state_directory: str
     runtime_directory: str
     metrics: tuple[str, ...] = ("users",)
-    prefix: str = ""  # of the set `what`
+    prefix: str = WHAT  # of that set
     excluded: Callable[[str], bool] | None = None
     timeout: float = 4.0
     repeat: int = 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from textfile_users import __version__
 from textfile_users.messages import ERROR, PROGRAM, say
-from textfile_users.metrics.sets import SETS
+from textfile_users.metrics.sets import SETS, WHAT
 from textfile_users.model import COLLECTORS
 
 TYPE_CHECKING = False
@@ -209,7 +209,7 @@ COLLECT_OPTIONS = (
         "--metrics-prefix",
         "NAME",
         "begins the names of the set what (default: what)",
-        "",
+        WHAT,
         _prefix,
     ),
     Option("--backfill", "", "on a first look count the past too: all logs, rotated ones as well"),

@@ -16,9 +16,9 @@ SSH_SESSIONS = "ssh-sessions"
 SETS = (USERS, WHAT, "unix-user", "ssh", USER_SESSIONS, SSH_SESSIONS)
 
 
-def families_of(name: str, snapshot: Snapshot, prefix: str = "") -> Iterator[Family]:
-    """Return the families of a set; ``prefix`` is that of the set `what`, '' for its own."""
+def families_of(name: str, snapshot: Snapshot, prefix: str = WHAT) -> Iterator[Family]:
+    """Return the families of a set; ``prefix`` begins the names of the set `what`."""
     module = __import__(f"textfile_users.metrics.{name.replace('-', '_')}", fromlist=["families"])
-    arguments = (snapshot, prefix) if prefix and name == WHAT else (snapshot,)
+    arguments = (snapshot, prefix) if name == WHAT else (snapshot,)
     found: Iterator[Family] = module.families(*arguments)
     return found

@@ -11,10 +11,8 @@ if TYPE_CHECKING:
 
     from textfile_users.model import Snapshot
 
-PREFIX = "what"
 
-
-def families(snapshot: Snapshot, prefix: str = PREFIX) -> Iterator[Family]:
+def families(snapshot: Snapshot, prefix: str) -> Iterator[Family]:
     """Yield the set's families; ``prefix`` begins their names.
 
     What has ended stays at 0 for five minutes, so that a scrape sees it.
