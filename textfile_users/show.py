@@ -8,6 +8,7 @@ import time
 from io import TextIOWrapper
 
 from textfile_users.messages import WARNING, say
+from textfile_users.metrics.unix_user import login_time
 from textfile_users.model import (
     ACCOUNTS,
     CONNECTIONS,
@@ -86,15 +87,14 @@ def format_table(snapshot: Snapshot) -> str:
 
 def _row(session: Session) -> tuple[str, ...]:
     origin = session.host or session.ip or "-"
-    cells = (session.user, session.tty or "-", session.type, origin, _began(session.start))
+    cells = (
+        session.user,
+        session.tty or "-",
+        session.type,
+        origin,
+        login_time(session.start) or "-",
+    )
     return tuple(printable(cell) for cell in cells)
-
-
-def _began(start: float) -> str:
-    try:
-        return time.strftime("%Y-%m-%d %H:%M", time.localtime(start)) if start else "-"
-    except (OverflowError, ValueError, OSError):  # a damaged record's year
-        return "-"
 
 
 def _cell(text: str, width: int) -> str:
