@@ -211,3 +211,97 @@ def test_a_collector_alone(run: Run, collector: str) -> None:
     run.counts("--collectors", collector)
     names = {name for name in run.samples() if name.startswith("users_collector_success")}
     assert names == {f'users_collector_success{{collector="{collector}"}}'}
+
+
+def test_sessions_of_root_that_only_processes_show(run: Run) -> None:
+    shutil.rmtree(run.host.path("run/systemd"))
+    run.host.utmp(Record(type=2, user="reboot", line="~", pid=0, time=BOOT))
+    run.host.process(1500, "tmux: server")
+    found = run.counts()
+    assert found['users_sessions{type="multiplexer",user="root"}'] == 1
+    info = 'users_account_info{group="root",name="root",uid="0",user="root"}'
+    assert found[info] == 1, "who has such a session has an account"
+    assert found['users_processes{user="root"}'] >= 1
+    assert "users_logged_in" not in run.counts("--exclude-user", "root", at=5)
+
+
+def viewers(host: Host, count: int) -> None:
+    """Have a desktop of bob's that so many look at."""
+    host.process(2000, "Xtigervnc", title="Xtigervnc\0:1", uid=1001)
+    os.makedirs(host.path("proc/2000/fd"), exist_ok=True)
+    rows = ["   0: 00000000:170D 00000000:0000 0A 0:0 00:0 0 0 0 21"]
+    rows += [
+        f"{n:4}: 0A0200C0:170D 070200C0:{n:04X} 01 0:0 00:0 0 0 0 {n + 30}"
+        for n in range(1, count + 1)
+    ]
+    host.write("proc/1/net/tcp", "\n".join(["  sl  local_address", *rows, ""]))
+    links = [21, *range(31, 31 + count)]
+    for number, inode in enumerate(links):
+        path = host.path(f"proc/2000/fd/{number}")
+        if not os.path.lexists(path):
+            os.symlink(f"socket:[{inode}]", path)
+
+
+def test_viewers_of_a_desktop_are_sessions_and_no_logins(run: Run) -> None:
+    viewers(run.host, 2)
+    found = run.counts()
+    assert found['users_sessions{type="vnc",user="bob"}'] == 2
+    ids = sorted(name for name in found if name.startswith("users_session_info"))
+    assert ['session="vnc:1"' in ids[0], 'session="vnc:1:2"' in ids[1]] == [True, True]
+    assert not [name for name in found if name.startswith("users_session_start")]
+    viewers(run.host, 0)
+    found = run.counts(at=5)
+    viewers(run.host, 1)
+    found = run.counts(at=10)
+    assert not [name for name in found if name.startswith(("users_logins", "users_last_login"))]
+
+
+def test_thousands_of_viewers_are_no_more_than_many_sessions(run: Run) -> None:
+    """Who can reach a desktop's port needs no password for a connection."""
+    viewers(run.host, 3_000)
+    assert run.counts()['users_sessions{type="vnc",user="bob"}'] == 3_000
+
+
+def test_where_sockets_cannot_be_read_for_a_while_no_session_has_ended(run: Run) -> None:
+    viewers(run.host, 1)
+    run.counts()
+    name = 'users_sessions{type="vnc",user="bob"}'
+    table = run.host.path("proc/1/net/tcp")
+    os.rename(table, table + "-away")
+    os.mkdir(table)
+    assert "is a directory" in run(at=5)[1]
+    assert name not in run.samples(), "not known is not zero"
+    assert run.samples()['users_collector_success{collector="connections"}'] == 0
+    os.rmdir(table)
+    os.rename(table + "-away", table)
+    assert run.counts(at=10)[name] == 1
+    viewers(run.host, 0)
+    run.counts(at=15)
+    assert run.samples()[name] == 0
+
+
+def test_thousands_of_servers_are_not_remembered_by_name(run: Run) -> None:
+    """The state of a host where somebody names every process Xvnc can be read again."""
+    run.host.write("proc/1/net/tcp", TABLE)
+    run.host.write("proc/1/net/snmp", SNMP % (1, 1))
+    for pid in range(3000, 3300):
+        run.host.process(pid, "Xvnc", title="Xvnc\0:1", uid=1001)
+    run.counts()
+    burn(run.host, 3000, 2)
+    assert round(run.counts(at=5)[CPU % "bob"], 2) == 2
+
+
+def test_links_below_another_root_are_no_processes(run: Run, tmp_path: Path) -> None:
+    run.host.process(700, "worker", uid=1000)
+    shutil.move(run.host.path("proc/700"), tmp_path / "700")
+    os.symlink(tmp_path / "700", run.host.path("proc/700"))
+    assert 'users_processes{user="alice"}' not in run.counts()
+
+
+def test_a_cgroup_may_have_any_name(run: Run) -> None:
+    """A NUL, which CSV could not hold before Python 3.11, is in no session's id."""
+    for number, name in enumerate(("a\0b", 'x"y', "é", "")):
+        cgroup = f"/user.slice/user-1000.slice/session-{name}.scope"
+        run.host.process(700 + number, "worker", cgroup=cgroup, uid=1000)
+    run.counts()
+    assert run.counts(at=5)['users_processes{user="alice"}'] == 4

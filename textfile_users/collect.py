@@ -17,7 +17,7 @@ from textfile_users.model import Snapshot, Wanted
 from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
 from textfile_users.record import Record
 from textfile_users.sessions import subject
-from textfile_users.snapshot import COLLECTOR_SHARE, Overdue, look, within
+from textfile_users.snapshot import COLLECTOR_SHARE, Overdue, is_whole, look, within
 from textfile_users.sources.files import reason
 from textfile_users.sources.text import printable
 from textfile_users.volatile import (
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 STDOUT = "-"
 MINUTE = 60.0
 LOCK_POLL = 0.02
+SAME_SECONDS = 60.0
 MENDS = {
     errno.ENOENT: "; make its directory, or give --textfile-directory",
     errno.EACCES: "; its directory must be writable for this user",
@@ -136,7 +137,7 @@ def _look_locked(options: Options, faults: list[str]) -> int:
         before.kept,
     )
     faults.extend(snapshot.faults)
-    after = remember_sessions(before, snapshot.sessions, now)
+    after = remember_sessions(before, snapshot.sessions, now, is_whole(snapshot))
     kept = snapshot.kept or before.kept
     # What the journal held may only be skipped next time if what was read of it is kept.
     if not _save_durable(options.state_directory, counted, snapshot.durable, faults):
@@ -150,7 +151,7 @@ def _look_locked(options: Options, faults: list[str]) -> int:
     failure = _write(options, snapshot)
     if failure:
         faults.append(failure)
-    all_faults = tuple(map(printable, faults))
+    all_faults = tuple(dict.fromkeys(map(printable, faults)))
     after, due = remember_faults(after, all_faults, now)
     if after != before:
         _save(options.runtime_directory, after, boot_id)
@@ -198,7 +199,8 @@ def _say_details(verbosity: int, before: Volatile, after: Volatile, snapshot: Sn
         ("begun", after.sessions, before.sessions),
     ):
         for key, start in one.items():
-            if other.get(key) != start:
+            # A clock that is set moves the start of what is known by its processes.
+            if abs(other.get(key, float("inf")) - start) > SAME_SECONDS:
                 ident, user, tty, type_, _ = key
                 say(NOTICE, f"session {word}: {ident} of {user}, {type_} {tty}".rstrip())
 
@@ -252,6 +254,8 @@ def _save(directory: str, volatile: Volatile, boot_id: str) -> None:
     except OSError as error:
         # Not among the faults remembered: it is why they cannot be.
         say(WARNING, f"{directory}: cannot be written: {reason(error)}; see --runtime-directory")
+    except ValueError as error:
+        say(WARNING, f"{directory}: what this look leaves cannot be written: {error}")
 
 
 def _open_lock(directory: str, faults: list[str]) -> int:

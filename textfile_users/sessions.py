@@ -410,15 +410,19 @@ def _is_pty(line: str) -> bool:
 def with_unique_ids(sessions: list[Session]) -> tuple[Session, ...]:
     """Return the sessions with an id each: logind's, else the tty, else pid:N; taken: `:2`."""
     taken = {session.id for session in sessions if session.id}
+    numbers: dict[str, int] = {}  # the next to try; viewers of one desktop may be many
     result = []
     for session in sessions:
         if not session.id:
-            wanted, n = session.tty or f"pid:{session.leader}", 1
-            ident = wanted
+            ident = wanted = session.tty or f"pid:{session.leader}"
+            number = numbers.get(wanted, 1)
+            if number > 1:
+                ident = f"{wanted}:{number}"
             while ident in taken:
-                n += 1
-                ident = f"{wanted}:{n}"
+                number += 1
+                ident = f"{wanted}:{number}"
             taken.add(ident)
+            numbers[wanted] = number + 1
             session = Session(ident, *session[1:])  # noqa: PLW2901 - _replace takes thrice as long
         result.append(session)
     return tuple(result)

@@ -86,6 +86,7 @@ STEPS: tuple[tuple[str, Step], ...] = (
     (ACCOUNTS, look_at_accounts),
     (CONNECTIONS, look_at_connections),
     (SESSIONS, add_unrecorded),
+    (ACCOUNTS, look_at_accounts),  # of those sessions too
     (PROCESSES, add_activities),
     (AUTH, look_at_auth),
     (HISTORY, look_at_history),
@@ -117,6 +118,14 @@ def look(
     if snapshot.durable and not snapshot.durable.began:
         snapshot = snapshot._replace(durable=snapshot.durable._replace(began=now))
     return _shown(snapshot, excluded or (lambda _: False))
+
+
+def is_whole(snapshot: Snapshot) -> bool:
+    """Return whether the sessions are all there are: what only processes and sockets show, too."""
+    return not (
+        (PROCESSES in snapshot.failed and snapshot.processes is None)
+        or (CONNECTIONS in snapshot.failed and snapshot.connections is None)
+    )
 
 
 def _shown(snapshot: Snapshot, excluded: Callable[[str], bool]) -> Snapshot:

@@ -325,9 +325,8 @@ def _remote(known: _Known, remotes: Iterable[Remote]) -> Iterator[Session]:
             continue
         process = known.by_pid.get(pid)
         service = service_of(process.comm)[0] if process else "other"
-        began = start or (process.start if process else None) or 0.0
         network = _network(type_, ip)
-        yield Session("", user, display, type_, service, "", ip, network, began, pid)
+        yield Session("", user, display, type_, service, "", ip, network, start, pid)
 
 
 def _is_multiplexer(process: Process, titles: Mapping[int, bytes]) -> bool:

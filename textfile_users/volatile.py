@@ -53,15 +53,23 @@ NOTHING = Volatile(None, {}, {}, {})
 
 
 def remember_sessions(
-    before: Volatile, sessions: tuple[Session, ...] | None, now: float
+    before: Volatile, sessions: tuple[Session, ...] | None, now: float, whole: bool = True
 ) -> Volatile:
-    """Return what is to be remembered after a look that found ``sessions`` at time ``now``."""
+    """Return what is to be remembered after a look that found ``sessions`` at time ``now``.
+
+    Unless they are the ``whole``, those that are missing may be there yet.
+    """
     ended = _young(before.ended, now, HOUR)
     gone = _young(before.gone, now, GONE_SECONDS)
     if sessions is None:  # not known: nothing began and nothing ended
         return before._replace(ended=ended, gone=gone)
     current = {(s.id, s.user, s.tty, s.type, s.origin): s.start for s in sessions}
-    for _, user, tty, type_, origin in before.sessions or ():
+    if not whole:
+        missing = {
+            key: start for key, start in (before.sessions or {}).items() if key not in current
+        }
+        current.update(list(missing.items())[-MAX_RECENT:])
+    for _, user, tty, type_, origin in before.sessions or () if whole else ():
         ended[user, type_] = now
         gone[user, origin, tty] = now
     for session in sessions:
@@ -129,8 +137,16 @@ def parse_volatile(data: bytes, boot_id: str) -> Volatile:
 def format_volatile(volatile: Volatile, boot_id: str) -> bytes:
     """Return the file's content, from which parse_volatile makes ``volatile`` again.
 
-    It is CSV: json would add a seventh of a bare interpreter's start to each run.
+    It is CSV: json would add a seventh of a bare interpreter's start to each run. Raises
+    ValueError for what CSV cannot hold (NUL, before Python 3.11).
     """
+    try:
+        return _format(volatile, boot_id)
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+
+
+def _format(volatile: Volatile, boot_id: str) -> bytes:
     text = io.StringIO(newline="")
     rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     rows.writerow((*HEADER, boot_id))

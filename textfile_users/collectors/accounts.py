@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from textfile_users.accounts import accounts_of, questions, shown_uids
 from textfile_users.kept import NOTHING
-from textfile_users.model import ABSENT, ACCOUNTS, OK, Snapshot, SourceReport, Wanted
+from textfile_users.model import ABSENT, ACCOUNTS, OK, Snapshot, Wanted
 from textfile_users.paths import Paths
-from textfile_users.sources.accounts import NAME, look_up
+from textfile_users.sources.accounts import look_up
 
 
 def look_at_accounts(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float) -> Snapshot:
@@ -18,10 +18,7 @@ def look_at_accounts(paths: Paths, wanted: Wanted, before: Snapshot, deadline: f
     users = {session.user for session in before.sessions or ()}
     running = {process.uid for process in before.processes or () if process.uid >= 0}
     uids = running.union(kept.usage.seconds)
-    known, shown, report = kept.known, {0}, SourceReport(NAME, OK)
-    for _ in range(2):  # whose uids are shown is known when the users' accounts are
-        shown |= shown_uids(users, uids, known, wanted.all_users)
-        known, report = look_up(paths, questions(users, shown), known, before.now, deadline)
+    known, report = look_up(paths, questions(users, uids), kept.known, before.now, deadline)
     shown = shown_uids(users, running, known, wanted.all_users)
     success = report.status in (OK, ABSENT)
     return before._replace(

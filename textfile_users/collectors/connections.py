@@ -37,6 +37,7 @@ from textfile_users.sources.sockets import (
 # For so long what was found is believed while the kernel's counts of connections stay the same:
 # one that begins while another ends, unseen, leaves them so.
 BELIEVED_SECONDS = 60.0
+MAX_SERVERS = 256  # anybody may name a thousand processes like one
 
 
 def look_at_connections(paths: Paths, wanted: Wanted, before: Snapshot, _: float) -> Snapshot:
@@ -64,7 +65,7 @@ def look_at_connections(paths: Paths, wanted: Wanted, before: Snapshot, _: float
 def _signature(paths: Paths, known: tuple[Process, ...], wanted: Wanted) -> str:
     """Return a text that is the same while no connection and no server begins or ends, or ''."""
     activity = read_activity(paths)
-    if activity is None:
+    if activity is None or len(known) > MAX_SERVERS:
         return ""
     servers = (f"{one.pid}:{one.uid}:{one.start}" for one in known)
     return " ".join((*map(str, activity), *servers, *map(str, wanted.ssh_ports)))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from textfile_users.accounts import name_of
 from textfile_users.connections import SSH
 from textfile_users.kept import NOTHING
-from textfile_users.model import ABSENT, OK, SESSIONS, Session, Snapshot, Wanted
+from textfile_users.model import ABSENT, OK, SESSIONS, Account, Session, Snapshot, Wanted
 from textfile_users.paths import Paths
 from textfile_users.sessions import (
+    MAX_SESSIONS,
     leaders_without_terminal,
     merge,
     newest,
@@ -87,8 +90,8 @@ def add_unrecorded(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snap
         sessions,
         processes,
         read_command_lines(paths, wanted),
-        before.accounts or (),
-        _remotes(before),
+        _accounts(before),
+        islice(_remotes(before), max(0, MAX_SESSIONS - len(sessions))),
         peers,
         by_logind=by_logind,
     )
@@ -98,8 +101,16 @@ def add_unrecorded(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snap
     why = "counts: processes and sockets show it, and nothing recorded it"
     window = "does not count: a window, its user has a session"
     verdicts = [(one, why) for one in more]
-    verdicts += [(one, window) for one in sessions if one not in everything]
+    kept = set(everything)
+    verdicts += [(one, window) for one in sessions if one not in kept]
     return before._replace(sessions=everything, verdicts=(*before.verdicts, *verdicts))
+
+
+def _accounts(snapshot: Snapshot) -> list[Account]:
+    """Return the accounts of all processes, as far as they are known."""
+    known = (snapshot.kept or NOTHING).known
+    uids = {process.uid for process in snapshot.processes or ()}
+    return [Account(name_of(uid, known), uid, "", "") for uid in uids if uid >= 0]
 
 
 def _remotes(snapshot: Snapshot) -> Iterator[Remote]:

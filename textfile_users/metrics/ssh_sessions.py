@@ -44,10 +44,12 @@ def columns(session: Session, activity: Activity | None, now: float) -> tuple[st
     idle = jcpu = pcpu = NOT_KNOWN
     command = ""
     if activity and activity.last_activity is not None:
-        idle = interval(max(0.0, now - activity.last_activity), False)
+        # w's clock has whole seconds; in the kernel's time a terminal's birth leaves a fraction.
+        idle = interval(max(0, int(now) - int(activity.last_activity)), False)
     if activity and activity.cpu is not None:
         jcpu = interval(activity.terminal_cpu, True)
-        pcpu = interval(activity.command_cpu, True)
+        if activity.command_cpu:  # w has no PCPU of 0
+            pcpu = interval(activity.command_cpu, True)
         command = activity.command
     origin = session.host or session.ip or NOTHING
     login = login_time(session.start, now)
@@ -76,5 +78,5 @@ def interval(seconds: float, has_fractions: bool) -> str:
         return f"{whole // HOUR}:{whole // MINUTE % 60:02}m"
     if whole > MINUTE:
         return f"{whole // MINUTE}:{whole % MINUTE:02}"
-    hundredths = int(seconds * 100) % 100 if has_fractions else 0
+    hundredths = round(seconds * 100) % 100 if has_fractions else 0
     return f"{whole}.{hundredths:02}s"

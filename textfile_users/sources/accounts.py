@@ -6,6 +6,7 @@ import os
 
 from textfile_users.accounts import (
     GID,
+    NO_PAUSE,
     UID,
     USER,
     Answer,
@@ -113,6 +114,8 @@ def _from_nss(
             return known
         pause = pause_after(known.pause, reply.hung_on, now)
         known = learn(known, reply.answers)._replace(pause=pause)
+    elif not 0 <= now - known.pause.time < known.pause.seconds:
+        known = known._replace(pause=NO_PAUSE)  # what it hung on is not wanted any more
     if known.pause.seconds:
         faults.append(HANGS)
     return known

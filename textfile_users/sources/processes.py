@@ -102,6 +102,15 @@ def read_all(
     return processes, SourceReport("procfs", DENIED, (HIDDEN,)), places
 
 
+def _pids(paths: Paths) -> list[int]:
+    """Return the pids in /proc, below another root without those that are links out of it."""
+    proc = paths.proc("")
+    names = [name for name in os.listdir(proc) if name.isdigit() and name.isascii()]
+    if not paths.is_own_host:
+        names = [name for name in names if not os.path.islink(proc + name)]
+    return [int(name) for name in names if len(name) <= MAX_DIGITS]
+
+
 def _read_each(
     paths: Paths, known: Mapping[tuple[int, int], Place], now: float, places: Places
 ) -> Iterator[Process]:
@@ -109,12 +118,8 @@ def _read_each(
     boot_time = read_boot_time(paths)
     inside = parse_root_cgroup(read_file(paths.proc("1/cgroup")))
     turn = int(now / LOOK_SECONDS)
-    proc = paths.proc("")
-    for name in os.listdir(proc):
-        if not (name.isdigit() and name.isascii()) or len(name) > MAX_DIGITS:
-            continue
-        pid = int(name)
-        directory = proc + name
+    for pid in _pids(paths):
+        directory = paths.proc(str(pid))
         try:
             comm, state, ppid, group, tty, foreground, is_kernels, cpu, ticks, resident = (
                 parse_stat(read_file(directory + "/stat"))

@@ -73,7 +73,8 @@ def parse_cgroup(data: bytes, inside: str = "") -> tuple[str, int]:
             name, _, below = path[len(above) :].partition("/")
             uid = _between(name, "user-", ".slice")
             if is_number(uid):
-                return _between(below.partition("/")[0], "session-", ".scope"), int(uid)
+                session = _between(below.partition("/")[0], "session-", ".scope")
+                return session if session.isalnum() else "", int(uid)
     return "", -1
 
 
