@@ -51,8 +51,9 @@ def session(**changed: object) -> Session:
     ("seconds", "fractions", "text"),
     [
         (0, True, "0.00s"),
-        (5.257, True, "5.25s"),
-        (5.257, False, "5.00s"),
+        (5.25, True, "5.25s"),
+        (0.29, True, "0.29s"),
+        (5.25, False, "5.00s"),
         (60, True, "60.00s"),
         (61, True, "1:01"),
         (3599, False, "59:59"),

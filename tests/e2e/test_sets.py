@@ -19,10 +19,11 @@ STAMPS = "RSYSLOG_FileFormat"  # ISO stamps
 CLIENT = "client.example"
 IDLE = 205  # seconds
 
-# The shell burns CPU, then a second one in the foreground that says which it is: JCPU is more
-# than PCPU.
-BURNER = "echo $$; while :; do :; done"
-BURNING = f"i=0; while [ $i -lt 150000 ]; do i=$((i+1)); done; sh -c '{BURNER}'; true"
+# The shell burns CPU, and so does a second one in the foreground, which then says which it is:
+# JCPU is more than PCPU.
+COUNTING = "i=0; while [ $i -lt 150000 ]; do i=$((i+1)); done"
+BURNER = f"{COUNTING}; echo $$; while :; do :; done"
+BURNING = f"{COUNTING}; sh -c '{BURNER}'; true"
 # Longer than what w shows on 80 columns.
 SLEEPER = "sleep 900 0.000000000000000000001 0.000000000000000000002"
 
@@ -110,9 +111,6 @@ def test_labels_are_the_columns_of_w(box: Box) -> None:
         with ended(box, burning, idle):
             assert burning.stdout is not None
             pid = burning.stdout.readline().decode().strip()
-            if not rows_of_w(box):
-                pytest.skip("w asks logind here, of which the box has none")
-            time.sleep(0.3)
             box.run("kill", "-STOP", pid)
             tty = wait_for(box, f"sh -c {BURNER}", SLEEPER)[SLEEPER][1]
             # A part of a second, as the kernel leaves it there from when the terminal was made.
@@ -125,7 +123,7 @@ def test_labels_are_the_columns_of_w(box: Box) -> None:
             (alice, bob) = shown.w
             assert (alice[0], alice[2], bob[0], bob[2]) == ("alice", "127.0.0.1", "bob", CLIENT)
             assert bob[4].startswith("3:")
-            assert float(alice[5].rstrip("s")) > float(alice[6].rstrip("s")) > 0.1
+            assert float(alice[5].rstrip("s")) > float(alice[6].rstrip("s")) > 0
             for full, cut in zip(shown.w, shown.cut):
                 assert all(map(str.startswith, full, cut))
             assert shown.cut != shown.w
