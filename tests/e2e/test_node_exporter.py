@@ -49,7 +49,7 @@ def test_no_scrape_ever_sees_a_part(node_exporter: NodeExporter, tmp_path: Path)
     host = busy_host(str(tmp_path / "host"), SESSIONS)
     output = str(node_exporter.directory / "users.prom")
     state = str(tmp_path / "state")
-    argv = ["--root", host.root, "--output", output, "--timeout", "60",
+    argv = ["--root", host.root, "--output", output, "--timeout", "60", "--collectors", "sessions",
             "--state-directory", state, "--runtime-directory", state]  # fmt: skip
     assert main([*argv, "--now", str(NOW)]) == 0
     scrapes: list[tuple[float, float, int, float]] = []
