@@ -136,7 +136,7 @@ def test_figures() -> None:
     ]
     sessions = [session("pts/0", "pts/0"), session("pid:300", leader=300)]
     assert activities(sessions, processes, TERMINALS) == {
-        "pts/0": Activity(3.75, 3, START, 102, 2.0),
+        "pts/0": Activity(3.75, 3, START, 102, 2.0, "", 3.5),
         "pid:300": Activity(32.0, 1, None),
     }
     gone = activities(sessions[:1], processes, {})["pts/0"]

@@ -70,7 +70,7 @@ def test_what_a_session_without_a_terminal_does_is_in_the_file(box: Box) -> None
         assert abs(memory - sum(map(int, rows)) * 1024) < 1 << 20
         assert memory > 64 << 20
         (session,) = [name for name in found if name.startswith("users_session_cpu_seconds{")]
-        assert found[session] >= 3
+        assert found[session] >= 2.9  # in clock ticks
         time.sleep(0.5)
         assert look(box)[CPU] - found[CPU] < 0.1, "it sleeps: no average of its life"
     # The client's end is not yet that of all it has begun.
