@@ -29,7 +29,6 @@ from textfile_users.sources.sockets import (
     read_activity,
     read_owners,
     read_sockets,
-    read_titles,
 )
 
 HEAD = (
@@ -363,18 +362,6 @@ def test_who_holds_a_socket(
         assert child.stdin is not None
         child.stdin.close()
     assert held == Owners({inodes[0]: child.pid, inodes[1]: os.getpid()}, frozenset())
-
-
-def test_titles() -> None:
-    with subprocess.Popen(["cat", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        child.stdin.write(b"begun\n")
-        child.stdin.flush()
-        child.stdout.readline()
-        titles = read_titles(Paths(), [child.pid, 1 << 30])
-        child.stdin.close()
-    assert titles == {child.pid: b"cat\0-\0", 1 << 30: b""}
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from textfile_users import connections as c
 from textfile_users.model import Process
 from textfile_users.paths import Paths
 from textfile_users.sources import sockets as s
+from textfile_users.sources.terminals import read_command_lines
 paths, ssh_ports = Paths(), tuple(map(int, sys.argv[1:]))
 processes = []
 for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -36,7 +37,7 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
     processes.append(Process(int(pid), head.partition("(")[2], int(tail.split()[1]), 0.0, uid))
 known = c.known_servers(processes)
 pids = [one.pid for one in known]
-servers = c.servers_of(processes, known, s.read_titles(paths, pids))
+servers = c.servers_of(processes, known, read_command_lines(paths, pids))
 tables, report = s.read_sockets(paths)
 owners, denied = s.read_owners(paths, (one.inode for one in tables.listening), pids)
 hidden = 1 not in pids

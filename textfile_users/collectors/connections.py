@@ -31,8 +31,8 @@ from textfile_users.sources.sockets import (
     read_activity,
     read_owners,
     read_sockets,
-    read_titles,
 )
+from textfile_users.sources.terminals import read_command_lines
 
 # For so long what was found is believed while the kernel's counts of connections stay the same:
 # one that begins while another ends, unseen, leaves them so.
@@ -77,7 +77,8 @@ def _find(
     """Return the connections, and how many lines of tables are damaged."""
     processes = before.processes or ()
     statuses = {source.name: source.status for source in before.sources}
-    servers = servers_of(processes, known, read_titles(paths, (one.pid for one in known)))
+    titles = read_command_lines(paths, (one.pid for one in known))
+    servers = servers_of(processes, known, titles)
     listening = tables.listening
     owners = read_owners(paths, (one.inode for one in listening), (one.pid for one in known))
     denied = owners.denied if before.processes and statuses.get("procfs") != DENIED else None

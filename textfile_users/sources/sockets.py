@@ -34,7 +34,6 @@ OTHER_STATES = frozenset(b"%02X" % state for state in range(2, 14)) - {LISTEN}
 MAX_DESCRIPTORS = 1_000  # of one process
 MAX_LINKS = 20_000  # of all
 
-MAX_TITLE = 4096
 MAX_SNMP = 64 << 10
 ACTIVITY = (b"ActiveOpens", b"PassiveOpens", b"CurrEstab")
 
@@ -162,11 +161,6 @@ def read_activity(paths: Paths) -> tuple[int, ...] | None:
     of connections twice, which on a host with much memory takes a tenth of a run.
     """
     return parse_activity(read_file(f"{_directory(paths)}/snmp", MAX_SNMP))
-
-
-def read_titles(paths: Paths, pids: Iterable[int]) -> dict[int, bytes]:
-    """Return the command line of each process, b"" where it ended or is not shown to us."""
-    return {pid: read_file(paths.proc(f"{pid}/cmdline"), MAX_TITLE) for pid in pids}
 
 
 def read_owners(paths: Paths, inodes: Iterable[int], pids: Iterable[int]) -> Owners:
