@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.hosts import BOOT
 from textfile_users.model import Account, Process, Session
-from textfile_users.unrecorded import titles_wanted, unrecorded, without_windows
+from textfile_users.unrecorded import may_show, titles_wanted, unrecorded, without_windows
 
 START = BOOT + 5_000.0
 TTY = 34816  # pts/0
@@ -45,7 +45,9 @@ def find(
     wanted = titles_wanted(sessions, processes, by_logind=by_logind)
     titles = {pid: f"{title}\0\0".encode() for pid, _, _, _, title, _ in rows if pid in wanted}
     more = {"accounts": ACCOUNTS, **more}
-    return unrecorded(sessions, processes, titles, by_logind=by_logind, **more)
+    found = unrecorded(sessions, processes, titles, by_logind=by_logind, **more)
+    assert may_show(processes, by_logind=by_logind) or more.get("remotes") or not found
+    return found
 
 
 def brief(sessions: tuple[Session, ...]) -> list[tuple[str, str, str]]:
@@ -499,3 +501,23 @@ def test_each_session_counts_once(
 def test_titles_of_any_bytes(titles: dict[int, bytes]) -> None:
     processes = [process(row(pid, pid - 1, "sshd", 0)) for pid in range(2, 10)]
     unrecorded([], processes, titles, ACCOUNTS, by_logind=False)
+
+
+@pytest.mark.parametrize(
+    ("processes", "by_logind", "expected", "why"),
+    [
+        ([], True, False, "nobody"),
+        ([row(50, 1, "sshd", 0)], True, False, "the listener"),
+        ([row(50, 1, "sshd", 0)], False, True, "may be a connection whose listener has ended"),
+        ([row(60, 50, "sshd", 0, session="5")], True, False, "recorded"),
+        ([row(60, 50, "sshd-session", 0)], True, True, "a connection without a session"),
+        ([row(70, 1, "tmux: server", 1000)], True, True, "tmux"),
+        ([row(70, 1, "screen", 1000)], True, True, "screen"),
+        ([row(70, 1, "mosh-server", 1000)], True, True, "mosh"),
+        ([row(70, 1, "dropbear", 0)], True, True, "dropbear"),
+    ],
+)
+def test_whether_a_process_may_be_of_such_a_session(
+    processes: list[Row], by_logind: bool, expected: bool, why: str
+) -> None:
+    assert may_show(map(process, processes), by_logind=by_logind) == expected, why

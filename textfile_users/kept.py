@@ -11,7 +11,7 @@ from textfile_users.usage import Usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from textfile_users.sources.processes import Place, Places
 
@@ -60,7 +60,8 @@ def to_rows(kept: Kept) -> Iterator[Row]:
     for identity, place in kept.places.items():
         together.setdefault(place, []).extend(identity)
     for place, identities in together.items():
-        yield ("place", *place, *identities)
+        for text in _texts(identities):
+            yield ("place", *place, text)
     if kept.known != accounts.NOTHING:
         yield ("accounts", kept.known.signature, *to_row(kept.known.pause))
     for answer in kept.known.answers.values():
@@ -77,7 +78,7 @@ def from_rows(found: dict[str, list[list[str]]]) -> Kept:
     for text, time in found.get("asked", ()):
         asked = text, float(time)
     places: Places = {}
-    for session, slice_, *identities in found.get("place", ()):
+    for session, slice_, identities in found.get("place", ()):
         place = session, int(slice_)
         places.update(dict.fromkeys(_pairs(identities), place))
     connections = tuple(from_row(Connection, texts) for texts in found.get("connection", ()))
@@ -107,8 +108,10 @@ def _usage_rows(usage: Usage) -> Iterator[Row]:
             yield "slice", uid, seconds
     if usage.latest is not None:
         processes = usage.processes or {}
-        yield ("processes", usage.latest, *(number for pair in processes for number in pair))
-        yield ("seconds", *processes.values())
+        yield "processes", usage.latest
+        pairs = [number for pair in processes for number in pair]
+        for identities, used in zip(_texts(pairs), _texts(processes.values(), PER_ROW // 2)):
+            yield "process", identities, used
 
 
 def _usage(found: dict[str, list[list[str]]]) -> Usage:
@@ -116,18 +119,32 @@ def _usage(found: dict[str, list[list[str]]]) -> Usage:
     if "slices" in found:
         slices = {int(uid): float(seconds) for uid, seconds in found.get("slice", ())}
         usage = usage._replace(slices=slices)
-    for latest, *identities in found.get("processes", ()):
-        seconds = [text for texts in found.get("seconds", ()) for text in texts]
-        pairs = list(_pairs(identities))
-        if len(seconds) != len(pairs):
-            raise ValueError("not as many processes as CPU times")
-        processes = dict(zip(pairs, map(float, seconds)))
+    for (latest,) in found.get("processes", ()):
+        processes: dict[tuple[int, int], float] = {}
+        for identities, texts in found.get("process", ()):
+            pairs, seconds = list(_pairs(identities)), texts.split()
+            if len(seconds) != len(pairs):
+                raise ValueError("not as many processes as CPU times")
+            processes.update(zip(pairs, map(float, seconds)))
         usage = usage._replace(processes=processes, latest=int(latest))
     return usage
 
 
-def _pairs(texts: list[str]) -> Iterator[tuple[int, int]]:
+# A field for each number would cost a run with many processes four times as much, and a field
+# holds 128 KiB at most.
+PER_ROW = 4_000
+
+
+def _texts(numbers: Iterable[float], count: int = PER_ROW) -> Iterator[str]:
+    """Yield the numbers as text, so many to one."""
+    texts = list(map(str, numbers))
+    for start in range(0, len(texts), count):
+        yield " ".join(texts[start : start + count])
+
+
+def _pairs(text: str) -> Iterator[tuple[int, int]]:
     """Return what identifies processes, pid and start each. Raises ValueError."""
+    texts = text.split()
     if len(texts) % 2:
         raise ValueError("a process without its start")
     numbers = map(int, texts)

@@ -29,6 +29,7 @@ TMUX = "tmux: server"
 SCREEN = "screen"
 MULTIPLEXER = "multiplexer"
 DESKTOPS = ("x11", "wayland")
+_PROGRAMS = (DROPBEAR, MOSH, TMUX)
 
 _PRIVILEGED = " [priv]"
 _NO_TERMINAL = ("notty", "internal-sftp")
@@ -47,6 +48,21 @@ class _Known(Record):
     owner: Mapping[int, str]
     terminals: frozenset[tuple[str, str]]  # user and tty
     by_logind: bool
+
+
+def may_show(processes: Iterable[Process], *, by_logind: bool) -> bool:
+    """Return whether a process may be of a session that nothing records.
+
+    On most hosts none is, and this costs a tenth of titles_wanted() and unrecorded(). Where
+    logind could be read, sshd's processes that it has no session for are the listener, whose
+    parent is process 1, and connections.
+    """
+    return any(
+        process.comm in _PROGRAMS
+        or process.comm.startswith(SCREEN)
+        or (process.comm in SSHD and not (by_logind and (process.session or process.ppid == 1)))
+        for process in processes
+    )
 
 
 def titles_wanted(

@@ -21,7 +21,7 @@ from textfile_users.sources.logind import read_logind
 from textfile_users.sources.procfs import read_descents, read_processes, read_terminals
 from textfile_users.sources.terminals import read_command_lines
 from textfile_users.sources.utmp import read_utmp
-from textfile_users.unrecorded import titles_wanted, unrecorded, without_windows
+from textfile_users.unrecorded import may_show, titles_wanted, unrecorded, without_windows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,6 +84,9 @@ def add_unrecorded(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snap
         return before
     sessions, processes = before.sessions, before.processes
     by_logind = any(source.name == "logind" and source.status == OK for source in before.sources)
+    remotes = list(islice(_remotes(before), max(0, MAX_SESSIONS - len(sessions))))
+    if not remotes and not may_show(processes, by_logind=by_logind):
+        return before
     wanted = titles_wanted(sessions, processes, by_logind=by_logind)
     peers = {one.pid: one.ip for one in before.connections or () if one.service == SSH and one.pid}
     more = unrecorded(
@@ -91,7 +94,7 @@ def add_unrecorded(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snap
         processes,
         read_command_lines(paths, wanted),
         _accounts(before),
-        islice(_remotes(before), max(0, MAX_SESSIONS - len(sessions))),
+        remotes,
         peers,
         by_logind=by_logind,
     )
