@@ -7,7 +7,14 @@ import time
 import pytest
 
 from tests.e2e.parts import Box, samples
-from tests.e2e.test_connections import free_displays, login, started, viewer, wait_for
+from tests.e2e.test_connections import (
+    free_displays,
+    listeners,
+    login,
+    started,
+    viewer,
+    wait_for,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -83,6 +90,7 @@ def test_a_desktop_that_is_looked_at_is_a_session(box: Box) -> None:
     port = 5900 + display
     argv = ["-SecurityTypes", "None", "-localhost", "-rfbport", str(port)]
     with started(box, "alice", "Xtigervnc", f":{display}", *argv):
+        wait_for(lambda: ("127.0.0.1", port) in listeners(box))
         look(box)
         with viewer(port):
             found = look(box)
