@@ -99,8 +99,8 @@ def unrecorded(
     """Return the sessions beside the known ``sessions``, the oldest first.
 
     ``titles`` are the command lines of titles_wanted(), ``accounts`` those of the processes'
-    uids as far as they are known, ``remotes`` sessions that sockets show (one whose start is 0
-    began with its process), ``peers`` the addresses of SSH connections by the pid of a process
+    uids as far as they are known, ``remotes`` sessions that sockets show (a start of 0 is
+    one that nobody knows), ``peers`` the addresses of SSH connections by the pid of a process
     that holds the socket. ``by_logind`` says that logind could be read: a process in a session
     of its that does not count is no other session's.
     """
