@@ -6,15 +6,18 @@ import os
 import sys
 
 from textfile_users.messages import ERROR, say
-from textfile_users.metrics.sets import SSH_SESSIONS, USER_SESSIONS
+from textfile_users.metrics.sets import SSH_SESSIONS, USER_SESSIONS, USERS
 from textfile_users.model import Wanted
 from textfile_users.options import (
     WRONG_USAGE,
     Values,
     parse_collect,
+    parse_doctor,
     parse_events,
+    parse_install,
     parse_records,
     parse_show,
+    parse_uninstall,
     port,
 )
 from textfile_users.paths import (
@@ -28,6 +31,8 @@ from textfile_users.sources.files import reason
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from textfile_users.collect import Options
 
 FILE_NAME = "users.prom"
 INTERRUPTED = 130  # as a shell has it
@@ -61,39 +66,48 @@ def _command(argv: list[str]) -> int:
 
 
 def _collect(argv: list[str]) -> int:
-    values = parse_collect(argv)
+    from textfile_users.collect import collect
+
+    return collect(_options(parse_collect(argv)))
+
+
+def _options(values: Values) -> Options:
+    """Return what is asked of `collect`. Raises SystemExit for what goes together ill."""
+    from textfile_users.collect import Options
+
     if USER_SESSIONS in values.metrics:
         _take_environment(values)
+    if values.aggregate_only and values.metrics != (USERS,):
+        say(ERROR, "--aggregate-only leaves nothing of other sets than users: see --metrics")
+        raise SystemExit(WRONG_USAGE)
     directory = values.textfile_directory or default_textfile_directory()
     state_directory = values.state_directory or default_state_directory()
-    from textfile_users.collect import Options, collect
-
-    return collect(
-        Options(
-            paths=_paths(values),
-            output=values.output or (directory and os.path.join(directory, FILE_NAME)),
-            waits=bool(values.output),
-            state_directory=state_directory,
-            runtime_directory=values.runtime_directory
-            or default_runtime_directory(state_directory),
-            metrics=values.metrics,
-            prefix=values.metrics_prefix,
-            excluded=_excluded(values.exclude_user),
-            timeout=values.timeout,
-            repeat=values.repeat,
-            interval=values.interval,
-            verbosity=values.verbose,
-            now=values.now,
-            wanted=Wanted(
-                values.collectors,
-                values.auth_source,
-                values.backfill,
-                explain=values.verbose > 1,
-                all_users=values.all_users,
-                commands=values.session_command or SSH_SESSIONS in values.metrics,
-                ssh_ports=tuple(values.ssh_port),
-            ),
-        )
+    return Options(
+        paths=_paths(values),
+        output=values.output or (directory and os.path.join(directory, FILE_NAME)),
+        waits=bool(values.output),
+        state_directory=state_directory,
+        runtime_directory=values.runtime_directory or default_runtime_directory(state_directory),
+        metrics=values.metrics,
+        prefix=values.metrics_prefix,
+        excluded=_excluded(values.exclude_user),
+        timeout=values.timeout,
+        repeat=values.repeat,
+        interval=values.interval,
+        verbosity=values.verbose,
+        now=values.now,
+        redacted=values.redact,
+        aggregate=values.aggregate_only,
+        wanted=Wanted(
+            values.collectors,
+            values.auth_source,
+            values.backfill,
+            explain=values.verbose > 1,
+            all_users=values.all_users,
+            commands=values.session_command or SSH_SESSIONS in values.metrics,
+            ssh_ports=tuple(values.ssh_port),
+            networks=tuple(values.network),
+        ),
     )
 
 
@@ -134,11 +148,37 @@ def _events(argv: list[str]) -> int:
     return events(values.files, values.unmatched, values.now)
 
 
+def _doctor(argv: list[str]) -> int:
+    values = parse_doctor(argv)
+    from textfile_users.doctor import doctor
+
+    return doctor(_options(values), values.json)
+
+
+def _install(argv: list[str]) -> int:
+    values = parse_install(argv)
+    from textfile_users.install import install
+
+    return install(
+        values.root, values.textfile_directory, values.cron, values.runtime_file, values.dry_run
+    )
+
+
+def _uninstall(argv: list[str]) -> int:
+    values = parse_uninstall(argv)
+    from textfile_users.install import uninstall
+
+    return uninstall(values.root, values.textfile_directory, values.dry_run)
+
+
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "collect": _collect,
     "show": _show,
     "events": _events,
     "records": _records,
+    "doctor": _doctor,
+    "install": _install,
+    "uninstall": _uninstall,
 }
 
 

@@ -63,6 +63,8 @@ class Options(Record):
     interval: float = 5.0
     verbosity: int = 0
     now: float | None = None
+    redacted: tuple[str, ...] = ()  # user, host, ip
+    aggregate: bool = False  # nothing by user, session, address or account
     wanted: Wanted = Wanted()
 
 

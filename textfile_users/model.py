@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from textfile_users.connections import Connection
     from textfile_users.durable import Durable
     from textfile_users.kept import Kept
+    from textfile_users.networks import Network
 
     # What a source saw, and why it counts or not.
     Verdict = tuple[Union["UtmpRecord", "LogindSession", "Session"], str]
@@ -160,7 +161,8 @@ COLLECTORS = (SESSIONS, AUTH, HISTORY, PROCESSES, CONNECTIONS, ACCOUNTS)
 class Wanted(Record):
     """What a look is to find: ``auth_source`` is auto, files, journal or none.
 
-    ``commands`` are those of sessions, which may hold secrets.
+    ``commands`` are those of sessions, which may hold secrets; of ``networks`` the first that holds
+    an address names it.
     """
 
     collectors: tuple[str, ...] = COLLECTORS
@@ -170,6 +172,7 @@ class Wanted(Record):
     all_users: bool = False
     commands: bool = False
     ssh_ports: tuple[int, ...] = ()
+    networks: tuple[Network, ...] = ()
 
 
 class Snapshot(Record):

@@ -11,6 +11,8 @@ from textfile_users import __version__
 from textfile_users.messages import ERROR, PROGRAM, say
 from textfile_users.metrics.sets import SETS, WHAT
 from textfile_users.model import COLLECTORS
+from textfile_users.networks import parse_network
+from textfile_users.redaction import FIELDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ COMMANDS_HELP = """commands:
   show           the same as a table for people
   events FILE    what auth logs say, as JSON lines; - is stdin
   records FILE   what utmp, wtmp and btmp files hold, as JSON lines
+  doctor         check the set-up and name the mend for each fault
+  install        put timer or cron entry in place; uninstall removes them
 Each has --help of its own."""
 
 
@@ -124,6 +128,11 @@ def _path(text: str) -> str:
 
 
 NOW = Option("--now", "EPOCH", "take this for the time (for tests)", None, _number)
+SESSION_COMMAND = Option(
+    "--session-command",
+    "",
+    "the foreground command of each session; command lines may hold secrets",
+)
 HOST_OPTIONS = (
     Option("--root", "DIR", "look at the host whose file system is in DIR", "/", _path),
     Option("--utmp", "FILE", "default: /run/utmp below the root", ""),
@@ -152,6 +161,15 @@ HOST_OPTIONS = (
         repeats=True,
     ),
     Option(
+        "--network",
+        "NAME=CIDR",
+        "a name for the addresses of a network; may be repeated, the first that fits counts",
+        None,
+        parse_network,
+        repeats=True,
+    ),
+    SESSION_COMMAND,
+    Option(
         "--timeout",
         "SECONDS",
         "give up after this (default 4); a collector has a quarter of it",
@@ -160,15 +178,13 @@ HOST_OPTIONS = (
     ),
     NOW,
 )
+TEXTFILE_DIRECTORY = Option(
+    "--textfile-directory", "DIR", "default: $TEXTFILE_DIRECTORY, else the distribution's", ""
+)
 COLLECT_OPTIONS = (
     *HOST_OPTIONS,
     Option("--output", "FILE", "default: users.prom in the textfile directory; - is stdout", ""),
-    Option(
-        "--textfile-directory",
-        "DIR",
-        "default: $TEXTFILE_DIRECTORY, else the distribution's",
-        "",
-    ),
+    TEXTFILE_DIRECTORY,
     Option(
         "--state-directory",
         "DIR",
@@ -193,9 +209,17 @@ COLLECT_OPTIONS = (
     ),
     Option("--all-users", "", "processes, memory and CPU time of system accounts too"),
     Option(
-        "--session-command",
+        "--redact",
+        "LIST",
+        "write keyed hashes in place of these, with commas: user,host,ip; the key is in "
+        "/etc/textfile-users/redact.key",
+        (),
+        _choice_of(*FIELDS),
+    ),
+    Option(
+        "--aggregate-only",
         "",
-        "the foreground command of each session; command lines may hold secrets",
+        "write sums alone: nothing by user, session, address or account",
     ),
     Option(
         "--metrics",
@@ -222,6 +246,9 @@ COLLECT_OPTIONS = (
         _seconds,
     ),
 )
+
+
+INSTALL_ROOT = Option("--root", "DIR", "the file system of an image that is in DIR", "/", _path)
 
 
 class Values:
@@ -257,6 +284,39 @@ def parse_show(argv: list[str]) -> Values:
     parser = _parser(f"{PROGRAM} show", "Show who is logged in as a table.")
     add_options(parser, HOST_OPTIONS)
     parser.add_argument("--json", action="store_true", help="as one JSON object")
+    parser.add_argument("--watch", action="store_true", help="look again and again, until Ctrl-C")
+    return parser.parse_args(argv, Values())
+
+
+def parse_doctor(argv: list[str]) -> Values:
+    """Return the values of `doctor`'s arguments. Raises SystemExit as argparse does."""
+    parser = _parser(
+        f"{PROGRAM} doctor", "Check the set-up and name the mend for each fault; 1 where one is."
+    )
+    add_options(parser, COLLECT_OPTIONS)
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    return parser.parse_args(argv, Values())
+
+
+def parse_install(argv: list[str]) -> Values:
+    """Return the values of `install`'s arguments. Raises SystemExit as argparse does."""
+    parser = _parser(f"{PROGRAM} install", "Put the timer or the cron entry in place. As root.")
+    add_options(parser, (INSTALL_ROOT, TEXTFILE_DIRECTORY))
+    parser.add_argument("--cron", action="store_true", help="cron, though systemd is there")
+    parser.add_argument(
+        "--runtime-file",
+        action="store_true",
+        help="keep users.prom in memory, with a link in the textfile directory (SD cards)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print each step, do nothing")
+    return parser.parse_args(argv, Values())
+
+
+def parse_uninstall(argv: list[str]) -> Values:
+    """Return the values of `uninstall`'s arguments. Raises SystemExit as argparse does."""
+    parser = _parser(f"{PROGRAM} uninstall", "Remove what install has put in place. As root.")
+    add_options(parser, (INSTALL_ROOT, TEXTFILE_DIRECTORY))
+    parser.add_argument("--dry-run", action="store_true", help="print each step, do nothing")
     return parser.parse_args(argv, Values())
 
 
