@@ -1,0 +1,65 @@
+"""What a plain look imports: each module is paid for 17,280 times a day."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.hosts import busy_host
+
+PROJECT = Path(__file__).parents[1]
+BUDGET = Path(__file__).with_name("imports.txt")
+# Prints the modules beyond those of an interpreter without site, which differs between hosts.
+LOOK = """import sys
+sys.path.insert(0, {project!r})
+before = set(sys.modules)
+import os
+def tell(status):
+    os.write(1, " ".join(sorted(set(sys.modules) - before)).encode())
+    end(status)
+end, os._exit = os._exit, tell
+sys.argv = {argv!r}
+from textfile_users.__main__ import run
+run()
+"""
+
+
+LINES = """\
+{0} host sshd[700]: Failed password for root from 192.0.2.7 port 22 ssh2
+{0} host sshd[700]: Connection closed by authenticating user root 192.0.2.7 port 22 [preauth]
+{0} host sshd[701]: Accepted publickey for alice from 192.0.2.7 port 23 ssh2: ED25519 SHA256:x
+"""
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The modules that the second look at a host with ten sessions and new lines in its log imports."""
+    directory = tmp_path_factory.mktemp("imports")
+    root = directory / "root"
+    busy_host(str(root), 10, True, True)
+    (root / "var/log").mkdir(parents=True, exist_ok=True)
+    argv = ["x", "--root", str(root), "--output", str(directory / "users.prom"), "--timeout", "60",
+            "--state-directory", str(directory), "--runtime-directory", str(directory)]  # fmt: skip
+    code = LOOK.format(project=str(PROJECT), argv=argv)
+    for _ in range(2):
+        with open(root / "var/log/auth.log", "a") as log:
+            log.write(LINES.format(time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())))
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
+        )
+    return set(done.stdout.split())
+
+
+def test_a_look_imports_nothing_new(imported: set[str]) -> None:
+    """A module that is not in the list costs each run: add it on purpose or not at all."""
+    assert imported - set(BUDGET.read_text().split()) == set()
+
+
+def test_the_list_names_nothing_of_ours_that_is_gone(imported: set[str]) -> None:
+    """The list is what is imported, so that it can be read as such."""
+    ours = {name for name in BUDGET.read_text().split() if name.startswith("textfile_users")}
+    assert ours - imported == set()
