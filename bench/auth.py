@@ -44,7 +44,8 @@ def measure_auth(directory: str, runs: int) -> str:
     return f"{_backlogs(directory)}\n\n{_new_lines(directory, runs)}"
 
 
-def _ours(directory: str, *argv: str) -> list[str]:
+def ours(directory: str, *argv: str) -> list[str]:
+    """Return our command as the timer runs it, with output and state below `directory`."""
     state = os.path.join(directory, "state")
     return [
         PYTHON, "-I", "-c", RUN, "--output", os.path.join(directory, "users.prom"),
@@ -77,7 +78,7 @@ def _readers(directory: str, path: str, iso: bool) -> dict[str, tuple[int, list[
     """Return what reads a log, by name: bytes and command; peers that are not here are left out."""
     backfill = ["--collectors", "auth", "--auth-log", path, "--backfill", "--timeout", "600"]
     commands = {
-        "ours": (BACKLOG, _ours(directory, *backfill)),
+        "ours": (BACKLOG, ours(directory, *backfill)),
         # Into a pipe: with /dev/null for its output grep would stop at the first match.
         "grep -c": (
             BACKLOG,
@@ -102,7 +103,7 @@ def _readers(directory: str, path: str, iso: bool) -> dict[str, tuple[int, list[
 
 def _peak(directory: str, path: str) -> float:
     """Return the peak memory of a backlog's run in MiB."""
-    argv = _ours(directory, "--collectors", "auth", "--auth-log", path, "--backfill",
+    argv = ours(directory, "--collectors", "auth", "--auth-log", path, "--backfill",
                  "--timeout", "600")[4:]  # fmt: skip
     code = f"sys.argv = {['x', *argv]!r}\nfrom textfile_users.__main__ import run\nrun()"
     command = [PYTHON, "-I", "-c", PEAK + code]
@@ -117,14 +118,14 @@ def _new_lines(directory: str, runs: int) -> str:
     journal = _journal_host(directory)
     history = ["--collectors", "sessions,auth,history"]
     commands = {
-        name: _ours(f"{root}-history", "--root", root, *history) for name, root in hosts.items()
+        name: ours(f"{root}-history", "--root", root, *history) for name, root in hosts.items()
     }
     bounds = dict.fromkeys(commands, "at most 3.3")
     root = hosts["log of 1 MB"]
-    commands["log of 1 MB, all collectors"] = _ours(f"{root}-all", "--root", root)
+    commands["log of 1 MB, all collectors"] = ours(f"{root}-all", "--root", root)
     bounds["log of 1 MB, all collectors"] = "at most 3.5"
     if journal:
-        commands["journal only, all collectors"] = _ours(f"{journal}-all", "--root", journal)
+        commands["journal only, all collectors"] = ours(f"{journal}-all", "--root", journal)
         bounds["journal only, all collectors"] = "at most 4.5"
     times: dict[str, list[float]] = {name: [] for name in ("base", *commands)}
     for number in range(runs + 1):

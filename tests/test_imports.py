@@ -37,7 +37,7 @@ LINES = """\
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The modules that the second look at a host with ten sessions and new lines in its log imports."""
+    """The modules that the second look at a host with ten sessions and new lines imports."""
     directory = tmp_path_factory.mktemp("imports")
     root = directory / "root"
     busy_host(str(root), 10, True, True)
