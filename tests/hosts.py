@@ -154,10 +154,17 @@ class Host:
         os.makedirs(self.path("run/systemd/sessions"), exist_ok=True)
 
     def ssh_connection(
-        self, leader: int, user: str, tty: str, program: str = "sshd", uid: int = 1000
+        self,
+        leader: int,
+        user: str,
+        tty: str,
+        program: str = "sshd",
+        uid: int = 1000,
+        cgroup: str = "",
     ) -> None:
         """Add the processes of an SSH connection: leader, the user's sshd, and a shell."""
-        self.process(leader, program, title=f"{program}: {user} [priv]", children=(leader + 1,))
+        title = f"{program}: {user} [priv]"
+        self.process(leader, program, title=title, children=(leader + 1,), cgroup=cgroup)
         self.process(
             leader + 1,
             program,
@@ -165,8 +172,9 @@ class Host:
             title=f"{program}: {user}@{tty}",
             children=(leader + 2,),
             uid=uid,
+            cgroup=cgroup,
         )
-        self.process(leader + 2, "bash", leader + 1, title="-bash", uid=uid)
+        self.process(leader + 2, "bash", leader + 1, title="-bash", uid=uid, cgroup=cgroup)
 
 
 def busy_host(root: str, count: int, utmp: bool = True, logind: bool = True) -> Host:
@@ -178,7 +186,8 @@ def busy_host(root: str, count: int, utmp: bool = True, logind: bool = True) -> 
         user = f"user{index // 10}"
         leader = 1000 + 3 * index
         ip = f"192.0.2.{index % 250 + 1}"
-        host.ssh_connection(leader, user, f"pts/{index}", "sshd-session")
+        scope = f"/user.slice/user-1000.slice/session-{index + 1}.scope" if logind else ""
+        host.ssh_connection(leader, user, f"pts/{index}", "sshd-session", cgroup=scope)
         records.append(Record(user, f"pts/{index}", leader, host=ip, ip=ip))
         if logind:
             host.logind(str(index + 1), USER=user, LEADER=leader, REMOTE_HOST=ip)

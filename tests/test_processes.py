@@ -217,10 +217,25 @@ def test_a_place_is_remembered(host: Host) -> None:
     now = quiet_time([1, 42], NOW)
     add(host, 42, cgroup=SESSION_5)
     _, places = look(host, {}, now)
-    assert places == {(1, 5): ("", -1), (42, 5_000 * TICKS): ("5", 1000)}
+    own = os.getuid()  # whose the files are
+    assert places == {(1, 5): ("", -1, 0, own), (42, 5_000 * TICKS): ("5", 1000, 1000, own)}
     os.unlink(host.path("proc/42/cgroup"))
     assert look(host, places, now) == ({1: ("", -1), 42: ("5", 1000)}, places)
     assert look(host, {}, now)[0][42] == ("", -1), "it is read where it is not known"
+
+
+def test_the_uid_is_remembered_while_the_owner_is_the_same(host: Host) -> None:
+    """The kernel changes the owner of /proc/PID with the uid, su(1) included."""
+    now = quiet_time([1, 42], NOW)
+    add(host, 42, uid=1000)
+    ((key, place),) = (pair for pair in look(host, {}, now)[1].items() if pair[0][0] == 42)
+    assert place[2:] == (1000, os.getuid())
+    add(host, 42, uid=1001)
+    for owner, uid in ((os.getuid(), 1000), (os.getuid() + 1, 1001)):
+        known = {key: (*place[:3], owner)}
+        processes, _, places = read_all(Paths(host.root), known, now)
+        assert {one.pid: one.uid for one in processes or ()}[42] == uid
+        assert places[key][2:] == (uid, os.getuid())
 
 
 def test_a_place_is_that_of_one_process(host: Host) -> None:

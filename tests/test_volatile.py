@@ -47,7 +47,7 @@ KEPT = st.builds(
         st.dictionaries(st.tuples(NUMBER, NUMBER), TIME, max_size=3),
         NUMBER,
     ),
-    st.dictionaries(st.tuples(NUMBER, NUMBER), st.tuples(TEXT, NUMBER), max_size=3),
+    st.dictionaries(st.tuples(NUMBER, NUMBER), st.tuples(TEXT, NUMBER, NUMBER, NUMBER), max_size=3),
     st.builds(Known, ANSWERS, TEXT, st.builds(Pause, TEXT, TEXT, TIME, TIME)),
     st.builds(
         Network,

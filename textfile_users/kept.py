@@ -34,7 +34,7 @@ class Kept(Record):
 
     ``asked`` is what the journal held when it was read to its end or asked, and when that was,
     ``usage`` what CPU time goes on from, found at ``time`` (seconds since the epoch, 0 for never),
-    ``places`` of which sessions and slices processes are,
+    ``places`` of which sessions, slices and users processes are,
     ``known`` what files and NSS said of accounts, and ``network`` who was connected.
     """
 
@@ -78,8 +78,8 @@ def from_rows(found: dict[str, list[list[str]]]) -> Kept:
     for text, time in found.get("asked", ()):
         asked = text, float(time)
     places: Places = {}
-    for session, slice_, identities in found.get("place", ()):
-        place = session, int(slice_)
+    for session, slice_, uid, owner, identities in found.get("place", ()):
+        place = session, int(slice_), int(uid), int(owner)
         places.update(dict.fromkeys(_pairs(identities), place))
     connections = tuple(from_row(Connection, texts) for texts in found.get("connection", ()))
     network = NO_NETWORK

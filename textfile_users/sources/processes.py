@@ -13,6 +13,7 @@ from textfile_users.sources.procfs import (
     parse_root_cgroup,
     read_boot_time,
     read_file,
+    read_owned,
 )
 from textfile_users.sources.text import decode
 
@@ -20,8 +21,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    # Which logind session ('' for none) and whose slice (-1 for none) a process is in.
-    Place = tuple[str, int]
+    # Which logind session ('' for none) and whose slice (-1 for none) a process is in, its real
+    # uid, and the uid that owned its files in /proc meanwhile.
+    Place = tuple[str, int, int, int]
     # By pid and start (clock ticks since boot), which no clock changes.
     Places = dict[tuple[int, int], Place]
 
@@ -30,10 +32,12 @@ KERNEL_THREAD = 0x0020_0000  # PF_KTHREAD, in the field `flags`
 MAX = 1 << 63
 MAX_DIGITS = 10  # of a pid or uid
 MAX_STATUS = 512  # up to the uids; the kernel's names are of 15 bytes, escaped 60
-NOWHERE = ("", -1)
+NOWHERE = ("", -1, 0)
 
 # logind moves the processes of a new session to its scope. They are no older than this, but for
 # those that have waited for a password, as login(1) does: places are read again now and then.
+# Nor do processes that are older become another user's but by running su(1) and its like, or as
+# root; /proc/PID then changes its owner, and at once when who changes is not root before.
 MAX_AGE_OF_MOVES = 60.0
 # Of so many looks one reads a process's place again; a prime, so that each has its turn.
 TURNS = 61
@@ -91,7 +95,7 @@ def read_all(
 
     The processes are None where the root has no /proc, or a dead image's; those that end while
     we look are left out. ``known`` are the places that the last look gave to remember, whose
-    files are not read again.
+    files are not read again while /proc has the same owner for the process.
     """
     if not has_proc(paths):
         return None, SourceReport("procfs", ABSENT), {}
@@ -120,24 +124,28 @@ def _read_each(
     turn = int(now / LOOK_SECONDS)
     for pid in _pids(paths):
         directory = paths.proc(str(pid))
+        data, owner = read_owned(directory + "/stat")
         try:
             comm, state, ppid, group, tty, foreground, is_kernels, cpu, ticks, resident = (
-                parse_stat(read_file(directory + "/stat"))
+                parse_stat(data)
             )
         except ValueError:  # it ended, or is hidden from us
             continue
         start = None if boot_time is None else boot_time + ticks / CLOCK_TICKS
-        uid, place = 0, NOWHERE
+        session, slice_, uid = NOWHERE
         if not is_kernels:
-            status = read_file(directory + "/status", MAX_STATUS)
-            if not status:
-                continue
-            uid = parse_uid(status)
             key = pid, ticks
-            found = known.get(key) if (pid - turn) % TURNS else None
-            place = found or parse_cgroup(read_file(directory + "/cgroup"), inside)
-            if start is not None and now - start >= MAX_AGE_OF_MOVES:
+            place = known.get(key) if (pid - turn) % TURNS else None
+            if place is None or place[3] != owner:
+                status = read_file(directory + "/status", MAX_STATUS)
+                if not status:
+                    continue
+                inside_of = parse_cgroup(read_file(directory + "/cgroup"), inside)
+                place = (*inside_of, parse_uid(status), owner)
+            session, slice_, uid, _ = place
+            if start is not None and now - start >= MAX_AGE_OF_MOVES and uid >= 0:
                 places[key] = place
         yield Process(
-            pid, comm, ppid, start, uid, state, group, tty, foreground, cpu, resident, *place
-        )
+            pid, comm, ppid, start, uid, state, group, tty, foreground, cpu, resident,
+            session, slice_,
+        )  # fmt: skip

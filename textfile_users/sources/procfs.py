@@ -230,16 +230,21 @@ def _scan_children(paths: Paths) -> dict[int, list[int]]:
 
 def read_file(path: str, limit: int = MAX_BYTES) -> bytes:
     """Return at most ``limit`` bytes of a file in /proc or /sys, none where it cannot be read."""
+    return read_owned(path, limit)[0]
+
+
+def read_owned(path: str, limit: int = MAX_BYTES) -> tuple[bytes, int]:
+    """Return what read_file() does, and the uid of the file's owner, -1 where it is not known."""
     try:
         # Below another root, /proc may be what somebody put there.
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(path, flags)
     except OSError:
-        return b""
+        return b"", -1
     try:
         # One read gives all, for the kernel makes each of these files at once.
-        return os.read(descriptor, limit)
+        return os.read(descriptor, limit), os.fstat(descriptor).st_uid
     except OSError:  # the process ended
-        return b""
+        return b"", -1
     finally:
         os.close(descriptor)
