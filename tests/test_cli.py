@@ -6,17 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.hosts import BOOT, NOW, Host, Record, busy_host, pack, pack_all
+from tests.hosts import NOW, Host, Record, busy_host, pack, pack_all
 from textfile_users import __version__
 from textfile_users.cli import main
-from textfile_users.paths import Paths
-from textfile_users.show import format_table
-from textfile_users.snapshot import look
 
 
 def program(*argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -216,75 +212,3 @@ def test_records_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixtu
         f"textfile-users: {names[2]}: layout none, the file is empty; 0 sound, 0 damaged, "
         "0 partial",
     ]
-
-
-def test_show(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    host = Host(str(tmp_path))
-    host.logind("1", TTY="tty1", SERVICE="login", LEADER=1)
-    host.logind(
-        "2", USER="a-user-with-a-long-name\x1b[2J", LEADER=1, REMOTE_HOST="2001:db8::" + "f" * 4,
-        REALTIME=(BOOT + 90) * 1_000_000,
-    )  # fmt: skip
-    host.logind("3", STATE="closing", LEADER=1)
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    assert main(["show", "--root", host.root]) == 0
-    out = capsys.readouterr().out
-    assert out.splitlines() == [
-        "USER              TTY   TYPE  FROM            SINCE",
-        "a-user-with-a-l…  -     ssh   2001:db8::ffff  2025-12-06 05:48",
-        "alice             tty1  tty   -               2025-12-06 07:10",
-        "2 sessions of 2 users, 1 more closing",
-    ]
-    assert max(map(len, out.splitlines())) <= 80
-
-
-def test_show_fits_80_columns(tmp_path: Path) -> None:
-    host = Host(str(tmp_path))
-    host.logind("1", USER="u" * 64, TTY="pts/" + "1" * 20, REMOTE_HOST="h" * 255, LEADER=1)
-    table = format_table(look(Paths(host.root), NOW, 60.0))
-    assert max(map(len, table.splitlines())) <= 80
-
-
-def test_show_of_times_beyond_any_calendar(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    host = Host(str(tmp_path))
-    host.logind("1", LEADER=1, REALTIME=9_000_000_000_000_000_000)
-    host.logind("2", LEADER=1, REALTIME=None)
-    host.write("run/utmp", pack(Record(pid=1, time=2**62), 400))
-    assert main(["show", "--root", host.root]) == 0
-    assert capsys.readouterr().out.count(" -\n") >= 1
-
-
-def test_show_without_sessions_and_without_sources(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    host = Host(str(tmp_path))
-    assert main(["show", "--root", host.root]) == 1
-    assert "Not known who is logged in" in capsys.readouterr().out
-    host.no_sessions()
-    assert main(["show", "--root", host.root]) == 0
-    assert capsys.readouterr().out == "Nobody is logged in.\n"
-
-
-SOURCES = {"utmp": "absent", "logind": "ok", "procfs": "ok", "sockets": "absent", "accounts": "ok"}
-
-
-def test_show_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    host = Host(str(tmp_path))
-    host.logind("5", LEADER=1, REMOTE_HOST="192.0.2.7")
-    assert main(["show", "--root", host.root, "--json", "--now", str(NOW)]) == 0
-    assert json.loads(capsys.readouterr().out) == {
-        "time": NOW,
-        "sessions": [
-            {
-                "id": "5", "user": "alice", "tty": "", "type": "ssh", "service": "sshd",
-                "host": "", "ip": "192.0.2.7", "network": "", "start": BOOT + 5000.0, "leader": 1,
-            }
-        ],
-        "closing": 0,
-        "sources": SOURCES,
-    }  # fmt: skip

@@ -26,7 +26,8 @@ class Activity(Record):
     terminal in seconds since the epoch, None without a terminal. ``command_pid`` is its foreground
     command, 0 for none, ``command_cpu`` what that process itself has used, in seconds (`w`'s PCPU),
     ``command`` its command line: '' until with_commands() adds it.
-    ``terminal_cpu`` is the part of ``cpu`` of processes on the terminal.
+    ``terminal_cpu`` is the part of ``cpu`` of processes on the terminal, ``resident`` the memory of
+    its live processes in bytes: pages that they share count for each.
     """
 
     cpu: float | None
@@ -36,6 +37,7 @@ class Activity(Record):
     command_cpu: float = 0.0
     command: str = ""
     terminal_cpu: float = 0.0  # `w`'s JCPU
+    resident: int = 0
 
 
 def activities(
@@ -175,6 +177,7 @@ def _activity(own: list[Process] | None, terminal: Terminal | None) -> Activity:
         command_pid=command.pid if command else 0,
         command_cpu=command.cpu if command else 0.0,
         terminal_cpu=round(sum(one.cpu for one in live if _is_on(one, terminal)), 6),
+        resident=sum(one.resident for one in live),
     )
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from textfile_users.collect import Options
 
 FILE_NAME = "users.prom"
+RUNTIME_OUTPUT = "/run/textfile-users/users.prom"
 INTERRUPTED = 130  # as a shell has it
 
 
@@ -84,7 +85,7 @@ def _options(values: Values) -> Options:
     state_directory = values.state_directory or default_state_directory()
     return Options(
         paths=_paths(values),
-        output=values.output or (directory and os.path.join(directory, FILE_NAME)),
+        output=values.output or (directory and _file_in(directory)),
         waits=bool(values.output),
         state_directory=state_directory,
         runtime_directory=values.runtime_directory or default_runtime_directory(state_directory),
@@ -98,6 +99,7 @@ def _options(values: Values) -> Options:
         now=values.now,
         redacted=values.redact,
         aggregate=values.aggregate_only,
+        apart=1 if os.environ.get("SECONDS_APART") == "1" else 0,
         wanted=Wanted(
             values.collectors,
             values.auth_source,
@@ -107,8 +109,24 @@ def _options(values: Values) -> Options:
             commands=values.session_command or SSH_SESSIONS in values.metrics,
             ssh_ports=tuple(values.ssh_port),
             networks=tuple(values.network),
+            discreet=bool(values.redact),
+            summed=values.aggregate_only,
         ),
     )
+
+
+def _file_in(directory: str) -> str:
+    """Return the file to write for a textfile directory.
+
+    That is the one in memory where `install --runtime-file` has put a link to it: replaced by a
+    file, the link would have node_exporter serve that file for ever.
+    """
+    path = os.path.join(directory, FILE_NAME)
+    try:
+        target = os.readlink(path)
+    except OSError:
+        return path
+    return target if target == RUNTIME_OUTPUT else path
 
 
 def _take_environment(values: Values) -> None:
@@ -129,8 +147,15 @@ def _show(argv: list[str]) -> int:
     values = parse_show(argv)
     from textfile_users.show import show
 
+    wanted = Wanted(
+        auth_source=values.auth_source,
+        commands=values.session_command,
+        ssh_ports=tuple(values.ssh_port),
+        networks=tuple(values.network),
+    )
+    excluded = _excluded(values.exclude_user)
     return show(
-        _paths(values), values.timeout, values.now, _excluded(values.exclude_user), values.json
+        _paths(values), wanted, values.timeout, values.now, excluded, values.json, values.watch
     )
 
 
@@ -150,9 +175,11 @@ def _events(argv: list[str]) -> int:
 
 def _doctor(argv: list[str]) -> int:
     values = parse_doctor(argv)
-    from textfile_users.doctor import doctor
+    from textfile_users.doctor import doctor, take_settings
 
-    return doctor(_options(values), values.json)
+    is_bare = not set(argv) - {"--json"}
+    wanted = take_settings() if is_bare else None  # what the unit or cron would do
+    return doctor(_options(wanted or values), values.json)
 
 
 def _install(argv: list[str]) -> int:

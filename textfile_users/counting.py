@@ -39,6 +39,7 @@ MINUTE = 60
 # Addresses of the last hour: so many are kept for certain, twice as many at most.
 MAX_ADDRESSES = 10_000
 MAX_USERS = 1_000
+MAX_REFUSED = 20  # users of an address
 BOUNDS = (1.0, 10.0, 60.0, 300.0, 1800.0, 3600.0, 14_400.0, 43_200.0, 86_400.0, 604_800.0)
 _BUCKETS = tuple((bound, str(bound)) for bound in BOUNDS)
 # Of one boot wtmp and wtmpdb have the time to within this.
@@ -58,7 +59,8 @@ class Counting:
     ``dropped`` says by family how often a bound left a user out. ``accounts`` gives the names of
     the host's accounts, when first needed; names of nobody count as ``user=""``, for who knocks
     at the door may choose them. Unless ``counts`` is set nothing is counted: what is read is of
-    the past, for the last hour and the last logins.
+    the past, for the last hour and the last logins. Where ``refused`` is a dictionary, it gets by
+    address how often whom of those that the host knows.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Counting:
         """Begin with the state ``before``, which stays as it is."""
         self.counts = True
         self.dropped: dict[str, int] = {}
+        self.refused: dict[str, dict[str, int]] | None = None
         self._now = now
         self._before = before
         self._accounts = accounts
@@ -120,11 +123,24 @@ class Counting:
                 self._series[key] = series
         self._add(series, said.times)
         if said.ip and -MINUTE <= self._now - event.time < HOUR:
-            minutes = self._failures.setdefault(_network_of(said.ip), {})
+            address = _network_of(said.ip)
+            minutes = self._failures.setdefault(address, {})
             minute = int(event.time // MINUTE)
             minutes[minute] = minutes.get(minute, 0) + said.times
             if len(self._failures) > 2 * MAX_ADDRESSES:
                 self._failures = _most(self._failures, MAX_ADDRESSES)
+            if self.refused is not None:
+                self._refuse(self.refused, address, series[-1], said.times)
+
+    def _refuse(
+        self, refused: dict[str, dict[str, int]], address: str, user: str, times: int
+    ) -> None:
+        users = refused.setdefault(address, {})
+        if user in users or len(users) < MAX_REFUSED:
+            users[user] = users.get(user, 0) + times
+        if len(refused) > 2 * MAX_ADDRESSES:
+            for forgotten in refused.keys() - self._failures.keys():
+                del refused[forgotten]
 
     def _probe(self, _: AuthEvent, said: Finding) -> None:
         self._add((PROBES, said.service, said.kind), said.times)
@@ -252,14 +268,14 @@ _TAKE = {
 }
 
 
-# Where a series of a family has its user.
-_USER = {SUCCESSES: 3, FAILURES: 3, ESCALATIONS: 2, LOGINS: 1}
+# Where a series of a family has its users: the one who acts, then the one aimed at.
+USERS = {SUCCESSES: (3,), FAILURES: (3,), ESCALATIONS: (2, 3), LOGINS: (1,)}
 
 
 def user_of(series: Series) -> str:
     """Return the label `user` of a series, '' for one without."""
-    place = _USER.get(series[0])
-    return series[place] if place else ""
+    places = USERS.get(series[0])
+    return series[places[0]] if places else ""
 
 
 def _most(failures: dict[str, dict[int, int]], count: int) -> dict[str, dict[int, int]]:

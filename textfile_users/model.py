@@ -157,12 +157,17 @@ CONNECTIONS = "connections"
 ACCOUNTS = "accounts"
 COLLECTORS = (SESSIONS, AUTH, HISTORY, PROCESSES, CONNECTIONS, ACCOUNTS)
 
+# What keyed hashes can stand for.
+USER, HOST, IP = REDACTABLE = ("user", "host", "ip")
+
 
 class Wanted(Record):
     """What a look is to find: ``auth_source`` is auto, files, journal or none.
 
     ``commands`` are those of sessions, which may hold secrets; of ``networks`` the first that holds
-    an address names it.
+    an address names it. ``refused_users`` are the users of the last hour's failures, by address.
+    ``discreet``: no message may hold what a source says. ``summed``: users' CPU time will be added
+    up, so that none may come and go.
     """
 
     collectors: tuple[str, ...] = COLLECTORS
@@ -173,6 +178,9 @@ class Wanted(Record):
     commands: bool = False
     ssh_ports: tuple[int, ...] = ()
     networks: tuple[Network, ...] = ()
+    refused_users: bool = False
+    discreet: bool = False
+    summed: bool = False
 
 
 class Snapshot(Record):
@@ -189,7 +197,9 @@ class Snapshot(Record):
     for. What processes, connections and accounts there are is None where that is not known, and
     so are ``activities`` by the session's id, and by user ``cpu_seconds``, the counter, its growth
     since the last look as a share of all the host has, ``cpu_ratios`` (``shares`` by uid), and
-    ``usages``, resident memory in bytes and the number of processes.
+    ``usages``, resident memory in bytes and the number of processes. ``refused_users`` says by
+    address how often this look's log refused whom within the last hour, '' for users not known.
+    ``networks`` names by address the networks of ``failures``, and ``root`` is how root is called.
     """
 
     now: float
@@ -220,6 +230,9 @@ class Snapshot(Record):
     usages: Mapping[str, tuple[int, int]] | None = None
     cpu_ratios: Mapping[str, float] | None = None
     shares: Mapping[int, float] | None = None
+    refused_users: Mapping[str, Mapping[str, int]] = {}
+    networks: Mapping[str, str] = {}
+    root: str = "root"
 
     @property
     def is_log_known(self) -> bool:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeVar
 
+    from textfile_users.networks import Network
+
     Step = Callable[[Paths, Wanted, Snapshot, float], Snapshot]
     Result = TypeVar("Result")
     Value = TypeVar("Value")
@@ -117,7 +119,8 @@ def look(
             snapshot = _collect(name, step, paths, wanted, snapshot, timeout * share, clock)
     if snapshot.durable and not snapshot.durable.began:
         snapshot = snapshot._replace(durable=snapshot.durable._replace(began=now))
-    return _shown(snapshot, excluded or (lambda _: False))
+    snapshot = _shown(snapshot, excluded or (lambda _: False))
+    return _with_networks(snapshot, wanted.networks) if wanted.networks else snapshot
 
 
 def is_whole(snapshot: Snapshot) -> bool:
@@ -142,11 +145,28 @@ def _shown(snapshot: Snapshot, excluded: Callable[[str], bool]) -> Snapshot:
         },
         failures=durable.failures,
         last_logins=_without(excluded, durable.last_logins),
+        refused_users={
+            address: _without(excluded, users) for address, users in snapshot.refused_users.items()
+        },
         accounts=accounts and tuple(one for one in accounts if not excluded(one.user)),
         cpu_seconds=None if cpu is None else _without(excluded, cpu),
         usages=None if usages is None else _without(excluded, usages),
         cpu_ratios=None if ratios is None else _without(excluded, ratios),
         sources=_each_once(snapshot.sources),
+    )
+
+
+def _with_networks(snapshot: Snapshot, networks: tuple[Network, ...]) -> Snapshot:
+    """Return the snapshot with the names of networks that sessions and failures are from."""
+    from textfile_users.networks import network_of
+
+    return snapshot._replace(
+        sessions=snapshot.sessions
+        and tuple(
+            one._replace(network=network_of(one.ip, networks) or one.network)
+            for one in snapshot.sessions
+        ),
+        networks={address: network_of(address, networks) for address in snapshot.failures},
     )
 
 
@@ -181,7 +201,8 @@ def _collect(
     except Overdue:
         after = _failed(before, name, f"no answer within {seconds:g} s")
     except Exception as error:  # noqa: BLE001
-        after = _failed(before, name, f"{type(error).__name__}: {error}")
+        said = "" if wanted.discreet else f": {error}"
+        after = _failed(before, name, f"{type(error).__name__}{said}")
     reports = {report.name: report for report in after.collectors}
     spent = clock() - began + (reports[name].seconds if name in reports else 0.0)
     reports[name] = CollectorReport(name, name not in after.failed, spent)

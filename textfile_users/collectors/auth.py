@@ -77,7 +77,7 @@ def look_at_auth(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
     """
     kept = before.kept or NOTHING_KEPT
     logs = _find_logs(paths, wanted.auth_source, before)
-    reading = _Reading(paths, before, deadline, wanted.explain)
+    reading = _Reading(paths, before, deadline, wanted)
     source, asked = _choose(logs, wanted.auth_source, reading, kept.asked)
     faults = list(logs.files.faults) if paths.auth_logs_given or not source else []
     faults += () if source else logs.journal.faults
@@ -98,6 +98,7 @@ def look_at_auth(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
     return before._replace(
         durable=reading.result(source),
         bounded=(*before.bounded, *reading.dropped.items()),
+        refused_users=reading.refused,
         explained=tuple(reading.reader.explained or ()),
         auth_log=source,
         caught_up=reading.caught_up,
@@ -200,7 +201,7 @@ class _Reading:
         paths: Paths,
         snapshot: Snapshot,
         deadline: float,
-        explain: bool,
+        wanted: Wanted,
     ) -> None:
         before = snapshot.durable or NOTHING
         now = snapshot.now
@@ -210,12 +211,13 @@ class _Reading:
         self.is_move = before.source == AUTHLOG  # if it is the journal that will be read
         pairing = Pairing(before.remembered, before.held, before.last)
         self.reader = Reader(pairing, Stamps(now, local_time(paths)))
-        if explain:
+        if wanted.explain:
             self.reader.explained = []
         self._paths = paths
         self._deadline = deadline
         sessions = snapshot.sessions or ()
         self._counting = Counting(before, now, sessions, lambda: account_names(paths))
+        self._counting.refused = {} if wanted.refused_users else None
         self._logs = dict(before.logs)
         self._journal = before.journal
 
@@ -223,6 +225,11 @@ class _Reading:
     def dropped(self) -> dict[str, int]:
         """How often a bound left a user out, by family."""
         return self._counting.dropped
+
+    @property
+    def refused(self) -> dict[str, dict[str, int]]:
+        """Whom of its users the host refused within the last hour, and how often, by address."""
+        return self._counting.refused or {}
 
     def forget(self) -> None:
         """Forget logins that ended long ago."""
