@@ -9,13 +9,14 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.hosts import BOOT, NOW, Host, Record
 from textfile_users import __version__
+from textfile_users import collect as collect_module
 from textfile_users.cli import main
 from textfile_users.metrics.sets import SETS
 
@@ -141,40 +142,71 @@ def test_output(
     state = str(tmp_path / "state")
     argv = ["--state-directory", state, "--runtime-directory", state, "--output", "-"]
     assert main(["--root", host.root, "--now", str(NOW), *argv]) == 0
-    text = capfd.readouterr().out
-    text = text.replace(".".join(map(str, sys.version_info[:3])), "PYTHON")
-    text = text.replace(__version__, "VERSION")
-    path = FIXTURES / f"{build.__name__}.prom"
-    if os.environ.get("UPDATE_GOLDEN"):
-        path.write_text(text)
-    assert text == path.read_text()
+    compare(capfd.readouterr().out, FIXTURES / f"{build.__name__}.prom")
 
 
 @pytest.mark.parametrize("sets", [*SETS[1:], ",".join(SETS)])
 def test_output_of_other_sets(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    utc: None,
     sets: str,
 ) -> None:
     """One look and what happened until the next; the files of each set, and of all."""
-    monkeypatch.setenv("TZ", "UTC")
+    text = two_looks(tmp_path, capfd, "--metrics", sets)
+    compare(text, FIXTURES / "sets" / f"{'all' if ',' in sets else sets}.prom")
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("network", ("--network", "office=192.0.2.8/31", "--network", "loop=127.0.0.0/8")),
+        ("redact", ("--redact", "user,host,ip", "--metrics", ",".join(SETS))),
+        ("aggregate", ("--aggregate-only",)),
+    ],
+)
+def test_output_with_less_or_more_told_of_people(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    utc: None,
+    name: str,
+    flags: tuple[str, ...],
+) -> None:
+    key = tmp_path / "redact.key"
+    key.write_bytes(bytes(range(32)))
+    key.chmod(0o600)
+    monkeypatch.setattr(collect_module, "REDACT_KEY", str(key))
+    compare(two_looks(tmp_path, capfd, *flags), FIXTURES / "privacy" / f"{name}.prom")
+
+
+@pytest.fixture
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
     time.tzset()
+
+
+def two_looks(tmp_path: Path, capfd: pytest.CaptureFixture[str], *flags: str) -> str:
+    """Return what the second of two looks at a busy host writes."""
     host = Host(str(tmp_path / "host"))
     busy(host)
     state = str(tmp_path / "state")
     argv = ["--root", host.root, "--state-directory", state, "--runtime-directory", state]
-    argv += ["--metrics", sets, "--output", "-", "--timeout", "60"]
+    argv += [*flags, "--output", "-", "--timeout", "60"]
     assert main([*argv, "--now", str(NOW - 60)]) == 0
     happen(host)
     capfd.readouterr()
     assert main([*argv, "--now", str(NOW)]) == 0
-    text = capfd.readouterr().out
+    return capfd.readouterr().out
+
+
+def compare(text: str, path: Path) -> None:
     text = text.replace(".".join(map(str, sys.version_info[:3])), "PYTHON")
     text = text.replace(__version__, "VERSION")
-    path = FIXTURES / "sets" / f"{'all' if ',' in sets else sets}.prom"
     if os.environ.get("UPDATE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text)
     assert text == path.read_text()
-    monkeypatch.undo()
-    time.tzset()

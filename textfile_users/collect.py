@@ -12,9 +12,9 @@ from textfile_users import durable
 from textfile_users.durable import Durable
 from textfile_users.exposition import render
 from textfile_users.messages import ERROR, NOTICE, WARNING, say
-from textfile_users.metrics.sets import WHAT, families_of
-from textfile_users.model import Snapshot, Wanted
-from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
+from textfile_users.metrics.sets import SUMS, WHAT, families_of
+from textfile_users.model import USER, Snapshot, Wanted
+from textfile_users.paths import REDACT_KEY, TEXTFILE_DIRECTORIES, Paths
 from textfile_users.record import Record
 from textfile_users.sessions import subject
 from textfile_users.snapshot import COLLECTOR_SHARE, Overdue, is_whole, look, within
@@ -35,6 +35,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TextIO
+
+    from textfile_users.redaction import Hide
 
 STDOUT = "-"
 MINUTE = 60.0
@@ -65,19 +67,38 @@ class Options(Record):
     now: float | None = None
     redacted: tuple[str, ...] = ()  # user, host, ip
     aggregate: bool = False  # nothing by user, session, address or account
+    apart: int = 0  # seconds that must have passed since the last look
     wanted: Wanted = Wanted()
 
 
 def collect(options: Options) -> int:
     """Look as often as asked and return the exit status: 0 where every file was written."""
     status = 0
+    if options.apart:
+        _wait_apart(options.output, options.apart, time.time, time.sleep)
     for _ in looks(options.repeat, options.interval, time.time, time.sleep):
         try:
             status = max(status, within(options.timeout, lambda: _look_once(options)))
         except Overdue:
             say(ERROR, f"{options.output}: not written: no end after {options.timeout:g} s")
             status = 1
+        except Exception as error:
+            if options.redacted:
+                error.args = ()  # its text may hold what is not to be told
+            raise
     return status
+
+
+def _wait_apart(
+    output: str, seconds: float, clock: Callable[[], float], sleep: Callable[[float], None]
+) -> None:
+    """Wait until ``seconds`` have passed since ``output`` was written."""
+    try:
+        age = clock() - os.stat(output).st_mtime
+    except OSError:
+        return
+    if 0 <= age < seconds:
+        sleep(seconds - age)
 
 
 def looks(
@@ -124,8 +145,8 @@ def _look_once(options: Options) -> int:
 
 def _look_locked(options: Options, faults: list[str]) -> int:
     boot_id = read_boot_id()
-    before = _load(options.runtime_directory, boot_id, faults)
-    counted = _load_durable(options.state_directory, faults)
+    before = _load(options, boot_id, faults)
+    counted = _load_durable(options, faults)
     now = time.time() if options.now is None else options.now
     clock = time.monotonic if options.now is None else _stopped_clock
     snapshot = look(
@@ -150,7 +171,8 @@ def _look_locked(options: Options, faults: list[str]) -> int:
         recent=tuple(pair for pair in after.ended if not excluded(pair[0])),
         gone=tuple(place for place in after.gone if not excluded(place[0])),
     )
-    failure = _write(options, snapshot)
+    snapshot, hide, failure = _redacted(options, snapshot)
+    failure = failure or _write(options, snapshot)
     if failure:
         faults.append(failure)
     all_faults = tuple(dict.fromkeys(map(printable, faults)))
@@ -159,9 +181,28 @@ def _look_locked(options: Options, faults: list[str]) -> int:
         _save(options.runtime_directory, after, boot_id)
     for fault in all_faults if _is_terminal(sys.stderr) else due:
         say(ERROR if fault == printable(failure) else WARNING, fault)
-    if options.verbosity:
-        _say_details(options.verbosity, before, after, snapshot)
+    if options.verbosity and hide:
+        _say_details(options.verbosity, before, after, snapshot, hide)
     return 1 if failure else 0
+
+
+def _redacted(options: Options, snapshot: Snapshot) -> tuple[Snapshot, Hide | None, str]:
+    """Return what may be shown of a snapshot and what hides a name, or why nothing may be."""
+    if not options.redacted:
+        return snapshot, _as_it_is, ""
+    from textfile_users.redaction import hider, mend_of, read_key, redact
+
+    try:
+        key = read_key(REDACT_KEY)
+    except OSError as error:
+        owner = "textfile-users" if os.geteuid() else "root"
+        fault = f"{options.output}: not written: {REDACT_KEY}: {reason(error)}"
+        return snapshot, None, f"{fault}; run: {mend_of(error, REDACT_KEY, owner)}"
+    return redact(snapshot, options.redacted, key), hider(options.redacted, key), ""
+
+
+def _as_it_is(_: str, text: str) -> str:
+    return text
 
 
 def _write(options: Options, snapshot: Snapshot) -> str:
@@ -171,7 +212,8 @@ def _write(options: Options, snapshot: Snapshot) -> str:
             f"no textfile directory: none of {', '.join(TEXTFILE_DIRECTORIES)} is there; "
             "give --textfile-directory or --output"
         )
-    text = "".join(render(families_of(name, snapshot, options.prefix)) for name in options.metrics)
+    names = (SUMS,) if options.aggregate else options.metrics
+    text = "".join(render(families_of(name, snapshot, options.prefix)) for name in names)
     try:
         if options.output == STDOUT:
             with open(1, "wb", closefd=False) as stdout:  # UTF-8, whatever the locale
@@ -188,7 +230,9 @@ def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def _say_details(verbosity: int, before: Volatile, after: Volatile, snapshot: Snapshot) -> None:
+def _say_details(
+    verbosity: int, before: Volatile, after: Volatile, snapshot: Snapshot, hide: Hide
+) -> None:
     if verbosity > 1:
         for seen, why in snapshot.verdicts:
             say(NOTICE, f"{subject(seen)}: {why}")
@@ -204,26 +248,32 @@ def _say_details(verbosity: int, before: Volatile, after: Volatile, snapshot: Sn
             # A clock that is set moves the start of what is known by its processes.
             if abs(other.get(key, float("inf")) - start) > SAME_SECONDS:
                 ident, user, tty, type_, _ = key
-                say(NOTICE, f"session {word}: {ident} of {user}, {type_} {tty}".rstrip())
+                who = f"{ident} of {hide(USER, user)}"
+                say(NOTICE, f"session {word}: {who}, {type_} {tty}".rstrip())
 
 
-def _load(directory: str, boot_id: str, faults: list[str]) -> Volatile:
+def _load(options: Options, boot_id: str, faults: list[str]) -> Volatile:
+    directory = options.runtime_directory
     try:
         return load(directory, boot_id)
     except OSError as error:
         faults.append(f"{directory}: what the last look left cannot be read: {reason(error)}")
     except ValueError as error:
-        faults.append(f"{directory}: what the last look left cannot be read: {error}")
+        why = "damaged" if options.redacted else str(error)
+        faults.append(f"{directory}: what the last look left cannot be read: {why}")
     return NOTHING
 
 
-def _load_durable(directory: str, faults: list[str]) -> Durable:
+def _load_durable(options: Options, faults: list[str]) -> Durable:
     """Return what was counted; what cannot be read is put aside, and counting starts anew."""
+    directory = options.state_directory
     try:
         return durable.load(directory)
     except (OSError, ValueError) as error:
         path = os.path.join(directory, durable.FILE_NAME)
-        why = reason(error) if isinstance(error, OSError) else str(error)
+        why = "damaged" if options.redacted else str(error)
+        if isinstance(error, OSError):
+            why = reason(error)
         try:
             aside = durable.put_aside(directory)
             faults.append(f"{path}: {why}; it is now {aside}, and counting starts anew")

@@ -1,18 +1,130 @@
-"""Names for the networks that sessions are from."""
+"""Names for the networks that sessions and attempts are from.
+
+The arithmetic is our own: importing ipaddress costs half as much as starting Python does.
+"""
 
 from __future__ import annotations
 
 from textfile_users.record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MAX_NAME_BYTES = 128  # of a label value
+IPV4, IPV6 = 32, 128  # bits of an address
+_MAPPED = 0xFFFF  # the first 96 bits of an IPv4 address within IPv6
+
 
 class Network(Record):
-    """A network and its name."""
+    """A network and its name.
+
+    Its addresses have ``width`` bits, of which the first ``length`` are the number ``prefix``.
+    """
 
     name: str
-    cidr: str
+    width: int
+    length: int
+    prefix: int
 
 
 def parse_network(text: str) -> Network:
-    """Return what ``NAME=CIDR`` says. Raises ValueError with what is wrong."""
-    name, _, cidr = text.partition("=")
-    return Network(name, cidr)
+    """Return what ``NAME=CIDR`` says, IPv4 or IPv6; an address alone is a network of one.
+
+    Raises ValueError with what is wrong.
+    """
+    name, equals, cidr = text.partition("=")
+    if not equals:
+        raise ValueError(f"{text!r} is not NAME=CIDR, such as office=192.0.2.0/24")
+    if not name.strip():
+        raise ValueError(f"{text!r} has no name before the =")
+    if not name.isprintable():
+        raise ValueError(f"the name {name!r} has characters that cannot be printed")
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise ValueError(f"the name {name!r} is longer than {MAX_NAME_BYTES} bytes")
+    return Network(name, *_parse_cidr(cidr))
+
+
+def network_of(ip: str, networks: Iterable[Network]) -> str:
+    """Return the name of the first of ``networks`` that holds ``ip``, '' for none.
+
+    ``ip`` is an address as parse_ip returns it, or a network's, which is to be held as a whole.
+    """
+    address, slash, length_text = ip.partition("/")
+    try:
+        width, number = _parse_address(address)
+        length = int(length_text) if slash else width
+    except ValueError:
+        return ""
+    for one in networks:
+        is_within = one.width == width and one.length <= length
+        if is_within and number >> (width - one.length) == one.prefix:
+            return one.name
+    return ""
+
+
+def _parse_cidr(text: str) -> tuple[int, int, int]:
+    """Return width, length and prefix. Raises ValueError."""
+    address, slash, length_text = text.partition("/")
+    try:
+        width, number = _parse_address(address)
+    except ValueError:
+        raise ValueError(f"{address!r} is not an IPv4 or IPv6 address") from None
+    length = width
+    if slash:
+        if not _is_decimal(length_text) or int(length_text) > width:
+            raise ValueError(f"{text!r} does not end in a length from /0 to /{width}")
+        length = int(length_text)
+    if number & ((1 << (width - length)) - 1):
+        raise ValueError(f"{text!r} is an address in a network, which is {_right(text)}")
+    prefix = number >> (width - length)
+    if width == IPV6 and number >> IPV4 == _MAPPED:  # so length is 96 at least
+        width, length, prefix = IPV4, length - 96, (number & 0xFFFF_FFFF) >> (width - length)
+    return width, length, prefix
+
+
+def _right(text: str) -> str:
+    from ipaddress import ip_network
+
+    return str(ip_network(text, strict=False))
+
+
+def _parse_address(text: str) -> tuple[int, int]:
+    """Return how many bits an address has, and its number. Raises ValueError."""
+    return (IPV6, _parse_ipv6(text)) if ":" in text else (IPV4, _parse_ipv4(text))
+
+
+def _parse_ipv4(text: str) -> int:
+    parts = text.split(".")
+    if len(parts) != 4 or not all(map(_is_decimal, parts)):
+        raise ValueError(text)
+    return int.from_bytes(bytes(map(int, parts)), "big")  # which raises for those over 255
+
+
+def _parse_ipv6(text: str) -> int:
+    if "." in text:  # its end is an IPv4 address
+        start, _, end = text.rpartition(":")
+        low = _parse_ipv4(end)
+        text = f"{start}:{low >> 16:x}:{low & 0xFFFF:x}"
+    head, gap, tail = text.partition("::")
+    high, low_groups = _groups(head), _groups(tail)
+    zeros = 8 - len(high) - len(low_groups)
+    if zeros < 1 if gap else zeros:
+        raise ValueError(text)
+    number = 0
+    for group in (*high, *[0] * zeros, *low_groups):
+        number = number << 16 | group
+    return number
+
+
+def _groups(text: str) -> list[int]:
+    groups = text.split(":") if text else []
+    if not all(len(one) <= 4 and one.isascii() and one.isalnum() for one in groups):
+        raise ValueError(text)
+    return [int(one, 16) for one in groups]
+
+
+def _is_decimal(text: str) -> bool:
+    """Return whether it is a number of one to three digits, without a zero before them."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= 3
+    return is_number and (text[0] != "0" or text == "0")

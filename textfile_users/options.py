@@ -10,15 +10,15 @@ from __future__ import annotations
 from textfile_users import __version__
 from textfile_users.messages import ERROR, PROGRAM, say
 from textfile_users.metrics.sets import SETS, WHAT
-from textfile_users.model import COLLECTORS
-from textfile_users.networks import parse_network
-from textfile_users.redaction import FIELDS
+from textfile_users.model import COLLECTORS, REDACTABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Callable, Iterable
     from typing import Any, NoReturn
+
+    from textfile_users.networks import Network
 
 WRONG_USAGE = 2
 # With these the names of the set `what` would be those of others.
@@ -121,6 +121,12 @@ def _number(text: str) -> float:
     return value
 
 
+def _network(text: str) -> Network:
+    from textfile_users.networks import parse_network  # for those who ask for it
+
+    return parse_network(text)
+
+
 def _path(text: str) -> str:
     if not text or "\0" in text:
         raise ValueError("an empty path")
@@ -165,7 +171,7 @@ HOST_OPTIONS = (
         "NAME=CIDR",
         "a name for the addresses of a network; may be repeated, the first that fits counts",
         None,
-        parse_network,
+        _network,
         repeats=True,
     ),
     SESSION_COMMAND,
@@ -214,7 +220,7 @@ COLLECT_OPTIONS = (
         "write keyed hashes in place of these, with commas: user,host,ip; the key is in "
         "/etc/textfile-users/redact.key",
         (),
-        _choice_of(*FIELDS),
+        _choice_of(*REDACTABLE),
     ),
     Option(
         "--aggregate-only",
@@ -264,42 +270,60 @@ class Values:
 def parse_collect(argv: list[str]) -> Values:
     """Return the values of `collect`'s arguments. Raises SystemExit as argparse does."""
     values = parse_plain(argv, COLLECT_OPTIONS)
-    if values is None:
-        parser = _parser(PROGRAM, DESCRIPTION, COMMANDS_HELP)
-        add_options(parser, COLLECT_OPTIONS)
-        parser.add_argument(
-            "-v",
-            "--verbose",
-            action="count",
-            default=0,
-            help="say which sessions began and ended; twice: why a record or line counts or not",
-        )
-        parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-        return parser.parse_args(argv, Values())
-    return values
+    return collect_parser().parse_args(argv, Values()) if values is None else values
+
+
+def collect_parser() -> ArgumentParser:
+    """Return what reads `collect`'s arguments where they are not plain."""
+    parser = _parser(PROGRAM, DESCRIPTION, COMMANDS_HELP)
+    add_options(parser, COLLECT_OPTIONS)
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=0,
+        help="say which sessions began and ended; twice: why a record or line counts or not",
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    return parser
 
 
 def parse_show(argv: list[str]) -> Values:
     """Return the values of `show`'s arguments. Raises SystemExit as argparse does."""
+    return show_parser().parse_args(argv, Values())
+
+
+def show_parser() -> ArgumentParser:
+    """Return what reads `show`'s arguments."""
     parser = _parser(f"{PROGRAM} show", "Show who is logged in as a table.")
     add_options(parser, HOST_OPTIONS)
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     parser.add_argument("--watch", action="store_true", help="look again and again, until Ctrl-C")
-    return parser.parse_args(argv, Values())
+    return parser
 
 
 def parse_doctor(argv: list[str]) -> Values:
     """Return the values of `doctor`'s arguments. Raises SystemExit as argparse does."""
+    return doctor_parser().parse_args(argv, Values())
+
+
+def doctor_parser() -> ArgumentParser:
+    """Return what reads `doctor`'s arguments."""
     parser = _parser(
         f"{PROGRAM} doctor", "Check the set-up and name the mend for each fault; 1 where one is."
     )
     add_options(parser, COLLECT_OPTIONS)
     parser.add_argument("--json", action="store_true", help="as one JSON object")
-    return parser.parse_args(argv, Values())
+    return parser
 
 
 def parse_install(argv: list[str]) -> Values:
     """Return the values of `install`'s arguments. Raises SystemExit as argparse does."""
+    return install_parser().parse_args(argv, Values())
+
+
+def install_parser() -> ArgumentParser:
+    """Return what reads `install`'s arguments."""
     parser = _parser(f"{PROGRAM} install", "Put the timer or the cron entry in place. As root.")
     add_options(parser, (INSTALL_ROOT, TEXTFILE_DIRECTORY))
     parser.add_argument("--cron", action="store_true", help="cron, though systemd is there")
@@ -309,19 +333,29 @@ def parse_install(argv: list[str]) -> Values:
         help="keep users.prom in memory, with a link in the textfile directory (SD cards)",
     )
     parser.add_argument("--dry-run", action="store_true", help="print each step, do nothing")
-    return parser.parse_args(argv, Values())
+    return parser
 
 
 def parse_uninstall(argv: list[str]) -> Values:
     """Return the values of `uninstall`'s arguments. Raises SystemExit as argparse does."""
+    return uninstall_parser().parse_args(argv, Values())
+
+
+def uninstall_parser() -> ArgumentParser:
+    """Return what reads `uninstall`'s arguments."""
     parser = _parser(f"{PROGRAM} uninstall", "Remove what install has put in place. As root.")
     add_options(parser, (INSTALL_ROOT, TEXTFILE_DIRECTORY))
     parser.add_argument("--dry-run", action="store_true", help="print each step, do nothing")
-    return parser.parse_args(argv, Values())
+    return parser
 
 
 def parse_events(argv: list[str]) -> Values:
     """Return the values of `events`' arguments. Raises SystemExit as argparse does."""
+    return events_parser().parse_args(argv, Values())
+
+
+def events_parser() -> ArgumentParser:
+    """Return what reads `events`'s arguments."""
     parser = _parser(f"{PROGRAM} events", "Print the events that auth logs tell of as JSON lines.")
     parser.add_argument("files", metavar="FILE", nargs="*", default=["-"], help="- is stdin")
     parser.add_argument(
@@ -330,16 +364,21 @@ def parse_events(argv: list[str]) -> Values:
         help="print the lines of known programs that no pattern knows instead",
     )
     add_options(parser, (NOW,))
-    return parser.parse_args(argv, Values())
+    return parser
 
 
 def parse_records(argv: list[str]) -> Values:
     """Return the values of `records`' arguments. Raises SystemExit as argparse does."""
+    return records_parser().parse_args(argv, Values())
+
+
+def records_parser() -> ArgumentParser:
+    """Return what reads `records`'s arguments."""
     parser = _parser(
         f"{PROGRAM} records", "Print the records of utmp, wtmp and btmp files as JSON lines."
     )
     parser.add_argument("files", metavar="FILE", nargs="+")
-    return parser.parse_args(argv, Values())
+    return parser
 
 
 def parse_plain(argv: list[str], options: Iterable[Option]) -> Values | None:

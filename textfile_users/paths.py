@@ -98,6 +98,10 @@ _real_roots: dict[str, str] = {}
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
+# What keyed hashes are made with: this program's own, whatever root is looked at.
+REDACT_KEY = "/etc/textfile-users/redact.key"
+
+
 def default_state_directory() -> str:
     """Return $STATE_DIRECTORY, /var/lib/textfile-users for root, else one below the home."""
     return os.environ.get("STATE_DIRECTORY") or (

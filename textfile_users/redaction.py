@@ -1,5 +1,175 @@
-"""Keyed hashes in place of names and addresses."""
+"""Keyed hashes in place of users, hosts and addresses, in all that leaves this program."""
 
 from __future__ import annotations
 
-FIELDS = ("user", "host", "ip")
+import errno
+import os
+
+from textfile_users import durable
+from textfile_users.counting import USERS
+from textfile_users.model import HOST, IP, USER, Account, LogindSession, Snapshot
+from textfile_users.sources.files import open_regular
+from textfile_users.sources.text import parse_ip
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from typing import TypeVar
+
+    from textfile_users.activity import Activity
+    from textfile_users.connections import Connection
+    from textfile_users.durable import Series
+    from textfile_users.model import Session, Verdict
+
+    # Gives what is shown of the value of a field: user, host or ip.
+    Hide = Callable[[str, str], str]
+    Value = TypeVar("Value")
+
+KEY_BYTES = 32
+HASH_BYTES = 8  # of a million names two are the same with a chance of one in forty million
+
+
+def hider(fields: Collection[str], key: bytes) -> Hide:
+    """Return what gives for a value of one of ``fields`` its hash with ``key``: 16 hex digits.
+
+    Values of other fields, and '', stay as they are. The same value has the same hash wherever
+    the key is the same, and another one as the value of another field.
+    """
+    try:
+        from _blake2 import blake2b  # hashlib around it costs a third of starting Python
+    except ImportError:  # another implementation of Python
+        from hashlib import blake2b
+
+    known: dict[tuple[str, str], str] = {}
+
+    def hide(field: str, text: str) -> str:
+        if not text or field not in fields:
+            return text
+        if (field, text) not in known:
+            data = text.encode("utf-8", "surrogatepass")
+            hashed = blake2b(data, digest_size=HASH_BYTES, key=key, person=field.encode())
+            known[field, text] = hashed.hexdigest()
+        return known[field, text]
+
+    return hide
+
+
+def redact(snapshot: Snapshot, fields: Collection[str], key: bytes) -> Snapshot:
+    """Return what may be shown of a snapshot: hashes with ``key`` for the values of ``fields``.
+
+    Uids, groups, real names and commands are empty (a uid is -1), whichever fields these are.
+    What no metric is made of is left out, and so is a field that is not named here.
+    """
+    hide = hider(fields, key)
+
+    def by_user(values: Mapping[str, Value]) -> dict[str, Value]:
+        return {hide(USER, user): value for user, value in values.items()}
+
+    def by_user_if_known(values: Mapping[str, Value] | None) -> dict[str, Value] | None:
+        return None if values is None else by_user(values)
+
+    def by_ip(values: Mapping[str, Value]) -> dict[str, Value]:
+        return {hide(IP, ip): value for ip, value in values.items()}
+
+    return Snapshot(
+        now=snapshot.now,
+        sessions=snapshot.sessions and tuple(_session(one, hide) for one in snapshot.sessions),
+        dropped=snapshot.dropped,
+        closing=snapshot.closing,
+        recent=tuple((hide(USER, user), type_) for user, type_ in snapshot.recent),
+        gone=tuple(
+            (hide(USER, user), _origin(origin, hide), tty) for user, origin, tty in snapshot.gone
+        ),
+        sources=tuple(source._replace(faults=()) for source in snapshot.sources),
+        collectors=snapshot.collectors,
+        verdicts=tuple(_verdict(verdict, hide) for verdict in snapshot.verdicts),
+        durable=durable.NOTHING._replace(source=snapshot.durable.source)
+        if snapshot.durable
+        else None,
+        counters={_series(series, hide): count for series, count in snapshot.counters.items()},
+        failures=by_ip(snapshot.failures),
+        last_logins=by_user(snapshot.last_logins),
+        auth_log=snapshot.auth_log,
+        caught_up=snapshot.caught_up,
+        failed=snapshot.failed,
+        bounded=snapshot.bounded,
+        connections=snapshot.connections
+        and tuple(_connection(one, hide) for one in snapshot.connections),
+        accounts=snapshot.accounts
+        and tuple(Account(hide(USER, one.user), -1, "", "") for one in snapshot.accounts),
+        activities=snapshot.activities
+        and {ident: _activity(one) for ident, one in snapshot.activities.items()},
+        cpu_seconds=by_user_if_known(snapshot.cpu_seconds),
+        usages=by_user_if_known(snapshot.usages),
+        cpu_ratios=by_user_if_known(snapshot.cpu_ratios),
+        networks=by_ip(snapshot.networks),
+        root=hide(USER, snapshot.root),
+    )
+
+
+def _session(one: Session, hide: Hide) -> Session:
+    return one._replace(user=hide(USER, one.user), host=hide(HOST, one.host), ip=hide(IP, one.ip))
+
+
+def _origin(text: str, hide: Hide) -> str:
+    """Return what is shown of a session's origin: an address, or a host's name."""
+    return hide(IP if parse_ip(text) else HOST, text)
+
+
+def _verdict(verdict: Verdict, hide: Hide) -> Verdict:
+    """Return a verdict on what names its user alone."""
+    seen, why = verdict
+    user = hide(USER, seen.user)
+    if isinstance(seen, LogindSession):
+        return seen._replace(user=user, host=""), why
+    return seen._replace(user=user, host="", ip=""), why
+
+
+def _series(series: Series, hide: Hide) -> Series:
+    places = USERS.get(series[0], ())
+    return tuple(hide(USER, text) if place in places else text for place, text in enumerate(series))
+
+
+def _connection(one: Connection, hide: Hide) -> Connection:
+    return one._replace(ip=hide(IP, one.ip), uid=-1)
+
+
+def _activity(one: Activity) -> Activity:
+    return one._replace(command="")
+
+
+# The key
+
+
+def read_key(path: str) -> bytes:
+    """Return the key in the file ``path``. Raises OSError where it is none, or not kept secret."""
+    if os.path.islink(path):
+        raise OSError(errno.ELOOP, "is a link, not a file", path)
+    descriptor = open_regular(path)
+    try:
+        if os.fstat(descriptor).st_mode & 0o077:
+            raise OSError(errno.EBADMSG, "others than its owner have rights on it", path)
+        key = os.read(descriptor, KEY_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    if len(key) != KEY_BYTES:
+        held = f"{len(key)} bytes" if len(key) < KEY_BYTES else "more than that"
+        raise OSError(errno.EINVAL, f"a key has {KEY_BYTES} bytes, this file {held}", path)
+    return key
+
+
+def mend_of(error: OSError, path: str, owner: str) -> str:
+    """Return the command, for root, that mends what read_key() has raised.
+
+    ``owner`` is the user that reads the key.
+    """
+    directory = os.path.dirname(path)
+    own_directory = f"install -d -m 700 -o {owner} {directory}"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"{own_directory} && chown {owner} {path}"
+    if error.errno == errno.EBADMSG:
+        return f"chmod 600 {path}"
+    make = f"(umask 077 && head -c {KEY_BYTES} /dev/urandom >{path}) && chown {owner} {path}"
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return f"{own_directory} && {make}"
+    return f"mv {path} {path}.old && {make}"

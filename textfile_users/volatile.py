@@ -182,7 +182,7 @@ def save(directory: str, volatile: Volatile, boot_id: str) -> None:
 def read_boot_id() -> str:
     """Return the kernel's id of this boot, '' where it cannot be read (random(4))."""
     try:
-        with open(BOOT_ID, encoding="ascii") as file:
-            return file.read().strip()
+        with open(BOOT_ID, "rb") as file:  # as text it would cost an import
+            return file.read().decode("ascii").strip()
     except (OSError, ValueError):
         return ""

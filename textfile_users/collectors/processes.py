@@ -55,7 +55,9 @@ def add_activities(paths: Paths, wanted: Wanted, before: Snapshot, _: float) -> 
 
     def named(values: Mapping[int, float]) -> dict[str, float]:
         result: dict[str, float] = {}
-        for uid in shown_uids(users, values, known, wanted.all_users):
+        # A sum whose members come and go is no counter: those with a session only are left out.
+        with_session = () if wanted.summed else users
+        for uid in shown_uids(with_session, values, known, wanted.all_users):
             user = name_of(uid, known)
             result[user] = result.get(user, 0.0) + values[uid]
         return result

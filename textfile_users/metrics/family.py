@@ -70,6 +70,11 @@ def label(text: str) -> str:
     return data[:MAX_LABEL_BYTES].decode("utf-8", "ignore")
 
 
+def uid_label(uid: int) -> str:
+    """Return a uid as a label value, '' where it is not to be known (-1)."""
+    return str(uid) if uid >= 0 else ""
+
+
 def count_by(keys: Iterable[tuple[str, ...]]) -> list[tuple[tuple[str, ...], float]]:
     """Return a sample for each of ``keys``, made label values, with how often it is there."""
     counts: dict[tuple[str, ...], float] = {}

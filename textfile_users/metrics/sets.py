@@ -13,6 +13,7 @@ USERS = "users"
 WHAT = "what"
 USER_SESSIONS = "user-sessions"
 SSH_SESSIONS = "ssh-sessions"
+SUMS = "sums"  # of users, for --aggregate-only
 SETS = (USERS, WHAT, "unix-user", "ssh", USER_SESSIONS, SSH_SESSIONS)
 
 

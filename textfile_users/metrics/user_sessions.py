@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textfile_users.connections import count_connections
 from textfile_users.counting import LOGINS
-from textfile_users.metrics.family import Family, family, gauge, label
+from textfile_users.metrics.family import Family, family, gauge, label, uid_label
 from textfile_users.model import AUTH, HISTORY
 
 TYPE_CHECKING = False
@@ -62,7 +62,9 @@ def _logins(snapshot: Snapshot) -> Iterator[Family]:
             [((), float(failed))],
         )
     logins = sum(
-        count for series, count in snapshot.counters.items() if series[:2] == (LOGINS, "root")
+        count
+        for series, count in snapshot.counters.items()
+        if series[:2] == (LOGINS, snapshot.root)
     )
     yield family("user_sessions_root_logins_total", "Logins of root.", (), [((), float(logins))])
     yield gauge(
@@ -96,7 +98,7 @@ def _usage(snapshot: Snapshot) -> Iterator[Family]:
         yield _by_user("user_sessions_process_count", "Processes.", counts)
     if snapshot.accounts is not None:
         infos = {
-            (label(one.user), label(one.name), str(one.uid), label(one.group)): 1.0
+            (label(one.user), label(one.name), uid_label(one.uid), label(one.group)): 1.0
             for one in snapshot.accounts
         }
         yield gauge(

@@ -7,7 +7,7 @@ import sys
 from textfile_users import __version__
 from textfile_users.connections import count_connections
 from textfile_users.counting import BOUNDS, DURATION, DURATION_SUM
-from textfile_users.metrics.family import Family, family, histogram, label
+from textfile_users.metrics.family import Family, family, histogram, label, uid_label
 from textfile_users.model import ABSENT, AUTH, HISTORY, Session, Snapshot
 from textfile_users.sessions import MAX_SESSIONS
 
@@ -274,7 +274,7 @@ def process_families(snapshot: Snapshot, dropped: dict[str, int]) -> Iterator[Fa
             "users_account_info",
             dict.fromkeys(
                 (
-                    (label(one.user), str(one.uid), label(one.group), label(one.name))
+                    (label(one.user), uid_label(one.uid), label(one.group), label(one.name))
                     for one in kept
                 ),
                 1.0,
@@ -310,7 +310,7 @@ def login_families(snapshot: Snapshot) -> Iterator[Family]:
 
 def auth_families(snapshot: Snapshot, dropped: dict[str, int]) -> Iterator[Family]:
     """Yield what was counted of an auth log; zeros so that increase() sees the first event."""
-    users = ("root", "", *dict.fromkeys(label(one.user) for one in snapshot.sessions or ()))
+    users = (snapshot.root, "", *dict.fromkeys(label(one.user) for one in snapshot.sessions or ()))
     zeros = [
         ("sshd", method, user) for method in ("password", "publickey") for user in users[:MAX_USERS]
     ]
@@ -321,7 +321,10 @@ def auth_families(snapshot: Snapshot, dropped: dict[str, int]) -> Iterator[Famil
     counts = {ip: float(sum(minutes.values())) for ip, minutes in snapshot.failures.items()}
     top = sorted(counts, key=lambda ip: (-counts[ip], ip))[:TOP]
     dropped["users_auth_failures_last_hour"] = len(counts) - len(top)
-    yield _gauge("users_auth_failures_last_hour", [((ip, ""), counts[ip]) for ip in top])
+    yield _gauge(
+        "users_auth_failures_last_hour",
+        [((ip, snapshot.networks.get(ip, "")), counts[ip]) for ip in top],
+    )
     yield _counter("users_escalations_total", snapshot, [])
     source = snapshot.auth_log
     lines: dict[tuple[str, ...], float] = (
