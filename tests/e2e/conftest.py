@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.parts import Box, NodeExporter, free_port, run
+from tests.e2e.parts import Box, NodeExporter, run, serving
 
 PROJECT = Path(__file__).parents[2]
 NEEDED = {
@@ -45,7 +41,11 @@ NEEDED = {
     "screen": "screen",
     "mosh-server": "mosh",
     "dropbear": "dropbear-bin",
+    "groff": "groff-base",
+    "mandoc": "mandoc",
     "w": "procps",
+    "cron": "cron",
+    "busybox": "busybox-static",  # the other one has no crond
 }
 
 
@@ -70,20 +70,37 @@ def _parts() -> None:
 
 
 @pytest.fixture(scope="session")
-def box(request: pytest.FixtureRequest) -> Iterator[Box]:
+def new_directory(request: pytest.FixtureRequest) -> Callable[[], Path]:
+    """Makes directories that all can read, unlike pytest's, for as long as the tests run."""
+
+    def make() -> Path:
+        directory = Path(tempfile.mkdtemp(prefix="textfile-users-box."))
+        directory.chmod(0o755)
+        request.addfinalizer(lambda: shutil.rmtree(directory, ignore_errors=True))
+        return directory
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def packages(new_directory: Callable[[], Path]) -> Path:
+    """A directory with the project in `source`, and it and what it needs in `wheels`."""
+    directory = new_directory()
+    source = directory / "source"
+    ignored = shutil.ignore_patterns(".*", "build", "*.egg-info")
+    shutil.copytree(PROJECT, source, ignore=ignored)
+    wheels = str(directory / "wheels")
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", wheels, str(source))
+    return directory
+
+
+@pytest.fixture(scope="session")
+def box(new_directory: Callable[[], Path], packages: Path) -> Iterator[Box]:
     """A box with the program installed in /opt/textfile-users and a user alice."""
-    # Not pytest's directory, which another pytest takes the rights of other users from.
-    directory = Path(tempfile.mkdtemp(prefix="textfile-users-box."))
-    directory.chmod(0o755)
-    request.addfinalizer(lambda: shutil.rmtree(directory, ignore_errors=True))
-    with Box(directory) as box:
+    with Box(new_directory()) as box:
         box.run("/usr/bin/python3", "-m", "venv", "/opt/textfile-users")
-        source = directory / "source"
-        ignored = shutil.ignore_patterns(".*", "build", "*.egg-info")
-        shutil.copytree(PROJECT, source, ignore=ignored)
-        wheels = str(directory / "wheels")
-        run(sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", wheels, str(source))
         pip = "/opt/textfile-users/bin/pip"
+        wheels = str(packages / "wheels")
         box.run(pip, "install", "--no-index", "--find-links", wheels, "textfile-users")
         yield box
 
@@ -91,28 +108,5 @@ def box(request: pytest.FixtureRequest) -> Iterator[Box]:
 @pytest.fixture
 def node_exporter(tmp_path: Path) -> Iterator[NodeExporter]:
     """A real node_exporter on a loopback port that reads `directory`."""
-    directory = tmp_path / "textfile"
-    directory.mkdir()
-    port = free_port()
-    with subprocess.Popen(
-        [
-            "prometheus-node-exporter",
-            "--collector.disable-defaults",
-            "--collector.textfile",
-            f"--collector.textfile.directory={directory}",
-            f"--web.listen-address=127.0.0.1:{port}",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        exporter = NodeExporter(directory, f"http://127.0.0.1:{port}/metrics")
-        try:
-            for _ in range(100):
-                try:
-                    exporter.scrape()
-                    break
-                except urllib.error.URLError:
-                    time.sleep(0.1)
-            yield exporter
-        finally:
-            process.terminate()
+    with serving(tmp_path / "textfile") as exporter:
+        yield exporter

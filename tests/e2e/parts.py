@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -126,6 +128,35 @@ class NodeExporter:
         with urllib.request.urlopen(self.url, timeout=10) as response:
             text = response.read().decode()
         return samples(text)
+
+
+@contextmanager
+def serving(directory: Path) -> Iterator[NodeExporter]:
+    """Run a real node_exporter on a loopback port that reads `directory`."""
+    directory.mkdir()
+    port = free_port()
+    with subprocess.Popen(
+        [
+            "prometheus-node-exporter",
+            "--collector.disable-defaults",
+            "--collector.textfile",
+            f"--collector.textfile.directory={directory}",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        exporter = NodeExporter(directory, f"http://127.0.0.1:{port}/metrics")
+        try:
+            for _ in range(100):
+                try:
+                    exporter.scrape()
+                    break
+                except urllib.error.URLError:
+                    time.sleep(0.1)
+            yield exporter
+        finally:
+            process.terminate()
 
 
 class Box:

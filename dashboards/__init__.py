@@ -1,0 +1,1 @@
+"""The Grafana dashboard and what makes it: `python -m dashboards.make` writes the JSON anew."""

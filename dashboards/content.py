@@ -1,0 +1,596 @@
+"""What the dashboard shows: the panels of each row, and their queries.
+
+`$job`, `$instance` and `$user` are the dashboard's variables; `$__range` and `$__rate_interval`
+are Grafana's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from grafana_foundation_sdk.models.units import (
+    BytesIEC,
+    DatetimeISO,
+    DurationSeconds,
+    EventsPerMinute,
+    PercentUnit,
+    Seconds,
+    Short,
+)
+
+from dashboards.panels import Column, Panel, Steps, durations, lines, ranking, rows, states, stats
+
+# Selectors: every host of the job, the hosts chosen, and of these the users chosen.
+FLEET = 'job=~"$job"'
+HOST = f'{FLEET}, instance=~"$instance"'
+USER = f'{HOST}, user=~"$user"'
+# node_exporter's series of our file among those of others.
+OURS = r'file=~"(.*/)?users[.]prom"'
+
+WARN: Steps = ((1, "yellow"),)
+FAULT: Steps = ((1, "red"),)
+# Seconds: a run every 5 s has been missed many times; what is shown is no longer so.
+AGE: Steps = ((60, "yellow"), (300, "red"))
+IDLE: Steps = ((8 * 3600, "yellow"), (24 * 3600, "red"))
+BURST: Steps = ((20, "yellow"), (100, "red"))
+
+RANGE = "in the time range above"
+NEW = (
+    "increase() does not see the first event of a series that is new: of users without a session,"
+    " and of methods other than password and publickey."
+)
+NOBODY = "(no account)"
+
+
+def fleet() -> Iterable[Panel]:
+    """Yield the panels of all hosts, whichever are chosen."""
+    age = _age("users_run_timestamp_seconds", FLEET)
+    sessions = f"users_sessions{{{FLEET}}}"
+    user_hosts = f'max by (user, instance) (users_sessions{{{FLEET}, user!=""}}) > 0'
+    last_hour = f"users_auth_failures_last_hour{{{FLEET}}}"
+    yield stats(
+        "Hosts reporting",
+        "Hosts whose last look was at most a minute old when it was scraped.",
+        {f"count({age} <= 60) or vector(0)": ""},
+    )
+    yield stats(
+        "Stale hosts",
+        "Hosts whose last look was older than a minute: the timer or cron stands still, the"
+        " program fails, or the host's clock is not Prometheus's.",
+        {f"count({age} > 60) or vector(0)": ""},
+        steps=FAULT,
+    )
+    missing = (
+        f"node_textfile_scrape_error{{{FLEET}}}"
+        f" unless on (job, instance) users_run_timestamp_seconds{{{FLEET}}}"
+    )
+    yield stats(
+        "Hosts without the file",
+        "Hosts whose node_exporter reads text files but has none of ours, or one that it does"
+        " not take.",
+        {f"count({missing}) or vector(0)": ""},
+        steps=WARN,
+    )
+    yield stats(
+        "Hosts with a text file in error",
+        "node_exporter could not read one of its text files, of whatever program.",
+        {f"count(node_textfile_scrape_error{{{FLEET}}} > 0) or vector(0)": ""},
+        steps=FAULT,
+    )
+    yield stats(
+        "Users on",
+        "Distinct users with a session somewhere; who is on two hosts counts once.",
+        {f"count(count by (user) ({user_hosts})) or vector(0)": ""},
+    )
+    yield stats("Sessions", "Open sessions of all hosts.", {f"sum({sessions})": ""})
+    yield lines(
+        "Sessions and users by host, summed",
+        "Who is on two hosts counts twice here.",
+        {f"sum({sessions})": "sessions", f"sum(users_logged_in{{{FLEET}}})": "users"},
+    )
+    refused = _per_minute("users_auth_failures_total", FLEET)
+    yield lines(
+        "Refused attempts per minute",
+        f"By service, of all hosts. {NEW}",
+        {f"60 * sum by (service) ({refused})": "{{service}}"},
+        unit=EventsPerMinute,
+        stacked=True,
+    )
+    yield ranking(
+        "Hosts with most sessions",
+        "A click leads to the host.",
+        _top(10, f"sum by (instance) ({sessions})"),
+        "{{instance}}",
+        is_host=True,
+    )
+    failures = _increase("users_auth_failures_total", FLEET)
+    yield ranking(
+        "Hosts with most refused attempts",
+        f"Of the attempts {RANGE}. A click leads to the host. {NEW}",
+        _top(10, f"sum by (instance) ({failures})"),
+        "{{instance}}",
+        steps=BURST,
+        is_host=True,
+    )
+    yield rows(
+        "Hosts with the oldest looks",
+        "How old each look was when it was scraped; one every 5 s is usual.",
+        {"A": _top(20, f"max by (instance) ({age})")},
+        {
+            "instance": Column("Host", is_host=True),
+            "Value": Column("Age", DurationSeconds, AGE, 120),
+        },
+        order="Age",
+    )
+    yield rows(
+        "Users on more than one host",
+        "The same name with sessions on several hosts at once.",
+        {"A": _top(20, f"count by (user) ({user_hosts}) > 1")},
+        {"user": Column("User"), "Value": Column("Hosts", Short, width=100)},
+        order="Hosts",
+    )
+    hosts_by_ip = f"topk(20, count by (ip) ({last_hour}))"
+    yield rows(
+        "Addresses that most hosts refused",
+        "In the last hour; each host tells its own 20 highest.",
+        {"A": hosts_by_ip, "B": f"sum by (ip) ({last_hour}) and {hosts_by_ip}"},
+        {
+            "ip": Column("Address"),
+            "Value #A": Column("Hosts", Short, width=100),
+            "Value #B": Column("Refused", Short, BURST, 100),
+        },
+        order="Hosts",
+    )
+    yield rows(
+        "Versions",
+        "Hosts by version of textfile-users and of its Python.",
+        {"A": f"count by (version, python) (users_build_info{{{FLEET}}})"},
+        {
+            "version": Column("Version"),
+            "python": Column("Python"),
+            "Value": Column("Hosts", Short, width=100),
+        },
+        order="Hosts",
+    )
+
+
+def who_is_on() -> Iterable[Panel]:
+    """Yield the panels of the sessions that are open."""
+    yield stats(
+        "Users on",
+        "Distinct users with a session; who is on two of the hosts counts twice.",
+        {f"sum(users_logged_in{{{HOST}}})": ""},
+    )
+    yield stats("Sessions", "Open sessions.", {f"sum(users_sessions{{{USER}}})": ""})
+    idle = f"time() - users_session_last_activity_timestamp_seconds{{{USER}}}"
+    yield stats(
+        "Longest idle",
+        "How long ago the last input was on the terminal that has waited longest.",
+        {f"max({idle})": ""},
+        unit=DurationSeconds,
+        steps=IDLE,
+        none="no terminal",
+    )
+    yield stats(
+        "Remote connections",
+        "Established connections to the hosts' ssh, VNC and RDP servers, logged in or not.",
+        {f"sum(users_remote_connections{{{HOST}}})": ""},
+    )
+    yield stats(
+        "Sessions that do not end",
+        "Sessions that logind holds as closing: the login is over, some process lives on.",
+        {f"sum(users_sessions_closing{{{HOST}}})": ""},
+        steps=WARN,
+    )
+    root = f'{HOST}, user="root"'
+    yield stats(
+        "Logins as root",
+        f"Credentials accepted for root {RANGE}.",
+        {f"sum({_increase('users_auth_successes_total', root)})": ""},
+        steps=WARN,
+        none="no log",
+    )
+    who = "instance, session, user, tty"
+    yield rows(
+        "Who is on",
+        "A row for each session. The command is there with --session-command only; CPU time is"
+        " that of the session's live processes.",
+        {
+            "A": f"max by ({who}, type, service, host, ip, network) (users_session_info{{{USER}}})",
+            "B": f"1000 * max by ({who}) (users_session_start_timestamp_seconds{{{USER}}})",
+            "C": f"max by ({who}) ({idle})",
+            "D": f"max by ({who}) (users_session_cpu_seconds{{{USER}}})",
+            "E": f"max by ({who}) (users_session_processes{{{USER}}})",
+            "F": f"max by ({who}, command) (users_session_command_info{{{USER}}})",
+        },
+        {
+            "instance": Column("Host", is_host=True),
+            "user": Column("User"),
+            "tty": Column("Terminal", width=90),
+            "type": Column("Type", width=90),
+            "service": Column("Service", width=90),
+            "ip": Column("From"),
+            "host": Column("From host"),
+            "network": Column("Network", width=100),
+            "Value #B": Column("Since", DatetimeISO, width=170),
+            "Value #C": Column("Idle", DurationSeconds, IDLE, 150),
+            "Value #D": Column("CPU time", Seconds, width=100),
+            "Value #E": Column("Processes", Short, width=90),
+            "command": Column("Command"),
+        },
+        order="Since",
+        width=24,
+        height=10,
+    )
+    yield lines(
+        "Sessions by type",
+        "Open sessions.",
+        {f"sum by (type) (users_sessions{{{USER}}})": "{{type}}"},
+        stacked=True,
+    )
+    yield lines(
+        "Sessions by user",
+        "The ten users with most sessions at each time.",
+        {f"topk(10, sum by (user) (users_sessions{{{USER}}}))": "{{user}}"},
+    )
+
+
+def logins() -> Iterable[Panel]:
+    """Yield the panels of sessions begun and ended."""
+    logins = f"increase(users_logins_total{{{USER}}}[1h])"
+    yield lines(
+        "Logins per hour",
+        f"Sessions begun, by type, also those between two looks. {NEW}",
+        {f"sum by (type) ({logins})": "{{type}}"},
+        bars="1h",
+        stacked=True,
+    )
+    accepted = _per_minute("users_auth_successes_total", USER)
+    yield lines(
+        "Credentials accepted per minute",
+        f"By service and method. {NEW}",
+        {f"60 * sum by (service, method) ({accepted})": "{{service}} {{method}}"},
+        unit=EventsPerMinute,
+    )
+    bucket = "users_session_duration_seconds_bucket"
+    yield durations(
+        "How long sessions lasted",
+        "Sessions that ended, by how long they had lasted.",
+        f"sum by (le) (increase({bucket}{{{HOST}}}[$__rate_interval]))",
+        unit=Seconds,
+    )
+    ended = f"sum by (le) ({_increase(bucket, HOST)})"
+    yield stats(
+        "Session length",
+        f"Of the sessions that ended {RANGE}; estimated from the histogram's bounds.",
+        {
+            f"histogram_quantile(0.5, {ended}) >= 0": "half: at most",
+            f"histogram_quantile(0.9, {ended}) >= 0": "nine of ten: at most",
+        },
+        unit=DurationSeconds,
+        width=8,
+        height=8,
+        none="none ended",
+    )
+    yield stats(
+        "Reboots",
+        f"Boots seen in wtmp or wtmpdb {RANGE}.",
+        {f"sum({_increase('users_reboots_total', HOST)})": ""},
+        steps=WARN,
+        height=8,
+        none="no wtmp",
+    )
+    yield ranking(
+        "Logins by user",
+        f"Sessions begun {RANGE}. {NEW}",
+        _top(10, f"sum by (user) ({_increase('users_logins_total', USER)})"),
+        "{{user}}",
+        width=12,
+    )
+    last = f"max by (instance, user) (users_last_login_timestamp_seconds{{{USER}}})"
+    yield rows(
+        "Last logins",
+        "The newest login of each user that a log, wtmp, wtmpdb, lastlog or lastlog2 tells of;"
+        " the 100 newest.",
+        {"A": f"1000 * topk(100, {last})"},
+        {
+            "instance": Column("Host", is_host=True),
+            "user": Column("User"),
+            "Value": Column("Last login", DatetimeISO, width=190),
+        },
+        order="Last login",
+        width=12,
+    )
+
+
+def attempts() -> Iterable[Panel]:
+    """Yield the panels of attempts, probes and changes of user."""
+    failures = "users_auth_failures_total"
+    yield stats(
+        "Refused attempts",
+        f"Credentials refused {RANGE}, one per attempt. {NEW}",
+        {f"sum({_increase(failures, USER)})": ""},
+        steps=BURST,
+        none="no log",
+    )
+    unknown = f'{HOST}, user=""'
+    yield stats(
+        "For names without account",
+        f"Of the refused attempts {RANGE} those for names that no account has.",
+        {f"sum({_increase(failures, unknown)})": ""},
+        steps=BURST,
+        none="no log",
+    )
+    yield stats(
+        "Probes",
+        f"Connections given up before a credential was refused, {RANGE}: scans, mostly.",
+        {f"sum({_increase('users_auth_probes_total', HOST)})": ""},
+        none="no log",
+    )
+    refused = f'{USER}, result="failure"'
+    yield stats(
+        "Refused sudo and su",
+        f"Changes of user that were refused {RANGE}. increase() does not see the first of a"
+        " user, service and target: the table below has them all.",
+        {f"sum({_increase('users_escalations_total', refused)}) or vector(0)": ""},
+        steps=WARN,
+    )
+    yield stats(
+        "Addresses refused",
+        "Addresses with refused attempts in the last hour; at most 20 of each host.",
+        {f"count(count by (ip) (users_auth_failures_last_hour{{{HOST}}})) or vector(0)": ""},
+        width=8,
+    )
+    yield lines(
+        "Refused attempts per minute",
+        f"By method. {NEW}",
+        {f"60 * sum by (method) ({_per_minute(failures, USER)})": "{{method}}"},
+        unit=EventsPerMinute,
+        steps=((10, "red"),),
+        stacked=True,
+    )
+    yield lines(
+        "Probes per minute",
+        "By how the connection ended; protocol is no common version or algorithm, or no SSH.",
+        {f"60 * sum by (kind) ({_per_minute('users_auth_probes_total', HOST)})": "{{kind}}"},
+        unit=EventsPerMinute,
+        stacked=True,
+    )
+    last_hour = f"sum by (instance, ip, network) (users_auth_failures_last_hour{{{HOST}}})"
+    yield rows(
+        "Addresses refused most",
+        "Attempts of the last hour.",
+        {"A": _top(50, last_hour)},
+        {
+            "ip": Column("Address"),
+            "network": Column("Network", width=100),
+            "instance": Column("Host", is_host=True),
+            "Value": Column("Refused", Short, BURST, 90),
+        },
+        order="Refused",
+    )
+    yield ranking(
+        "Refused attempts by user",
+        f"The attempts {RANGE}. {NEW}",
+        _top(10, _named(f"sum by (user) ({_increase(failures, USER)})")),
+        "{{user}}",
+        steps=BURST,
+    )
+    change = "instance, service, user, target, result"
+    total = f"users_escalations_total{{{USER}}}"
+    yield rows(
+        "sudo, su, doas and pkexec",
+        f"Counted {RANGE}, and since counting began: increase() does not see the first.",
+        {
+            "A": f"sum by ({change}) ({total})",
+            "B": f"sum by ({change}) ({_increase('users_escalations_total', USER)})",
+        },
+        {
+            "service": Column("By", width=70),
+            "user": Column("User"),
+            "target": Column("Becomes"),
+            "result": Column("Result", width=80),
+            "instance": Column("Host", is_host=True),
+            "Value #B": Column("In range", Short, width=80),
+            "Value #A": Column("Ever", Short, width=70),
+        },
+        order="In range",
+    )
+
+
+def usage() -> Iterable[Panel]:
+    """Yield the panels of CPU time, memory, processes and connections."""
+    cpu = f"sum by (user) (rate(users_cpu_seconds_total{{{USER}}}[$__rate_interval]))"
+    yield lines(
+        "CPU by user",
+        "The ten users with most at each time; 100 % is one core.",
+        {f"topk(10, {cpu})": "{{user}}"},
+        unit=PercentUnit,
+    )
+    memory = f"sum by (user) (users_memory_resident_bytes{{{USER}}})"
+    yield lines(
+        "Memory by user",
+        "Resident; what processes share counts for each. The ten users with most.",
+        {f"topk(10, {memory})": "{{user}}"},
+        unit=BytesIEC,
+    )
+    processes = f"sum by (user) (users_processes{{{USER}}})"
+    yield lines(
+        "Processes by user",
+        "The ten users with most at each time.",
+        {f"topk(10, {processes})": "{{user}}"},
+    )
+    yield lines(
+        "Remote connections",
+        "Established connections to the hosts' servers, by service.",
+        {f"sum by (service) (users_remote_connections{{{HOST}}})": "{{service}}"},
+        stacked=True,
+    )
+    by_user = "max by (instance, user)"
+    yield rows(
+        "Users and accounts",
+        f"Users with a session or processes of their own; CPU is the time used {RANGE}.",
+        {
+            "A": f"max by (instance, user, uid, group, name) (users_account_info{{{USER}}})",
+            "B": f"{by_user} ({_increase('users_cpu_seconds_total', USER)})",
+            "C": f"{by_user} (users_memory_resident_bytes{{{USER}}})",
+            "D": f"{by_user} (users_processes{{{USER}}})",
+        },
+        {
+            "instance": Column("Host", is_host=True),
+            "user": Column("User"),
+            "name": Column("Name"),
+            "uid": Column("Uid", width=90),
+            "group": Column("Group"),
+            "Value #B": Column("CPU time", Seconds, width=120),
+            "Value #C": Column("Memory", BytesIEC, width=120),
+            "Value #D": Column("Processes", Short, width=120),
+        },
+        order="CPU time",
+        width=24,
+    )
+
+
+def health() -> Iterable[Panel]:
+    """Yield the panels of the looks themselves."""
+    look = _age("users_run_timestamp_seconds", HOST)
+    file = _age("node_textfile_mtime_seconds", f"{HOST}, {OURS}")
+    yield stats(
+        "Oldest look",
+        "How old it was when it was scraped.",
+        {f"max({look})": ""},
+        unit=DurationSeconds,
+        steps=AGE,
+        none="no file",
+    )
+    yield stats(
+        "Text files in error",
+        "Hosts where node_exporter could not read one of its text files.",
+        {f"sum(node_textfile_scrape_error{{{HOST}}})": ""},
+        steps=FAULT,
+    )
+    yield stats(
+        "Failing collectors",
+        "Collectors that did not get all they should; the program's message says why.",
+        {f"count(users_collector_success{{{HOST}}} == 0) or vector(0)": ""},
+        steps=FAULT,
+    )
+    yield stats(
+        "Series dropped",
+        "Left out by a bound: of users, sessions or addresses there are more than are written.",
+        {f"sum(users_series_dropped{{{HOST}}})": ""},
+        steps=WARN,
+    )
+    unknown = f'{HOST}, result="unmatched"'
+    yield stats(
+        "Lines of no known form",
+        f"Lines of known programs {RANGE} that no pattern knows; `textfile-users events"
+        " --unmatched` shows them.",
+        {f"sum({_increase('users_auth_log_lines_total', unknown)})": ""},
+        steps=WARN,
+        none="no log",
+    )
+    forged = f'{HOST}, result="untrusted"'
+    yield stats(
+        "Untrusted lines",
+        f"Lines in the journal {RANGE} that are not from the program they name.",
+        {f"sum({_increase('users_auth_log_lines_total', forged)})": ""},
+        steps=WARN,
+        none="no log",
+    )
+    yield lines(
+        "Age of the look and of the file",
+        "When they were scraped, of the ten oldest. A file that node_exporter does not take has"
+        " neither.",
+        {
+            f"topk(10, max by (instance) ({look}))": "look {{instance}}",
+            f"topk(10, max by (instance) ({file}))": "file {{instance}}",
+        },
+        unit=Seconds,
+        steps=AGE[:1],
+    )
+    yield states(
+        "Collectors",
+        "Whether each got all it should, on all of the hosts chosen.",
+        f"min by (collector) (users_collector_success{{{HOST}}})",
+        "{{collector}}",
+        ("failed", "ok"),
+    )
+    yield lines(
+        "What a look takes",
+        "By collector, of the slowest host. A collector has a second.",
+        {
+            f"max by (collector) (users_collector_duration_seconds{{{HOST}}})": "{{collector}}",
+        },
+        unit=Seconds,
+        steps=((1, "red"),),
+    )
+    yield lines(
+        "Log lines per minute",
+        "By what became of them.",
+        {
+            f"60 * sum by (source, result) ({_per_minute('users_auth_log_lines_total', HOST)})": (
+                "{{source}} {{result}}"
+            ),
+        },
+        unit=EventsPerMinute,
+    )
+    available = f"users_source_available{{{HOST}}}"
+    yield rows(
+        "Sources",
+        "On how many of the hosts each is there; no Debian 13 has utmp, no Alpine logind.",
+        {"A": f"sum by (source) ({available})", "B": f"count by (source) ({available})"},
+        {
+            "source": Column("Source"),
+            "Value #A": Column("There on", Short, width=100),
+            "Value #B": Column("Of hosts", Short, width=100),
+        },
+        order="There on",
+    )
+    why = "source, reason"
+    skipped = _increase("users_records_skipped_total", HOST)
+    yield rows(
+        "Records that could not be used",
+        f"Now, of sources read whole; and {RANGE}, of those read by position. A gap is a file or"
+        " entries that went before they were read.",
+        {
+            "A": f"sum by ({why}) (users_records_unusable{{{HOST}}})",
+            "B": f"sum by ({why}) ({skipped})",
+        },
+        {
+            "source": Column("Source"),
+            "reason": Column("Reason"),
+            "Value #A": Column("Now", Short, WARN, 80),
+            "Value #B": Column("In range", Short, WARN, 80),
+        },
+        order="In range",
+    )
+    yield rows(
+        "Series dropped by family",
+        "What the bounds leave out.",
+        {"A": f"sum by (family) (users_series_dropped{{{HOST}}})"},
+        {"family": Column("Family"), "Value": Column("Dropped", Short, WARN, 90)},
+        order="Dropped",
+    )
+
+
+def _increase(name: str, labels: str) -> str:
+    return f"increase({name}{{{labels}}}[$__range])"
+
+
+def _per_minute(name: str, labels: str) -> str:
+    return f"rate({name}{{{labels}}}[$__rate_interval])"
+
+
+def _age(name: str, labels: str) -> str:
+    """Return an expression for how old a time was when it was scraped, in seconds."""
+    return f"timestamp({name}{{{labels}}}) - {name}{{{labels}}}"
+
+
+def _top(count: int, expr: str) -> str:
+    return f"sort_desc(topk({count}, {expr}))"
+
+
+def _named(expr: str) -> str:
+    """Return an expression in which names that no account has can be seen."""
+    return f'label_replace({expr}, "user", "{NOBODY}", "user", "")'

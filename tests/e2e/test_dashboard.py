@@ -1,0 +1,250 @@
+"""Each query of the dashboard, on a real Prometheus that scrapes real node_exporters.
+
+What they serve the program wrote in the box, with a real sshd, rsyslogd, sudo and su.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.e2e.parts import PASSWORD, SUDOERS, Box, NodeExporter, samples, serving
+from tests.e2e.prometheus import JOB, Prometheus
+from tests.e2e.test_auth import ONLY_NONE, ONLY_PASSWORD, WRONG, as_user, login, wait_until
+from tests.test_dashboard import SHOWN, VARIABLES, legends, shown_fields
+
+pytestmark = pytest.mark.e2e
+
+PATIENCE = 20  # seconds
+LAG = 600  # seconds that the second host's only look is old
+COMMAND = "exec sleep 300"
+# With a scrape interval of 75 s, for the last hour: no slow machine outlasts them.
+TIMES = {"__rate_interval": "5m0s", "__range": "3600s"}
+ALL = {"job": ".*", "instance": ".*", "user": ".*"}
+STEPS = (
+    login(*ONLY_PASSWORD, password=PASSWORD),
+    login(*ONLY_PASSWORD, password=WRONG, tries=3),
+    login(*ONLY_PASSWORD, user="oracle", password=WRONG),
+    login(*ONLY_NONE),
+    as_user("alice", "sudo", "true"),
+    as_user("alice", "su", "bob", "-c", "true", password=WRONG),
+)
+# The last of what the steps do is counted, and then counted again.
+REFUSED = 'users_escalations_total{service="su"}'
+COUNTED = f"{REFUSED} >= 1"
+GROWN = f"{REFUSED} >= 2"
+
+
+class Fleet:
+    """Two hosts, of which the second stopped long ago, and what scrapes them."""
+
+    def __init__(self, first: str, stale: str, prometheus: Prometheus) -> None:
+        """`first` and `stale` are their addresses, which are the label `instance`."""
+        self.first = first
+        self.stale = stale
+        self.prometheus = prometheus
+
+    def ask(
+        self, title: str, ref: str = "A", chosen: dict[str, str] = ALL, row: str = ""
+    ) -> list[tuple[dict[str, str], float]]:
+        """Return what a panel's query gives: labels and value each."""
+        (panel,) = [one for one in SHOWN if one["title"] == title and row in one["description"]]
+        (target,) = [one for one in panel["targets"] if one["refId"] == ref]
+        found = self.prometheus.query(interpolate(target["expr"], chosen))
+        return [(one["metric"], float(one["value"][1])) for one in found]
+
+    def only(self, title: str, row: str = "") -> float:
+        """Return the one number that a panel gives."""
+        ((_, value),) = self.ask(title, row=row)
+        return value
+
+
+def interpolate(expr: str, chosen: dict[str, str]) -> str:
+    """Return an expression with values for the variables, as Grafana puts them in."""
+    values = {**TIMES, **chosen}
+    return re.sub(r"\$(\w+)", lambda match: values[match[1]], expr)
+
+
+def picked(*values: str) -> str:
+    """Return what Grafana makes of values that were picked from a variable's list."""
+    escaped = [re.sub(r"[$^*{}\[\]'+?.()|]", r"\\\\\g<0>", value) for value in values]
+    return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"
+
+
+def address(exporter: NodeExporter) -> str:
+    return urllib.parse.urlsplit(exporter.url).netloc
+
+
+def look(box: Box, exporter: NodeExporter, *argv: str) -> dict[str, float]:
+    """Have the program look once, and return what it wrote."""
+    output = exporter.directory / "users.prom"
+    assert box.collect(str(output), "--session-command", *argv) == (0, "")
+    return samples(output.read_text())
+
+
+@pytest.fixture(scope="module")
+def fleet(box: Box, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Do one of each, with a session left open, between looks that are scraped every second."""
+    directory = tmp_path_factory.mktemp("dashboard")
+    (box.root / "etc/sudoers").write_text(SUDOERS)
+    box.run("rm", "-rf", f"{box.state}-root")
+    with ExitStack() as running:
+        hosts = [running.enter_context(serving(directory / f"host{one}")) for one in range(3)]
+        first, stale, broken = hosts
+        (broken.directory / "users.prom").write_text("users_logged_in{ 1\n")
+        running.enter_context(box.rsyslogd("RSYSLOG_FileFormat", reduce=False))
+        port = box.sshd("UsePAM=yes")
+        look(box, first)
+        prometheus = running.enter_context(
+            Prometheus(directory / "prometheus", [address(one) for one in hosts], ())
+        )
+        prometheus.wait("users_auth_failures_total", PATIENCE)
+        act_all(box, port)
+        client = box.ssh(port, "-tt", COMMAND)
+        running.callback(client.communicate)
+        running.callback(client.kill)
+        wait_until(lambda: any("sleep 300" in name for name in look(box, first)))
+        state = str(directory / "stale")
+        now = str(int(time.time()) - LAG)
+        look(box, stale, "--now", now, "--state-directory", state, "--runtime-directory", state)
+        prometheus.wait(f"users_session_command_info{{instance='{address(stale)}'}}", PATIENCE)
+        wait_until(lambda: bool(look(box, first) and prometheus.query(COUNTED)))
+        act_all(box, port)  # once more: what is new has no increase
+        wait_until(lambda: bool(look(box, first) and prometheus.query(GROWN)))
+        yield Fleet(address(first), address(stale), prometheus)
+
+
+def act_all(box: Box, port: int) -> None:
+    for act in STEPS:
+        act(box, port)
+
+
+def choices(fleet: Fleet) -> dict[str, dict[str, str]]:
+    """Return what may be chosen: all, one host's one user, and several."""
+    return {
+        "all": ALL,
+        "one": {
+            "job": picked(JOB),
+            "instance": picked(fleet.first),
+            "user": picked("alice"),
+        },
+        "several": {
+            "job": picked(JOB, "other"),
+            "instance": picked(fleet.first, fleet.stale),
+            "user": picked("alice", "root"),
+        },
+    }
+
+
+@pytest.mark.parametrize("choice", ["all", "one", "several"])
+def test_every_query_returns_data(fleet: Fleet, choice: str) -> None:
+    chosen = choices(fleet)[choice]
+    empty = [
+        f"{panel['title']} {target['refId']}: {expr}"
+        for panel in SHOWN
+        for target in panel["targets"]
+        for expr in [interpolate(target["expr"], chosen)]
+        if not fleet.prometheus.query(expr)
+    ]
+    assert empty == []
+
+
+def test_legends_and_columns_are_labels_of_what_is_returned(fleet: Fleet) -> None:
+    """Of a label that nothing has Grafana shows nothing."""
+    # Nobody named the network, the host that alice came from, or alice.
+    unknown = {"network", "host", "name"}
+    for panel in SHOWN:
+        labels: set[str] = set()
+        for target in panel["targets"]:
+            for one in fleet.prometheus.query(interpolate(target["expr"], ALL)):
+                labels |= set(one["metric"])
+        asked = legends(panel)
+        if panel["type"] == "table":
+            asked |= {field for field in shown_fields(panel) if not field.startswith("Value")}
+        assert asked - labels - unknown == set(), panel["title"]
+
+
+def test_variables_offer_what_is_there(fleet: Fleet) -> None:
+    """As Grafana asks for label_values()."""
+    offered = {}
+    for name, variable in VARIABLES.items():
+        if variable["type"] == "datasource":
+            continue
+        found = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
+        assert found
+        query = urllib.parse.urlencode({"match[]": interpolate(found[1], ALL)})
+        url = f"{fleet.prometheus.url}/api/v1/label/{found[2]}/values?{query}"
+        with urllib.request.urlopen(url, timeout=10) as response:
+            offered[name] = set(json.load(response)["data"])
+    assert offered["job"] == {JOB}
+    assert offered["instance"] == {fleet.first, fleet.stale}
+    assert {"alice", "root"} <= offered["user"]
+    assert "oracle" not in offered["user"]
+
+
+def test_who_is_on(fleet: Fleet) -> None:
+    """The table's rows of one session have the same labels, so Grafana makes them one."""
+    here = {**ALL, "instance": picked(fleet.first)}
+    ((info, _),) = fleet.ask("Who is on", "A", here)
+    assert (info["user"], info["type"], info["ip"]) == ("alice", "ssh", "127.0.0.1")
+    assert info["tty"].startswith("pts/")
+    who = {name: info[name] for name in ("instance", "session", "user", "tty")}
+    values = {}
+    for ref in "BCDE":
+        ((labels, values[ref]),) = fleet.ask("Who is on", ref, here)
+        assert labels == who
+    assert abs(values["B"] / 1000 - time.time()) < LAG, "in milliseconds"
+    assert 0 <= values["C"] < LAG
+    assert values["E"] >= 2  # sshd's and the command's
+    ((labels, _),) = fleet.ask("Who is on", "F", here)
+    assert labels == {**who, "command": "sleep 300"}
+
+
+def test_who_tried_and_failed(fleet: Fleet) -> None:
+    here = {**ALL, "instance": picked(fleet.first)}
+    ((where, count),) = fleet.ask("Addresses refused most", "A", here)
+    assert where == {"instance": fleet.first, "ip": "127.0.0.1"}
+    assert count == 8  # su's has no address
+    by_user = {labels["user"]: value for labels, value in fleet.ask("Refused attempts by user")}
+    assert by_user["alice"] > by_user["(no account)"] > 0
+    assert by_user["root"] == 0
+    assert fleet.only("Probes") > 0
+    changes = {
+        (labels["service"], labels["user"], labels["target"], labels["result"]): value
+        for labels, value in fleet.ask("sudo, su, doas and pkexec", "A", here)
+    }
+    assert changes == {
+        ("sudo", "alice", "root", "success"): 2,
+        ("su", "alice", "bob", "failure"): 2,
+    }
+
+
+def test_the_fleet(fleet: Fleet) -> None:
+    """One host reports, one has stopped, one serves a file that cannot be read."""
+    assert fleet.only("Hosts reporting") == 1
+    assert fleet.only("Stale hosts") == 1
+    assert fleet.only("Hosts without the file") == 1
+    assert fleet.only("Hosts with a text file in error") == 1
+    assert fleet.only("Users on", row="counts once") == 1
+    assert fleet.only("Sessions", row="all hosts") == 2
+    ages = fleet.ask("Hosts with the oldest looks")
+    assert [labels["instance"] for labels, _ in ages] == [fleet.stale, fleet.first]
+    assert ages[0][1] >= LAG > 60 > ages[1][1]
+    assert fleet.ask("Users on more than one host") == [({"user": "alice"}, 2)]
+
+
+def test_what_is_counted_once_has_grown(fleet: Fleet) -> None:
+    """Each of these was done once at least in the time range."""
+    for title in ("Logins per hour", "How long sessions lasted", "Credentials accepted per minute",
+                  "Refused attempts", "For names without account", "Log lines per minute",
+                  "Logins by user", "Session length"):  # fmt: skip
+        assert max(value for _, value in fleet.ask(title)) > 0, title
+    assert fleet.only("Lines of no known form") == 0
+    assert fleet.only("Failing collectors") == 0
