@@ -1,0 +1,1030 @@
+"""doctor: every fault it names, and the healthy hosts that are clean."""
+
+from __future__ import annotations
+
+import errno
+import http.server
+import json
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hosts import Host as Root
+from textfile_users import doctor as module
+from textfile_users.checks import (
+    access,
+    child,
+    clock,
+    container,
+    places,
+    rights,
+    schedule,
+    scrape,
+    textfile,
+)
+from textfile_users.checks import sessions as sessions_check
+from textfile_users.checks.child import Failed, Identity, in_child, run_tool
+from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, age
+from textfile_users.cli import main
+
+NOW = 1_790_000_000.0
+USER = Identity("textfile-users", 995, 995, (995, 4, 43))
+
+
+def one(findings: Any) -> Finding:
+    (finding,) = findings
+    assert isinstance(finding, Finding)
+    return finding
+
+
+# --- places
+
+
+STATE = places.Place("/var/lib/textfile-users", "directory", 995, "textfile-users", 0o700)
+
+
+def judge_place(place: places.Place, *, is_systemd: bool = False) -> Finding:
+    return one(places.judge_place("state directory", place, USER, is_systemd, NOW))
+
+
+def test_a_state_directory_as_it_should_be() -> None:
+    assert judge_place(STATE._replace(newest=NOW)).status == OK
+    assert judge_place(STATE._replace(kind="link")).status == NOTE
+
+
+MAKE = "install -d -m 700 -o textfile-users /var/lib/textfile-users"
+
+
+@pytest.mark.parametrize(
+    ("changed", "found", "mend"),
+    [
+        ({"kind": ""}, "is not there", MAKE),
+        (
+            {"kind": "other"},
+            "is no directory",
+            f"mv /var/lib/textfile-users /var/lib/textfile-users.old && {MAKE}",
+        ),
+        ({"error": "permission denied"}, "permission denied", "ls -ld /var/lib/textfile-users"),
+        (
+            {"kind": "link", "uid": 1000, "owner": "alice"},
+            "is a link, of alice's",
+            f"rm /var/lib/textfile-users && {MAKE}",
+        ),
+        (
+            {"uid": 0, "owner": "root"},
+            "is root's, not textfile-users's",
+            "chown -R textfile-users /var/lib/textfile-users",
+        ),
+        ({"mode": 0o755}, "mode 0755: others get in", "chmod 700 /var/lib/textfile-users"),
+        (
+            {"closed": "/var/lib"},
+            "/var/lib is closed",
+            "ls -ld /var/lib; mount | grep ' ro[,)]'",
+        ),
+        (
+            {"broken": "/var/lib/textfile-users/lock"},
+            "lock is not textfile-users's file",
+            "rm -r /var/lib/textfile-users/lock",
+        ),
+        (
+            {"newest": NOW + 7200},
+            "from the future, by 2 h",
+            "date; find /var/lib/textfile-users -newermt now -exec touch {} +",
+        ),
+    ],
+)
+def test_faults_of_a_state_directory(changed: dict[str, Any], found: str, mend: str) -> None:
+    finding = judge_place(STATE._replace(**changed))
+    assert finding.status == FAULT
+    assert found in finding.found
+    assert finding.mend == mend
+
+
+def test_a_runtime_directory_may_be_passed_through() -> None:
+    """With install --runtime-file node_exporter follows a link into it."""
+    for mode, status in ((0o700, OK), (0o711, OK), (0o755, FAULT), (0o733, FAULT)):
+        place = STATE._replace(mode=mode)
+        finding = one(places.judge_place("runtime directory", place, USER, False, NOW))
+        assert finding.status == status
+
+
+def test_systemd_makes_the_state_directory() -> None:
+    finding = judge_place(STATE._replace(kind=""), is_systemd=True)
+    assert finding.mend == "systemctl start textfile-users.service"
+
+
+# --- access
+
+
+@pytest.mark.parametrize(
+    ("uid", "gid", "mode", "how", "may"),
+    [
+        (995, 0, 0o400, os.R_OK, True),
+        (995, 0, 0o044, os.R_OK, False),  # the owner's bits alone count for the owner
+        (0, 4, 0o640, os.R_OK, True),
+        (0, 4, 0o640, os.W_OK, False),
+        (0, 0, 0o640, os.R_OK, False),
+        (0, 0, 0o604, os.R_OK, True),
+        (0, 4, 0o604, os.R_OK, False),  # nor do others' for the group
+    ],
+)
+def test_owner_group_and_mode(uid: int, gid: int, mode: int, how: int, may: bool) -> None:
+    assert access.allows(uid, gid, mode, USER, how) is may
+    assert access.allows(uid, gid, mode, Identity("root", 0, 0, (0,)), how)
+
+
+def test_what_opens_a_part() -> None:
+    part = access.Part("/var/log/auth.log", 0, 4, 0o100640, "adm")
+    assert access.opening_command(part, os.R_OK, USER) == "usermod -aG adm textfile-users"
+    closed = part._replace(mode=0o100600)
+    assert access.opening_command(closed, os.R_OK, USER) == "chmod g+r /var/log/auth.log"
+    closed = part._replace(gid=0, group="root")  # nobody is to join this one
+    mend = "chgrp textfile-users /var/log/auth.log && chmod g+r /var/log/auth.log"
+    assert access.opening_command(closed, os.R_OK, USER) == mend
+    directory = access.Part("/srv", 0, 0, 0o40700, "root")
+    assert access.opening_command(directory, os.X_OK, USER) == "chmod o+x /srv"
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """A directory that others can reach; pytest's own they cannot."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+@pytest.mark.parametrize("by_kernel", [True, False])
+def test_the_closed_part_of_a_path(
+    open_directory: Path, by_kernel: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    if not by_kernel:
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    top, file = open_directory, open_directory / "a/b/file"
+    file.parent.mkdir(parents=True)
+    file.write_text("")
+    file.chmod(0o644)
+    assert access.closed_part(str(file), os.R_OK, USER) is None
+    part = access.closed_part(str(file), os.W_OK, USER)
+    assert part
+    assert part.path == str(file)
+    (top / "a").chmod(0o700)
+    (top / "link").symlink_to(file)  # its own directory is open, that of its file is not
+    for path in (file, top / "link"):
+        part = access.closed_part(str(path), os.R_OK, USER)
+        assert part
+        assert part.path == str(top / "a")
+
+
+# --- textfile directory and file
+
+
+DIRECTORY = textfile.Directory(
+    "/srv/textfile", True, 0o1775, "textfile-users", "", False, ("/srv/textfile",)
+)
+
+
+def judge_directory(**changed: Any) -> Finding:
+    return one(textfile.judge_directory(DIRECTORY._replace(**changed), USER))
+
+
+def test_a_textfile_directory_as_it_should_be() -> None:
+    assert judge_directory().status == OK
+    assert judge_directory(flags=(), is_served=False).status == OK, "node_exporter's own default"
+    assert judge_directory(flags=(), is_served=False, exporters=0).status == OK
+    assert judge_directory(mode=0o755, is_own=True).status == OK
+    assert judge_directory(mode=0o775).status == NOTE, "not sticky"
+
+
+@pytest.mark.parametrize(
+    ("changed", "found", "mend"),
+    [
+        (
+            {"flags": ("/srv/other",), "is_served": False},
+            "/srv/textfile; node_exporter reads /srv/other",
+            "textfile-users install --textfile-directory /srv/other",
+        ),
+        (
+            {"flags": ("/srv/*.d",), "is_served": False},
+            "node_exporter reads /srv/*.d",
+            "textfile-users install --textfile-directory DIR",
+        ),
+        (
+            {"exists": False},
+            "/srv/textfile is not there",
+            "install -d -m 1775 -g textfile-users /srv/textfile",
+        ),
+        (
+            {"closed": "/srv/textfile"},
+            "/srv/textfile is closed to textfile-users",
+            "chgrp textfile-users /srv/textfile && chmod 1775 /srv/textfile",
+        ),
+        ({"closed": "/srv"}, "/srv is closed", "chmod o+x /srv"),
+        ({"mode": 0o1777}, "everybody can write", "chmod o-w /srv/textfile"),
+    ],
+)
+def test_faults_of_a_textfile_directory(changed: dict[str, Any], found: str, mend: str) -> None:
+    finding = judge_directory(**changed)
+    assert finding.status == FAULT
+    assert found in finding.found
+    assert finding.mend == mend
+
+
+def test_a_link_in_the_directory_serves_a_file_elsewhere(tmp_path: Path) -> None:
+    runtime, served = tmp_path / "run", tmp_path / "served"
+    runtime.mkdir()
+    served.mkdir()
+    is_served = textfile._is_served
+    assert not is_served(str(runtime), "users.prom", (str(served),))
+    (served / "users.prom").symlink_to(runtime / "users.prom")
+    assert is_served(str(runtime), "users.prom", (str(served),))
+    assert is_served(str(served), "users.prom", (str(tmp_path / "s*"),)), "newer ones take globs"
+
+
+FILE = textfile.File(
+    "/srv/textfile/users.prom", "file", 0o644, written=NOW - 3, owner="textfile-users"
+)
+
+
+def judge_file(**changed: Any) -> Finding:
+    return textfile.judge_file(FILE._replace(**changed), USER, NOW, 5.0, "RUN")
+
+
+def test_a_file_as_it_should_be() -> None:
+    assert judge_file() == Finding("users.prom", OK, "written 3 s ago, mode 0644")
+
+
+@pytest.mark.parametrize(
+    ("changed", "found", "mend"),
+    [
+        (
+            {"path": "/srv/users.txt"},
+            ".prom only",
+            "textfile-users install --textfile-directory DIR",
+        ),
+        ({"error": "permission denied"}, "permission denied", "ls -ld /srv/textfile/users.prom"),
+        ({"kind": ""}, "is not written", "RUN"),
+        ({"kind": "dangling"}, "link to nothing", "rm /srv/textfile/users.prom; RUN"),
+        (
+            {"kind": "other"},
+            "is no file",
+            "mv /srv/textfile/users.prom /srv/textfile/users.prom.old",
+        ),
+        ({"is_stuck": True, "owner": "root"}, "root's: the sticky", "rm /srv/textfile/users.prom"),
+        (
+            {"closed": "/srv/textfile/users.prom", "reader": "prometheus", "mode": 0o600},
+            "is closed to prometheus",
+            "chmod 644 /srv/textfile/users.prom",
+        ),
+        ({"closed": "/srv", "reader": "prometheus"}, "/srv is closed", "chmod o+x /srv"),
+        ({"mode": 0o666}, "others can write", "chmod 644 /srv/textfile/users.prom"),
+        ({"written": NOW - 600}, "written 10 min ago, every 5 s is due", "RUN"),
+        ({"written": NOW + 7200}, "written 2 h in the future", "date; RUN"),
+    ],
+)
+def test_faults_of_a_file(changed: dict[str, Any], found: str, mend: str) -> None:
+    finding = judge_file(**changed)
+    assert finding.status == FAULT
+    assert found in finding.found
+    assert finding.mend == mend
+
+
+def test_the_time_in_a_file() -> None:
+    text = b"# TYPE x gauge\nusers_run_timestamp_seconds 1.79e+09\nusers_build_info 1\n"
+    assert textfile.run_time(text) == 1.79e9
+    assert textfile.run_time(b"users_run_timestamp_seconds") == 0
+    assert textfile.run_time(b"\nusers_run_timestamp_seconds many\n") == 0
+
+
+# --- node_exporter's view
+
+
+PAGE = b"""\
+# HELP node_textfile_scrape_error 1 if there was an error
+node_textfile_mtime_seconds{file="/srv/a\\"b/users.prom"} 1.79e+09
+node_textfile_mtime_seconds{file="/srv/x.prom"} many
+node_textfile_scrape_error 0
+"""
+
+
+def test_what_a_page_says() -> None:
+    view = scrape.parse_page(iter(PAGE.split(b"\n")))
+    assert view.scrape_error == 0
+    assert dict(view.mtimes) == {'/srv/a"b/users.prom': 1.79e9}
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (":9100", ("127.0.0.1", 9100)),
+        ("0.0.0.0:9101", ("127.0.0.1", 9101)),
+        ("[::]:9100", ("127.0.0.1", 9100)),
+        ("localhost:9100", ("127.0.0.1", 9100)),
+        ("127.0.0.2:9100", ("127.0.0.2", 9100)),
+        ("[::1]:9100", ("::1", 9100)),
+        ("192.0.2.1:9100", None),  # only the loopback is asked
+        ("127.example.org:9100", None),
+        (":0", None),
+        (":99999999", None),
+        ("vsock", None),
+        ("", None),
+    ],
+)
+def test_where_a_node_exporter_is_asked(text: str, place: tuple[str, int] | None) -> None:
+    assert scrape.parse_listen(text) == place
+
+
+PATHS = ["/srv/textfile/users.prom"]
+TAKEN = scrape.View(scrape_error=0, mtimes={PATHS[0]: NOW})
+
+
+@pytest.mark.parametrize(
+    ("view", "status", "found", "mend"),
+    [
+        (TAKEN, OK, "takes the file", ""),
+        (scrape.View("HTTP 401", is_closed=True), NOTE, "HTTP 401", ""),
+        (
+            scrape.View("connection refused"),
+            FAULT,
+            "127.0.0.1:9100: connection refused",
+            "systemctl restart prometheus-node-exporter",
+        ),
+        (
+            scrape.View(),
+            FAULT,
+            "collector is off",
+            "echo 'ARGS=\"--collector.textfile.directory=/srv/textfile\"' "
+            ">>/etc/default/prometheus-node-exporter",
+        ),
+        (
+            scrape.View(scrape_error=1),
+            FAULT,
+            "cannot take the file",
+            "promtool check metrics </srv/textfile/users.prom",
+        ),
+        (
+            TAKEN._replace(scrape_error=1.0),
+            FAULT,
+            "takes the file, and not all others",
+            "journalctl -u prometheus-node-exporter | grep textfile | tail -n 3",
+        ),
+        (
+            scrape.View(scrape_error=0, mtimes={"/srv/other/users.prom": NOW}),
+            FAULT,
+            "does not see /srv/textfile/users.prom",
+            "tr '\\0' ' ' </proc/$(pgrep -o node.exporter)/cmdline; ls -l /srv/textfile/users.prom",
+        ),
+    ],
+)
+def test_what_a_view_means(view: scrape.View, status: str, found: str, mend: str) -> None:
+    finding = scrape.judge_view(view, "127.0.0.1:9100", PATHS, is_systemd=True)
+    assert finding.status == status
+    assert found in finding.found
+    assert finding.mend == mend
+
+
+class Server:
+    """Answers on a loopback port: with `page`, slowly after `pause` seconds."""
+
+    def __init__(self, page: bytes, status: int = 200, pause: float = 0.0) -> None:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                time.sleep(pause)
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(page)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        self.port = int(self.server.server_address[1])
+
+    def __enter__(self) -> int:
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+        return self.port
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def test_a_page_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Server(PAGE) as port:
+        assert scrape.read_view("127.0.0.1", port).scrape_error == 0
+    with Server(PAGE, 401) as port:
+        assert scrape.read_view("127.0.0.1", port) == scrape.View("HTTP 401", is_closed=True)
+    assert "refused" in scrape.read_view("127.0.0.1", port).error
+    monkeypatch.setattr(scrape, "SECONDS", 0.2)
+    with Server(PAGE, pause=1) as port:
+        assert scrape.read_view("127.0.0.1", port).error == "no answer within 0.2 s"
+    monkeypatch.setattr(scrape, "MAX_BYTES", 10)
+    with Server(PAGE) as port:
+        assert scrape.read_view("127.0.0.1", port).error.startswith("no answer")
+
+
+# --- schedule
+
+
+TIMER = {
+    "Id": "textfile-users.timer",
+    "LoadState": "loaded",
+    "ActiveState": "active",
+    "UnitFileState": "enabled",
+    "LastTriggerUSec": time.strftime("%a %Y-%m-%d %H:%M:%S UTC", time.gmtime(NOW - 3)),
+    "Result": "success",
+}
+SERVICE = {
+    "Id": "textfile-users.service",
+    "LoadState": "loaded",
+    "ActiveState": "inactive",
+    "Result": "success",
+    "ReadWritePaths": "-/srv/textfile -/var/lib/node_exporter",
+    "ExecMainStatus": "0",
+}
+PATH = {"Id": "textfile-users.path", "LoadState": "loaded", "ActiveState": "active"}
+ENTRY = schedule.Entry("/etc/cron.d/textfile-users", True)
+
+
+def systemd(
+    timer: dict[str, str] | None = None,
+    service: dict[str, str] | None = None,
+    path: dict[str, str] | None = None,
+    **changed: Any,
+) -> schedule.Facts:
+    units = {
+        unit["Id"]: unit
+        for unit in (
+            {**TIMER, **(timer or {})},
+            {**SERVICE, **(service or {})},
+            {**PATH, **(path or {})},
+        )
+    }
+    facts = schedule.Facts(True, units, (), True, NOW, 3.0, "/srv/textfile")
+    return facts._replace(**changed)
+
+
+def cron(**changed: Any) -> schedule.Facts:
+    facts = schedule.Facts(False, {}, (ENTRY,), True, NOW, 3.0, "/srv/textfile")
+    return facts._replace(**changed)
+
+
+def unhealthy(facts: schedule.Facts) -> list[Finding]:
+    return [finding for finding in schedule.judge_schedule(facts) if finding.status != OK]
+
+
+def test_schedules_as_they_should_be() -> None:
+    assert unhealthy(systemd()) == []
+    assert unhealthy(systemd({"LastTriggerUSec": "n/a"})) == [], "it was started just now"
+    assert unhealthy(cron()) == []
+    assert unhealthy(cron(is_systemd=True)) == [], "cron by choice"
+    stopped = systemd({"ActiveState": "inactive", "UnitFileState": "disabled"}, entries=(ENTRY,))
+    assert unhealthy(stopped) == []
+    assert [f.status for f in unhealthy(cron(entries=()))] == [NOTE], "a container's loop"
+    bus = systemd()._replace(units={}, error="systemctl: no bus")
+    assert [(f.status, f.found) for f in unhealthy(bus)] == [(NOTE, "systemctl: no bus")]
+
+
+RESTART = "systemctl reset-failed textfile-users.timer; systemctl enable --now textfile-users.timer"
+LOG = "journalctl -u textfile-users.service -n 5"
+SCHEDULE_FAULTS: list[tuple[schedule.Facts, str, str, str, str]] = [
+    (cron(entries=(), silence=None), FAULT, "schedule", "neither", "textfile-users install --cron"),
+    (
+        cron(entries=(), silence=900.0, is_systemd=True),
+        FAULT,
+        "schedule",
+        "neither",
+        "textfile-users install",
+    ),
+    (
+        systemd(entries=(ENTRY,)),
+        FAULT,
+        "schedule",
+        "both run it",
+        "rm /etc/cron.d/textfile-users",
+    ),
+    (systemd({"ActiveState": "inactive"}), FAULT, "timer", "is inactive", RESTART),
+    (systemd({"ActiveState": "failed"}), FAULT, "timer", "is failed", RESTART),
+    (
+        systemd({"UnitFileState": "disabled"}),
+        FAULT,
+        "timer",
+        "not after the next boot",
+        "systemctl enable textfile-users.timer",
+    ),
+    (
+        systemd({"LastTriggerUSec": "Mon 2026-09-21 10:00:00 UTC"}),
+        FAULT,
+        "timer",
+        "last ran 4 h ago",
+        "systemctl restart textfile-users.timer",
+    ),
+    (
+        systemd({"LastTriggerUSec": "Tue 2026-09-22 14:13:20 UTC"}),
+        FAULT,
+        "timer",
+        "24 h in the future",
+        "systemctl restart textfile-users.timer",
+    ),
+    (
+        systemd(service={"LoadState": "not-found"}),
+        FAULT,
+        "service",
+        "not there",
+        "textfile-users install",
+    ),
+    (systemd(service={"Result": "timeout"}), FAULT, "service", "it hung", LOG),
+    (systemd(service={"Result": "exit-code"}), FAULT, "service", "it failed", LOG),
+    (systemd(service={"Result": "oom-kill"}), FAULT, "service", "memory", LOG),
+    (
+        systemd(service={"Result": "exit-code", "ExecMainStatus": "203"}),
+        FAULT,
+        "service",
+        "its program is not there",
+        "textfile-users install",
+    ),
+    (
+        systemd(directory="/opt/metrics"),
+        FAULT,
+        "service",
+        "may not write /opt/metrics",
+        "textfile-users install --textfile-directory /opt/metrics",
+    ),
+    (
+        systemd(path={"ActiveState": "failed"}),
+        FAULT,
+        "textfile-users.path",
+        "watches no more",
+        "systemctl reset-failed textfile-users.path; systemctl enable --now textfile-users.path",
+    ),
+    (
+        systemd(path={"LoadState": "not-found", "ActiveState": "inactive"}),
+        NOTE,
+        "textfile-users.path",
+        "not installed",
+        "textfile-users install",
+    ),
+    (
+        systemd({"NeedDaemonReload": "yes"}),
+        NOTE,
+        "textfile-users.timer",
+        "has changed",
+        "systemctl daemon-reload",
+    ),
+    (cron(has_crond=False), FAULT, "cron", "no crond runs", "service cron start"),
+    (
+        cron(silence=900.0),
+        FAULT,
+        "cron",
+        "the last run was 15 min ago",
+        "journalctl -t textfile-users; cat /etc/cron.d/textfile-users",
+    ),
+    (
+        cron(entries=(ENTRY._replace(dislike="others can write it"),)),
+        FAULT,
+        "cron",
+        "passed over: others can write it",
+        "chown root:root /etc/cron.d/textfile-users && chmod 644 /etc/cron.d/textfile-users",
+    ),
+]
+
+
+@pytest.mark.parametrize(("facts", "status", "check", "found", "mend"), SCHEDULE_FAULTS)
+def test_faults_of_a_schedule(
+    facts: schedule.Facts, status: str, check: str, found: str, mend: str
+) -> None:
+    finding = one(unhealthy(facts))
+    assert (finding.status, finding.check) == (status, check)
+    assert found in finding.found
+    assert finding.mend == mend
+
+
+def test_units_as_systemctl_prints_them() -> None:
+    text = "Id=a.timer\nActiveState=active\nResult=\n\nId=b.service\nActiveState=a=b\n"
+    assert schedule.parse_units(text) == {
+        "a.timer": {"Id": "a.timer", "ActiveState": "active", "Result": ""},
+        "b.service": {"Id": "b.service", "ActiveState": "a=b"},
+    }
+    assert schedule.parse_units("") == {}
+    assert schedule.parse_time(TIMER["LastTriggerUSec"]) == NOW - 3
+    for text in ("", "n/a", "Mon 2026-99-99 10:00:00 UTC"):
+        assert schedule.parse_time(text) == 0
+
+
+PROJECT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    ("path", "uid", "mode", "expected"),
+    [
+        ("/etc/cron.d/textfile-users", 0, 0o644, (True, "")),
+        ("/etc/cron.d/textfile-users", 1000, 0o644, (True, "it is not root's")),
+        ("/etc/cron.d/textfile-users", 0, 0o664, (True, "others can write it")),
+        ("/var/spool/cron/crontabs/textfile-users", 995, 0o600, (True, "")),
+    ],
+)
+def test_our_own_cron_entries(path: str, uid: int, mode: int, expected: tuple[bool, str]) -> None:
+    for name in ("textfile-users", "textfile-users.crontab"):
+        data = (PROJECT / "cron" / name).read_bytes()
+        entry = schedule.judge_entry_file(path, uid, mode, data)
+        assert (entry.is_live, entry.dislike) == expected
+        disabled = b"\n".join(
+            b"#" + line if line.startswith(b"*") else line for line in data.split(b"\n")
+        )
+        assert not schedule.judge_entry_file(path, uid, mode, disabled).is_live
+
+
+def test_the_directories_that_cron_sets() -> None:
+    def variables(name: str) -> dict[str, str]:
+        return schedule.parse_variables((PROJECT / "cron" / name).read_bytes())
+
+    state, runtime = "/var/lib/textfile-users", "/run/textfile-users"
+    assert variables("textfile-users") == {"STATE_DIRECTORY": state, "RUNTIME_DIRECTORY": runtime}
+    assert variables("textfile-users.crontab") == {
+        "STATE_DIRECTORY": state,
+        "RUNTIME_DIRECTORY": state,
+    }
+
+
+def test_an_entry_of_comments_alone() -> None:
+    finding = one(unhealthy(cron(entries=(ENTRY._replace(is_live=False),), silence=3.0))[:1])
+    assert (finding.status, finding.check) == (NOTE, "cron")
+
+
+# --- clock
+
+
+CLOCK = clock.Facts(NOW, True, "/etc/localtime")
+
+
+@pytest.mark.parametrize(
+    ("changed", "check", "found", "mend"),
+    [
+        ({"now": 1000.0}, "clock", "it is 1970", "timedatectl set-ntp true"),
+        (
+            {"now": 1000.0, "is_systemd": False},
+            "clock",
+            "it is 1970",
+            "ntpd -gq || date -s 'TIME'",
+        ),
+        (
+            {"zone_error": "permission denied"},
+            "time zone",
+            "/etc/localtime: permission denied",
+            "chmod 644 $(readlink -f /etc/localtime)",
+        ),
+        (
+            {"variable": "Mars/Base", "is_variable_known": False},
+            "time zone",
+            "TZ=Mars/Base is no zone",
+            "unset TZ",
+        ),
+        (
+            {"log": "/var/log/auth.log", "stamped": NOW + 7200, "written": NOW + 0.4},
+            "time zone",
+            "stamped 2 h in the future",
+            "systemctl restart rsyslog",
+        ),
+        (
+            {
+                "log": "/var/log/auth.log",
+                "stamped": NOW + 19_800,
+                "written": NOW,
+                "variable": "UTC",
+            },
+            "time zone",
+            "in the future",
+            "unset TZ",
+        ),
+    ],
+)
+def test_faults_of_the_clock(changed: dict[str, Any], check: str, found: str, mend: str) -> None:
+    findings = [f for f in clock.judge_clock(CLOCK._replace(**changed)) if f.status != OK]
+    finding = one(findings)
+    assert (finding.status, finding.check) == (FAULT, check)
+    assert found in finding.found
+    assert finding.mend == mend
+
+
+@pytest.mark.parametrize("off", [0.0, -0.9, -3000.0, 1800.0 + 60])
+def test_stamps_of_the_own_zone(off: float) -> None:
+    facts = CLOCK._replace(log="/var/log/auth.log", stamped=NOW + off, written=NOW)
+    assert {finding.status for finding in clock.judge_clock(facts)} == {OK}
+
+
+def test_stamps_of_a_zone_behind_are_a_note() -> None:
+    facts = CLOCK._replace(log="/var/log/auth.log", stamped=NOW - 7200, written=NOW)
+    assert [finding.status for finding in clock.judge_clock(facts)] == [OK, NOTE]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_zone"),
+    [("CET-1CEST", True), ("<+03>-3", True), ("Mars/Base", False), ("/nowhere", False)],
+)
+def test_zones(name: str, is_zone: bool) -> None:
+    assert clock._is_zone(name) is is_zone
+
+
+# --- sessions
+
+
+TOLD = {
+    "1": ("user", "active"),
+    "c2": ("user-early", "online"),
+    "3": ("user", "closing"),
+    "4": ("greeter", "active"),
+    "5": ("background", "active"),
+    "6": ("manager", "active"),
+}
+
+
+@pytest.mark.parametrize(
+    ("ours", "found"),
+    [
+        ((("1", "alice"), ("c2", "root"), ("pts/9", "bob")), ""),
+        ((("1", "alice"),), "not counted: c2"),
+        ((("1", "alice"), ("c2", "root"), ("4", "gdm")), "take them for people: 4"),
+        ((("1", "alice"), ("c2", "root"), ("3", "bob")), "take them for people: 3"),
+    ],
+)
+def test_sessions_against_loginctl(ours: tuple[tuple[str, str], ...], found: str) -> None:
+    finding = one(sessions_check.judge_sessions(ours, TOLD))
+    assert finding.status == (FAULT if found else OK)
+    assert found in finding.found
+
+
+@pytest.mark.parametrize(
+    ("table", "idents"),
+    [
+        # systemd 252, 257 and 219
+        ("1 1000 alice seat0 tty1\n23 0 root - pts/0\n", ["1", "23"]),
+        (" 1 1000 alice - 900 user - no -\nc2 0 root - 901 user-early - no -\n", ["1", "c2"]),
+        ("         7       1000 alice            seat0           \n", ["7"]),
+        ("", []),
+        ("\n- --\n/etc x\n", []),
+    ],
+)
+def test_what_loginctl_lists(table: str, idents: list[str]) -> None:
+    assert sessions_check.parse_list(table) == idents
+
+
+def test_what_loginctl_shows() -> None:
+    text = "Id=1\nClass=user\nState=active\n\nId=c2\nState=online\n\nClass=user\n"
+    assert sessions_check.parse_shown(text) == {"1": ("user", "active"), "c2": ("user", "online")}
+
+
+# --- container
+
+
+HOST = container.Facts("/", "systemd", "", 0, True)
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "found"),
+    [
+        ({}, OK, "a whole host"),
+        ({"init": "init", "sessions": -1, "has_runtime": False}, OK, "a whole host"),
+        ({"root": "/host"}, OK, "below /host"),
+        ({"mark": "/run/.containerenv"}, OK, "a whole host"),  # one with an init of its own
+        ({"init": "sleep"}, NOTE, "process 1 is sleep"),
+        ({"init": "python3", "mark": "/.dockerenv"}, FAULT, "not the host's processes"),
+        ({"init": "", "root": "/host"}, FAULT, "there is no process 1"),
+        ({"root": "/host", "has_runtime": False}, FAULT, "sessions is empty"),
+        ({"root": "/host", "sessions": -1, "has_runtime": False}, FAULT, "sessions is missing"),
+    ],
+)
+def test_what_is_missing_of_a_host(changed: dict[str, Any], status: str, found: str) -> None:
+    finding = one(container.judge_container(HOST._replace(**changed)))
+    assert finding.status == status
+    assert found in finding.found
+    assert bool(finding.mend) is (status == FAULT)
+    if status == FAULT:
+        assert finding.mend.startswith("docker run --pid=host -v /run:/host/run:ro")
+
+
+# --- rights
+
+
+@pytest.mark.parametrize(
+    ("member", "status", "mend"),
+    [
+        ({4, 43, 101}, OK, ""),
+        ({4}, FAULT, "usermod -aG systemd-journal,utmp textfile-users"),
+    ],
+)
+def test_groups_of_the_user(member: set[int], status: str, mend: str) -> None:
+    gids = {"adm": 4, "systemd-journal": 101, "utmp": 43}
+    finding = one(rights.judge_user("textfile-users", True, gids, frozenset(member)))
+    assert (finding.status, finding.mend) == (status, mend)
+
+
+def test_who_the_runs_are() -> None:
+    finding = one(rights.judge_user("root", False, {}, frozenset()))
+    assert (finding.status, finding.mend) == (NOTE, "textfile-users install")
+    finding = one(rights.judge_user("alice", True, {}, frozenset()))
+    assert (finding.status, finding.mend) == (NOTE, "sudo textfile-users doctor")
+    group = b"adm:x:4:syslog\nutmp:x:43:\nodd\n:x:1:\nsystemd-journal:x:many:\n"
+    assert rights.find_gids(group, rights.GROUPS) == {"adm": 4, "utmp": 43}
+
+
+def test_settings() -> None:
+    judge = rights.judge_settings
+    assert one(judge({}, (), exists=False)).found == "no settings file"
+    assert one(judge({"OPTIONS": ""}, (), exists=True)).found == "set: OPTIONS"
+    finding = one(judge({}, ("line 3: blanks",), exists=True))
+    mend = "sensible-editor +3 /etc/default/textfile-users"
+    assert finding == Finding("settings", FAULT, "line 3: blanks", mend)
+    finding = one(judge({}, ("others can write it; run: chmod 644 X",), exists=True))
+    assert finding.mend == "chmod 644 X"
+
+
+@pytest.mark.parametrize(
+    ("error", "mend"),
+    [
+        (errno.ENOENT, "install -d -m 700 -o textfile-users /etc/textfile-users && (umask"),
+        (errno.EACCES, "install -d -m 700 -o textfile-users /etc/textfile-users && chown"),
+        (errno.EBADMSG, "chmod 600 /etc/textfile-users/redact.key"),
+        (errno.EINVAL, "mv /etc/textfile-users/redact.key"),
+    ],
+)
+def test_the_key_of_redaction(error: int, mend: str) -> None:
+    finding = one(rights.judge_key([error, "told"], "textfile-users"))
+    assert (finding.status, finding.found) == (FAULT, "/etc/textfile-users/redact.key: told")
+    assert finding.mend.startswith(mend)
+    assert one(rights.judge_key([], "textfile-users")).status == OK
+
+
+# --- children
+
+
+def test_a_child_answers_fails_or_is_ended() -> None:
+    assert in_child(lambda: [1, "two"], 5) == [1, "two"]
+    assert len(in_child(lambda: "x" * 1_000_000, 5)) == 1_000_000
+    with pytest.raises(Failed, match="ZeroDivisionError"):
+        in_child(lambda: 1 // 0, 5)
+    with pytest.raises(Failed, match="its process ended"):
+        in_child(lambda: os._exit(3), 5)
+    began = time.monotonic()
+    with pytest.raises(Failed, match="no answer within"):
+        in_child(lambda: time.sleep(60), 0.1)
+    assert time.monotonic() - began < 30
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_child_is_another_user() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    told = in_child(lambda: [os.getresuid(), os.getresgid(), sorted(os.getgroups())], 5, USER)
+    assert told == [[995] * 3, [995] * 3, [4, 43, 995]]
+
+
+def test_what_a_child_starts_ends_with_it(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    with pytest.raises(Failed):
+        in_child(lambda: run_tool(["sh", "-c", f"echo $$ >{mark}; exec sleep 60"], 60), 1)
+    pid = int(mark.read_text())
+    for _ in range(100):
+        stat = Path(f"/proc/{pid}/stat")
+        if not stat.exists() or ") Z " in stat.read_text():
+            return
+        time.sleep(0.05)
+    pytest.fail("it lives on")
+
+
+def test_tools() -> None:
+    assert run_tool(["sh", "-c", "echo $TZ $LC_ALL"], 5) == "UTC C\n"
+    with pytest.raises(Failed, match="there is no nosuchtool"):
+        run_tool(["nosuchtool"], 5)
+    with pytest.raises(Failed, match="sh: told"):
+        run_tool(["sh", "-c", "echo told >&2; exit 1"], 5)
+    with pytest.raises(Failed, match="timed out"):
+        run_tool(["sleep", "60"], 0.1)
+
+
+def test_memberships() -> None:
+    group = b"adm:x:4:syslog,textfile-users\nutmp:x:43:\nx:x:no:textfile-users\nusers:x:100:alice\n"
+    assert child.find_memberships(group, "textfile-users") == {4}
+
+
+# --- the whole
+
+
+def test_the_file_system_of_a_host(tmp_path: Path) -> None:
+    """Another host's, as a container sees it, with everything there."""
+    findings = _examine(tmp_path)
+    assert [finding for finding in findings.values() if finding["status"] == FAULT] == []
+    assert findings["container"]["found"].startswith("a whole host below")
+    assert findings["logind"]["status"] == OK
+
+
+def _examine(tmp_path: Path, *argv: str, status: int = 0) -> dict[str, dict[str, str]]:
+    """Return doctor's findings on a host of ours by check."""
+    root = Root(str(tmp_path / "host"))
+    root.no_sessions()
+    root.write("run/systemd/system/x", "")
+    root.utmp()
+    root.write("proc/net/tcp", "  sl  local_address rem_address\n")
+    (tmp_path / "state").mkdir(mode=0o700, exist_ok=True)
+    output = tmp_path / "users.prom"
+    output.write_text(f"# x\nusers_run_timestamp_seconds {time.time()}\n")
+    output.chmod(0o644)
+    state = str(tmp_path / "state")
+    command = [
+        "doctor", "--json", "--root", root.root, "--output", str(output), "--timeout", "60",
+        "--state-directory", state, "--runtime-directory", state, *argv,
+    ]  # fmt: skip
+    captured = _capture(command)
+    assert captured[0] == status, captured[1]
+    return {finding["check"]: finding for finding in json.loads(captured[1])}
+
+
+def _capture(argv: list[str]) -> tuple[int, str]:
+    import contextlib
+    import io
+
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        status = main(argv)
+    return status, out.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def _in_a_container(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(module, "read_mark", lambda: "/.dockerenv")
+    yield
+
+
+def test_a_state_directory_of_others_is_told(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(0o755)
+    finding = _examine(tmp_path, status=1)["state directory"]
+    assert finding["mend"] == f"chmod 700 {tmp_path}/state"
+
+
+def test_a_check_that_fails_or_hangs_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> list[Finding]:
+        raise ValueError("odd")
+
+    def hang(_: object) -> list[Finding]:
+        time.sleep(60)
+        return []
+
+    monkeypatch.setattr(module, "SECONDS", 0.5)
+    monkeypatch.setattr(module, "CHECKS", (("one", fail), ("two", hang)))
+    findings = _examine(tmp_path, status=1)
+    assert findings["one"]["found"] == "the check itself failed: ValueError: odd"
+    assert findings["two"]["found"] == "the check itself failed: no answer within 0.5 s"
+
+
+def test_lines_for_people() -> None:
+    findings = [
+        Finding("clock", OK, "set"),
+        Finding("node_exporter", NOTE, "pid 9 of \x1b[31mmallory"),
+        Finding("textfile directory", FAULT, "gone", "install -d x\ny"),
+    ]
+    assert module.format_findings(findings, colour=False).split("\n") == [
+        "ok     clock               set",
+        "note   node_exporter       pid 9 of \\x1b[31mmallory",
+        "FAULT  textfile directory  gone",
+        "    mend: install -d x\\ny",
+    ]
+    coloured = module.format_findings(findings, colour=True)
+    assert "\x1b[31mFAULT\x1b[0m" in coloured
+    assert "\x1b[33mnote \x1b[0m" in coloured
+    assert coloured.startswith("ok ")
+
+
+def test_ages() -> None:
+    assert [age(seconds) for seconds in (3, 119, 120, 7200, 2 * 86_400)] == [
+        "3 s", "119 s", "2 min", "2 h", "2 d",
+    ]  # fmt: skip
+
+
+def test_the_settings_are_taken_where_no_option_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    def settings(text: str) -> None:
+        values = dict(line.split("=", 1) for line in text.split("\n"))
+        monkeypatch.setattr(module, "read_settings", lambda _: (values, ()))
+
+    monkeypatch.setattr(module, "find_directories", lambda _: {"STATE_DIRECTORY": "/x"})
+    for name in ("TEXTFILE_DIRECTORY", "STATE_DIRECTORY"):
+        monkeypatch.setenv(name, "before")
+    settings("TEXTFILE_DIRECTORY=/srv/textfile\nOPTIONS=--all-users --interval 9")
+    values = module.take_settings()
+    assert values is not None
+    assert (values.all_users, values.interval) == (True, 9)
+    assert (os.environ["TEXTFILE_DIRECTORY"], os.environ["STATE_DIRECTORY"]) == (
+        "/srv/textfile",
+        "/x",
+    )
+    settings("OPTIONS=--no-such-option")
+    assert module.take_settings() is None

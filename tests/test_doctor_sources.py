@@ -1,0 +1,345 @@
+"""doctor's judgement of sources: each kind of healthy host is clean, each fault is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Seen
+from textfile_users.checks.sources import (
+    Facts,
+    File,
+    judge_collectors,
+    judge_forgery,
+    judge_sources,
+)
+from textfile_users.model import ABSENT, BROKEN, DENIED
+
+NOW = 1_790_000_000.0
+BOOTED = NOW - 100_000
+PATHS = {
+    "utmp": "/run/utmp",
+    "logind": "/run/systemd/sessions",
+    "authlog": "/var/log/auth.log",
+    "journal": "",
+    "wtmp": "/var/log/wtmp",
+    "wtmpdb": "/var/lib/wtmpdb/wtmp.db",
+    "btmp": "/var/log/btmp",
+    "lastlog": "/var/log/lastlog",
+    "lastlog2": "/var/lib/lastlog/lastlog2.db",
+    "procfs": "/proc/",
+    "sockets": "/proc/net/tcp",
+    "accounts": "/etc/passwd",
+}
+READ = dict.fromkeys(PATHS, OK)
+# What the hosts have, by their kind.
+DEBIAN_12 = {**READ, "wtmpdb": ABSENT, "lastlog2": ABSENT}
+DEBIAN_13 = {**READ, "utmp": ABSENT, "authlog": ABSENT, "wtmp": ABSENT, "lastlog": ABSENT}
+ALPINE = {**DEBIAN_12, "logind": ABSENT, "journal": ABSENT}
+CONTAINER = {**DEBIAN_12, "authlog": ABSENT, "btmp": ABSENT}
+
+
+def facts(
+    statuses: dict[str, str], files: dict[str, dict[str, Any]] | None = None, **changed: Any
+) -> Facts:
+    """Return the facts of a host whose files are as they should be, but for what `files` says."""
+    found = {}
+    for name, path in PATHS.items():
+        values: dict[str, Any] = {"size": 384, "modified": NOW - 10, **(files or {}).get(name, {})}
+        found[name] = File(path, **values)
+    told: dict[str, tuple[str, ...]] = changed.pop("told", {})
+    sources = {name: (status, told.get(name, ())) for name, status in statuses.items()}
+    auth_log = next((log for log in ("authlog", "journal") if statuses.get(log) == OK), "")
+    faults = tuple(fault for faults in told.values() for fault in faults)
+    seen = Seen(sources, (), faults, (), changed.pop("auth_log", auth_log))
+    given = {"is_systemd": statuses.get("logind") == OK, **changed}
+    return Facts(seen, found, NOW, BOOTED, "textfile-users", **given)
+
+
+def told(of: Facts) -> dict[str, Finding]:
+    """Return what is found that is not ok, by check."""
+    findings = list(judge_sources(of))
+    assert len({finding.check for finding in findings}) == len(findings), "one line a check"
+    return {finding.check: finding for finding in findings if finding.status != OK}
+
+
+@pytest.mark.parametrize(
+    "statuses",
+    [DEBIAN_12, DEBIAN_13, ALPINE, CONTAINER],
+    ids=["Debian 12", "Debian 13", "Alpine", "container"],
+)
+def test_healthy_hosts_are_clean(statuses: dict[str, str]) -> None:
+    assert told(facts(statuses)) == {}
+
+
+def test_what_stands_in_for_what_is_absent_is_said() -> None:
+    said = {finding.check: finding.found for finding in judge_sources(facts(DEBIAN_13))}
+    assert said["utmp"] == "absent, as on Debian 13: logind does its work"
+    assert said["auth log"] == "absent: the journal is read"
+    assert said["wtmp"] == "absent: wtmpdb does its work"
+    said = {finding.check: finding.found for finding in judge_sources(facts(ALPINE))}
+    assert said["logind"] == "absent, as without systemd: utmp does its work"
+    assert said["journal"] == "absent: the log file is read"
+
+
+ADM = {"authlog": {"mend": "usermod -aG adm textfile-users"}}
+NOBODY = "install -m 664 -g utmp /dev/null /run/utmp"
+FAULTS: list[tuple[str, Facts, str, str, str]] = [
+    # reason, facts, check, part of what is found, mend
+    ("no source of sessions", facts({**ALPINE, "utmp": ABSENT}), "utmp", "nobody is seen", NOBODY),
+    ("no source of sessions", facts({**ALPINE, "utmp": ABSENT}), "logind", "absent", NOBODY),
+    (
+        "logind does not run",
+        facts({**DEBIAN_12, "logind": ABSENT}, is_systemd=True),
+        "logind",
+        "has no /run/systemd/sessions",
+        "systemctl restart systemd-logind",
+    ),
+    (
+        "a utmp that nothing writes, alone",
+        facts(ALPINE, {"utmp": {"modified": BOOTED - 3600}}),
+        "utmp",
+        "from before the boot",
+        NOBODY,
+    ),
+    (
+        "closed",
+        facts({**DEBIAN_12, "utmp": DENIED}, {"utmp": {"mend": "usermod -aG utmp textfile-users"}}),
+        "utmp",
+        "/run/utmp is closed to textfile-users",
+        "usermod -aG utmp textfile-users",
+    ),
+    (
+        "a missing bind mount",
+        facts({**DEBIAN_12, "utmp": BROKEN}, {"utmp": {"is_directory": True}}),
+        "utmp",
+        "is a directory, as a missing bind mount leaves",
+        "rmdir /run/utmp",
+    ),
+    (
+        "nothing in it is a record",
+        facts({**DEBIAN_12, "utmp": BROKEN}, told={"utmp": ("/run/utmp: records skipped",)}),
+        "utmp",
+        "records skipped",
+        "textfile-users records /run/utmp | tail -n 1",
+    ),
+    (
+        "session files that are none",
+        facts({**DEBIAN_12, "logind": BROKEN}, told={"logind": ("9 session files skipped",)}),
+        "logind",
+        "9 session files skipped",
+        "ls -ld /run/systemd/sessions",
+    ),
+    (
+        "neither log can be read",
+        facts({**DEBIAN_12, "authlog": DENIED, "journal": DENIED}, ADM),
+        "auth log",
+        "/var/log/auth.log is closed to textfile-users",
+        "usermod -aG adm textfile-users",
+    ),
+    (
+        "neither log can be read",
+        facts({**DEBIAN_12, "authlog": DENIED, "journal": DENIED}, ADM),
+        "journal",
+        "closed to textfile-users",
+        "usermod -aG systemd-journal textfile-users",
+    ),
+    (
+        "the only log cannot be read",
+        facts({**ALPINE, "authlog": DENIED}, ADM),
+        "auth log",
+        "closed",
+        "usermod -aG adm textfile-users",
+    ),
+    (
+        "the journal alone, and closed",
+        facts({**DEBIAN_13, "journal": DENIED}),
+        "journal",
+        "closed to textfile-users",
+        "usermod -aG systemd-journal textfile-users",
+    ),
+    (
+        "nobody writes the log",
+        facts(ALPINE, {"authlog": {"modified": NOW - 9 * 86_400}}, has_syslogd=False),
+        "auth log",
+        "silent for 9 d, and no syslogd runs",
+        "service rsyslog restart",
+    ),
+    (
+        "a directory in its place",
+        facts({**ALPINE, "authlog": BROKEN}, {"authlog": {"is_directory": True}}),
+        "auth log",
+        "is a directory",
+        "rmdir /var/log/auth.log",
+    ),
+    (
+        "closed, though a log tells of failures",
+        facts({**DEBIAN_12, "btmp": DENIED}, {"btmp": {"mend": "usermod -aG utmp textfile-users"}}),
+        "btmp",
+        "closed",
+        "usermod -aG utmp textfile-users",
+    ),
+    (
+        "a damaged database",
+        facts({**DEBIAN_13, "wtmpdb": BROKEN}, told={"wtmpdb": ("/var/lib/wtmpdb/wtmp.db: bad",)}),
+        "wtmpdb",
+        "wtmp.db: bad",
+        "sqlite3 /var/lib/wtmpdb/wtmp.db 'pragma integrity_check'",
+    ),
+    (
+        "no /proc",
+        facts({**DEBIAN_12, "procfs": ABSENT}),
+        "procfs",
+        "/proc/ is absent",
+        "mount -t proc proc /proc",
+    ),
+    (
+        "processes are hidden",
+        facts({**DEBIAN_12, "procfs": DENIED}, told={"procfs": ("hidepid=",)}),
+        "procfs",
+        "hidepid=",
+        "mount -o remount,hidepid=0 /proc",
+    ),
+    (
+        "no accounts",
+        facts({**DEBIAN_12, "accounts": BROKEN}, told={"accounts": ("/etc/passwd: gone",)}),
+        "accounts",
+        "/etc/passwd: gone",
+        "ls -ld /etc/passwd",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("of", "check", "found", "mend"),
+    [case[1:] for case in FAULTS],
+    ids=[f"{case[0]}: {case[2]}" for case in FAULTS],
+)
+def test_faults_are_told_with_their_mend(of: Facts, check: str, found: str, mend: str) -> None:
+    finding = told(of)[check]
+    assert finding.status == FAULT
+    assert found in finding.found
+    assert finding.mend == mend
+
+
+NOTES: list[tuple[str, Facts, str, str, str]] = [
+    (
+        "left from before the boot, and logind is there",
+        facts(DEBIAN_12, {"utmp": {"modified": BOOTED - 3600}}),
+        "utmp",
+        "logind does its work",
+        NOBODY,
+    ),
+    ("nobody yet", facts(ALPINE, {"utmp": {"size": 0}}), "utmp", "empty", ""),
+    (
+        "some records are damaged",
+        facts(DEBIAN_12, told={"utmp": ("/run/utmp: records skipped: 1 damaged",)}),
+        "utmp",
+        "1 damaged",
+        "",
+    ),
+    (
+        "the journal does its work",
+        facts({**DEBIAN_12, "authlog": DENIED}, ADM, told={"authlog": ("auth.log: denied",)}),
+        "auth log",
+        "auth.log: denied; the journal is read",
+        "usermod -aG adm textfile-users",
+    ),
+    (
+        "the log file does its work",
+        facts({**DEBIAN_12, "journal": DENIED}),
+        "journal",
+        "closed to textfile-users",
+        "usermod -aG systemd-journal textfile-users",
+    ),
+    (
+        "silent, and the journal is asked",
+        facts(DEBIAN_12, {"authlog": {"modified": NOW - 9 * 86_400}}, has_syslogd=False),
+        "auth log",
+        "silent for 9 d; the journal is asked too",
+        "",
+    ),
+    (
+        "silent, and written by somebody",
+        facts(ALPINE, {"authlog": {"modified": NOW - 9 * 86_400}}),
+        "auth log",
+        "silent for 9 d",
+        "tail -n 3 /var/log/auth.log",
+    ),
+    (
+        "no log at all",
+        facts({**ALPINE, "authlog": ABSENT}),
+        "auth log",
+        "failures are btmp's alone",
+        "apt-get install rsyslog",
+    ),
+    (
+        "no log and no btmp",
+        facts({**ALPINE, "authlog": ABSENT, "btmp": ABSENT}),
+        "auth log",
+        "no login or failure is counted",
+        "apt-get install rsyslog",
+    ),
+    (
+        "neither wtmp nor wtmpdb",
+        facts({**DEBIAN_12, "wtmp": ABSENT}),
+        "wtmp, wtmpdb",
+        "neither is here",
+        "",
+    ),
+    ("no sockets", facts({**DEBIAN_12, "sockets": ABSENT}), "sockets", "absent", ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("of", "check", "found", "mend"),
+    [case[1:] for case in NOTES],
+    ids=[case[0] for case in NOTES],
+)
+def test_notes_are_no_faults(of: Facts, check: str, found: str, mend: str) -> None:
+    findings = told(of)
+    assert list(findings) == [check]
+    assert findings[check].status == NOTE
+    assert found in findings[check].found
+    assert findings[check].mend == mend
+
+
+def test_only_what_is_asked_for_is_judged() -> None:
+    assert list(judge_sources(facts({}))) == []
+    of = facts(DEBIAN_13, auth_source="none")
+    assert [f.found for f in judge_sources(of) if f.check == "auth log"] == [
+        "not read: --auth-source none"
+    ]
+    of = facts({**DEBIAN_13, "journal": ABSENT, "authlog": OK}, auth_source="journal")
+    assert told(of) == {}
+    of = facts({**DEBIAN_13, "journal": BROKEN}, auth_source="files")
+    assert told(of)["auth log"].status == FAULT
+
+
+def test_a_look_that_fails_is_told_once() -> None:
+    denied = {"utmp": (DENIED, ("/run/utmp: denied",))}
+    seen = Seen(denied, ("sessions",), ("/run/utmp: denied",), None, "", 6, 0.1)
+    assert [(f.status, f.found) for f in judge_collectors(seen)] == [
+        (NOTE, "gets less than it should of: sessions")
+    ]
+    seen = seen._replace(faults=("/run/utmp: denied", "accounts: no answer within 1 s"))
+    assert [(f.status, f.found) for f in judge_collectors(seen)] == [
+        (FAULT, "accounts: no answer within 1 s")
+    ]
+    seen = Seen({}, (), (), (), "", 6, 0.1)
+    assert [f.status for f in judge_collectors(seen)] == [OK]
+
+
+def test_what_local_users_can_forge() -> None:
+    def judge(log: str, journal: str, is_systemd: bool, **values: str) -> tuple[str, str]:
+        (finding,) = judge_forgery(log, journal, values, is_systemd)
+        return finding.status, finding.mend
+
+    settings = "/etc/default/textfile-users"
+    words = "--auth-source journal"
+    assert judge("journal", OK, True) == (OK, "")
+    assert judge("authlog", OK, True) == (NOTE, f"echo 'OPTIONS=\"{words}\"' >>{settings}")
+    mend = f"sed -i 's/^OPTIONS=\"/&{words} /' {settings}"
+    assert judge("authlog", OK, True, OPTIONS="--all-users") == (NOTE, mend)
+    assert judge("authlog", ABSENT, False) == (NOTE, "")

@@ -1,0 +1,155 @@
+"""A running node_exporter tells where root writes: only one that cannot be an ordinary user's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from textfile_users.node_exporter import (
+    NodeExporter,
+    Origin,
+    find_node_exporters,
+    parse_flags,
+    why_not_trusted,
+)
+from textfile_users.paths import Paths
+
+USER = (990, 990, 990, 990)
+PROGRAM = "/usr/bin/node_exporter"
+
+
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        ((), ()),
+        (("--collector.textfile.directory=/a",), ("/a",)),
+        (("--collector.textfile.directory", "/a"), ("/a",)),
+        (("-collector.textfile.directory", "/a", "--x"), ("/a",)),
+        (("-collector.textfile.directory=/a=b",), ("/a=b",)),
+        (("--collector.textfile.directory=/a", "--collector.textfile.directory", "/b"),
+         ("/a", "/b")),
+        (("--collector.textfile.directory",), ()),
+        (("--collector.textfile.directory=",), ()),
+        (("--no-collector.textfile.directory=/a",), ()),
+        (("--", "--collector.textfile.directory=/a"), ()),
+        (("collector.textfile.directory=/a",), ()),
+    ],
+)  # fmt: skip
+def test_flags(words: tuple[str, ...], values: tuple[str, ...]) -> None:
+    assert parse_flags(words, "collector.textfile.directory") == values
+
+
+@pytest.mark.parametrize(
+    ("origin", "why"),
+    [
+        (Origin(USER, PROGRAM), ""),
+        (Origin((0, 0, 0, 0), "/opt/prometheus-node-exporter"), ""),
+        (Origin((1000,) * 4, PROGRAM), "it is an ordinary user's (uid 1000)"),
+        # A setuid program may have any first word and any flags.
+        (Origin((1000, 0, 0, 0), PROGRAM), "it is an ordinary user's (uid 1000)"),
+        (Origin((33, 0, 0, 0), PROGRAM), "its real user is not the one whose rights it has"),
+        (Origin((), PROGRAM), "it has ended"),
+        (Origin(USER, ""), "only root sees what it runs"),
+        (Origin(USER, "/bin/sleep"), "what it runs is /bin/sleep"),
+        (Origin(USER, PROGRAM, owner=990), f"others than root can write {PROGRAM}"),
+        (Origin(USER, PROGRAM, mode=0o775), f"others than root can write {PROGRAM}"),
+        (Origin(USER, PROGRAM, mode=0o757), f"others than root can write {PROGRAM}"),
+        (Origin(USER, PROGRAM, same_root=False),
+         "it has another root directory, as in a container"),
+        (Origin(USER, PROGRAM, elsewhere="/srv"), "/srv is another directory in its view"),
+    ],
+)  # fmt: skip
+def test_who_is_trusted(origin: Origin, why: str) -> None:
+    assert why_not_trusted(origin) == why
+
+
+class Proc:
+    """A root with a /proc."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.program = root / "usr/bin/node_exporter"
+        self.program.parent.mkdir(parents=True)
+        self.program.touch(0o755)
+        (root / "etc").mkdir()
+        (root / "etc/passwd").write_text("prometheus:x:990:990::/:/bin/false\n")
+
+    def add(self, pid: int, *words: str, uid: int = 990, program: str = "", root: str = "") -> None:
+        path = self.root / f"proc/{pid}"
+        path.mkdir(parents=True)
+        (path / "cmdline").write_bytes(b"".join(word.encode() + b"\0" for word in words))
+        (path / "status").write_text(f"Name:\tx\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\n")
+        (path / "exe").symlink_to(program or str(self.program))
+        (path / "root").symlink_to(root or str(self.root))
+
+    def find(self) -> tuple[NodeExporter, ...]:
+        return find_node_exporters(Paths(str(self.root)))
+
+
+def test_find(tmp_path: Path) -> None:
+    proc = Proc(tmp_path)
+    (tmp_path / "srv").mkdir()
+    proc.add(9, "/usr/bin/node_exporter", "--collector.textfile.directory=/srv",
+             "--web.listen-address", "127.0.0.1:9101")  # fmt: skip
+    proc.add(10, "/usr/bin/node_exporter")
+    proc.add(11, "node_exporter", "--collector.textfile.directory=/srv", uid=1000)
+    proc.add(12, "exporter")  # by what it runs
+    proc.add(13, "bash", program="/bin/sh")
+    proc.add(14)  # of the kernel
+    (tmp_path / "proc/15").mkdir()  # ended meanwhile
+    found = proc.find()
+    assert [exporter.pid for exporter in found] == [9, 10, 11, 12]
+    assert found[0][1:5] == ("prometheus", 990, ("/srv",), "127.0.0.1:9101")
+    assert found[1][1:5] == ("prometheus", 990, (), ":9100")
+    assert found[2][1:] == (
+        "1000", 1000, ("/srv",), ":9100", False, "it is an ordinary user's (uid 1000)",
+    )  # fmt: skip
+    if os.getuid() == 0:  # else the test's program is another's
+        assert [exporter.trusted for exporter in found] == [True, True, False, True]
+        assert found[0].why == ""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs a program of root's")
+def test_what_others_could_have_made_is_not_trusted(tmp_path: Path) -> None:
+    proc = Proc(tmp_path / "host")
+    other = tmp_path / "container"
+    (other / "srv").mkdir(parents=True)
+    flag = "--collector.textfile.directory=/srv"
+    proc.add(1, "node_exporter", flag, root=str(other))
+    proc.add(2, "node_exporter", flag, program="/bin/sleep")
+    proc.add(3, "node_exporter", flag, program="/nonexistent/node_exporter (deleted)")
+    (proc.root / "srv").mkdir()
+    assert [exporter.why for exporter in proc.find()] == [
+        "it has another root directory, as in a container",
+        "what it runs is /bin/sleep",
+        "only root sees what it runs",
+    ]
+    proc.program.chmod(0o777)
+    proc.add(4, "node_exporter", flag)
+    assert proc.find()[-1].why == f"others than root can write {proc.program}"
+
+
+def test_a_directory_that_is_another_one_for_it(tmp_path: Path) -> None:
+    """With the host's root directory, but a mount of its own over the textfile directory."""
+    from textfile_users.node_exporter import _is_same
+
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    assert _is_same(f"{tmp_path}/one", f"{tmp_path}/one/")
+    assert not _is_same(f"{tmp_path}/one", f"{tmp_path}/two")
+    assert not _is_same(f"{tmp_path}/one", f"{tmp_path}/none")
+    assert _is_same(f"{tmp_path}/none", f"{tmp_path}/neither"), "said when it is asked for"
+
+
+def test_no_proc(tmp_path: Path) -> None:
+    assert find_node_exporters(Paths(str(tmp_path))) == ()
+
+
+def test_a_hostile_command_line(tmp_path: Path) -> None:
+    proc = Proc(tmp_path)
+    proc.add(1, "node_exporter", *["--collector.textfile.directory"] * 20_000)
+    (tmp_path / "proc/1/cmdline").open("ab").write(b"\xff\x00no end")
+    (found,) = proc.find()
+    assert set(found.directories) == {"--collector.textfile.directory"}

@@ -1,0 +1,145 @@
+"""The state and the runtime directory: there, the user's own, closed to others, writable."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from textfile_users import durable, volatile
+from textfile_users.checks.access import WRITE, closed_part
+from textfile_users.checks.child import Failed
+from textfile_users.checks.finding import FAULT, NOTE, OK, SERVICE, Finding, Host, age, quote
+from textfile_users.record import Record
+from textfile_users.sources.files import reason
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from textfile_users.checks.child import Identity
+
+FILES = (durable.FILE_NAME, volatile.FILE_NAME, "lock")
+FUTURE_SECONDS = 60.0
+RUNTIME = "runtime directory"
+# Of others' rights, which none is to have; the last is for node_exporter, where install
+# --runtime-file keeps users.prom beside what is ours.
+OPEN, PASSABLE = 0o066, 0o011
+
+
+class Place(Record):
+    """What is at a directory's path: ``kind`` is directory, link, other or '' for nothing.
+
+    ``closed`` is the part of the path that its user cannot write, ``broken`` a file in it that is
+    none, ``newest`` the latest time of a file in it. ``error`` says why it cannot be seen.
+    """
+
+    path: str
+    kind: str
+    uid: int = 0
+    owner: str = ""
+    mode: int = 0
+    closed: str = ""
+    broken: str = ""
+    newest: float = 0.0
+    error: str = ""
+
+
+def check_state(host: Host) -> Iterator[Finding]:
+    """Yield what is found of the state directory."""
+    place = _read(host, host.options.state_directory)
+    return judge_place("state directory", place, host.identity, host.is_systemd, host.now)
+
+
+def check_runtime(host: Host) -> Iterator[Finding]:
+    """Yield what is found of the runtime directory, where it is another one."""
+    if host.options.runtime_directory == host.options.state_directory:
+        return iter(())
+    place = _read(host, host.options.runtime_directory)
+    return judge_place(RUNTIME, place, host.identity, host.is_systemd, host.now)
+
+
+def judge_place(
+    check: str, place: Place, identity: Identity, is_systemd: bool, now: float
+) -> Iterator[Finding]:
+    """Yield the fault of a directory, the gravest alone, or that there is none."""
+    path, user = quote(place.path), quote(identity.user)
+    make = f"install -d -m 700 -o {user} {path}"
+    if place.error:
+        yield Finding(check, FAULT, f"{place.path}: {place.error}", f"ls -ld {path}")
+    elif not place.kind:
+        # systemd makes it with the first run; cron's entry for each boot makes that in /run.
+        mend = f"systemctl start {SERVICE}" if is_systemd else make
+        yield Finding(check, FAULT, f"{place.path} is not there", mend)
+    elif place.kind == "other":
+        found = f"{place.path} is no directory"
+        yield Finding(check, FAULT, found, f"mv {path} {path}.old && {make}")
+    elif place.kind == "link" and place.uid not in (0, identity.uid):
+        found = f"{place.path} is a link, of {place.owner}'s"
+        yield Finding(check, FAULT, found, f"rm {path} && {make}")
+    elif place.uid != identity.uid:
+        found = f"{place.path} is {place.owner}'s, not {identity.user}'s"
+        yield Finding(check, FAULT, found, f"chown -R {user} {path}")
+    elif place.mode & (OPEN if check == RUNTIME else OPEN | PASSABLE):
+        found = f"{place.path} has mode {place.mode:04o}: others get in"
+        yield Finding(check, FAULT, found, f"chmod 700 {path}")
+    elif place.closed:
+        found = f"{place.closed} is closed to {identity.user}"
+        yield Finding(check, FAULT, found, f"ls -ld {quote(place.closed)}; mount | grep ' ro[,)]'")
+    elif place.broken:
+        found = f"{place.broken} is not {identity.user}'s file"
+        yield Finding(check, FAULT, found, f"rm -r {quote(place.broken)}")
+    elif place.newest > now + FUTURE_SECONDS:
+        found = f"{place.path} is from the future, by {age(place.newest - now)}: see the clock"
+        yield Finding(check, FAULT, found, f"date; find {path} -newermt now -exec touch {{}} +")
+    else:
+        is_link = place.kind == "link"
+        found = f"{place.path}, mode {place.mode:04o}{', through a link' if is_link else ''}"
+        yield Finding(check, NOTE if is_link else OK, found)
+
+
+def _read(host: Host, path: str) -> Place:
+    try:
+        link = os.lstat(path)
+        status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return Place(path, "other" if os.path.islink(path) else "")
+    except OSError as error:
+        return Place(path, "other", error=reason(error))
+    if not stat.S_ISDIR(status.st_mode):
+        return Place(path, "other")
+    is_link = stat.S_ISLNK(link.st_mode)
+    uid = link.st_uid if is_link and link.st_uid not in (0, host.identity.uid) else status.st_uid
+    try:
+        part = closed_part(path, WRITE, host.identity)
+    except (Failed, OSError) as error:
+        return Place(path, "other", error=str(error))
+    broken, newest = _read_files(path, host.identity.uid)
+    return Place(
+        path, "link" if is_link else "directory", uid, owner_name(host, uid),
+        stat.S_IMODE(status.st_mode), part.path if part else "", broken, newest,
+    )  # fmt: skip
+
+
+def _read_files(directory: str, uid: int) -> tuple[str, float]:
+    """Return one of our files that is none or another's, and the newest time of all."""
+    broken, newest = "", 0.0
+    for name in FILES:
+        path = os.path.join(directory, name)
+        try:
+            status = os.lstat(path)
+        except OSError:
+            continue
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != uid:
+            broken = path
+        newest = max(newest, status.st_mtime)
+    return broken, newest
+
+
+def owner_name(host: Host, uid: int) -> str:
+    """Return the name of an account from the file alone, else the number."""
+    from textfile_users.sources.passwd import read_passwd
+
+    try:
+        return read_passwd(host.options.paths._replace(root="/")).by_uid.get(uid, f"uid {uid}")
+    except OSError:
+        return f"uid {uid}"

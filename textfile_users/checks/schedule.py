@@ -1,0 +1,304 @@
+"""What runs the program: systemd's timer or cron, one of them, and on time."""
+
+from __future__ import annotations
+
+import calendar
+import os
+import stat
+import time
+
+from textfile_users.checks.child import Failed, run_tool
+from textfile_users.checks.finding import (
+    FAULT,
+    INSTALL,
+    LAST_WORDS,
+    NOTE,
+    OK,
+    SERVICE,
+    TIMER,
+    Finding,
+    Host,
+    age,
+    quote,
+)
+from textfile_users.checks.textfile import max_age, written_time
+from textfile_users.record import Record
+from textfile_users.sources.files import read_regular, reason
+from textfile_users.sources.text import decode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PATH_UNIT = "textfile-users.path"
+SECONDS = 2.0
+MAX_BYTES = 1 << 20
+ENTRIES = (
+    "/etc/cron.d/textfile-users",
+    "/etc/crontabs/textfile-users",
+    "/var/spool/cron/crontabs/textfile-users",
+    "/var/spool/cron/textfile-users",
+)
+DAEMONS = ("cron", "crond", "fcron", "busybox-crond")
+PROPERTIES = (
+    "Id,LoadState,ActiveState,UnitFileState,Result,LastTriggerUSec,NeedDaemonReload,"
+    "ReadWritePaths,ExecMainStatus"
+)
+RESULTS = {
+    "timeout": "it was ended, for it hung",
+    "exit-code": "it failed",
+    "signal": "it was killed",
+    "oom-kill": "it took more memory than MemoryMax= gives",
+    "start-limit-hit": "it was started too often",
+}
+
+
+class Entry(Record):
+    """A cron entry: whether a line of it is one, and what cron dislikes in the file."""
+
+    path: str
+    is_live: bool
+    dislike: str = ""
+    error: str = ""
+
+
+class Facts(Record):
+    """``units`` are systemctl's properties by unit, empty where it could not be asked (``error``).
+
+    ``silence`` is the age of users.prom in seconds, None without; ``directory`` is the one
+    it is in.
+    """
+
+    is_systemd: bool
+    units: Mapping[str, Mapping[str, str]]
+    entries: tuple[Entry, ...]
+    has_crond: bool
+    now: float
+    silence: float | None
+    directory: str = ""
+    interval: float = 5.0
+    error: str = ""
+
+    @property
+    def has_timer(self) -> bool:
+        """Whether systemd has the timer."""
+        return self.units.get(TIMER, {}).get("LoadState") == "loaded"
+
+
+def check_schedule(host: Host) -> Iterator[Finding]:
+    """Yield what runs the program, and whether that works."""
+    if not host.options.paths.is_own_host:
+        return iter(())
+    output = host.options.output
+    try:
+        silence = host.now - written_time(output) if output not in ("", "-") else None
+    except OSError:
+        silence = None
+    units, error = _read_units() if host.is_systemd else ({}, "")
+    return judge_schedule(
+        Facts(
+            host.is_systemd,
+            units,
+            tuple(entry for entry in map(_read_entry, ENTRIES) if entry),
+            any(name in host.running for name in DAEMONS),
+            host.now,
+            silence,
+            os.path.dirname(output),
+            host.options.interval,
+            error,
+        )
+    )
+
+
+def judge_schedule(facts: Facts) -> Iterator[Finding]:
+    """Yield what is found of timer and cron."""
+    live = [entry for entry in facts.entries if entry.is_live]
+    if facts.error:
+        yield Finding("timer", NOTE, facts.error)
+    if facts.has_timer and facts.units[TIMER].get("ActiveState") == "active" and live:
+        found = f"the timer and {live[0].path} both run it"
+        yield Finding("schedule", FAULT, found, f"rm {quote(live[0].path)}")
+    if facts.has_timer and not (live and facts.units[TIMER].get("ActiveState") == "inactive"):
+        yield from _judge_units(facts)
+    for entry in facts.entries:
+        yield _judge_entry(entry, facts)
+    if not (facts.has_timer or live or facts.error):
+        yield _judge_nothing(facts)
+
+
+def _judge_nothing(facts: Facts) -> Finding:
+    if facts.silence is not None and -60 < facts.silence < max_age(facts.interval):
+        found = "neither timer nor cron entry; something else runs it"
+        return Finding("schedule", NOTE, found)
+    mend = INSTALL if facts.is_systemd else f"{INSTALL} --cron"
+    return Finding("schedule", FAULT, "neither timer nor cron entry", mend)
+
+
+def _judge_units(facts: Facts) -> Iterator[Finding]:
+    yield _judge_timer(facts.units[TIMER], facts)
+    yield _judge_service(facts.units.get(SERVICE, {}), facts.directory)
+    path = facts.units.get(PATH_UNIT, {})
+    if path.get("LoadState") != "loaded":
+        found = "not installed: a login is seen with the next look only"
+        yield Finding(PATH_UNIT, NOTE, found, INSTALL)
+    elif path.get("ActiveState") != "active":
+        state = path.get("ActiveState", "") or "unknown"
+        mend = f"systemctl reset-failed {PATH_UNIT}; systemctl enable --now {PATH_UNIT}"
+        yield Finding(PATH_UNIT, FAULT, f"{state}: it watches no more", mend)
+    else:
+        yield Finding(PATH_UNIT, OK, "active")
+    for name, unit in facts.units.items():
+        if unit.get("NeedDaemonReload") == "yes":
+            found = "its file has changed since systemd read it"
+            yield Finding(name, NOTE, found, "systemctl daemon-reload")
+
+
+def _judge_timer(timer: Mapping[str, str], facts: Facts) -> Finding:
+    state = timer.get("ActiveState", "")
+    if state != "active":
+        mend = f"systemctl reset-failed {TIMER}; systemctl enable --now {TIMER}"
+        return Finding("timer", FAULT, f"{TIMER} is {state or 'unknown'}", mend)
+    last = parse_time(timer.get("LastTriggerUSec", ""))
+    if last and facts.now - last > max_age(facts.interval):
+        found = f"active, but last ran {age(facts.now - last)} ago"
+        return Finding("timer", FAULT, found, f"systemctl restart {TIMER}")
+    if last and last - facts.now > max_age(facts.interval):
+        found = f"last ran {age(last - facts.now)} in the future: see the clock"
+        return Finding("timer", FAULT, found, f"systemctl restart {TIMER}")
+    if timer.get("UnitFileState", "enabled") in ("disabled", ""):
+        found = "active, but not after the next boot"
+        return Finding("timer", FAULT, found, f"systemctl enable {TIMER}")
+    said = f", last ran {age(max(0.0, facts.now - last))} ago" if last else ", has not run yet"
+    return Finding("timer", OK, f"active{said}")
+
+
+def _judge_service(service: Mapping[str, str], directory: str) -> Finding:
+    if service.get("LoadState") != "loaded":
+        return Finding("service", FAULT, f"{SERVICE} is not there", INSTALL)
+    result = service.get("Result", "")
+    if result not in ("success", ""):
+        meaning = RESULTS.get(result, "it failed")
+        found = f"the last run: {meaning} ({result})"
+        if service.get("ExecMainStatus") == "203":
+            return Finding("service", FAULT, "its program is not there", INSTALL)
+        return Finding("service", FAULT, found, f"journalctl -u {SERVICE} -n 5")
+    writable = [path.lstrip("-+") for path in service.get("ReadWritePaths", "").split()]
+    if directory and writable and not _is_below(directory, writable):
+        mend = f"{INSTALL} --textfile-directory {quote(directory)}"
+        return Finding("service", FAULT, f"the unit may not write {directory}", mend)
+    return Finding("service", OK, "the last run was good")
+
+
+def _is_below(directory: str, paths: list[str]) -> bool:
+    given = ("/run/textfile-users", "/var/lib/textfile-users")  # the unit's own
+    return any(f"{directory}/".startswith(f"{path.rstrip('/')}/") for path in (*paths, *given))
+
+
+def _judge_entry(entry: Entry, facts: Facts) -> Finding:
+    path = quote(entry.path)
+    if entry.error:
+        return Finding("cron", NOTE, f"{entry.path}: {entry.error}")
+    if not entry.is_live:
+        return Finding("cron", NOTE, f"{entry.path} has no entry: all is comment")
+    if entry.dislike:
+        mend = f"chown root:root {path} && chmod 644 {path}"
+        return Finding("cron", FAULT, f"{entry.path} is passed over: {entry.dislike}", mend)
+    if not facts.has_crond:
+        mend = "systemctl enable --now cron" if facts.is_systemd else "service cron start"
+        return Finding("cron", FAULT, f"{entry.path} is there, and no crond runs", mend)
+    if facts.silence is not None and facts.silence > max_age(facts.interval):
+        found = f"a crond runs, and the last run was {age(facts.silence)} ago"
+        return Finding("cron", FAULT, found, f"{LAST_WORDS.split(' -n')[0]}; cat {path}")
+    return Finding("cron", OK, f"{entry.path}, and a crond runs")
+
+
+def parse_units(text: str) -> dict[str, dict[str, str]]:
+    """Return the properties of each unit that `systemctl show` printed."""
+    units = {}
+    for block in text.split("\n\n"):
+        pairs = (line.partition("=") for line in block.strip().split("\n"))
+        unit = {name: value for name, _, value in pairs}
+        if unit.get("Id"):
+            units[unit["Id"]] = unit
+    return units
+
+
+def parse_time(text: str) -> float:
+    """Return a time as systemctl prints it in UTC, in seconds since the epoch, 0 for none."""
+    words = text.split()
+    if len(words) != 4:
+        return 0.0
+    try:
+        return float(calendar.timegm(time.strptime(" ".join(words[1:3]), "%Y-%m-%d %H:%M:%S")))
+    except ValueError:
+        return 0.0
+
+
+def find_directories(is_installed: bool) -> dict[str, str]:
+    """Return the variables of the state and the runtime directory, as unit or cron entry has them.
+
+    None where neither is there and no user of theirs ``is_installed``.
+    """
+    found = {}
+    if is_installed:
+        found = {
+            "STATE_DIRECTORY": "/var/lib/textfile-users",
+            "RUNTIME_DIRECTORY": "/run/textfile-users",
+        }
+    for path in ENTRIES:
+        try:
+            data = read_regular(path, MAX_BYTES)
+        except OSError:
+            continue
+        found.update(parse_variables(data))
+    return found
+
+
+def parse_variables(data: bytes) -> dict[str, str]:
+    """Return the directories that a crontab sets, on lines of their own or before the command."""
+    lines = [line for line in decode(data).split("\n") if not line.lstrip().startswith("#")]
+    pairs = [word.partition("=") for line in lines for word in line.split()]
+    return {
+        name: value
+        for name, _, value in pairs
+        if name in ("STATE_DIRECTORY", "RUNTIME_DIRECTORY") and value.startswith("/")
+    }
+
+
+def judge_entry_file(path: str, uid: int, mode: int, data: bytes) -> Entry:
+    """Return what a crontab is; cron passes over one of /etc/cron.d that others could write."""
+    is_live = any(_is_command(line.strip()) for line in data.split(b"\n"))
+    dislike = ""
+    if path.startswith("/etc/cron.d/") and uid != 0:
+        dislike = "it is not root's"
+    elif mode & 0o022:
+        dislike = "others can write it"
+    return Entry(path, is_live, dislike)
+
+
+def _is_command(line: bytes) -> bool:
+    """Return whether a crontab's line runs us again and again; others set variables."""
+    is_timed = line[:1] in b"*0123456789@" and not line.startswith(b"@reboot")
+    return bool(line) and is_timed and (b"textfile_users" in line or b"textfile-users" in line)
+
+
+def _read_entry(path: str) -> Entry | None:
+    try:
+        status = os.stat(path)
+        data = read_regular(path, MAX_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except PermissionError:
+        # Those of users are closed to others; a directory that is tells nothing.
+        return None
+    except OSError as error:
+        return Entry(path, is_live=False, error=reason(error))
+    return judge_entry_file(path, status.st_uid, stat.S_IMODE(status.st_mode), data)
+
+
+def _read_units() -> tuple[dict[str, dict[str, str]], str]:
+    argv = ["systemctl", "show", TIMER, SERVICE, PATH_UNIT, f"--property={PROPERTIES}"]
+    try:
+        return parse_units(run_tool(argv, SECONDS)), ""
+    except Failed as error:
+        return {}, str(error)

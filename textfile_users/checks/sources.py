@@ -1,0 +1,351 @@
+"""The sources: which there are, which can be read, and what that means on this host."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from textfile_users.checks.access import READ, closed_part, opening_command
+from textfile_users.checks.child import Failed
+from textfile_users.checks.finding import (
+    EXPLAIN,
+    FAULT,
+    NOTE,
+    OK,
+    SETTINGS,
+    Finding,
+    Host,
+    age,
+    option_command,
+    quote,
+)
+from textfile_users.model import ABSENT, DENIED
+from textfile_users.record import Record
+from textfile_users.sources.procfs import read_boot_time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from textfile_users.checks.finding import Seen
+    from textfile_users.paths import Paths
+
+DAY = 86_400.0
+MISSING = "missing"  # of a look that did not ask for it
+SYSLOGDS = ("rsyslogd", "syslog-ng", "syslogd", "busybox-syslogd", "metalog", "socklog")
+HIDING = "cannot be seen: hidepid= or ProtectProc="
+EMPTY_UTMP = "install -m 664 -g utmp /dev/null /run/utmp"
+FORGEABLE = "who has an account here can forge its lines"
+
+
+class File(Record):
+    """What stat says of a source's file: ``size`` -1 where it is not there; ``mend`` opens it."""
+
+    path: str
+    size: int = -1
+    modified: float = 0.0
+    is_directory: bool = False
+    mend: str = ""
+
+
+class Facts(Record):
+    """What sources are judged by; ``journal_mend`` opens the journal."""
+
+    seen: Seen
+    files: Mapping[str, File]
+    now: float
+    booted: float
+    user: str
+    auth_source: str = "auto"
+    values: Mapping[str, str] = {}
+    is_systemd: bool = False
+    has_syslogd: bool = True
+
+    def status(self, name: str) -> str:
+        """Return what a source says of itself."""
+        return self.seen.sources.get(name, (MISSING, ()))[0]
+
+    def why(self, name: str) -> str:
+        """Return the first fault that a source tells."""
+        faults = self.seen.sources.get(name, ("", ()))[1]
+        told = [fault for fault in self.seen.faults if fault.startswith(self.files[name].path)]
+        return next(iter((*faults, *(told if self.files[name].path else ()))), "cannot be read")
+
+
+def check_sources(host: Host) -> Iterator[Finding]:
+    """Yield a finding a source."""
+    if host.seen is None:
+        return iter(())
+    paths = host.options.paths
+    return judge_sources(
+        Facts(
+            host.seen,
+            {name: _read_file(host, path) for name, path in _files(paths).items()},
+            host.now,
+            float(read_boot_time(paths) or 0),
+            host.identity.user,
+            host.options.wanted.auth_source,
+            host.values,
+            host.is_systemd,
+            any(name in host.running for name in SYSLOGDS) or not paths.is_own_host,
+        )
+    )
+
+
+def _files(paths: Paths) -> dict[str, str]:
+    logs = paths.auth_logs()
+    return {
+        "utmp": paths.utmp(),
+        "logind": paths.logind_sessions(),
+        "authlog": next((path for path in logs if os.path.lexists(path)), logs[0]),
+        "journal": "",
+        "wtmp": paths.wtmp(),
+        "wtmpdb": paths.wtmpdb(),
+        "btmp": paths.btmp(),
+        "lastlog": paths.lastlog(),
+        "lastlog2": paths.lastlog2(),
+        "procfs": paths.proc(""),
+        "sockets": paths.proc("net/tcp"),
+        "accounts": paths.below("/etc/passwd"),
+    }
+
+
+def _read_file(host: Host, path: str) -> File:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return File(path, mend=_opening(host, path))
+    is_directory = stat.S_ISDIR(status.st_mode)
+    return File(path, status.st_size, status.st_mtime, is_directory, _opening(host, path))
+
+
+def _opening(host: Host, path: str) -> str:
+    try:
+        part = path and closed_part(path, READ, host.identity)
+    except (Failed, OSError):
+        return ""
+    return opening_command(part, READ if part.path == path else 1, host.identity) if part else ""
+
+
+def judge_sources(facts: Facts) -> Iterator[Finding]:
+    """Yield what is found of each source, in the order of the look."""
+    yield from _judge_sessions(facts)
+    yield from _judge_logs(facts)
+    yield from _judge_history(facts)
+    yield from _judge_plain(facts)
+
+
+def _judge_sessions(facts: Facts) -> Iterator[Finding]:
+    utmp, logind = facts.status("utmp"), facts.status("logind")
+    if MISSING in (utmp, logind):
+        return
+    yield _judge_utmp(facts, utmp, logind)
+    count = len(facts.seen.sessions or ())
+    if logind == OK:
+        yield Finding("logind", OK, f"read; sessions now: {count}")
+    elif logind == ABSENT and facts.is_systemd:
+        found = "systemd runs and has no /run/systemd/sessions"
+        yield Finding("logind", FAULT, found, "systemctl restart systemd-logind")
+    elif logind == ABSENT:
+        status = OK if utmp == OK else FAULT
+        found = "absent, as without systemd" + (": utmp does its work" if utmp == OK else "")
+        yield Finding("logind", status, found, "" if utmp == OK else EMPTY_UTMP)
+    else:
+        yield _unreadable(facts, "logind", logind)
+
+
+def _judge_utmp(facts: Facts, utmp: str, logind: str) -> Finding:
+    file = facts.files["utmp"]
+    if utmp == ABSENT:
+        if logind == OK:
+            return Finding("utmp", OK, "absent, as on Debian 13: logind does its work")
+        return Finding("utmp", FAULT, "absent, and no logind: nobody is seen", EMPTY_UTMP)
+    if utmp != OK:
+        return _unreadable(facts, "utmp", utmp)
+    if 0 < file.modified < facts.booted - 60 and file.size > 0:
+        found = f"{file.path} is from before the boot: nothing writes it"
+        if logind == OK:
+            return Finding("utmp", NOTE, f"{found}; logind does its work", EMPTY_UTMP)
+        return Finding("utmp", FAULT, found, EMPTY_UTMP)
+    if file.size == 0:
+        said = ": logind does its work" if logind == OK else ": nobody has logged in since boot"
+        return Finding("utmp", OK if logind == OK else NOTE, f"empty{said}")
+    told = facts.seen.sources["utmp"][1]
+    return Finding("utmp", NOTE, told[0]) if told else Finding("utmp", OK, "read")
+
+
+def _judge_logs(facts: Facts) -> Iterator[Finding]:
+    files, journal = facts.status("authlog"), facts.status("journal")
+    if MISSING in (files, journal):
+        return
+    if facts.auth_source == "none":
+        yield Finding("auth log", OK, "not read: --auth-source none")
+        return
+    if files == ABSENT == journal:
+        has_btmp = facts.status("btmp") == OK
+        found = "neither a log file nor a journal: " + (
+            "failures are btmp's alone" if has_btmp else "no login or failure is counted"
+        )
+        yield Finding("auth log", NOTE, found, "apt-get install rsyslog")
+        return
+    if facts.auth_source != "journal":
+        yield _judge_file(facts, files, journal)
+    if facts.auth_source != "files":
+        yield _judge_journal(facts, files, journal)
+
+
+def _judge_file(facts: Facts, files: str, journal: str) -> Finding:
+    has_journal = journal == OK
+    file = facts.files["authlog"]
+    if files == ABSENT and has_journal:
+        return Finding("auth log", OK, "absent: the journal is read")
+    if files == ABSENT:
+        found = "absent" if journal == ABSENT else "absent, and the journal cannot be read"
+        return Finding("auth log", FAULT, found, _journal_mend(facts))
+    if files != OK and has_journal:
+        return Finding("auth log", NOTE, f"{facts.why('authlog')}; the journal is read", file.mend)
+    if files != OK:
+        return _unreadable(facts, "authlog", files)
+    silence = facts.now - file.modified
+    if silence <= DAY:
+        empty = " is empty" if file.size == 0 else " is read"
+        return Finding("auth log", OK, file.path + empty)
+    found = f"{file.path} is silent for {age(silence)}"
+    if has_journal:
+        return Finding("auth log", NOTE, f"{found}; the journal is asked too")
+    if facts.has_syslogd:
+        return Finding("auth log", NOTE, found, f"tail -n 3 {quote(file.path)}")
+    mend = "systemctl restart rsyslog" if facts.is_systemd else "service rsyslog restart"
+    return Finding("auth log", FAULT, f"{found}, and no syslogd runs", mend)
+
+
+def _judge_journal(facts: Facts, files: str, journal: str) -> Finding:
+    if journal == OK:
+        used = facts.seen.auth_log == "journal"
+        return Finding("journal", OK, "read" if used else "can be read; the log file is written")
+    if journal == ABSENT and files == OK:
+        return Finding("journal", OK, "absent: the log file is read")
+    if journal == ABSENT:
+        return Finding("journal", FAULT, "absent", f"grep OPTIONS {SETTINGS}")
+    status = NOTE if files == OK else FAULT
+    found = facts.why("journal") if journal != DENIED else f"closed to {facts.user}"
+    return Finding("journal", status, found, _journal_mend(facts))
+
+
+def _journal_mend(facts: Facts) -> str:
+    if facts.status("journal") == DENIED:
+        return f"usermod -aG systemd-journal {quote(facts.user)}"
+    return "journalctl --verify"
+
+
+def _judge_history(facts: Facts) -> Iterator[Finding]:
+    wtmp, wtmpdb = facts.status("wtmp"), facts.status("wtmpdb")
+    if MISSING in (wtmp, wtmpdb):
+        return
+    has_log = bool(facts.seen.auth_log)
+    for name, other in (("wtmp", "wtmpdb"), ("wtmpdb", "wtmp")):
+        if facts.status(name) == ABSENT == facts.status(other):
+            if name == "wtmp":
+                mend = "" if has_log else "install -m 664 -g utmp /dev/null /var/log/wtmp"
+                found = "neither is here: logins are the log's and the sessions' alone"
+                yield Finding("wtmp, wtmpdb", NOTE, found, mend)
+        elif facts.status(name) == ABSENT:
+            yield Finding(name, OK, f"absent: {other} does its work")
+        else:
+            yield _judge_record(facts, name)
+    yield _judge_btmp(facts, has_log)
+    for name in ("lastlog", "lastlog2"):
+        if facts.status(name) not in (ABSENT, MISSING):
+            yield _judge_record(facts, name)
+
+
+def _judge_btmp(facts: Facts, has_log: bool) -> Finding:
+    if facts.status("btmp") != ABSENT:
+        return _judge_record(facts, "btmp")
+    return Finding("btmp", OK, "absent" + (": the log tells of failures" if has_log else ""))
+
+
+def _judge_record(facts: Facts, name: str) -> Finding:
+    status = facts.status(name)
+    if status != OK:
+        return _unreadable(facts, name, status)
+    return Finding(name, OK, "empty" if facts.files[name].size == 0 else "read")
+
+
+def _judge_plain(facts: Facts) -> Iterator[Finding]:
+    mends = {"procfs": "mount -t proc proc /proc", "accounts": "ls -l /etc/passwd /etc/group"}
+    for name in ("procfs", "sockets", "accounts"):
+        status = facts.status(name)
+        if status == MISSING:
+            continue
+        if status == OK:
+            yield Finding(name, OK, "read")
+        elif status == ABSENT:
+            graver = NOTE if name == "sockets" else FAULT
+            yield Finding(name, graver, f"{facts.files[name].path} is absent", mends.get(name, ""))
+        elif name == "procfs" and status == DENIED:
+            yield Finding(name, FAULT, facts.why(name), "mount -o remount,hidepid=0 /proc")
+        else:
+            yield _unreadable(facts, name, status)
+
+
+def _unreadable(facts: Facts, name: str, status: str) -> Finding:
+    file = facts.files[name]
+    label = "auth log" if name == "authlog" else name
+    if file.is_directory and name not in ("logind", "procfs"):
+        found = f"{file.path} is a directory, as a missing bind mount leaves"
+        return Finding(label, FAULT, found, f"rmdir {quote(file.path)}")
+    if status == DENIED:
+        found = f"{file.path} is closed to {facts.user}"
+        return Finding(label, FAULT, found, file.mend or f"ls -ld {quote(file.path)}")
+    return Finding(label, FAULT, facts.why(name), _repair(name, file.path))
+
+
+def _repair(name: str, path: str) -> str:
+    if name in ("wtmpdb", "lastlog2"):
+        return f"sqlite3 {quote(path)} 'pragma integrity_check'"
+    if name in ("utmp", "wtmp", "btmp"):
+        return f"textfile-users records {quote(path)} | tail -n 1"
+    return f"ls -ld {quote(path)}"
+
+
+def check_collectors(host: Host) -> Iterator[Finding]:
+    """Yield how the look went as a whole."""
+    if host.seen is None:
+        return iter(())
+    return judge_collectors(host.seen)
+
+
+def judge_collectors(seen: Seen) -> Iterator[Finding]:
+    """Yield the faults of the look that no source told, or that all collectors succeeded."""
+    told = {fault for _, faults in seen.sources.values() for fault in faults}
+    status = FAULT if seen.failed else NOTE
+    others = [fault for fault in seen.faults if fault not in told]
+    for fault in others:
+        yield Finding("look", status, fault, EXPLAIN)
+    if seen.failed and not others:
+        yield Finding("look", NOTE, f"gets less than it should of: {', '.join(seen.failed)}")
+    elif not others:
+        count = seen.collectors
+        yield Finding("look", OK, f"{count} collectors succeed, in {seen.seconds:.2f} s")
+
+
+def check_forgery(host: Host) -> Iterator[Finding]:
+    """Yield whether local users can forge what is counted."""
+    if host.seen is None or not host.seen.auth_log:
+        return iter(())
+    status = host.seen.sources.get("journal", (MISSING, ()))[0]
+    return judge_forgery(host.seen.auth_log, status, host.values, host.is_systemd)
+
+
+def judge_forgery(
+    auth_log: str, journal: str, values: Mapping[str, str], is_systemd: bool
+) -> Iterator[Finding]:
+    """Yield what a local user can forge: any line of a file, nothing of the journal's."""
+    if auth_log == "journal":
+        yield Finding("forgery", OK, "the journal tells who wrote a line")
+    elif journal in (OK, DENIED) or is_systemd:
+        mend = option_command(values, "--auth-source journal")
+        yield Finding("forgery", NOTE, f"{FORGEABLE} (logger)", mend)
+    else:
+        yield Finding("forgery", NOTE, f"{FORGEABLE} (logger); no journal here")

@@ -1,0 +1,308 @@
+"""The textfile directory and users.prom in it: where node_exporter reads, and as it may."""
+
+from __future__ import annotations
+
+import os
+import stat
+from fnmatch import fnmatchcase
+
+from textfile_users.checks.access import READ, WRITE, closed_part
+from textfile_users.checks.child import Failed, Identity
+from textfile_users.checks.finding import (
+    FAULT,
+    INSTALL,
+    LAST_WORDS,
+    NOTE,
+    OK,
+    SERVICE,
+    Finding,
+    Host,
+    age,
+    quote,
+)
+from textfile_users.checks.places import owner_name
+from textfile_users.record import Record
+from textfile_users.sources.files import read_regular, reason
+from textfile_users.sources.procfs import read_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from textfile_users.node_exporter import NodeExporter
+
+MAX_BYTES = 64 << 20
+MIN_AGE = 60.0  # the alert's
+FUTURE_SECONDS = 60.0
+RUN_TIME = b"\nusers_run_timestamp_seconds "
+ONCE = "textfile-users"
+
+
+class Directory(Record):
+    """The directory that is written to: ``closed`` is the part that our user cannot write.
+
+    ``flags`` are those that the node_exporters read, none where none has the flag, and
+    ``is_served`` whether one of them is this one or has a link to the file.
+    """
+
+    path: str
+    exists: bool
+    mode: int = 0
+    group: str = ""
+    closed: str = ""
+    is_own: bool = True
+    flags: tuple[str, ...] = ()
+    is_served: bool = True
+    exporters: int = 1
+
+
+class File(Record):
+    """users.prom: ``kind`` is file, dangling, other or '' for nothing.
+
+    ``closed`` is the part of its path that ``reader``, node_exporter's user, may not see.
+    ``written`` is the time in it, else its modification's. ``is_stuck``: the sticky directory keeps
+    our user from replacing it, who is not ``owner``.
+    """
+
+    path: str
+    kind: str
+    mode: int = 0
+    reader: str = ""
+    closed: str = ""
+    written: float = 0.0
+    owner: str = ""
+    is_stuck: bool = False
+    error: str = ""
+
+
+def usable(host: Host) -> tuple[NodeExporter, ...]:
+    """Return the node_exporters that a system's user runs here.
+
+    Only root is told what they run; others act on nothing, so the user is enough for them.
+    """
+    is_root = os.geteuid() == 0
+    return tuple(
+        one for one in host.exporters if one.trusted or (not is_root and 0 <= one.uid < 1000)
+    )
+
+
+def check_exporters(host: Host) -> Iterator[Finding]:
+    """Yield the node_exporters that run, and why those that do not count do not."""
+    trusted = usable(host)
+    for one in host.exporters:
+        if one in trusted:
+            yield Finding("node_exporter", OK, f"pid {one.pid} of {one.user}, on {one.listen}")
+        else:
+            found = f"pid {one.pid} of {one.user} is not believed: {one.why}"
+            yield Finding("node_exporter", NOTE, found)
+    if not trusted:
+        found = "none runs here"
+        mend = "apt-get install prometheus-node-exporter"
+        if host.is_systemd:
+            mend = f"systemctl enable --now prometheus-node-exporter || {mend}"
+        status = NOTE if host.container else FAULT
+        yield Finding("node_exporter", status, found, "" if status == NOTE else mend)
+
+
+def check_directory(host: Host) -> Iterator[Finding]:
+    """Yield what is found of the textfile directory."""
+    output = host.options.output
+    if not output:
+        found = "none is known"
+        return iter((Finding("textfile directory", FAULT, found, _install("DIR")),))
+    if output == "-":
+        return iter((Finding("textfile directory", NOTE, "none: the output is stdout"),))
+    return judge_directory(_read_directory(host, output), host.identity)
+
+
+def judge_directory(facts: Directory, identity: Identity) -> Iterator[Finding]:
+    """Yield the fault of the directory, the gravest alone, or that there is none."""
+    check, path, user = "textfile directory", quote(facts.path), quote(identity.user)
+    others = [flag for flag in facts.flags if not any(char in flag for char in "*?[")]
+    if facts.flags and not facts.is_served:
+        found = f"{facts.path}; node_exporter reads {', '.join(facts.flags)}"
+        yield Finding(check, FAULT, found, _install(others[0] if others else "DIR"))
+    elif not facts.exists:
+        found = f"{facts.path} is not there"
+        yield Finding(check, FAULT, found, f"install -d -m 1775 -g {user} {path}")
+    elif facts.closed:
+        found = f"{facts.closed} is closed to {identity.user}"
+        mend = f"chgrp {user} {path} && chmod 1775 {path}"
+        if facts.closed != facts.path:
+            mend = f"chmod o+x {quote(facts.closed)}"
+        yield Finding(check, FAULT, found, mend)
+    elif facts.mode & stat.S_IWOTH:
+        found = f"{facts.path}: everybody can write metrics there"
+        yield Finding(check, FAULT, found, f"chmod o-w {path}")
+    elif facts.mode & stat.S_IWGRP and not facts.mode & stat.S_ISVTX and not facts.is_own:
+        found = f"{facts.path}: group {facts.group} can replace the files of others"
+        yield Finding(check, NOTE, found, f"chmod +t {path}")
+    elif facts.exporters and not facts.flags:
+        yield Finding(check, OK, f"{facts.path}; node_exporter has its own default")
+    else:
+        read = ", and node_exporter reads it" if facts.exporters else ""
+        yield Finding(check, OK, f"{facts.path} can be written{read}")
+
+
+def check_file(host: Host) -> Iterator[Finding]:
+    """Yield what is found of users.prom."""
+    if host.options.output in ("", "-"):
+        return iter(())
+    facts = _read_file(host, host.options.output)
+    how = _running(host)
+    return iter((judge_file(facts, host.identity, host.now, host.options.interval, how),))
+
+
+def judge_file(facts: File, identity: Identity, now: float, interval: float, run: str) -> Finding:
+    """Return the fault of the file, the gravest alone, or that there is none.
+
+    ``run`` is the command that writes it, or says why it is not written.
+    """
+    check, path = os.path.basename(facts.path), quote(facts.path)
+    silence = now - facts.written
+    stuck = f"{facts.owner}'s: the sticky directory keeps {identity.user} from it"
+    closed = f"{facts.closed} is closed to {facts.reader}, who runs node_exporter"
+    opening = f"chmod {'644' if facts.closed == facts.path else 'o+x'} {quote(facts.closed)}"
+    late = f"written {age(silence)} ago, every {interval:g} s is due"
+    early = f"written {age(-silence)} in the future: see the clock"
+    faults = (
+        (check[-5:] != ".prom", "node_exporter reads names in .prom only", _install("DIR")),
+        (facts.error, f"{facts.path}: {facts.error}", f"ls -ld {path}"),
+        (not facts.kind, f"{facts.path} is not written", run),
+        (facts.kind == "dangling", f"{facts.path} is a link to nothing", f"rm {path}; {run}"),
+        (facts.kind == "other", f"{facts.path} is no file", f"mv {path} {path}.old"),
+        (facts.is_stuck, stuck, f"rm {path}"),
+        (facts.closed, closed, opening),
+        (facts.mode & 0o022, f"mode {facts.mode:04o}: others can write it", f"chmod 644 {path}"),
+        (silence > max_age(interval), late, run),
+        (silence < -FUTURE_SECONDS, early, f"date; {run}"),
+    )
+    for is_so, found, mend in faults:
+        if is_so:
+            return Finding(check, FAULT, found, mend)
+    return Finding(check, OK, f"written {age(max(0.0, silence))} ago, mode {facts.mode:04o}")
+
+
+def max_age(interval: float) -> float:
+    """Return how old the file of runs ``interval`` seconds apart may be."""
+    return MIN_AGE + 2 * interval
+
+
+def run_time(data: bytes) -> float:
+    """Return the time of the run that a file of the set `users` holds, 0 without."""
+    _, found, rest = data.partition(RUN_TIME)
+    try:
+        return float(rest.partition(b"\n")[0]) if found else 0.0
+    except ValueError:
+        return 0.0
+
+
+def written_time(path: str) -> float:
+    """Return when a file was written, by its content, else by its time. Raises OSError."""
+    return run_time(read_regular(os.path.realpath(path), MAX_BYTES)) or os.stat(path).st_mtime
+
+
+def exporter_identity(host: Host, exporter: NodeExporter) -> Identity:
+    """Return as whom a node_exporter reads, with the groups that the kernel says it has."""
+    data = read_file(host.options.paths.proc(f"{exporter.pid}/status"), 1 << 16)
+    words = {line.split(b":")[0]: line.split()[1:] for line in data.split(b"\n") if b":" in line}
+    groups = tuple(int(word) for word in words.get(b"Groups", ()))
+    gid = int((words.get(b"Gid") or [b"65534"] * 2)[1])
+    return Identity(exporter.user, exporter.uid, gid, (gid, *groups))
+
+
+def _install(directory: str) -> str:
+    name = directory if directory == "DIR" else quote(directory)
+    return f"{INSTALL} --textfile-directory {name}"
+
+
+def _running(host: Host) -> str:
+    """Return the command of one run as its user: as root's it would leave files of root's."""
+    if host.is_systemd:
+        return f"systemctl start {SERVICE}; {LAST_WORDS}"
+    if host.identity.uid == os.geteuid():
+        return ONCE
+    options = host.options
+    words = (
+        ONCE,
+        *host.values.get("OPTIONS", "").split(),
+        f"--output {quote(options.output)}",
+        f"--state-directory {quote(options.state_directory)}",
+        f"--runtime-directory {quote(options.runtime_directory)}",
+    )
+    return f"su -s /bin/sh {quote(host.identity.user)} -c {quote(' '.join(words))}"
+
+
+def _read_directory(host: Host, output: str) -> Directory:
+    path, name = os.path.split(os.path.abspath(output))
+    trusted = usable(host)
+    flags = tuple(dict.fromkeys(flag for one in trusted for flag in one.directories))
+    try:
+        status = os.stat(path)
+    except OSError:
+        served = _is_served(path, name, flags)
+        return Directory(path, False, flags=flags, is_served=served, exporters=len(trusted))
+    from textfile_users.checks.access import group_name
+
+    part = closed_part(path, WRITE, host.identity)
+    return Directory(
+        path,
+        stat.S_ISDIR(status.st_mode),
+        stat.S_IMODE(status.st_mode),
+        group_name(status.st_gid),
+        part.path if part else "",
+        status.st_uid == host.identity.uid,
+        flags,
+        _is_served(path, name, flags),
+        len(trusted),
+    )
+
+
+def _is_served(path: str, name: str, flags: tuple[str, ...]) -> bool:
+    """Return whether a flag names the directory, or one with a link to the file in it."""
+    output = os.path.realpath(os.path.join(path, name))
+    for flag in flags:
+        if fnmatchcase(os.path.realpath(path), os.path.realpath(flag)):
+            return True
+        linked = os.path.join(flag, name)
+        if os.path.islink(linked) and os.path.realpath(linked) == output:
+            return True
+    return False
+
+
+def _read_file(host: Host, path: str) -> File:
+    try:
+        link = os.lstat(path)
+        if not os.path.exists(path):
+            return File(path, "dangling")
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            return File(path, "other")
+        directory = os.stat(os.path.dirname(os.path.abspath(path)))
+        written = written_time(path)
+    except FileNotFoundError:
+        return File(path, "")
+    except OSError as error:
+        return File(path, "file", error=reason(error))
+    reader, closed = _closed_to(host, path)
+    uid = host.identity.uid
+    is_stuck = bool(directory.st_mode & stat.S_ISVTX) and uid not in (
+        0,
+        link.st_uid,
+        directory.st_uid,
+    )
+    mode = stat.S_IMODE(status.st_mode)
+    owner = owner_name(host, link.st_uid)
+    return File(path, "file", mode, reader, closed, written, owner, is_stuck)
+
+
+def _closed_to(host: Host, path: str) -> tuple[str, str]:
+    """Return the first node_exporter's user that cannot read the file, and the part closed."""
+    for exporter in usable(host):
+        try:
+            part = closed_part(os.path.abspath(path), READ, exporter_identity(host, exporter))
+        except Failed:
+            continue
+        if part:
+            return exporter.user, part.path
+    return "", ""

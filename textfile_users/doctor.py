@@ -1,0 +1,227 @@
+"""`doctor`: what is wrong with the set-up, and the command that mends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO, TextIOWrapper
+
+from textfile_users.checks.child import Failed, find_identity, in_child, own_identity
+from textfile_users.checks.clock import check_clock
+from textfile_users.checks.container import check_container, read_init, read_mark
+from textfile_users.checks.finding import EXPLAIN, FAULT, NOTE, UNIT_USER, Finding, Host, Seen
+from textfile_users.checks.places import check_runtime, check_state
+from textfile_users.checks.rights import check_key, check_settings, check_user
+from textfile_users.checks.schedule import check_schedule, find_directories
+from textfile_users.checks.scrape import check_view
+from textfile_users.checks.sessions import check_sessions
+from textfile_users.checks.sources import check_collectors, check_forgery, check_sources
+from textfile_users.checks.textfile import check_directory, check_exporters, check_file
+from textfile_users.node_exporter import NodeExporter, find_node_exporters
+from textfile_users.options import Values, parse_collect
+from textfile_users.paths import Paths
+from textfile_users.settings import OPTIONS, read_settings
+from textfile_users.snapshot import look
+from textfile_users.sources.procfs import parse_stat, read_file
+from textfile_users.sources.text import printable
+from textfile_users.terminal import has_colour, style
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from textfile_users.checks.child import Identity
+    from textfile_users.collect import Options
+
+SECONDS = 5.0  # of a check
+MAX_LOOK_SECONDS = 6.0
+TOTAL_SECONDS = 15.0
+COLOURS = {FAULT: "red", NOTE: "yellow"}
+WIDTHS = (5, 18)
+
+# In the order in which they are told: what others rest on comes first.
+CHECKS: tuple[tuple[str, Callable[[Host], Iterable[Finding]]], ...] = (
+    ("container", check_container),
+    ("settings", check_settings),
+    ("user", check_user),
+    ("clock", check_clock),
+    ("sources", check_sources),
+    ("look", check_collectors),
+    ("forgery", check_forgery),
+    ("loginctl", lambda host: check_sessions(host, lambda: _look(host).sessions or ())),
+    ("state directory", check_state),
+    ("runtime directory", check_runtime),
+    ("redact key", check_key),
+    ("schedule", check_schedule),
+    ("node_exporter", check_exporters),
+    ("textfile directory", check_directory),
+    ("users.prom", check_file),
+    ("scrape", check_view),
+)
+
+
+def doctor(options: Options, as_json: bool) -> int:
+    """Check the set-up, print what is found; return 1 where a fault is."""
+    findings = examine(options)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # not every locale has every name
+    if as_json:
+        print(json.dumps([finding._asdict() for finding in findings], indent=2))
+    else:
+        print(format_findings(findings, colour=has_colour(sys.stdout)))
+    return 1 if any(finding.status == FAULT for finding in findings) else 0
+
+
+def take_settings() -> Values | None:
+    """Put what the unit or the cron entry would set into the environment, and return its options.
+
+    None where the settings file has no good ones. Raises nothing.
+    """
+    values, _ = read_settings(Paths())
+    words = values.pop(OPTIONS, "").split()
+    os.environ.update(values)
+    os.environ.update(find_directories(_identity(Paths()).user == UNIT_USER))
+    try:
+        with redirect_stderr(StringIO()), redirect_stdout(StringIO()):  # the check tells
+            return parse_collect(words)
+    except SystemExit:
+        return None
+
+
+def format_findings(findings: Iterable[Finding], *, colour: bool) -> str:
+    """Return a line for each finding, and for each mend one below."""
+    lines = []
+    for finding in findings:
+        status = style(finding.status.ljust(WIDTHS[0]), COLOURS.get(finding.status, ""))
+        status = status if colour else finding.status.ljust(WIDTHS[0])
+        lines.append(f"{status}  {finding.check:{WIDTHS[1]}}  {printable(finding.found)}".rstrip())
+        if finding.mend:
+            lines.append(f"    mend: {printable(finding.mend)}")
+    return "\n".join(lines)
+
+
+def examine(options: Options) -> list[Finding]:
+    """Return what every check finds; one that fails or hangs is a finding itself."""
+    end = time.monotonic() + TOTAL_SECONDS
+    findings: list[Finding] = []
+    host = _host(options, findings)
+    for name, check in CHECKS:
+        seconds = max(0.2, min(SECONDS, end - time.monotonic()))
+        findings += _guarded(name, seconds, check, host)
+    return findings
+
+
+def _guarded(
+    name: str, seconds: float, check: Callable[[Host], Iterable[Finding]], host: Host
+) -> list[Finding]:
+    try:
+        rows = in_child(lambda: [list(finding) for finding in check(host)], seconds)
+        return [Finding(*row) for row in rows]
+    except (Failed, OSError) as error:
+        return [Finding(name, FAULT, f"the check itself failed: {error}")]
+
+
+def _host(options: Options, findings: list[Finding]) -> Host:
+    """Return what the checks go on; what cannot be found out is among the findings."""
+    paths = options.paths
+    now = time.time() if options.now is None else options.now
+    is_systemd = paths.is_own_host and os.path.isdir("/run/systemd/system")
+    host = Host(options, _identity(paths), now, is_systemd=is_systemd, container=read_mark())
+
+    def ask(name: str, question: Callable[[], Any], seconds: float, otherwise: Any) -> Any:
+        try:
+            return in_child(question, seconds)
+        except (Failed, OSError) as error:
+            findings.append(Finding(name, FAULT, f"cannot be found out: {error}"))
+            return otherwise
+
+    values = ask("settings", lambda: read_settings(paths)[0], SECONDS, {})
+    running = ask("processes", lambda: _read_names(paths), SECONDS, [])
+    exporters = ask("node_exporter", lambda: _read_exporters(paths), SECONDS, [])
+    host = host._replace(
+        values=values,
+        running=frozenset(running),
+        init=read_init(paths),
+        exporters=tuple(
+            NodeExporter(pid, user, uid, tuple(directories), *rest)
+            for pid, user, uid, directories, *rest in exporters
+        ),
+    )
+    try:
+        return host._replace(seen=_look(host))
+    except (Failed, OSError) as error:
+        findings.append(Finding("look", FAULT, str(error), EXPLAIN))
+        return host
+
+
+def _identity(paths: Paths) -> Identity:
+    """Return who the runs are: as root the unit's user, if there is one, else this process."""
+    own = own_identity()
+    if not paths.is_own_host:
+        return own
+    try:
+        unit = find_identity(paths, UNIT_USER)
+    except OSError:
+        return own
+    return unit if unit and own.uid in (0, unit.uid) else own
+
+
+def _look(host: Host) -> Seen:
+    """Return what a look as the unit's user finds; nothing is remembered. Raises Failed."""
+    options = host.options
+    seconds = min(options.timeout, MAX_LOOK_SECONDS - 1)
+
+    def look_once() -> list[object]:
+        began = time.monotonic()
+        found = look(
+            options.paths,
+            host.now,
+            seconds,
+            wanted=options.wanted._replace(backfill=False, explain=False),
+        )
+        sessions = found.sessions
+        return [
+            {source.name: [source.status, source.faults] for source in found.sources},
+            found.failed,
+            found.faults,
+            None if sessions is None else [[one.id, one.user] for one in sessions],
+            found.auth_log,
+            len(found.collectors),
+            time.monotonic() - began,
+        ]
+
+    sources, failed, faults, sessions, auth_log, count, spent = in_child(
+        look_once, seconds + 1, host.identity
+    )
+    return Seen(
+        {name: (status, tuple(told)) for name, (status, told) in sources.items()},
+        tuple(failed),
+        tuple(faults),
+        None if sessions is None else tuple((ident, user) for ident, user in sessions),
+        auth_log,
+        count,
+        spent,
+    )
+
+
+def _read_names(paths: Paths) -> list[str]:
+    """Return the names of all processes, none where the root has no /proc."""
+    names = set()
+    try:
+        pids = [name for name in os.listdir(paths.proc("")) if name.isdigit()]
+    except OSError:
+        return []
+    for pid in pids:
+        try:
+            names.add(parse_stat(read_file(paths.proc(f"{pid}/stat")))[0])
+        except ValueError:  # it ended
+            continue
+    return sorted(names)
+
+
+def _read_exporters(paths: Paths) -> list[list[object]]:
+    return [list(exporter) for exporter in find_node_exporters(paths)]

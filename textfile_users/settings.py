@@ -1,0 +1,122 @@
+"""The settings file: lines that systemd (EnvironmentFile=) and a shell (`.`) read the same way."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from textfile_users.paths import Paths
+from textfile_users.sources.files import read_regular, reason
+from textfile_users.sources.text import printable
+
+SETTINGS = "/etc/default/textfile-users"
+OPTIONS = "OPTIONS"
+TEXTFILE_DIRECTORY = "TEXTFILE_DIRECTORY"
+KNOWN = (TEXTFILE_DIRECTORY, OPTIONS, "EXCLUDE_USERS", "SSH_PORTS", "LOG_LEVEL")
+MAX_BYTES = 64 << 10
+# What systemd and a shell read in different ways, by the quote around it.
+SPECIAL = {"": "$`\\\"';&|<>()~", '"': '$`\\"', "'": "\\'"}
+
+
+def parse_settings(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the values by name, and the faults: number of the line, what is wrong, the mend."""
+    values: dict[str, str] = {}
+    faults = []
+    for number, line in enumerate(text.split("\n"), 1):
+        try:
+            found = _parse_line(line)
+        except ValueError as error:
+            faults.append(f"line {number}: {error}")
+        else:
+            values.update(found)
+    return values, tuple(faults)
+
+
+def read_settings(paths: Paths) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the host's settings and their faults; a file that is not there has neither."""
+    path = paths.below(SETTINGS)
+    try:
+        status = os.lstat(path)
+        paths.require_inside(path)
+        data = read_regular(path, MAX_BYTES)
+    except FileNotFoundError:
+        return {}, ()
+    except OSError as error:
+        return {}, (f"cannot be read: {reason(error)}",)
+    try:
+        values, faults = parse_settings(data.decode())
+    except UnicodeDecodeError:
+        return {}, ("is not UTF-8; write it anew",)
+    if status.st_uid not in (0, os.geteuid()) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        mend = f"chown root {path}; chmod 644 {path}"
+        faults = (f"others than root can write it; run: {mend}", *faults)
+    return values, faults
+
+
+def _parse_line(line: str) -> dict[str, str]:
+    """Return the one setting of ``line``, none of a comment. Raises ValueError."""
+    if line.endswith("\r"):
+        raise ValueError("ends in a carriage return; run: sed -i 's/\\r$//' " + SETTINGS)
+    line = line.strip(" \t")
+    if not line or line.startswith("#"):
+        return {}
+    name, equals, text = line.partition("=")
+    if not equals:
+        raise ValueError(f"{printable(line)!r} is not NAME=value; begin comments with #")
+    if name != name.strip() or text != text.strip():
+        raise ValueError("blanks beside the =; leave them out")
+    if name not in KNOWN:
+        mend = "use one of " + ", ".join(KNOWN)
+        raise ValueError(f"{printable(name)!r} is not known; {mend}")
+    value = _unquote(text)
+    _check(name, value)
+    return {name: value}
+
+
+def _unquote(text: str) -> str:
+    """Return the value that both readers make of ``text``. Raises ValueError where they differ."""
+    if not text.replace("\t", "").isprintable():
+        raise ValueError("a character that cannot be printed; leave it out")
+    quote = text[:1] if text[:1] in SPECIAL else ""
+    if quote and (len(text) < 2 or not text.endswith(quote)):
+        raise ValueError(f"a {quote} without its pair; one stands at each end of the value")
+    value = text[1:-1] if quote else text
+    for char in value:
+        if char in " \t" and not quote:
+            raise ValueError(f'blanks in the value; put it in quotes: "{value}"')
+        if char in SPECIAL[quote]:
+            raise ValueError(f"{char} means one thing to systemd, another to sh; leave it out")
+    return value
+
+
+def _check(name: str, value: str) -> None:
+    """Raise ValueError where the program would not take the setting."""
+    if name == TEXTFILE_DIRECTORY and value and not value.startswith("/"):
+        raise ValueError(f"{name} is {value!r}; give the whole path, from / on")
+    if name == "SSH_PORTS":
+        from textfile_users.options import port
+
+        for word in value.replace(",", " ").split():
+            port(word)
+    if name == OPTIONS:
+        _check_options(value)
+
+
+def _check_options(value: str) -> None:
+    """Raise ValueError where ``value`` is not flags of `collect`, divided by blanks."""
+    import io
+    from contextlib import redirect_stderr, redirect_stdout
+
+    from textfile_users.messages import PROGRAM
+    from textfile_users.options import parse_collect
+
+    if any(char in value for char in "'\""):
+        raise ValueError("OPTIONS holds quotes; its words are divided at blanks, so leave them out")
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said), redirect_stdout(io.StringIO()):
+            parse_collect(value.split())
+    except SystemExit:
+        text = said.getvalue().partition(f"{PROGRAM}: ")[2].strip()
+        text = text or "asks for words instead of a look; give other flags"
+        raise ValueError(f"OPTIONS: {text}") from None
