@@ -1,0 +1,262 @@
+"""What `script/test-guests` tries of install, the units, doctor, cron and uninstall on a guest."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from guest import OUTPUT, PROGRAM, Guest
+
+SOURCE = "/opt/source"
+WHEELS = "/opt/wheels"
+SETTINGS = "/etc/default/textfile-users"
+# An emulated guest is many times slower than the hosts that the deadlines and limits are for.
+EMULATED = f"""set -e
+echo 'OPTIONS="--timeout 24"' >>{SETTINGS}
+mkdir -p /etc/systemd/system/textfile-users.service.d
+printf '[Service]\\nTimeoutStartSec=30\\nCPUQuota=\\n' \\
+    >/etc/systemd/system/textfile-users.service.d/emulated.conf
+systemctl daemon-reload
+"""
+NOT_EMULATED = "rm -r /etc/systemd/system/textfile-users.service.d/emulated.conf"
+STOP = "systemctl stop textfile-users.timer textfile-users.path; sleep 6"
+START = "systemctl start textfile-users.timer textfile-users.path; sleep 6"
+FLAGS = "/etc/default/prometheus-node-exporter"
+# The check that must tell of a fault, the commands that make it and that mend it.
+FAULTS = (
+    ("timer", "systemctl stop textfile-users.timer", "systemctl start textfile-users.timer"),
+    (
+        "textfile-users.path",
+        "systemctl stop textfile-users.path",
+        "systemctl start textfile-users.path",
+    ),
+    (
+        "schedule",
+        "cp /opt/textfile-users/share/textfile-users/cron/textfile-users /etc/cron.d",
+        "rm /etc/cron.d/textfile-users",
+    ),
+    (
+        "state directory",
+        f"{STOP}; chown root /var/lib/textfile-users",
+        f"chown textfile-users /var/lib/textfile-users; {START}",
+    ),
+    ("users.prom", f"{STOP}; chmod 600 {OUTPUT}", f"chmod 644 {OUTPUT}; {START}"),
+    (
+        "textfile directory",
+        "chmod 755 /var/lib/prometheus/node-exporter; sleep 6",
+        "chmod 1775 /var/lib/prometheus/node-exporter; sleep 6",
+    ),
+    (
+        "textfile directory",
+        f"cp -p {FLAGS} /root; echo 'ARGS=--collector.textfile.directory=/srv' >{FLAGS}; "
+        "systemctl restart prometheus-node-exporter; sleep 5",
+        f"mv /root/prometheus-node-exporter {FLAGS}; "
+        "systemctl restart prometheus-node-exporter; sleep 5",
+    ),
+    (
+        "scrape",
+        "echo 'no metric{' >/var/lib/prometheus/node-exporter/other.prom",
+        "rm /var/lib/prometheus/node-exporter/other.prom",
+    ),
+    (
+        "node_exporter",
+        "systemctl stop prometheus-node-exporter",
+        "systemctl start prometheus-node-exporter; sleep 5",
+    ),
+    (
+        "settings",
+        f"cp -p {SETTINGS} /root/settings; echo 'OPTIONS=--nonsense' >>{SETTINGS}",
+        f"mv /root/settings {SETTINGS}; sleep 6",
+    ),
+    (
+        "redact key",
+        f"cp -p {SETTINGS} /root/settings; echo 'OPTIONS=\"--redact user\"' >>{SETTINGS}",
+        f"mv /root/settings {SETTINGS}; sleep 6",
+    ),
+    ("procfs", "mount -o remount,hidepid=2 /proc", "mount -o remount,hidepid=0 /proc; sleep 6"),
+    (
+        "time zone",
+        "chmod 600 $(readlink -f /etc/localtime)",
+        "chmod 644 $(readlink -f /etc/localtime)",
+    ),
+)
+FAULTS_OF = {
+    "trixie": (
+        (
+            "user",
+            "gpasswd -d textfile-users systemd-journal",
+            "usermod -aG systemd-journal textfile-users; sleep 6",
+        ),
+        (
+            "wtmpdb",
+            "chmod 600 /var/lib/wtmpdb/wtmp.db",
+            "chmod 644 /var/lib/wtmpdb/wtmp.db; sleep 6",
+        ),
+    ),
+    "bookworm": (
+        (
+            "auth log",
+            "gpasswd -d textfile-users adm",
+            "usermod -aG adm textfile-users; sleep 6",
+        ),
+        ("utmp", "chmod 600 /run/utmp", "chmod 664 /run/utmp; sleep 6"),
+    ),
+}
+# What is there: files but those that others write all the time, rights included; accounts.
+LISTING = """{ find / -xdev \\( -path /proc -o -path /sys -o -path /tmp -o -path /root \\
+    -o -path /dev -o -path /opt -o -path /var/log -o -path /var/cache -o -path /var/lib/systemd \\
+    -o -path '/var/lib/apt' -o -path /var/lib/dpkg -o -path /run -o -name '*.pyc' \\) -prune \\
+    -o -printf '%p %U %G %m\\n'; ls -d /run/textfile-users* 2>/dev/null
+    getent passwd; getent group; } | sort"""
+# For so many seconds: when the timer last fired, as systemd has it, and the last look, as the
+# file has it. An emulated guest starts Python late by up to a second, but the timer may not be.
+WATCH = """end=$(($(date +%s) + SECONDS_TO_WATCH)); while [ $(date +%s) -lt $end ]; do
+    busctl get-property org.freedesktop.systemd1 \\
+        /org/freedesktop/systemd1/unit/textfile_2dusers_2etimer \\
+        org.freedesktop.systemd1.Timer LastTriggerUSec
+    sed -n 's/^users_run_timestamp_seconds /l /p' OUTPUT; sleep 0.4
+done""".replace("OUTPUT", OUTPUT)
+
+
+def listing(guest: Guest) -> set[str]:
+    """Return what is on the guest's file system, and its accounts."""
+    return set(guest.sh(LISTING).splitlines())
+
+
+def install(guest: Guest, *arguments: str) -> str:
+    """Install as the README says, with packages from a folder since a guest has no network."""
+    command = f"{SOURCE}/script/install {' '.join(arguments)}"
+    said = guest.sh(f"PIP_NO_INDEX=1 PIP_FIND_LINKS={WHEELS} {command} 2>&1")
+    guest.sh(EMULATED)
+    guest.sh(f"until [ -e {OUTPUT} ]; do sleep 1; done")
+    return said
+
+
+def check_timer(guest: Guest, seconds: int, tries: int = 1) -> None:
+    """A look every 5 s, none missed, and no line in the journal."""
+    since = guest.sh("date '+%F %T'").strip()
+    for _ in range(tries):  # in one of which nothing else may slow the guest down
+        watch = WATCH.replace("SECONDS_TO_WATCH", str(seconds))
+        lines = dict.fromkeys(guest.sh(watch).splitlines())
+        fired = [float(line[2:]) / 1e6 for line in lines if line.startswith("t ")]
+        looks = [float(line[2:]) for line in lines if line.startswith("l ")]
+        gaps = [round(later - earlier, 2) for earlier, later in zip(fired, fired[1:])]
+        late = [round(min(look - at for look in looks if look >= at), 2) for at in fired[:-1]]
+        regular = all(abs(gap - 5) <= 0.3 for gap in gaps)
+        right = len(gaps) >= seconds / 5 - 3 and regular
+        if right and max(late) < 4:
+            break
+    guest.check(f"the timer for {seconds} s, {len(gaps) + 1} times", right, (min(gaps), max(gaps)))
+    guest.check("each is followed by a look", max(late) < 4, max(late))
+    journal = guest.sh(f"journalctl -q -u textfile-users.service --since '{since}' -o cat")
+    guest.check("no line in the journal per run", journal == "", repr(journal))
+
+
+def check_path(guest: Guest) -> None:
+    """With the timer stopped, the path unit alone sees logins; ten at once do not stop it."""
+    guest.sh("systemctl stop textfile-users.timer; sleep 6")
+    for what, number in (("a login of a second", 1), ("ten logins within a second", 10)):
+        before = guest.samples()["users_run_timestamp_seconds"]
+        with ThreadPoolExecutor(number + 1) as pool:
+            watched = pool.submit(
+                guest.sh, f"for i in $(seq 60); do grep -h ^users_sessions {OUTPUT}; sleep .5; done"
+            )
+            time.sleep(1)
+            for _ in range(number):
+                pool.submit(guest.attempt, "ssh", f"alice@{guest.suite}", "sleep 1")
+            counts = re.findall(
+                r'users_sessions\{type="ssh",user="alice"\} (\S+)', watched.result()
+            )
+        after = guest.samples()["users_run_timestamp_seconds"]
+        guest.check(f"the path unit sees {what}", after > before, f"{after - before:.1f} s later")
+        if number == 1:
+            guest.check("the file has shown its session", "1.0" in counts, sorted(set(counts)))
+    guest.sh("sleep 5")
+    active = guest.sh("systemctl is-active textfile-users.path || true").strip()
+    guest.check("the path unit still watches", active == "active", active)
+    before = guest.samples()["users_run_timestamp_seconds"]
+    guest.attempt("ssh", f"alice@{guest.suite}", "sleep 1")
+    time.sleep(5)
+    after = guest.samples()["users_run_timestamp_seconds"]
+    guest.check("and sees the next login", after > before, f"{after - before:.1f} s later")
+    guest.sh("systemctl start textfile-users.timer; sleep 6")
+
+
+def diagnose(guest: Guest) -> tuple[int, list[dict[str, str]]]:
+    """Return doctor's status and the faults that it tells of."""
+    text = guest.sh(f"{PROGRAM} doctor --json; echo $?")
+    findings, _, status = text.strip().rpartition("\n")
+    return int(status), [found for found in json.loads(findings) if found["status"] == "FAULT"]
+
+
+def check_doctor(guest: Guest) -> None:
+    """Clean; then each fault, made by hand, is told with its mend; clean again."""
+    status, told = diagnose(guest)
+    guest.check("doctor is clean", status == 0 and not told, told)
+    for check, make, mend in (*FAULTS, *FAULTS_OF[guest.suite]):
+        guest.sh(f"{make}; sleep 1")
+        status, told = diagnose(guest)
+        names = {found["check"] for found in told if found["mend"]}
+        guest.check(f"doctor tells of {make[:50]}", status == 1 and check in names, told)
+        guest.sh(mend)
+    guest.sh("sleep 15")
+    status, told = diagnose(guest)
+    guest.check("doctor is clean again", status == 0 and not told, told)
+
+
+def check_uninstall(guest: Guest, before: set[str]) -> None:
+    """Nothing is left behind but /opt/textfile-users, which script/install has made."""
+    guest.sh(NOT_EMULATED)
+    guest.sh(f"{PROGRAM} uninstall")
+    after = listing(guest)
+    guest.check("uninstall leaves nothing", after == before, sorted(after ^ before)[:20])
+    units = guest.sh("systemctl list-units --all --no-legend 'textfile-users*'").strip()
+    guest.check("no unit is left", units == "", units)
+
+
+def check_cron(guest: Guest) -> None:
+    """cron instead of the timer: a look every 5 s for two minutes, no mail, nothing said."""
+    install(guest, "--cron")
+    end = time.monotonic() + 150
+    looks: set[float] = set()
+    while time.monotonic() < end:
+        looks.add(guest.samples()["users_run_timestamp_seconds"])
+        time.sleep(0.5)
+    times = sorted(looks)[1:]
+    gaps = [round(later - earlier, 1) for earlier, later in zip(times, times[1:])]
+    guest.check("cron looks every 5 s", len(gaps) >= 20 and max(gaps) < 9, gaps)
+    said = guest.sh("ls -A /var/mail; journalctl -q -t textfile-users -o cat --since -3min")
+    guest.check("cron sends no mail, nothing is said", said == "", repr(said))
+    timer = guest.sh("systemctl is-active textfile-users.timer || true").strip()
+    guest.check("the timer is gone", timer != "active", timer)
+
+
+def check_install(guest: Guest) -> None:
+    """All of it, on a guest without the program."""
+    before = listing(guest)
+    print(install(guest))
+    changed = listing(guest)
+    print(install(guest))  # run again it updates
+    guest.sh(f"sed -i '$d' {SETTINGS}")  # the test's own line, twice now
+    again = listing(guest)
+    guest.check("installed twice", again == changed, sorted(again ^ changed)[:20])
+    guest.check("dry run", "textfile-users" in guest.sh(f"{PROGRAM} install --dry-run"), "")
+    time.sleep(60)  # a resumed guest has much to do at first
+    check_timer(guest, 600)
+    check_path(guest)
+    check_doctor(guest)
+    check_uninstall(guest, before)
+    check_cron(guest)
+    guest.sh("systemctl stop cron")
+    guest.sh(f"{PROGRAM} uninstall; systemctl start cron")
+    after = listing(guest)
+    guest.check("uninstall after cron leaves nothing", after == before, sorted(after ^ before)[:20])
+
+
+def unpack_source(directory: str) -> None:
+    """Put the project's files, as they are committed, into a folder."""
+    archive = subprocess.run(["git", "archive", "HEAD"], capture_output=True, check=True).stdout
+    subprocess.run(["tar", "-x", "-C", directory], input=archive, check=True)
