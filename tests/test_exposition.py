@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 
 from hypothesis import given
@@ -75,3 +77,19 @@ def test_hostile_text_stays_within_its_label() -> None:
         '# HELP g a "help"\\\\\\n\n# TYPE g gauge\n'
         'g{user="x\\"} 1\\ng{user=\\"root\\"} 1\\\\"} 1.0\n'
     )
+
+
+def test_a_large_number_does_not_import_the_whole_package() -> None:
+    """An HTTP server for a user with 10 GB of memory would cost eight interpreters each look."""
+    code = (
+        "import sys\n"
+        "from textfile_users.exposition import render\n"
+        "from textfile_users.metrics.family import family\n"
+        "print(render([family('x', 'X.', (), [((), 1.5e10)])]))\n"
+        "assert 'http.server' not in sys.modules\n"
+        "import prometheus_client\n"
+        "assert prometheus_client.Counter"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "x 1.5e+" in done.stdout

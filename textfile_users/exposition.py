@@ -58,7 +58,7 @@ def _their_number() -> Callable[[float], str]:
             package.__path__ = spec.submodule_search_locations
             sys.modules["prometheus_client"] = package
             try:
-                pass
+                import prometheus_client.utils  # noqa: F401 - stays in sys.modules
             finally:
                 del sys.modules["prometheus_client"]
     from prometheus_client.utils import floatToGoString
