@@ -20,6 +20,7 @@ from tests.hosts import Record, busy_host, pack_all
 RUN = "from textfile_users.__main__ import run; run()"
 PYTHON = sys.executable
 PEER = os.path.join(os.path.dirname(__file__), "peer.py")
+PACK = os.path.join(os.path.dirname(__file__), "../script/pyz.py")
 LOOKS = 50
 PEER_SESSIONS = 10
 # Prints the process's peak memory (proc_pid_status(5)) when it ends.
@@ -114,6 +115,12 @@ def measure(directory: str, runs: int) -> str:
             busy_host(root, count, sources != "logind", sources != "utmp")
             commands[name] = ours(name, "--root", root)
     ten = os.path.join(directory, "10 sessions, both")
+    archive = os.path.join(directory, "textfile-users.pyz")
+    subprocess.run([PYTHON, "-I", PACK, archive], check=True)
+    commands["one file, 10 sessions, both"] = [
+        *(PYTHON, "-I", archive),
+        *ours("pyz", "--root", ten)[4:],
+    ]
     commands["repeat"] = ours("repeat", "--root", ten, "--repeat", str(LOOKS), "--interval", "0.1")
     state = os.path.join(directory, "state-peers")
     commands["ours on the peers' utmp"] = ours("peers")

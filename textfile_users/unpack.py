@@ -1,0 +1,118 @@
+"""Puts the program of a one-file build (script/build) where pip would have put it.
+
+What is made is an environment as venv makes them (PEP 405): unit and cron entry are the same, and
+a run costs the same, since the host's own Python has compiled the modules.
+"""
+
+from __future__ import annotations
+
+import compileall
+import os
+import py_compile
+import re
+import shutil
+import sys
+import zipfile
+
+from textfile_users.paths import Paths
+
+# Where the archive has what is no module, and an environment too.
+SHARE = "share/"
+# Beside these what the archive holds is for Python's path.
+_LEFT_OUT = ("__main__.py",)
+_PYTHON = re.compile(r"python(3\.\d+)")
+_SCRIPT = """#!{prefix}/bin/python3 -I
+from textfile_users.__main__ import run
+
+run()
+"""
+
+
+def running_archive() -> str:
+    """Return the one-file build that this program runs from, '' for an installed one."""
+    archive = getattr(__spec__.loader if __spec__ else None, "archive", "")
+    return str(archive)
+
+
+def unpack(archive: str, root: str, prefix: str) -> None:
+    """Make the environment ``prefix`` below ``root`` of what ``archive`` holds.
+
+    An environment that is there is replaced, as a whole: it is made beside and renamed. Raises
+    OSError, also where links lead out of ``root``, and ValueError where something else has its
+    place, or ``root`` has no Python.
+    """
+    paths = Paths(root)
+    place = paths.below(prefix)
+    paths.require_inside(place)
+    if os.path.lexists(place) and not os.path.isfile(os.path.join(place, "pyvenv.cfg")):
+        raise ValueError(f"{place}: is there and no environment of Python's; move it away")
+    python = find_python(root)
+    new, old = f"{place}.new", f"{place}.old"
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    umask = os.umask(0o022)  # all may run the program, whatever root's is
+    try:
+        _make(archive, new, prefix, python)
+        if os.path.lexists(place):
+            os.rename(place, old)
+        os.rename(new, place)
+    except BaseException:
+        if os.path.lexists(old) and not os.path.lexists(place):
+            os.rename(old, place)
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    finally:
+        os.umask(umask)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def find_python(root: str) -> str:
+    """Return the path, below ``root``, of the Python that is to run the program there.
+
+    Its name ends in its version. Raises ValueError where there is none, or one too old.
+    """
+    if os.path.realpath(root) == "/":
+        found = os.path.realpath(sys.executable)
+        version = f"3.{sys.version_info[1]}"
+        named = os.path.join(os.path.dirname(found), f"python{version}")
+        return named if os.path.exists(named) else found
+    for directory in ("/usr/local/bin", "/usr/bin"):
+        try:
+            target = os.readlink(os.path.join(root, directory[1:], "python3"))
+        except OSError:
+            continue
+        name = os.path.basename(target)
+        match = _PYTHON.fullmatch(name)
+        if match and int(match[1][2:]) >= 9:
+            return os.path.join(directory, name)
+    raise ValueError(f"{root}: no python3 of version 3.9 or later in /usr/local/bin or /usr/bin")
+
+
+def _make(archive: str, new: str, prefix: str, python: str) -> None:
+    match = _PYTHON.fullmatch(os.path.basename(python))
+    version = match[1] if match else f"3.{sys.version_info[1]}"
+    modules = f"lib/python{version}/site-packages"
+    with zipfile.ZipFile(archive) as file:
+        for name in file.namelist():
+            if name in _LEFT_OUT or name.endswith((".pyc", "/")):
+                continue
+            _write(new, name if name.startswith(SHARE) else f"{modules}/{name}", file.read(name))
+    # As venv(1) has it: with this beside or above it, the Python that is linked takes our modules.
+    home = f"home = {os.path.dirname(python)}\ninclude-system-site-packages = false\n"
+    _write(new, "pyvenv.cfg", home.encode())
+    _write(new, "bin/textfile-users", _SCRIPT.format(prefix=prefix).encode(), 0o777)
+    os.symlink(python, os.path.join(new, "bin/python3"))
+    if version == f"3.{sys.version_info[1]}":
+        compileall.compile_dir(
+            os.path.join(new, modules),
+            ddir=os.path.join(prefix, modules),
+            quiet=2,
+            invalidation_mode=py_compile.PycInvalidationMode.TIMESTAMP,
+        )
+
+
+def _write(directory: str, name: str, data: bytes, mode: int = 0o666) -> None:
+    path = os.path.join(directory, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(data)
