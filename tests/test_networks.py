@@ -93,7 +93,7 @@ def test_what_is_no_network_is_refused(
     [
         ("192.0.2.7", "office", "in it"),
         ("192.0.2.255", "office", "its last"),
-        ("192.0.3.0", "", "the next one's first"),
+        ("198.51.100.6", "", "the one before it is not"),
         ("198.51.100.7", "printer", "an address alone is a network of one"),
         ("198.51.100.8", "", "its neighbour is not"),
         ("203.0.113.200", "half", "the first that holds it, not the narrowest"),
