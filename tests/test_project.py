@@ -57,20 +57,42 @@ def test_the_timer_is_exact_and_the_service_quiet() -> None:
     assert "RemainAfterExit" not in service["Service"]
 
 
+def test_changes_are_looked_at_and_never_stop_the_watching() -> None:
+    """A limit that trips ends a path unit; instead the service keeps its looks apart."""
+    path, service = unit("textfile-users.path"), unit("textfile-users.service")
+    text = read("systemd-timer/textfile-users.path")
+    assert "PathChanged=/run/utmp\n" in text
+    assert "PathChanged=/run/systemd/sessions\n" in text
+    assert path["Path"]["TriggerLimitIntervalSec"] == "0"
+    assert "Environment=SECONDS_APART=1\n" in read("systemd-timer/textfile-users.service")
+    assert service["Unit"]["StartLimitIntervalSec"] == "0"
+
+
+def test_settings_reach_the_unit() -> None:
+    """Without a default for OPTIONS systemd 254 and later warn in each run."""
+    text = read("systemd-timer/textfile-users.service")
+    assert unit("textfile-users.service")["Service"]["ExecStart"].endswith(" $OPTIONS")
+    assert text.index("Environment=OPTIONS=\n") < text.index("EnvironmentFile=-")
+
+
 @pytest.mark.parametrize(
     ("name", "columns"), [("cron/textfile-users", 6), ("cron/textfile-users.crontab", 5)]
 )
 def test_cron_entries_call_the_program_with_plain_arguments(name: str, columns: int) -> None:
     """cron.d has a user column; busybox has none."""
     (line,) = [line for line in read(name).splitlines() if line.startswith("* * * * *")]
+    assert "%" not in line, "cron ends the command there"
     words = shlex.split(line)
+    # Settings are exported, and their globs stay as they are.
+    start = words.index("set")
+    assert start == columns
+    assert words[start + 1] == "-af;"
     program = words.index("/opt/textfile-users/bin/python3")
-    before = [word for word in words[:program] if "=" not in word]
-    assert len(before) == columns
+    assert words[program - 1] == "exec"
     assert words[program + 1 : program + 3] == ["-I", "-c"]
     assert words[program + 3] == "from textfile_users.__main__ import run; run()"
-    assert "%" not in line, "cron ends the command there"
-    values = parse_plain(words[program + 4 :], COLLECT_OPTIONS)
+    assert words[-1] == "$OPTIONS"
+    values = parse_plain(words[program + 4 : -1], COLLECT_OPTIONS)
     assert values is not None
     assert (values.repeat, values.interval) == (12, 5.0)
     assert read(name).endswith("\n"), "cron ignores a last line without a newline"

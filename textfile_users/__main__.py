@@ -28,29 +28,32 @@ def run() -> NoReturn:
     """Run the command line and end the process with its exit status."""
     occupy_closed_streams()
     gc.disable()  # the process ends before there is garbage worth a search
-    from textfile_users.cli import main
-
+    status = 1
     try:
+        from textfile_users.cli import main
+
         status = main(sys.argv[1:])
     except Exception as error:  # noqa: BLE001 - a traceback helps nobody who runs a timer
-        status = 1
-        _tell_own_fault(error)
-    # Taking the interpreter down in order costs a third of its start, and would wait for
-    # a collector that hangs on a dead mount.
-    os._exit(status)
+        _tell_fault(error)
+    finally:
+        # Taking the interpreter down in order costs a third of its start, and would wait for
+        # a collector that hangs on a dead mount.
+        os._exit(status)
 
 
-def _tell_own_fault(error: Exception) -> None:
-    from traceback import extract_tb
-
+def _tell_fault(error: Exception) -> None:
     from textfile_users.messages import ERROR, say
 
-    place = extract_tb(error.__traceback__)[-1]
-    where = f"{os.path.basename(place.filename)}:{place.lineno}"
-    say(
-        ERROR,
-        f"a fault of this program, please report it: {type(error).__name__} in {where}: {error}",
+    place = error.__traceback__
+    while place and place.tb_next:
+        place = place.tb_next
+    where = (
+        f"{os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno}" if place else ""
     )
+    # A module that cannot be loaded, and memory that is not to be had, are the machine's.
+    is_own = not isinstance(error, (ImportError, OSError, MemoryError))
+    whose = "a fault of this program, please report it" if is_own else "ended early"
+    say(ERROR, f"{whose}: {type(error).__name__} in {where}: {error}")
 
 
 if __name__ == "__main__":

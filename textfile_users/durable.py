@@ -14,7 +14,7 @@ from textfile_users.auth.attempts import AuthEvent, Key, Memory
 from textfile_users.auth.finding import Finding
 from textfile_users.logins import Login
 from textfile_users.record import Record
-from textfile_users.rows import from_row, to_row
+from textfile_users.rows import end_of, from_row, require_end, to_row
 from textfile_users.sources.files import read_regular, reason
 from textfile_users.sources.follow import Position
 from textfile_users.writer import write_whole
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 FILE_NAME = "durable.csv"
 NAME = "textfile-users durable"
 VERSION = "1"
-END = ["end"]
 MAX_BYTES = 64 << 20
 NUL = "\udc00"  # stands for one; no decoded text has it
 
@@ -77,8 +76,8 @@ def format_durable(durable: Durable) -> bytes:
     rows.writerow((NAME, VERSION))
     # csv before Python 3.11 takes no NUL.
     rows.writerows([str(cell).replace("\0", NUL) for cell in row] for row in _rows(durable))
-    rows.writerow(END)
-    return text.getvalue().encode("utf-8", "surrogatepass")
+    data = text.getvalue().encode("utf-8", "surrogatepass")
+    return data + end_of(data)
 
 
 def _rows(durable: Durable) -> Iterator[tuple[object, ...]]:
@@ -122,7 +121,7 @@ def _positions(durable: Durable) -> Iterator[tuple[object, ...]]:
 def parse_durable(data: bytes) -> Durable:
     """Return what the file's bytes say.
 
-    Raises ValueError where they are no such file, of a version not known, or cut short.
+    Raises ValueError where they are no such file, of a version not known, cut short or damaged.
     """
     if not data.endswith(b"\n"):
         raise ValueError("cut short")
@@ -137,8 +136,7 @@ def parse_durable(data: bytes) -> Durable:
         raise ValueError("no state of this program")
     if rows[0][1:] != [VERSION]:
         raise ValueError(f"of version {rows[0][1:]}, not {VERSION}")
-    if rows[-1] != END:
-        raise ValueError("cut short")
+    require_end(data)
     found: dict[str, list[list[str]]] = {}
     for kind, *texts in rows[1:-1]:
         found.setdefault(kind, []).append(texts)
@@ -223,6 +221,8 @@ def load(directory: str) -> Durable:
     try:
         data = read_regular(os.path.join(directory, FILE_NAME), MAX_BYTES)
     except FileNotFoundError:
+        if os.path.islink(os.path.join(directory, FILE_NAME)):
+            raise ValueError("is a link that leads nowhere") from None
         return NOTHING
     except OSError as error:
         if error.errno in (errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.EFBIG):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from binascii import crc32
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,3 +34,18 @@ def from_row(kind: type[Made], texts: Iterable[str]) -> Made:
     if len(values) != len(types):
         raise ValueError(f"{len(values)} fields for a {kind.__name__}")
     return kind(*[_READERS[name](text) for name, text in zip(types, values)])
+
+
+def end_of(data: bytes) -> bytes:
+    """Return the last line of a file of rows, which has the checksum of the ``data`` before it."""
+    return b'"end","%08x"\n' % crc32(data)
+
+
+def require_end(data: bytes) -> None:
+    """Raise ValueError where a file of rows is cut short, or is not what was written."""
+    start = data.rfind(b"\n", 0, -1) + 1
+    last = data[start:]
+    if not last.startswith(b'"end"') or not last.endswith(b"\n"):
+        raise ValueError("cut short")
+    if last not in (end_of(data[:start]), b'"end"\n'):  # the latter before there were checksums
+        raise ValueError("damaged")

@@ -14,6 +14,7 @@ from textfile_users.kept import Kept
 from textfile_users.model import Session
 from textfile_users.paths import BOOT_ID
 from textfile_users.record import Record
+from textfile_users.rows import end_of, require_end
 from textfile_users.sources.files import read_regular
 from textfile_users.writer import write_whole
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 FILE_NAME = "volatile.csv"
 HEADER = ["textfile-users volatile", "1"]  # its version; the boot id follows
 NO_LOOK = ["no look has found sessions yet"]
-END = ["end"]
 MAX_BYTES = 64 << 20
 HOUR = 3600.0
 GONE_SECONDS = 300.0
@@ -115,8 +115,7 @@ def parse_volatile(data: bytes, boot_id: str) -> Volatile:
         raise ValueError(str(error)) from error
     if not rows or rows[0][:-1] != HEADER:
         raise ValueError("not of this version")
-    if rows[-1] != END:
-        raise ValueError("cut short")
+    require_end(data)
     if rows[0][-1] != boot_id:
         return NOTHING
     found: dict[str, list[list[str]]] = {}
@@ -158,8 +157,8 @@ def _format(volatile: Volatile, boot_id: str) -> bytes:
     rows.writerows(("gone", *place, time) for place, time in volatile.gone.items())
     rows.writerows(("said", fault, time) for fault, time in volatile.said.items())
     rows.writerows(kept.to_rows(volatile.kept))
-    rows.writerow(END)
-    return text.getvalue().encode("utf-8", "surrogatepass")
+    data = text.getvalue().encode("utf-8", "surrogatepass")
+    return data + end_of(data)
 
 
 def load(directory: str, boot_id: str) -> Volatile:

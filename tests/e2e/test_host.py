@@ -14,7 +14,7 @@ UNITS = "/opt/textfile-users/share/textfile-users/systemd-timer"
 def test_units_verify_where_the_program_is_installed(box: Box) -> None:
     done = box.run(
         "systemd-analyze", "verify", "--man=no",
-        f"{UNITS}/textfile-users.service", f"{UNITS}/textfile-users.timer",
+        *(f"{UNITS}/textfile-users.{kind}" for kind in ("service", "timer", "path")),
     )  # fmt: skip
     assert "textfile-users" not in done.stderr + done.stdout
 
@@ -25,6 +25,8 @@ def test_what_we_ship_is_below_share(box: Box) -> None:
     assert names == [
         "cron/textfile-users",
         "cron/textfile-users.crontab",
+        "systemd-timer/ptrace.conf",
+        "systemd-timer/textfile-users.path",
         "systemd-timer/textfile-users.service",
         "systemd-timer/textfile-users.sysusers",
         "systemd-timer/textfile-users.timer",

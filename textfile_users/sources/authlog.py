@@ -138,7 +138,8 @@ def count_naming(data: bytes) -> int:
     """Return the number of lines of ``data`` that name a known program, however stamped."""
     import re
 
-    return len(re.findall(rb"[^\n]*?[ \[](?:" + _NAMES + rb")[\[:\]][^\n]*", data))
+    naming = re.compile(rb"[ \[](?:" + _NAMES + rb")[\[:\]]").search
+    return sum(1 for line in data.split(b"\n") if naming(line))
 
 
 _STAMP = (

@@ -100,7 +100,9 @@ def read_passwd(paths: Paths) -> Passwd:
 
 def account_names(paths: Paths) -> frozenset[str]:
     """Return the names of the host's accounts, none where passwd cannot be read."""
-    try:
-        return read_passwd(paths).names
-    except OSError:
-        return frozenset()
+    for _ in range(2):  # one call may fail by accident, and would count for unknown users
+        try:
+            return read_passwd(paths).names
+        except OSError:
+            continue
+    return frozenset()

@@ -36,7 +36,7 @@ def parse_stat(data: bytes) -> tuple[str, int, int]:
 def parse_boot_time(data: bytes) -> int | None:
     """Return the time of boot (seconds since the epoch) from /proc/stat, None without."""
     for line in data.split(b"\n"):
-        if line.startswith(b"btime ") and line[6:].isdigit():
+        if line.startswith(b"btime ") and is_number(decode(line[6:])):
             return int(line[6:])
     return None
 

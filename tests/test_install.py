@@ -1,0 +1,560 @@
+"""install and uninstall as plans: facts about a host in, faults or steps out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from textfile_users import install as command
+from textfile_users.cli import _file_in, main
+from textfile_users.collect import _wait_apart
+from textfile_users.installing import places
+from textfile_users.installing.facts import (
+    DIRECTORY,
+    FILE,
+    LINK,
+    OTHER,
+    Before,
+    Entry,
+    Facts,
+    choose_directory,
+    format_before,
+    parse_before,
+    read_facts,
+    share_files,
+)
+from textfile_users.installing.faults import find_faults, find_notes
+from textfile_users.installing.plan import Wish, install_steps, uninstall_steps
+from textfile_users.installing.steps import Failed, Step, do, shell, write
+from textfile_users.node_exporter import NodeExporter
+
+TEXTFILE = "/var/lib/prometheus/node-exporter"
+OUTPUT = f"{TEXTFILE}/users.prom"
+PYTHON = "/opt/textfile-users/bin/python3"
+ABOVE = tuple(
+    Entry(path, DIRECTORY, mode=0o755) for path in ("/", "/var", "/var/lib", "/var/lib/prometheus")
+)
+# A Debian on which nothing of ours is.
+FRESH = Facts(
+    groups=frozenset({"adm", "systemd-journal", "utmp"}),
+    cron="/etc/cron.d",
+    directory=TEXTFILE,
+    entry=Entry(TEXTFILE, DIRECTORY, mode=0o755),
+    above=ABOVE,
+    output=Entry(OUTPUT),
+    state=Entry("/var/lib/textfile-users"),
+    python=Entry(PYTHON, LINK, target="/usr/bin/python3"),
+)
+# The same after an install with the timer.
+INSTALLED = FRESH._replace(
+    uid=990,
+    gid=990,
+    entry=Entry(TEXTFILE, DIRECTORY, gid=990, mode=0o1775),
+    output=Entry(OUTPUT, FILE, 990, 990, 0o644),
+    before=Before(TEXTFILE, 0, 0o755),
+    old_entry=Entry(TEXTFILE, DIRECTORY, gid=990, mode=0o1775),
+    old_output=Entry(OUTPUT, FILE, 990, 990, 0o644),
+    state=Entry("/var/lib/textfile-users", DIRECTORY, 990, 990, 0o700),
+    present=frozenset({*places.UNITS, places.DROP_IN, places.DROP_INS, places.SETTINGS,
+                       *places.OWN_TREES}),
+)  # fmt: skip
+BY_CRON = FRESH._replace(is_systemd=False)
+BUSYBOX = BY_CRON._replace(cron="/etc/crontabs", tools=frozenset({"adduser"}))
+SHARE = {
+    **share_files(),
+    "systemd-timer/textfile-users.timer": b"[Timer]\n",
+    "systemd-timer/textfile-users.path": b"[Path]\n",
+    "systemd-timer/textfile-users.service": b"ExecStart=/opt/textfile-users/bin/python3\n",
+}
+
+
+TIMER = Wish()
+
+
+def steps(facts: Facts, wish: Wish = TIMER) -> list[str]:
+    """Return what install does, files without their content."""
+    return [_short(step) for step in install_steps(facts, wish, SHARE)]
+
+
+def removal(facts: Facts) -> list[str]:
+    return [_short(step) for step in uninstall_steps(facts)]
+
+
+def _short(step: Step) -> str:
+    return f"write {step.words[1]}" if step.words[0] == "write" else shell(step)
+
+
+def written(facts: Facts, wish: Wish, path: str) -> str:
+    (text,) = [
+        step.text for step in install_steps(facts, wish, SHARE) if step.words[:2] == ("write", path)
+    ]
+    return text
+
+
+def test_the_steps_on_a_fresh_host_with_systemd() -> None:
+    assert find_faults(FRESH, Wish()) == ()
+    units = "/etc/systemd/system/textfile-users"
+    assert steps(FRESH) == [
+        "systemd-sysusers --inline "
+        "'u textfile-users - \"textfile-users\" /var/lib/textfile-users' "
+        "'m textfile-users adm' 'm textfile-users systemd-journal' 'm textfile-users utmp'",
+        "mkdir -p /var/lib/textfile-users /etc/textfile-users",
+        "chown -hR textfile-users:textfile-users /var/lib/textfile-users",
+        "chmod 700 /var/lib/textfile-users",
+        "write /etc/textfile-users/installed",
+        f"chgrp textfile-users {TEXTFILE}",
+        f"chmod 1775 {TEXTFILE}",
+        "mkdir -p /etc/default",
+        "write /etc/default/textfile-users",
+        f"mkdir -p {units}.service.d",
+        f"write {units}.service",
+        f"write {units}.timer",
+        f"write {units}.path",
+        f"write {units}.service.d/install.conf",
+        "systemctl daemon-reload",
+        "systemctl enable --now textfile-users.timer textfile-users.path",
+    ]
+
+
+def test_the_steps_of_an_update() -> None:
+    """The looks pause; settings and what the directory was before are kept."""
+    again = steps(INSTALLED)
+    assert again[0] == (
+        "systemctl stop textfile-users.timer textfile-users.path textfile-users.service"
+    )
+    kept = ("write /etc/default/textfile-users", "write /etc/textfile-users/installed")
+    assert set(kept) <= set(steps(FRESH))
+    assert not set(kept) & set(again)
+    assert "chown -h textfile-users:textfile-users /var/lib/textfile-users" in again
+    assert set(again) - set(steps(FRESH)) == {again[0], again[3]}
+
+
+def test_the_steps_with_cron() -> None:
+    found = steps(BY_CRON)
+    assert found[-1] == "write /etc/cron.d/textfile-users"
+    assert "mkdir -p /run/textfile-users" in found
+    assert not [step for step in found if "systemctl" in step or "/etc/systemd" in step]
+    assert steps(FRESH, Wish(cron=True)) == found
+
+
+def test_the_steps_with_busybox() -> None:
+    assert steps(BUSYBOX)[:6] == [
+        "addgroup -S textfile-users",
+        "adduser -S -D -H -h /var/lib/textfile-users -s /sbin/nologin -G textfile-users "
+        "textfile-users",
+        "addgroup textfile-users adm",
+        "addgroup textfile-users systemd-journal",
+        "addgroup textfile-users utmp",
+        "mkdir -p /var/lib/textfile-users /etc/textfile-users",
+    ]
+    assert steps(BUSYBOX)[-1] == "write /etc/crontabs/textfile-users"
+    assert not [step for step in steps(BUSYBOX) if "/run/" in step]
+
+
+def test_the_user_by_useradd() -> None:
+    facts = BY_CRON._replace(tools=frozenset({"useradd"}), groups=frozenset({"adm"}))
+    assert steps(facts)[:2] == [
+        "useradd --system --user-group --shell /usr/sbin/nologin "
+        "--home-dir /var/lib/textfile-users --no-create-home textfile-users",
+        "usermod -a -G adm textfile-users",
+    ]
+    assert steps(facts._replace(uid=990, gid=990))[0] == "usermod -a -G adm textfile-users"
+
+
+def test_no_group_is_made_that_the_host_does_not_have() -> None:
+    facts = FRESH._replace(groups=frozenset({"adm"}))
+    assert "m textfile-users adm" in steps(facts)[0]
+    assert "utmp" not in steps(facts)[0]
+
+
+def test_cron_and_timer_replace_each_other() -> None:
+    to_cron = steps(INSTALLED, Wish(cron=True))
+    assert to_cron[0].startswith("systemctl stop ")
+    assert "systemctl disable textfile-users.timer textfile-users.path" in to_cron
+    removed = [step for step in to_cron if step.startswith("rm -f /etc/systemd/system/")]
+    assert [word for step in removed for word in step.split()[2:]] == [
+        *places.UNITS,
+        places.DROP_IN,
+    ]
+    entry = "/etc/cron.d/textfile-users"
+    to_timer = steps(FRESH._replace(present=frozenset({entry})))
+    assert f"rm -f {entry}" in to_timer
+    assert to_timer[-1].startswith("systemctl enable --now")
+
+
+def test_a_file_in_memory() -> None:
+    link = f"ln -sfn /run/textfile-users/users.prom {OUTPUT}"
+    for facts in (FRESH, BY_CRON):
+        found = steps(facts, Wish(runtime_file=True))
+        assert found.index("chmod 711 /run/textfile-users") < found.index(link)
+        # Until the first look the link leads to an empty file, also after a boot.
+        empty = [step for step in found if step.startswith("install -m 644")]
+        assert len(empty) == 1
+        assert found.index(empty[0]) < found.index(link)
+    assert "0711" in written(FRESH, Wish(runtime_file=True), places.DROP_IN)
+    assert "f /run/textfile-users/users.prom 0644" in written(
+        FRESH, Wish(runtime_file=True), places.TMPFILES
+    )
+    entry = written(BY_CRON, Wish(runtime_file=True), "/etc/cron.d/textfile-users")
+    (line,) = [line for line in entry.splitlines() if line.startswith("@reboot")]
+    assert line.startswith("@reboot root install -d -m 711 ")
+    assert "/dev/null /run/textfile-users/users.prom" in line
+    there = INSTALLED._replace(
+        output=Entry(OUTPUT, LINK, target=places.RUNTIME_OUTPUT),
+        present=INSTALLED.present | {places.RUNTIME_OUTPUT, places.TMPFILES},
+    )
+    assert not [s for s in steps(there, Wish(runtime_file=True)) if s.startswith("install -m")]
+    back = steps(there)
+    assert f"rm -f {OUTPUT}" in back
+    assert f"rm -f {places.TMPFILES}" in back
+
+
+def test_an_image() -> None:
+    found = steps(FRESH._replace(root="/image"), Wish(runtime_file=True))
+    assert found[0].startswith("systemd-sysusers --root=/image --inline ")
+    assert found[-1] == "systemctl --root=/image enable textfile-users.timer textfile-users.path"
+    assert f"chmod 1775 /image{TEXTFILE}" in found
+    assert f"ln -sfn /run/textfile-users/users.prom /image{OUTPUT}" in found
+    for step in found[1:]:
+        words = step.split()
+        assert not any(word.startswith(("/etc", "/var", "/run/textfile-users ")) for word in words)
+    assert not [step for step in found if "daemon-reload" in step or "stop" in step]
+
+
+def test_another_prefix_is_in_units_and_entries() -> None:
+    for facts, path in ((FRESH, places.UNITS[0]), (BY_CRON, "/etc/cron.d/textfile-users")):
+        text = written(facts._replace(prefix="/srv/tu"), Wish(), path)
+        assert "/srv/tu/bin/python3" in text
+        assert "/opt/" not in text
+
+
+def test_a_directory_that_is_not_the_distributions() -> None:
+    facts = FRESH._replace(directory="/srv/prom", entry=Entry("/srv/prom", DIRECTORY, mode=0o755),
+                           is_default=False)  # fmt: skip
+    assert "\nTEXTFILE_DIRECTORY=/srv/prom\n" in written(facts, Wish(), places.SETTINGS)
+    assert "\nReadWritePaths=-/srv/prom\n" in written(facts, Wish(), places.DROP_IN)
+    there = facts._replace(present=frozenset({places.SETTINGS}))
+    assert any(
+        "TEXTFILE_DIRECTORY=/srv/prom" in step and places.SETTINGS in step for step in steps(there)
+    )
+    told = there._replace(settings=(("TEXTFILE_DIRECTORY", "/srv/prom"),))
+    assert not [step for step in steps(told) if places.SETTINGS in step]
+    # The one of before gets its rights back, and serves no stale file.
+    moved = INSTALLED._replace(directory="/srv/prom", entry=facts.entry, is_default=False)
+    found = steps(moved)
+    assert f"rm -f {OUTPUT}" in found
+    assert f"chgrp 0 {TEXTFILE}" in found
+    assert f"chmod 0755 {TEXTFILE}" in found
+    assert "write /etc/textfile-users/installed" in found
+
+
+def test_a_file_that_root_has_written_becomes_the_users() -> None:
+    facts = FRESH._replace(output=Entry(OUTPUT, FILE, 0, 0, 0o644))
+    assert f"chown -h textfile-users:textfile-users {OUTPUT}" in steps(facts)
+
+
+def test_selinux() -> None:
+    facts = FRESH._replace(is_selinux=True)
+    (label,) = [step for step in steps(facts) if step.startswith("restorecon -R ")]
+    for path in ("/opt/textfile-users", "/etc/systemd/system", TEXTFILE):
+        assert path in label.split()
+    bare = facts._replace(tools=facts.tools - {"restorecon"})
+    assert not [step for step in steps(bare) if "restorecon" in step]
+    assert [note for note in find_notes(bare) if "install policycoreutils" in note]
+
+
+def test_uninstall_removes_what_is_there() -> None:
+    assert removal(INSTALLED) == [
+        "systemctl stop textfile-users.timer textfile-users.path textfile-users.service",
+        "systemctl disable textfile-users.timer textfile-users.path",
+        f"rm -f {' '.join(places.UNITS)} {places.DROP_IN}",
+        f"find {places.DROP_INS} -maxdepth 0 -empty -delete",
+        "systemctl daemon-reload",
+        "systemctl reset-failed 'textfile-users.*'",
+        "pkill -KILL -U textfile-users",
+        f"rm -f {OUTPUT}",
+        f"find {TEXTFILE} -maxdepth 1 -name '.users.prom.*.tmp' -delete",
+        f"chgrp 0 {TEXTFILE}",
+        f"chmod 0755 {TEXTFILE}",
+        "rm -f /etc/default/textfile-users",
+        "rm -rf /var/lib/textfile-users",
+        "rm -rf /run/textfile-users",
+        "rm -rf /etc/textfile-users",
+        "userdel textfile-users",
+        "sh -c '! grep -q ^textfile-users: /etc/group || groupdel textfile-users'",
+    ]
+
+
+def test_uninstall_leaves_alone_what_is_not_ours() -> None:
+    """Rights that somebody has set since, a file of another's, a host without us."""
+    changed = Entry(TEXTFILE, DIRECTORY, gid=50, mode=0o775)
+    other = Entry(OUTPUT, FILE, 1000, 1000, 0o644)
+    facts = INSTALLED._replace(entry=changed, old_entry=changed, output=other, old_output=other)
+    found = removal(facts)
+    assert not [step for step in found if step.startswith(("chgrp", "chmod"))]
+    assert f"rm -f {OUTPUT}" not in found
+    assert [step for step in removal(FRESH) if not step.startswith("find ")] == []
+    gone = INSTALLED._replace(old_entry=Entry(TEXTFILE), entry=Entry(TEXTFILE))
+    assert not [step for step in removal(gone) if TEXTFILE in step]
+
+
+@pytest.mark.parametrize("uid", [-1, 0])
+def test_only_our_users_processes_are_ended(uid: int) -> None:
+    assert not [step for step in removal(INSTALLED._replace(uid=uid)) if "pkill" in step]
+
+
+def entry(**changes: Any) -> Facts:
+    return FRESH._replace(entry=FRESH.entry._replace(**changes))
+
+
+def parent(**changes: Any) -> Facts:
+    return FRESH._replace(above=(*ABOVE[:3], ABOVE[3]._replace(**changes)))
+
+
+@pytest.mark.parametrize(
+    ("facts", "fault"),
+    [
+        (FRESH._replace(is_root=False), "needs root's rights"),
+        (FRESH._replace(is_systemd=False, cron=""), "neither systemd nor cron runs here"),
+        (FRESH._replace(tools=frozenset({"useradd"})), "systemctl is missing"),
+        (FRESH._replace(tools=frozenset({"systemctl"})), "no program makes users"),
+        (FRESH._replace(prefix="/opt/a b"), "cannot stand in a unit"),
+        (FRESH._replace(prefix="/home/alice/tu"), "use a --prefix below /opt"),
+        (FRESH._replace(closed="/root"), "/root: keeps textfile-users from this Python"),
+        (FRESH._replace(python=Entry(PYTHON)), f"{PYTHON}: is missing"),
+        (FRESH._replace(setting_faults=("line 1: x",)), "/etc/default/textfile-users: line 1: x"),
+        (FRESH._replace(directory="", why="no textfile directory"), "no textfile directory"),
+        (FRESH._replace(directory="/srv/a%b"), "without odd characters"),
+        (FRESH._replace(directory="srv"), "whole path"),
+        (FRESH._replace(directory="/tmp/prom"), "the unit does not see it"),
+        (entry(kind=LINK, target="/srv"), "is a link; give --textfile-directory /srv"),
+        (entry(kind=FILE), "is no directory"),
+        (entry(kind=""), "is not there"),
+        (entry(uid=1000), f"(uid 1000); run: chown root {TEXTFILE}"),
+        (entry(mode=0o777), f"run: chmod o-w {TEXTFILE}"),
+        (entry(mode=0o1777), f"run: chmod o-w {TEXTFILE}"),
+        (entry(mode=0o775, gid=50), f"run: chmod g-w {TEXTFILE}"),
+        (parent(uid=1000), "run: chown root /var/lib/prometheus"),
+        (parent(mode=0o777), "run: chmod go-w /var/lib/prometheus"),
+        (parent(mode=0o775, gid=50), "run: chmod go-w /var/lib/prometheus"),
+        (FRESH._replace(output=Entry(OUTPUT, LINK, target="/etc/passwd")), "is a link to /etc/pas"),
+        (FRESH._replace(output=Entry(OUTPUT, DIRECTORY)), f"run: rm -r {OUTPUT}"),
+        (FRESH._replace(output=Entry(OUTPUT, OTHER)), "is no file"),
+        (FRESH._replace(state=Entry(places.STATE, LINK, target="/srv")), "is a link to /srv"),
+        (FRESH._replace(state=Entry(places.STATE, FILE)), "is no directory"),
+        (FRESH._replace(state=Entry(places.STATE, DIRECTORY, 1000)), "another user's (uid 1000)"),
+    ],
+)
+def test_each_fault_is_one_line(facts: Facts, fault: str) -> None:
+    (said,) = find_faults(facts, Wish())
+    assert fault in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        (FRESH._replace(uid=990, tools=frozenset({"systemctl"})), "the user is there"),
+        (entry(mode=0o775), "root's group"),
+        (entry(uid=990), "node_exporter's own"),
+        (entry(mode=0o1775, gid=990)._replace(gid=990), "ours already"),
+        (parent(uid=990), "a system user's, as Debian's /var/lib/prometheus"),
+        (parent(mode=0o1777), "sticky, as /tmp"),
+        (FRESH._replace(output=Entry(OUTPUT, LINK, target=places.RUNTIME_OUTPUT)), "our link"),
+        (FRESH._replace(state=Entry(places.STATE, DIRECTORY, 0)), "root's own looks made it"),
+        (INSTALLED, "twice"),
+        (FRESH._replace(python=Entry(PYTHON), archive="/x.pyz"), "made by the first step"),
+    ],
+)
+def test_what_is_no_fault(facts: Facts, reason: str) -> None:
+    assert find_faults(facts, Wish()) == (), reason
+
+
+def test_faults_of_what_is_asked() -> None:
+    assert "there is no cron" in find_faults(FRESH._replace(cron=""), Wish(cron=True))[0]
+    assert "busybox's crond starts nothing" in find_faults(BUSYBOX, Wish(runtime_file=True))[0]
+    # cron sees what the unit does not.
+    assert find_faults(FRESH._replace(prefix="/home/tu"), Wish(cron=True)) == ()
+
+
+def exporter(*directories: str, trusted: bool = True) -> NodeExporter:
+    return NodeExporter(7, "prometheus", 990, directories, ":9100", trusted, "" if trusted else "x")
+
+
+@pytest.mark.parametrize(
+    ("given", "setting", "exporters", "default", "directory", "why"),
+    [
+        ("/a", "", (exporter("/b"),), "/d", "/a", ""),
+        ("/a/", "/a/", (), "/d", "/a", ""),
+        ("", "/s", (exporter("/b"),), "/d", "/s", ""),
+        ("/a", "/s", (), "/d", "", "run: sed -i 's|^TEXTFILE_DIRECTORY=.*|TEXTFILE_DIRECTORY=/a|'"),
+        ("", "", (exporter("/b"),), "/d", "/b", ""),
+        ("", "", (exporter(),), "/d", "/d", ""),
+        ("", "", (exporter("/b"), exporter("/b/")), "/d", "/b", ""),
+        ("", "", (exporter("/b"), exporter("/c")), "/d", "", "several directories (/b, /c)"),
+        ("", "", (exporter("/b"), exporter()), "/d", "", "several directories (/b, /d)"),
+        ("", "", (exporter("/evil", trusted=False),), "/d", "/d", ""),
+        ("", "", (), "/d", "/d", ""),
+        ("", "", (), "", "", "no textfile directory: none of /var/lib/prometheus/"),
+    ],
+)
+def test_the_textfile_directory(
+    given: str,
+    setting: str,
+    exporters: tuple[NodeExporter, ...],
+    default: str,
+    directory: str,
+    why: str,
+) -> None:
+    found, reason = choose_directory(given, setting, exporters, default)
+    assert found == directory
+    assert why in reason
+    assert bool(reason) == (not directory)
+
+
+def test_notes() -> None:
+    facts = FRESH._replace(exporters=(exporter("/b"), exporter("/c", trusted=False)))
+    assert list(find_notes(facts)) == [
+        "process 7 calls itself node_exporter: not believed, x",
+        f"no running node_exporter reads {TEXTFILE}",
+    ]
+    assert list(find_notes(FRESH._replace(exporters=(exporter(),)))) == []
+
+
+def test_the_record_of_what_was() -> None:
+    before = Before("/srv/with blank", 50, 0o2775)
+    assert parse_before(format_before(before)) == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "# 0 0755 /a", "0 0755 a", "0 755 /a", "0 0955 /a", "x 0755 /a", "-1 0755 /a",
+     "99999999999 0755 /a", "0 0755"],
+)  # fmt: skip
+def test_a_record_that_is_none(text: str) -> None:
+    assert parse_before(text) is None
+
+
+def test_what_is_printed_for_a_file_is_what_is_written(tmp_path: Path) -> None:
+    text = "one\n$HOME `id` 'quoted' \\n\n\nlast\n"
+    for name, run in (("by-us", do), ("by-sh", _in_a_shell)):
+        path = tmp_path / name
+        run(write(str(path), text, "640"), "/")
+        assert path.read_text() == text
+        assert path.stat().st_mode & 0o777 == 0o640
+
+
+def _in_a_shell(step: Step, _: str) -> None:
+    subprocess.run(["sh", "-ec", shell(step)], check=True)
+
+
+def test_a_step_that_fails_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    made = Step(("mkdir", str(tmp_path / "one")))
+    failing = Step(("ls", str(tmp_path / "none")))
+    assert not command.carry_out([made, failing, Step(("mkdir", "/never"))], "/", "install", False)
+    err = capsys.readouterr().err
+    assert err.startswith(f"textfile-users: failed: ls {tmp_path}/none: ls: cannot access")
+    assert err.endswith("; mend that and install again, which goes on from there\n")
+    assert err.count("\n") == 1
+    with pytest.raises(Failed, match=r"[Nn]o such file"):
+        do(Step(("no-such-program-anywhere",)), "/")
+
+
+def test_names_in_an_image_are_its_own(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    uid, gid = os.getuid(), os.getgid()
+    (tmp_path / "etc/passwd").write_text(f"textfile-users:x:{uid}:{gid}::/:/bin/sh\n")
+    (tmp_path / "etc/group").write_text(f"textfile-users:x:{gid}:\n")
+    (tmp_path / "here").touch()
+    do(Step(("chown", "-h", "textfile-users:textfile-users", f"{tmp_path}/here")), str(tmp_path))
+    do(Step(("chgrp", "textfile-users", f"{tmp_path}/here")), str(tmp_path))
+
+
+def test_facts_of_an_image(tmp_path: Path) -> None:
+    for name in (TEXTFILE, "/usr/lib/systemd/systemd", "/etc/cron.d", "/usr/sbin/cron",
+                 "/etc/default", "/var/lib/textfile-users"):  # fmt: skip
+        (tmp_path / name[1:]).mkdir(parents=True)
+    (tmp_path / "etc/group").write_text("adm:x:4:\nnone:x:5:\n")
+    (tmp_path / "etc/default/textfile-users").write_text("LOG_LEVEL=debug\nx\n")
+    (tmp_path / OUTPUT[1:]).symlink_to("/etc/passwd")
+    facts = read_facts(str(tmp_path), "")
+    assert (facts.is_systemd, facts.cron, set(facts.groups)) == (True, "/etc/cron.d", {"adm"})
+    assert (facts.directory, facts.is_default, facts.uid) == (TEXTFILE, True, -1)
+    assert (facts.output.kind, facts.output.target) == (LINK, "/etc/passwd")
+    assert [one.path for one in facts.above] == [one.path for one in ABOVE]
+    assert facts.present == {places.SETTINGS, places.STATE}
+    assert dict(facts.settings) == {"LOG_LEVEL": "debug"}
+    assert len(facts.setting_faults) == 1
+
+
+def test_busybox_in_an_image(tmp_path: Path) -> None:
+    for name in ("usr/sbin", "etc/crontabs", "bin"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "bin/busybox").touch()
+    (tmp_path / "usr/sbin/crond").symlink_to("../../bin/busybox")
+    assert read_facts(str(tmp_path), "").cron == "/etc/crontabs"
+
+
+def test_no_step_leads_out_of_an_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "image").mkdir()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "image/etc").symlink_to(tmp_path / "outside")
+    root = str(tmp_path / "image")
+    assert not command.carry_out([write(f"{root}/etc/file", "x")], root, "install", False)
+    assert "leads out of the root" in capsys.readouterr().err
+    assert os.listdir(tmp_path / "outside") == []
+
+
+def test_faults_leave_everything_as_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "etc").mkdir()
+    assert main(["install", "--root", str(tmp_path), "--dry-run"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "no textfile directory" in err
+    assert err.endswith("textfile-users: nothing was changed\n")
+    assert sorted(tmp_path.rglob("*")) == [tmp_path / "etc"]
+
+
+def test_what_install_needs_is_shipped() -> None:
+    assert set(share_files()) == {
+        "cron/textfile-users",
+        "cron/textfile-users.crontab",
+        "systemd-timer/ptrace.conf",
+        "systemd-timer/textfile-users.path",
+        "systemd-timer/textfile-users.service",
+        "systemd-timer/textfile-users.sysusers",
+        "systemd-timer/textfile-users.timer",
+    }
+
+
+def test_a_link_into_memory_is_followed_by_the_default_alone(tmp_path: Path) -> None:
+    path = tmp_path / "users.prom"
+    assert _file_in(str(tmp_path)) == str(path)
+    path.symlink_to("/etc/passwd")
+    assert _file_in(str(tmp_path)) == str(path), "a link that install has not made is replaced"
+    path.unlink()
+    path.symlink_to(places.RUNTIME_OUTPUT)
+    assert _file_in(str(tmp_path)) == places.RUNTIME_OUTPUT
+
+
+@pytest.mark.parametrize(
+    ("age", "waited"), [(0.0, [1.0]), (0.25, [0.75]), (1.0, []), (5.0, []), (-9.0, [])]
+)
+def test_looks_of_the_unit_are_a_second_apart(
+    tmp_path: Path, age: float, waited: list[float]
+) -> None:
+    """A file of the future, after the clock was set back, holds nothing up."""
+    path = tmp_path / "users.prom"
+    path.touch()
+    os.utime(path, (1000.0, 1000.0))
+    slept: list[float] = []
+    _wait_apart(str(path), 1, lambda: 1000.0 + age, slept.append)
+    assert slept == waited
+    _wait_apart(str(tmp_path / "none"), 1, lambda: 1000.0, slept.append)
+    assert slept == waited

@@ -1,0 +1,101 @@
+"""`install` and `uninstall`: facts about the host, then faults, or steps that are done."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from textfile_users.installing import places
+from textfile_users.installing.facts import FILE, Facts, read_facts
+from textfile_users.installing.facts import share_directory as share_directory
+from textfile_users.installing.facts import share_files as share_files
+from textfile_users.installing.faults import find_faults, find_notes
+from textfile_users.installing.plan import Wish, install_steps, uninstall_steps, uses_timer
+from textfile_users.installing.steps import WRITE, Failed, Step, do, shell
+from textfile_users.messages import ERROR, WARNING, say
+from textfile_users.paths import Paths
+from textfile_users.sources.files import reason
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def install(
+    root: str, textfile_directory: str, cron: bool, runtime_file: bool, dry_run: bool
+) -> int:
+    """Put timer or cron entry in place; return 0, or 1 where that cannot be done.
+
+    All that can be seen to be wrong is said first, and then nothing is changed.
+    """
+    facts, wish = read_facts(root, textfile_directory), Wish(cron, runtime_file)
+    if dry_run:
+        # script/install asks before it makes the environment.
+        facts = facts._replace(is_root=True, python=facts.python._replace(kind=FILE))
+    faults = find_faults(facts, wish)
+    for note in find_notes(facts):
+        say(WARNING, note)
+    for fault in faults:
+        say(ERROR, fault)
+    if faults:
+        say(ERROR, "nothing was changed")
+        return 1
+    try:
+        steps = tuple(install_steps(facts, wish, share_files()))
+    except (OSError, KeyError) as error:
+        say(ERROR, f"units and cron entries are missing: {error}; run script/install again")
+        return 1
+    if not carry_out(steps, facts.root, "install", dry_run):
+        return 1
+    if not dry_run:
+        _tell(facts, wish)
+    return 0
+
+
+def uninstall(root: str, textfile_directory: str, dry_run: bool) -> int:
+    """Remove what install has put in place; return 0, or 1 where something could not be."""
+    facts = read_facts(root, textfile_directory)
+    if not (facts.is_root or dry_run):
+        say(ERROR, "needs root's rights: run it as root")
+        return 1
+    if not carry_out(tuple(uninstall_steps(facts)), facts.root, "uninstall", dry_run):
+        return 1
+    if not dry_run:
+        if places.DROP_INS in read_facts(root, "").present:
+            say(WARNING, f"{places.DROP_INS}: stays, for it holds a drop-in of yours")
+        if facts.is_environment:
+            print(f"Removed, but for the program itself: rm -r {facts.prefix}")
+    return 0
+
+
+def carry_out(steps: Iterable[Step], root: str, what: str, dry_run: bool) -> bool:
+    """Do the steps, or print them; return whether all were done."""
+    paths = Paths(root)
+    os.umask(0o022)  # what is made is for all to see, whatever root's is
+    for step in steps:
+        if dry_run:
+            print(shell(step))
+            continue
+        try:
+            for word in step.words:
+                if word.startswith(f"{root}/") and root != "/":
+                    paths.require_inside(os.path.dirname(word) + "/.")
+            do(step, root)
+        except Failed as error:
+            why = str(error)
+        except OSError as error:
+            why = f"{error.filename}: {reason(error)}"
+        else:
+            continue
+        name = f"write {step.words[1]}" if step.words[0] == WRITE else shell(step)
+        say(ERROR, f"failed: {name}: {why}; mend that and {what} again, which goes on from there")
+        return False
+    return True
+
+
+def _tell(facts: Facts, wish: Wish) -> None:
+    by = "the timer looks" if uses_timer(facts, wish) else f"{facts.cron}/{places.USER} looks"
+    print(f"Installed: {by} every 5 seconds and writes {facts.output.path}.")
+    if facts.is_running:
+        program = f"{sys.prefix}/bin/textfile-users" if facts.is_environment else "textfile-users"
+        print(f"{program} doctor checks it; settings are in {places.SETTINGS}.")

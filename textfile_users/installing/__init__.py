@@ -1,0 +1,1 @@
+"""What `install` and `uninstall` are made of: facts about the host, and the steps that follow."""

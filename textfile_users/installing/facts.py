@@ -1,0 +1,328 @@
+"""The host as `install` finds it: read once, before anything is decided or changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+import sysconfig
+
+from textfile_users.installing import places
+from textfile_users.installing.steps import read_ids, read_numbers
+from textfile_users.node_exporter import NodeExporter, find_node_exporters
+from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
+from textfile_users.record import Record
+from textfile_users.settings import TEXTFILE_DIRECTORY, read_settings
+from textfile_users.sources.files import read_regular
+from textfile_users.unpack import running_archive
+
+DIRECTORY = "directory"
+FILE = "file"
+LINK = "link"
+OTHER = "other"
+_KINDS = {stat.S_IFDIR: DIRECTORY, stat.S_IFREG: FILE, stat.S_IFLNK: LINK}
+TOOLS = (
+    "systemctl",
+    "systemd-sysusers",
+    "useradd",
+    "userdel",
+    "adduser",
+    "restorecon",
+)
+CRON_DAEMONS = ("usr/sbin/cron", "usr/sbin/crond", "sbin/cron", "sbin/crond", "usr/bin/crond")
+
+
+OWN = (
+    *places.UNIT_FILES,
+    *places.CRON_ENTRIES,
+    *places.OTHER_FILES,
+    *places.OWN_TREES,
+    places.DROP_INS,
+    places.RUNTIME_OUTPUT,
+)
+
+
+class Entry(Record):
+    """A path as lstat(2) has it; ``kind`` is '' where nothing is there. ``target`` is a link's."""
+
+    path: str
+    kind: str = ""
+    uid: int = 0
+    gid: int = 0
+    mode: int = 0
+    target: str = ""
+
+
+class Before(Record):
+    """What the textfile directory ``directory`` was before install changed it."""
+
+    directory: str
+    gid: int
+    mode: int
+
+
+class Facts(Record):
+    """A host. Paths in it are the host's own, without ``root``.
+
+    ``directory`` is the textfile directory, '' where ``why`` says that none can be chosen;
+    ``above`` are the directories that lead to it, from / on. ``cron`` is the directory for cron's
+    entry, '' where there is no cron. ``present`` are those of our files and trees that exist.
+    ``python`` runs the program in the environment ``prefix``, and ``closed`` is what others than
+    root cannot pass on the way to the Python behind it; ``archive`` is the one-file build
+    that it is first unpacked from.
+    """
+
+    root: str = "/"
+    is_root: bool = True
+    is_systemd: bool = True
+    cron: str = ""
+    tools: frozenset[str] = frozenset(TOOLS)
+    groups: frozenset[str] = frozenset()
+    uid: int = -1
+    gid: int = -1
+    directory: str = ""
+    why: str = ""
+    is_default: bool = True
+    entry: Entry = Entry("")
+    above: tuple[Entry, ...] = ()
+    output: Entry = Entry("")
+    before: Before | None = None
+    old_entry: Entry = Entry("")
+    old_output: Entry = Entry("")
+    state: Entry = Entry("")
+    present: frozenset[str] = frozenset()
+    settings: tuple[tuple[str, str], ...] = ()
+    setting_faults: tuple[str, ...] = ()
+    given: str = ""
+    exporters: tuple[NodeExporter, ...] = ()
+    is_selinux: bool = False
+    prefix: str = places.PREFIX
+    python: Entry = Entry("")
+    closed: str = ""
+    is_environment: bool = True
+    archive: str = ""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the host is the one this runs on, so that its daemons can be told."""
+        return self.root == "/"
+
+
+def read_facts(root: str, given: str) -> Facts:
+    """Return what there is below ``root``; ``given`` is the textfile directory asked for, ''."""
+    paths = Paths(os.path.realpath(root))
+    values, faults = read_settings(paths)
+    exporters = find_node_exporters(paths) if paths.is_own_host else ()
+    setting = values.get(TEXTFILE_DIRECTORY, "")
+    directory, why = choose_directory(given, setting, exporters, _default_directory(paths))
+    before = _read_before(paths)
+    old = before.directory if before else ""
+    uid, gid = read_ids(paths)
+    prefix, archive = _prefix(paths), running_archive()
+    return Facts(
+        root=paths.root,
+        is_root=os.geteuid() == 0,
+        is_systemd=_is_systemd(paths),
+        cron=_cron(paths),
+        tools=frozenset(tool for tool in TOOLS if _which(tool)),
+        groups=frozenset(places.GROUPS) & read_numbers(paths, "/etc/group").keys(),
+        uid=uid,
+        gid=gid,
+        directory=directory,
+        why=why,
+        is_default=directory == _default_directory(paths),
+        entry=read_entry(paths, directory),
+        above=_above(paths, directory),
+        output=read_entry(paths, f"{directory}/{places.OUTPUT_NAME}"),
+        before=before,
+        old_entry=read_entry(paths, old),
+        old_output=read_entry(paths, f"{old}/{places.OUTPUT_NAME}"),
+        state=read_entry(paths, places.STATE),
+        present=frozenset(path for path in OWN if os.path.lexists(paths.below(path))),
+        settings=tuple(values.items()),
+        setting_faults=faults,
+        given=given,
+        exporters=exporters,
+        is_selinux=paths.is_own_host and _is_enforcing(paths),
+        prefix=prefix,
+        python=read_entry(paths, f"{prefix}/bin/python3"),
+        closed=_closed(os.path.realpath(sys.executable)) if paths.is_own_host else "",
+        is_environment=bool(archive) or sys.prefix != sys.base_prefix,
+        archive=archive,
+    )
+
+
+def choose_directory(
+    given: str, setting: str, exporters: tuple[NodeExporter, ...], default: str
+) -> tuple[str, str]:
+    """Return the textfile directory, or '' and why none can be chosen.
+
+    What was asked for comes first, then the settings file, then what the running node_exporters
+    read that may be believed, then the distribution's, ``default``.
+    """
+    if given and setting and given != setting:
+        mend = f"sed -i 's|^{TEXTFILE_DIRECTORY}=.*|{TEXTFILE_DIRECTORY}={given}|'"
+        return (
+            "",
+            f"{places.SETTINGS} has {TEXTFILE_DIRECTORY}={setting}; run: {mend} {places.SETTINGS}",
+        )
+    if given or setting:
+        return os.path.normpath(given or setting), ""
+    found = {
+        os.path.normpath(path)
+        for exporter in exporters
+        if exporter.trusted
+        for path in exporter.directories or (default,)
+        if path
+    }
+    if len(found) > 1:
+        return "", (
+            f"node_exporter reads several directories ({', '.join(sorted(found))}); choose one "
+            "with --textfile-directory"
+        )
+    directory = next(iter(found), default)
+    if directory:
+        return directory, ""
+    return "", (
+        f"no textfile directory: none of {', '.join(TEXTFILE_DIRECTORIES)} is there. Make one, "
+        "name it to node_exporter with --collector.textfile.directory, and here with "
+        "--textfile-directory"
+    )
+
+
+def read_entry(paths: Paths, path: str) -> Entry:
+    """Return what ``path`` of the host is; '' is nothing."""
+    try:
+        if not path.startswith("/"):
+            return Entry(path)
+        status = os.lstat(paths.below(path))
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), OTHER)
+        target = os.readlink(paths.below(path)) if kind == LINK else ""
+    except OSError:
+        return Entry(path)
+    return Entry(path, kind, status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode), target)
+
+
+def parse_before(text: str) -> Before | None:
+    """Return what the record of the textfile directory says, None where that is not a record."""
+    for line in text.split("\n"):
+        words = line.split(" ", 2)
+        if len(words) == 3 and words[2].startswith("/") and not line.startswith("#"):
+            gid, mode, directory = words
+            if gid.isdigit() and len(gid) < 11 and len(mode) == 4 and not mode.strip("01234567"):
+                return Before(directory, int(gid), int(mode, 8))
+    return None
+
+
+def format_before(before: Before) -> str:
+    """Return the text of the record, see parse_before()."""
+    return (
+        "# Of `textfile-users install`: group, mode and path of the textfile directory as it was, "
+        f"for uninstall.\n{before.gid} {before.mode:04o} {before.directory}\n"
+    )
+
+
+def _read_before(paths: Paths) -> Before | None:
+    path = paths.below(places.RECORD)
+    try:
+        paths.require_inside(path)
+        return parse_before(read_regular(path, 1 << 16).decode())
+    except (OSError, ValueError):
+        return None
+
+
+def _above(paths: Paths, directory: str) -> tuple[Entry, ...]:
+    """Return what leads to ``directory``, from / on: its own path's, and that without links."""
+    real = os.path.realpath(paths.below(directory))
+    if not paths.is_own_host:
+        real = real[len(paths.root) :]
+    ways = []
+    for path in (directory, real):
+        names = path.strip("/").split("/")[:-1]
+        ways += ["/" + "/".join(names[:count]) for count in range(len(names) + 1)]
+    return tuple(read_entry(paths, way) for way in dict.fromkeys(ways))
+
+
+def _default_directory(paths: Paths) -> str:
+    return next((path for path in TEXTFILE_DIRECTORIES if os.path.isdir(paths.below(path))), "")
+
+
+def _is_systemd(paths: Paths) -> bool:
+    """Return whether systemd runs the host, or would run it where it is an image."""
+    if paths.is_own_host:
+        return os.path.isdir("/run/systemd/system")  # as sd_booted(3) has it
+    return any(
+        os.path.lexists(paths.below(f"{directory}/lib/systemd/systemd"))
+        for directory in ("", "/usr")
+    )
+
+
+def _cron(paths: Paths) -> str:
+    """Return the directory for cron's entry, '' where there is no cron."""
+    for name in CRON_DAEMONS:
+        path = paths.below("/" + name)
+        if os.path.lexists(path):
+            if "busybox" in os.path.realpath(path):
+                return next((d for d in places.CRONTABS if os.path.isdir(paths.below(d))), "")
+            return places.CRON_D if os.path.isdir(paths.below(places.CRON_D)) else ""
+    return ""
+
+
+def _which(tool: str) -> bool:
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin:/sbin:/bin"
+    return shutil.which(tool, path=path) is not None
+
+
+def _is_enforcing(paths: Paths) -> bool:
+    try:
+        return read_regular(paths.sys("fs/selinux/enforce"), 16).strip() == b"1"
+    except OSError:
+        return False
+
+
+def _closed(path: str) -> str:
+    """Return the first part of ``path`` that not all users may pass or run, '' without."""
+    parts = path.split("/")
+    ways = ["/".join(parts[:count]) or "/" for count in range(1, len(parts) + 1)]
+    return next((way for way in ways if not os.stat(way).st_mode & stat.S_IXOTH), "")
+
+
+def _prefix(paths: Paths) -> str:
+    """Return the environment that the program is in, as the host has it."""
+    if running_archive():
+        return places.PREFIX
+    inside = paths.root.rstrip("/") + "/"
+    if not paths.is_own_host and sys.prefix.startswith(inside):
+        return "/" + sys.prefix[len(inside) :]
+    return sys.prefix
+
+
+def share_directory() -> str:
+    """Return where units and cron entries lie: the checkout, or the environment's share."""
+    checkout = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    if os.path.isdir(os.path.join(checkout, "systemd-timer")):
+        return checkout
+    return os.path.join(sysconfig.get_path("data"), "share/textfile-users")
+
+
+def share_files() -> dict[str, bytes]:
+    """Return units and cron entries by name, as ``cron/textfile-users``. Raises OSError."""
+    found = {}
+    archive = running_archive()
+    if archive:
+        from zipfile import ZipFile
+
+        above = "share/textfile-users/"
+        with ZipFile(archive) as file:
+            for name in file.namelist():
+                if name.startswith(above) and not name.endswith("/"):
+                    found[name[len(above) :]] = file.read(name)
+        return found
+    share = share_directory()
+    for directory in ("systemd-timer", "cron"):
+        for name in sorted(os.listdir(os.path.join(share, directory))):
+            found[f"{directory}/{name}"] = read_regular(
+                os.path.join(share, directory, name), 1 << 20
+            )
+    return found

@@ -1,0 +1,135 @@
+"""What is wrong with a host for install: from facts alone, before anything is changed."""
+
+from __future__ import annotations
+
+import re
+
+from textfile_users.installing import places
+from textfile_users.installing.facts import DIRECTORY, FILE, LINK, Entry, Facts
+from textfile_users.installing.places import RUNTIME_OUTPUT, USER
+from textfile_users.installing.plan import Wish, is_busybox, uses_timer
+from textfile_users.node_exporter import FIRST_USER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What can stand in a unit, a crontab and the settings file without quotes.
+PLAIN = re.compile(r"/[A-Za-z0-9/._+@,=-]*")
+# What the unit does not see, see ProtectHome= and PrivateTmp= there.
+HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
+
+
+def find_faults(facts: Facts, wish: Wish) -> tuple[str, ...]:
+    """Return why nothing can be installed, each with what to do; () where it can."""
+    return (
+        *_host_faults(facts, wish),
+        *_program_faults(facts, wish),
+        *(f"{places.SETTINGS}: {fault}" for fault in facts.setting_faults),
+        *_directory_faults(facts, wish),
+        *_state_faults(facts),
+    )
+
+
+def _host_faults(facts: Facts, wish: Wish) -> Iterator[str]:
+    if not facts.is_root:
+        yield "needs root's rights: run it as root"
+    if not uses_timer(facts, wish) and not facts.cron:
+        asked = "there is no cron" if wish.cron else "neither systemd nor cron runs here"
+        yield f"{asked}: install cron or cronie, or give busybox's crond its /etc/crontabs"
+    if uses_timer(facts, wish) and "systemctl" not in facts.tools:
+        yield "systemctl is missing: install systemd, or give --cron"
+    if wish.runtime_file and is_busybox(facts, wish):
+        yield "--runtime-file: busybox's crond starts nothing at boot that could make its directory"
+    if facts.uid < 0 and not facts.tools & {"systemd-sysusers", "useradd", "adduser"}:
+        yield f"no program makes users: make a system user {USER} with a group of that name"
+
+
+def _program_faults(facts: Facts, wish: Wish) -> Iterator[str]:
+    if not PLAIN.fullmatch(facts.prefix):
+        yield f"{facts.prefix}: cannot stand in a unit or crontab; use another --prefix"
+    if uses_timer(facts, wish) and _is_below(facts.prefix, HIDDEN):
+        yield f"{facts.prefix}: the unit does not see it; use a --prefix below /opt"
+    if facts.closed:
+        yield f"{facts.closed}: keeps {USER} from this Python; run it with /usr/bin/python3"
+    if not facts.python.kind and not facts.archive:
+        yield f"{facts.python.path}: is missing; run script/install --root {facts.root}"
+
+
+def _directory_faults(facts: Facts, wish: Wish) -> Iterator[str]:
+    entry = facts.entry
+    if not facts.directory:
+        yield facts.why
+    elif not PLAIN.fullmatch(facts.directory):
+        yield f"{facts.directory}: give the textfile directory's whole path, without odd characters"
+    elif entry.kind == LINK:
+        yield f"{entry.path}: is a link; give --textfile-directory {entry.target}"
+    elif entry.kind != DIRECTORY:
+        what = "is no directory" if entry.kind else "is not there"
+        yield f"{entry.path}: {what}; make it, or give another --textfile-directory"
+    elif uses_timer(facts, wish) and _is_below(facts.directory, HIDDEN):
+        yield f"{entry.path}: the unit does not see it; give another --textfile-directory"
+    else:
+        yield from _right_faults(facts)
+        yield from _output_faults(facts.output)
+
+
+def _right_faults(facts: Facts) -> Iterator[str]:
+    """Yield what would let others than root and system users choose what is changed."""
+    entry = facts.entry
+    for one in (*facts.above, entry):
+        if one.uid >= FIRST_USER:
+            yield f"{one.path}: is an ordinary user's (uid {one.uid}); run: chown root {one.path}"
+    for one in facts.above:
+        # In a sticky directory nobody can put something else in the place of another's.
+        if one.kind == DIRECTORY and one.mode & 0o022 and not (one.mode & 0o1000 or _is_roots(one)):
+            yield f"{one.path}: others can write it; run: chmod go-w {one.path}"
+    if entry.mode & 0o002:
+        yield f"{entry.path}: others can write it; run: chmod o-w {entry.path}"
+    if entry.mode & 0o020 and entry.gid != 0 and entry.gid != facts.gid:
+        yield (
+            f"{entry.path}: group {entry.gid} can write it and could not any more, for the group "
+            f"becomes {USER}; run: chmod g-w {entry.path}"
+        )
+
+
+def _is_roots(entry: Entry) -> bool:
+    return entry.gid == 0 and not entry.mode & 0o002
+
+
+def _output_faults(entry: Entry) -> Iterator[str]:
+    if entry.kind == LINK and entry.target != RUNTIME_OUTPUT:
+        yield f"{entry.path}: is a link to {entry.target}; run: rm {entry.path}"
+    elif entry.kind not in ("", FILE, LINK):
+        yield f"{entry.path}: is no file; run: rm -r {entry.path}"
+
+
+def _state_faults(facts: Facts) -> Iterator[str]:
+    state = facts.state
+    if state.kind == LINK:
+        yield f"{state.path}: is a link to {state.target}; run: rm {state.path}"
+    elif state.kind not in ("", DIRECTORY):
+        yield f"{state.path}: is no directory; run: rm {state.path}"
+    elif state.kind and state.uid not in (0, facts.uid):
+        yield f"{state.path}: is another user's (uid {state.uid}); run: rm -r {state.path}"
+
+
+def find_notes(facts: Facts) -> Iterator[str]:
+    """Yield what does not hinder installing, and should be known."""
+    for exporter in facts.exporters:
+        if not exporter.trusted:
+            yield f"process {exporter.pid} calls itself node_exporter: not believed, {exporter.why}"
+    readers = [exporter for exporter in facts.exporters if exporter.trusted]
+    named = [path for exporter in readers for path in exporter.directories]
+    implied = facts.is_default and any(not exporter.directories for exporter in readers)
+    if readers and facts.directory not in named and not implied:
+        yield f"no running node_exporter reads {facts.directory}"
+    if facts.is_selinux and "restorecon" not in facts.tools:
+        yield (
+            "SELinux is enforcing and restorecon is missing: install policycoreutils and install "
+            "again"
+        )
+
+
+def _is_below(path: str, directories: tuple[str, ...]) -> bool:
+    return any(path == one or path.startswith(one + "/") for one in directories)

@@ -1,0 +1,34 @@
+"""Where things are put on a host."""
+
+from __future__ import annotations
+
+from textfile_users.paths import REDACT_KEY
+from textfile_users.settings import SETTINGS as SETTINGS
+
+USER = "textfile-users"
+GROUPS = ("adm", "systemd-journal", "utmp")  # of the sources' files, where a host has them
+PREFIX = "/opt/textfile-users"
+STATE = "/var/lib/textfile-users"
+RUNTIME = "/run/textfile-users"
+CONFIGURATION = REDACT_KEY.rpartition("/")[0]
+# What the textfile directory was before: root's, for what it says is done by root.
+RECORD = f"{CONFIGURATION}/installed"
+OUTPUT_NAME = "users.prom"
+RUNTIME_OUTPUT = f"{RUNTIME}/{OUTPUT_NAME}"  # with --runtime-file
+
+UNIT_DIRECTORY = "/etc/systemd/system"
+SERVICE = "textfile-users.service"
+STARTERS = ("textfile-users.timer", "textfile-users.path")
+UNITS = tuple(f"{UNIT_DIRECTORY}/{name}" for name in (SERVICE, *STARTERS))
+DROP_INS = f"{UNIT_DIRECTORY}/{SERVICE}.d"
+DROP_IN = f"{DROP_INS}/install.conf"
+PTRACE = f"{DROP_INS}/ptrace.conf"  # for those who want it
+SYSUSERS = "/etc/sysusers.d/textfile-users.conf"
+TMPFILES = "/etc/tmpfiles.d/textfile-users.conf"
+CRON_D = "/etc/cron.d"
+CRONTABS = ("/etc/crontabs", "/var/spool/cron/crontabs")  # busybox's, by how it was built
+CRON_ENTRIES = tuple(f"{directory}/{USER}" for directory in (CRON_D, *CRONTABS))
+UNIT_FILES = (*UNITS, DROP_IN, PTRACE, TMPFILES)
+# Before there was install, the sysusers file went to /usr/lib.
+OTHER_FILES = (SYSUSERS, "/usr/lib/sysusers.d/textfile-users.conf", SETTINGS)
+OWN_TREES = (STATE, RUNTIME, CONFIGURATION)

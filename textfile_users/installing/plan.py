@@ -1,0 +1,304 @@
+"""The steps that install and uninstall: from facts alone."""
+
+from __future__ import annotations
+
+import re
+
+from textfile_users.installing import places
+from textfile_users.installing.facts import (
+    DIRECTORY,
+    FILE,
+    LINK,
+    Before,
+    Entry,
+    Facts,
+    format_before,
+)
+from textfile_users.installing.places import RUNTIME_OUTPUT, USER
+from textfile_users.installing.steps import END, OWNER, UNPACK, Step, command, write
+from textfile_users.record import Record
+from textfile_users.settings import TEXTFILE_DIRECTORY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+SHARED_MODE = 0o1775
+TEMPORARY = f".{places.OUTPUT_NAME}.*.tmp"
+SETTINGS_TEXT = """\
+# Settings of textfile-users: NAME=value lines, which systemd and a shell read the same way. Use
+# neither $, ` nor \\, and put a value that has blanks in double quotes. `textfile-users doctor`
+# says what is wrong here.
+#
+# Flags of each look (textfile-users --help), divided by blanks:
+#OPTIONS="--network office=192.0.2.0/24 --exclude-user nagios"
+#
+# node_exporter's textfile directory, where it is not the distribution's:
+{line}
+"""
+
+
+class Wish(Record):
+    """What is asked of install: cron though systemd is there, the file in memory."""
+
+    cron: bool = False
+    runtime_file: bool = False
+
+
+def uses_timer(facts: Facts, wish: Wish) -> bool:
+    """Return whether systemd's timer runs the program, not cron."""
+    return facts.is_systemd and not wish.cron
+
+
+def install_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Iterator[Step]:
+    """Yield what installs the program, or brings it up to date."""
+    yield from _quiet(facts)
+    if facts.archive:
+        yield Step((UNPACK, facts.archive, facts.root, facts.prefix))
+    yield from _user_steps(facts, share)
+    yield from _leave_old_directory(facts)
+    yield from _directory_steps(facts, wish)
+    yield from _setting_steps(facts)
+    if uses_timer(facts, wish):
+        yield from _remove(facts, places.CRON_ENTRIES)
+        yield from _unit_steps(facts, wish, share)
+    else:
+        yield from _remove_units(facts)
+        yield from _cron_steps(facts, wish, share)
+    if facts.is_selinux and "restorecon" in facts.tools:
+        kept = [facts.prefix, places.STATE, places.UNIT_DIRECTORY, facts.directory]
+        yield command("restorecon", "-R", *kept)
+    if uses_timer(facts, wish):
+        yield from _start_steps(facts)
+
+
+def uninstall_steps(facts: Facts) -> Iterator[Step]:
+    """Yield what removes all that install has put in place, of what is there."""
+    yield from _quiet(facts)
+    yield from _remove_units(facts)
+    yield from _remove(facts, places.CRON_ENTRIES)
+    yield from _end_looks(facts)
+    yield from _restore(facts, facts.before, facts.old_entry, facts.old_output)
+    if not facts.before or facts.before.directory != facts.directory:
+        # Nothing tells what it was: as distributions have it.
+        before = Before(facts.directory, 0, 0o755)
+        yield from _restore(facts, before, facts.entry, facts.output)
+    yield from _remove(facts, places.OTHER_FILES)
+    for tree in places.OWN_TREES:
+        if tree in facts.present:
+            yield command("rm", "-rf", _below(facts, tree))
+    yield from _remove_user(facts)
+
+
+def _quiet(facts: Facts) -> Iterator[Step]:
+    """Yield what stops the looks while things change."""
+    units = [unit for unit in (*places.STARTERS, places.SERVICE) if _unit(unit) in facts.present]
+    if units and facts.is_systemd and facts.is_running:
+        yield command("systemctl", "stop", *units)
+
+
+def _end_looks(facts: Facts) -> Iterator[Step]:
+    """Yield what ends a minute of looks that cron began: it would write the file once more."""
+    if facts.uid > 0 and facts.is_running:
+        yield Step((END, USER))
+
+
+def _unit(name: str) -> str:
+    return f"{places.UNIT_DIRECTORY}/{name}"
+
+
+def _below(facts: Facts, path: str) -> str:
+    return path if facts.root == "/" else facts.root + path
+
+
+def _remove(facts: Facts, paths: tuple[str, ...]) -> Iterator[Step]:
+    there = [_below(facts, path) for path in paths if path in facts.present]
+    if there:
+        yield command("rm", "-f", *there)
+
+
+def _systemctl(facts: Facts, *words: str) -> Step:
+    root = () if facts.is_running else (f"--root={facts.root}",)
+    return command("systemctl", *root, *words)
+
+
+def _user_steps(facts: Facts, share: Mapping[str, bytes]) -> Iterator[Step]:
+    image = () if facts.is_running else (f"--root={facts.root}",)
+    groups = [group for group in places.GROUPS if group in facts.groups]
+    if "systemd-sysusers" in facts.tools:
+        text = share["systemd-timer/textfile-users.sysusers"].decode()
+        lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+        # It would make groups that the host does not have.
+        kept = [line for line in lines if line[:2] != "m " or line.split()[2] in groups]
+        yield command("systemd-sysusers", *image, "--inline", *kept)
+    elif "useradd" in facts.tools:
+        shell = ("--shell", "/usr/sbin/nologin", "--home-dir", places.STATE, "--no-create-home")
+        if facts.uid < 0:
+            yield command("useradd", *image, "--system", "--user-group", *shell, USER)
+        if groups:
+            yield command("usermod", *image, "-a", "-G", ",".join(groups), USER)
+    else:
+        yield from _busybox_user(facts, groups)
+
+
+def _busybox_user(facts: Facts, groups: list[str]) -> Iterator[Step]:
+    inside = () if facts.is_running else ("chroot", facts.root)
+    if facts.gid < 0:
+        yield command(*inside, "addgroup", "-S", USER)
+    if facts.uid < 0:
+        shell = ("-h", places.STATE, "-s", "/sbin/nologin")
+        yield command(*inside, "adduser", "-S", "-D", "-H", *shell, "-G", USER, USER)
+    for group in groups:
+        yield command(*inside, "addgroup", USER, group)
+
+
+def _remove_user(facts: Facts) -> Iterator[Step]:
+    inside = () if facts.is_running else ("chroot", facts.root)
+    image = () if facts.is_running else (f"--root={facts.root}",)
+    group = _below(facts, "/etc/group")
+    if "userdel" in facts.tools:
+        userdel: tuple[str, ...] = ("userdel", *image, USER)
+        groupdel: tuple[str, ...] = ("groupdel", *image, USER)
+    else:
+        userdel, groupdel = (*inside, "deluser", USER), (*inside, "delgroup", USER)
+    if facts.uid >= 0:
+        yield command(*userdel)
+    if facts.gid >= 0:
+        # The user's own group may have gone with the user.
+        test = f"! grep -q ^{USER}: {group} || {' '.join(groupdel)}"
+        yield command("sh", "-c", test)
+
+
+def _leave_old_directory(facts: Facts) -> Iterator[Step]:
+    """Yield what clears the textfile directory of before, where it is another one now."""
+    if facts.before and facts.before.directory != facts.directory:
+        yield from _end_looks(facts)
+        yield from _restore(facts, facts.before, facts.old_entry, facts.old_output)
+
+
+def _restore(facts: Facts, before: Before | None, entry: Entry, output: Entry) -> Iterator[Step]:
+    """Yield what takes our files out of a textfile directory and gives it its old rights."""
+    if not before or entry.kind != DIRECTORY:
+        return
+    directory = _below(facts, before.directory)
+    if output.target == RUNTIME_OUTPUT or (output.kind == FILE and output.uid in (0, facts.uid)):
+        yield command("rm", "-f", f"{directory}/{places.OUTPUT_NAME}")
+    yield command("find", directory, "-maxdepth", "1", "-name", TEMPORARY, "-delete")
+    if entry.gid == facts.gid:
+        yield command("chgrp", str(before.gid), directory)
+        yield command("chmod", f"{before.mode:04o}", directory)
+
+
+def _directory_steps(facts: Facts, wish: Wish) -> Iterator[Step]:
+    """Yield what makes the state directory, and gives our user its part of the textfile one."""
+    state, record = _below(facts, places.STATE), _below(facts, places.RECORD)
+    yield command("mkdir", "-p", state, record.rpartition("/")[0])
+    # What root's own looks have left there is the user's from now on.
+    recursive = "-h" if facts.state.uid == facts.uid else "-hR"
+    yield command("chown", recursive, OWNER, state)
+    yield command("chmod", "700", state)
+    if facts.entry.gid != facts.gid or not facts.before:
+        before = Before(facts.directory, facts.entry.gid, facts.entry.mode)
+        yield write(record, format_before(before))
+    directory = _below(facts, facts.directory)
+    yield command("chgrp", USER, directory)
+    yield command("chmod", f"{SHARED_MODE:04o}", directory)
+    output = f"{directory}/{places.OUTPUT_NAME}"
+    if facts.is_running and (wish.runtime_file or not uses_timer(facts, wish)):
+        yield from _runtime_steps(facts, wish)
+    if wish.runtime_file:
+        yield command("ln", "-sfn", RUNTIME_OUTPUT, output)
+    elif facts.output.kind == LINK:
+        yield command("rm", "-f", output)
+    elif facts.output.kind == FILE and facts.output.uid != facts.uid:
+        yield command("chown", "-h", OWNER, output)
+
+
+def _runtime_steps(facts: Facts, wish: Wish) -> Iterator[Step]:
+    """Yield what makes the runtime directory, which systemd else does, and the file in it."""
+    if is_busybox(facts, wish):
+        return
+    yield command("mkdir", "-p", places.RUNTIME)
+    yield command("chown", "-h", OWNER, places.RUNTIME)
+    yield command("chmod", "711" if wish.runtime_file else "700", places.RUNTIME)
+    if wish.runtime_file and RUNTIME_OUTPUT not in facts.present:
+        # Empty until the next look: a link to nothing is a fault for node_exporter.
+        yield command("install", "-m", "644", "-o", USER, "-g", USER, "/dev/null", RUNTIME_OUTPUT)
+
+
+def _setting_steps(facts: Facts) -> Iterator[Step]:
+    path = _below(facts, places.SETTINGS)
+    line = f"{TEXTFILE_DIRECTORY}={facts.directory}"
+    if places.SETTINGS not in facts.present:
+        yield command("mkdir", "-p", path.rpartition("/")[0])
+        default = f"#{TEXTFILE_DIRECTORY}=/var/lib/prometheus/node-exporter"
+        yield write(path, SETTINGS_TEXT.format(line=default if facts.is_default else line))
+    elif not facts.is_default and TEXTFILE_DIRECTORY not in dict(facts.settings):
+        yield command("sh", "-c", f"printf '\\n{line}\\n' >>{path}")
+
+
+def _rendered(facts: Facts, data: bytes) -> str:
+    return data.decode().replace(places.PREFIX, facts.prefix)
+
+
+def _unit_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Iterator[Step]:
+    yield command("mkdir", "-p", _below(facts, places.DROP_INS))
+    for name in (places.SERVICE, *places.STARTERS):
+        yield write(_below(facts, _unit(name)), _rendered(facts, share[f"systemd-timer/{name}"]))
+    lines = ["# Of `textfile-users install`, which writes it anew.", "[Service]"]
+    lines.append(f"ReadWritePaths=-{facts.directory}")
+    if wish.runtime_file:
+        lines.append("# node_exporter finds its file in there; the others are closed to it.")
+        lines.append("RuntimeDirectoryMode=0711")
+    yield write(_below(facts, places.DROP_IN), "\n".join([*lines, ""]))
+    if wish.runtime_file:
+        tmpfiles = _below(facts, places.TMPFILES)
+        yield command("mkdir", "-p", tmpfiles.rpartition("/")[0])
+        yield write(
+            tmpfiles,
+            "# Of `textfile-users install --runtime-file`: no dangling link until the first look.\n"
+            f"d {places.RUNTIME} 0711 {USER} {USER} -\n"
+            f"f {RUNTIME_OUTPUT} 0644 {USER} {USER} -\n",
+        )
+    else:
+        yield from _remove(facts, (places.TMPFILES,))
+
+
+def _start_steps(facts: Facts) -> Iterator[Step]:
+    if facts.is_running:
+        yield command("systemctl", "daemon-reload")
+        yield command("systemctl", "enable", "--now", *places.STARTERS)
+    else:
+        yield _systemctl(facts, "enable", *places.STARTERS)
+
+
+def _remove_units(facts: Facts) -> Iterator[Step]:
+    """Yield what removes the units, which no longer run."""
+    starters = [name for name in places.STARTERS if _unit(name) in facts.present]
+    if starters and "systemctl" in facts.tools:
+        yield _systemctl(facts, "disable", *starters)
+    yield from _remove(facts, places.UNIT_FILES)
+    if places.DROP_INS in facts.present:
+        # What the administrator has put there stays.
+        directory = _below(facts, places.DROP_INS)
+        yield command("find", directory, "-maxdepth", "0", "-empty", "-delete")
+    if set(places.UNITS) & facts.present and facts.is_systemd and facts.is_running:
+        yield command("systemctl", "daemon-reload")
+        yield command("systemctl", "reset-failed", f"{USER}.*")
+
+
+def _cron_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Iterator[Step]:
+    name = f"cron/{USER}.crontab" if is_busybox(facts, wish) else f"cron/{USER}"
+    text = _rendered(facts, share[name])
+    if wish.runtime_file:
+        make = f"install -d -m 711 -o {USER} -g {USER} {places.RUNTIME}"
+        empty = f"install -m 644 -o {USER} -g {USER} /dev/null {RUNTIME_OUTPUT}"
+        text = re.sub(r"^@reboot root .*", f"@reboot root {make} && {empty}", text, flags=re.M)
+    others = tuple(path for path in places.CRON_ENTRIES if path != f"{facts.cron}/{USER}")
+    yield from _remove(facts, others)
+    yield write(_below(facts, f"{facts.cron}/{USER}"), text)
+
+
+def is_busybox(facts: Facts, wish: Wish) -> bool:
+    """Return whether busybox's cron runs the program: no users, variables or @reboot in entries."""
+    return not uses_timer(facts, wish) and facts.cron in places.CRONTABS

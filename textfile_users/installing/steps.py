@@ -1,0 +1,147 @@
+"""A step: one command, or one file to write. What is printed is what is done."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import time
+
+from textfile_users.installing.places import USER
+from textfile_users.paths import Paths
+from textfile_users.record import Record
+from textfile_users.sources.files import read_regular
+from textfile_users.sources.passwd import MAX_BYTES
+from textfile_users.sources.procfs import read_file
+from textfile_users.sources.text import decode, is_number
+from textfile_users.unpack import unpack
+from textfile_users.writer import write_whole
+
+UNPACK = "unpack"
+WRITE = "write"
+END = "end"
+OWNER = f"{USER}:{USER}"  # chown's word for our user and group
+
+
+class Step(Record):
+    """``words`` are a command's, or of WRITE, UNPACK or END.
+
+    WRITE takes a path and the mode; ``text`` is the content. UNPACK takes a one-file build, the
+    root and the environment that it becomes. END takes the user whose processes are to end.
+    """
+
+    words: tuple[str, ...]
+    text: str = ""
+
+
+class Failed(Exception):
+    """A step could not be done: its text is why."""
+
+
+def command(*words: str) -> Step:
+    """Return the step that runs a command."""
+    return Step(words)
+
+
+def write(path: str, text: str, mode: str = "644") -> Step:
+    """Return the step that writes a file whole; ``mode`` is octal."""
+    return Step((WRITE, path, mode), text)
+
+
+def shell(step: Step) -> str:
+    """Return the step as a command for a shell."""
+    kind, *rest = step.words
+    if kind == WRITE:
+        path, mode = (shlex.quote(word) for word in rest)
+        return f"cat >{path} <<'END' && chmod {mode} {path}\n{step.text}END"
+    if kind == UNPACK:
+        return "# unpack " + " ".join(map(shlex.quote, rest)) + ": makes an environment"
+    if kind == END:
+        return f"pkill -KILL -U {rest[0]}"
+    return shlex.join(step.words)
+
+
+def do(step: Step, root: str) -> None:
+    """Do the step on the host below ``root``. Raises Failed."""
+    kind, *rest = step.words
+    try:
+        if kind == WRITE:
+            write_whole(rest[0], step.text.encode(), int(rest[1], 8))
+        elif kind == UNPACK:
+            unpack(*rest)
+        elif kind == END:
+            _end_processes(read_ids(Paths(root))[0])
+        else:
+            _run(_by_number(step.words, root) if kind in ("chown", "chgrp") else step.words)
+    except OSError as error:
+        raise Failed(error.strerror or str(error)) from None
+    except ValueError as error:
+        raise Failed(str(error)) from None
+
+
+def _run(words: tuple[str, ...]) -> None:
+    environment = {**os.environ, "LC_ALL": "C"}
+    path = environment.get("PATH", "")
+    environment["PATH"] = f"{path}:/usr/sbin:/usr/bin:/sbin:/bin".lstrip(":")
+    done = subprocess.run(  # noqa: S603 - from the plan
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment,
+        check=False,
+    )
+    if done.returncode:
+        lines = done.stderr.decode("utf-8", "backslashreplace").strip().split("\n")
+        raise Failed(lines[-1] or f"status {done.returncode}")
+
+
+def _end_processes(uid: int) -> None:
+    """Kill the processes of ``uid``, and wait until they are gone. Raises Failed."""
+    if uid <= 0:
+        return
+    for _ in range(100):
+        running = 0
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                # What has ended and is not reaped yet has no command line.
+                if os.stat(f"/proc/{pid}").st_uid == uid and read_file(f"/proc/{pid}/cmdline"):
+                    os.kill(int(pid), signal.SIGKILL)
+                    running += 1
+            except OSError:
+                continue  # ended meanwhile
+        if not running:
+            return
+        time.sleep(0.05)
+    raise Failed("its processes do not end")
+
+
+def _by_number(words: tuple[str, ...], root: str) -> tuple[str, ...]:
+    """Return a command with our user's numbers in place of its name: an image has its own."""
+    if root == "/":
+        return words
+    user, group = read_ids(Paths(root))
+    numbers = {OWNER: f"{user}:{group}", USER: str(group)}
+    return tuple(numbers.get(word, word) for word in words)
+
+
+def read_ids(paths: Paths) -> tuple[int, int]:
+    """Return uid and gid of our user and group, -1 for those that are not there."""
+    users, groups = read_numbers(paths, "/etc/passwd"), read_numbers(paths, "/etc/group")
+    return users.get(USER, -1), groups.get(USER, -1)
+
+
+def read_numbers(paths: Paths, path: str) -> dict[str, int]:
+    """Return the number of each name in a file of passwd(5)'s or group(5)'s form."""
+    try:
+        paths.require_inside(paths.below(path))
+        data = read_regular(paths.below(path), MAX_BYTES)
+    except OSError:
+        return {}
+    lines = [line.split(b":", 3) for line in data.split(b"\n")]
+    return {
+        decode(fields[0]): int(fields[2])
+        for fields in lines
+        if len(fields) > 2 and is_number(decode(fields[2]))
+    }
