@@ -26,7 +26,10 @@ class Prometheus:
     def __init__(
         self, directory: Path, targets: Sequence[str], rules: Sequence[Path], interval: str = "1s"
     ) -> None:
-        """Scrape `targets` (`HOST:PORT`) and evaluate `rules` every `interval`."""
+        """Scrape `targets` and evaluate `rules` every `interval`.
+
+        A target is `HOST:PORT`, or `HOST:PORT/PATH`, and then all of it is its instance.
+        """
         self.directory = directory
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -38,7 +41,7 @@ class Prometheus:
             },
             "rule_files": [str(path.resolve()) for path in rules],
             "scrape_configs": [
-                {"job_name": JOB, "static_configs": [{"targets": list(targets)}]},
+                {"job_name": JOB, "static_configs": [_target(target) for target in targets]},
             ],
         }
 
@@ -113,6 +116,12 @@ class Prometheus:
             raise AssertionError(f"{path}: {error.read().decode()}") from None
         data: dict[str, Any] = answer["data"]
         return data
+
+
+def _target(target: str) -> dict[str, Any]:
+    address, _, path = target.partition("/")
+    labels = {"__metrics_path__": f"/{path}", "instance": target} if path else {}
+    return {"targets": [address], "labels": labels}
 
 
 def _until(look: Callable[[], list[dict[str, Any]]], seconds: float) -> list[dict[str, Any]]:
