@@ -126,7 +126,7 @@ def _user_steps(facts: Facts, share: Mapping[str, bytes]) -> Iterator[Step]:
     image = () if facts.is_running else (f"--root={facts.root}",)
     groups = [group for group in places.GROUPS if group in facts.groups]
     if "systemd-sysusers" in facts.tools:
-        text = share["systemd-timer/textfile-users.sysusers"].decode()
+        text = str(share["systemd-timer/textfile-users.sysusers"], "utf-8")
         lines = [line for line in text.splitlines() if line and not line.startswith("#")]
         # It would make groups that the host does not have.
         kept = [line for line in lines if line[:2] != "m " or line.split()[2] in groups]

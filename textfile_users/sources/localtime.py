@@ -44,7 +44,7 @@ def _of_zone(data: bytes) -> LocalTime:
 
     try:
         zone = ZoneInfo.from_file(BytesIO(data))
-    except (ValueError, IndexError):
+    except Exception:  # noqa: BLE001 - zoneinfo asserts and unpacks what damaged files do not have
         return utc_time
 
     def seconds(year: int, month: int, day: int, hour: int, minute: int, second: int) -> float:

@@ -1,0 +1,482 @@
+"""script/install and what it leads to on a host of its own: real crond, real systemd tools."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.parts import Box, run, samples
+
+pytestmark = pytest.mark.e2e
+
+TEXTFILE = "/var/lib/prometheus/node-exporter"
+PROGRAM = "/opt/textfile-users/bin/textfile-users"
+# What install may change; the host's /usr is closed to the box but for a copy of its sbin.
+WATCHED = "/etc /opt /run /var/lib /var/spool /usr/sbin"
+PREPARE = """set -e
+for name in /var/lib /var/spool; do mount -t tmpfs -o mode=755 tmpfs $name; done
+mkdir -p /var/lib/prometheus/node-exporter /var/spool/cron/crontabs /etc/cron.d
+mkdir {directory}/sbin
+cp -a /usr/sbin/. {directory}/sbin
+printf '#!/bin/sh\\ncat >>/run/mail\\n' >{directory}/sbin/sendmail
+chmod 755 {directory}/sbin/sendmail
+mount --bind {directory}/sbin /usr/sbin
+rm -f /etc/cron.d/* /run/mail
+"""
+BUSYBOX = "rm /usr/sbin/cron; ln -s /usr/bin/busybox /usr/sbin/crond; mkdir /etc/crontabs"
+CRONDS = {
+    "cronie": ["/usr/sbin/crond"],
+    "cron": ["/usr/sbin/cron"],
+    "busybox": ["/usr/sbin/crond", "-c", "/etc/crontabs", "-L", "/run/crond.log"],
+}
+# Minutes that crond must have begun looks in, with the seconds of the next to be sure of it.
+MINUTES = 2
+PATIENCE = 60 * MINUTES + 30
+
+
+class Host:
+    """A box that is a fresh host, with the project and its wheels beside it."""
+
+    def __init__(self, box: Box, packages: Path) -> None:
+        self.box = box
+        self.packages = packages
+
+    def script(self, *argv: str, check: bool = True) -> tuple[int, str, str]:
+        """Run script/install without a network; return status, stdout and stderr."""
+        done = self.box.run(
+            "env", "PIP_NO_INDEX=1", f"PIP_FIND_LINKS={self.packages}/wheels",
+            f"{self.packages}/source/script/install", *argv, check=check,
+        )  # fmt: skip
+        return done.returncode, done.stdout, done.stderr
+
+    def prepare(self) -> None:
+        """Put an environment in place as script/install makes it."""
+        self.sh(f"[ -e /opt/textfile-users ] || cp -a {self.packages}/env /opt/textfile-users")
+
+    def install(self, *argv: str, check: bool = True) -> tuple[int, str, str]:
+        """Run `textfile-users install`; return status, stdout and stderr."""
+        self.prepare()
+        done = self.box.run(PROGRAM, "install", *argv, check=check)
+        return done.returncode, done.stdout, done.stderr
+
+    def uninstall(self, *argv: str) -> str:
+        return self.box.run(PROGRAM, "uninstall", *argv).stdout
+
+    def sh(self, command: str) -> str:
+        return self.box.run("sh", "-c", command).stdout
+
+    def listing(self) -> dict[str, str]:
+        """Return what there is, with rights, owners and where links lead."""
+        found = self.sh(f"find {WATCHED} -xdev -printf '%p\\t%y %m %U:%G %l\\n'")
+        rows = [line.partition("\t") for line in found.splitlines()]
+        # Programs that look up users leave caches and locks; the date of the last change stays.
+        passing = re.compile(r"/etc/(\.pwd\.lock|(passwd|group|shadow|gshadow)-)$")
+        return {name: rest for name, _, rest in rows if not passing.search(name)}
+
+    def accounts(self) -> str:
+        return self.sh("cat /etc/passwd /etc/group /etc/shadow /etc/gshadow")
+
+
+@pytest.fixture(scope="module")
+def installed(new_directory: Callable[[], Path], packages: Path) -> Path:
+    """The project's packages, and in `env` what script/install has made of them."""
+    with Box(new_directory()) as box:
+        box.run("sh", "-c", PREPARE.format(directory=box.directory))
+        Host(box, packages).script()
+        box.run("cp", "-a", "/opt/textfile-users", str(packages / "env"))
+    return packages
+
+
+@pytest.fixture
+def hosts(new_directory: Callable[[], Path], installed: Path) -> Iterator[Callable[..., Host]]:
+    """Makes fresh hosts."""
+    with ExitStack() as stack:
+
+        def make(extra: str = "") -> Host:
+            box = stack.enter_context(Box(new_directory()))
+            box.run("sh", "-c", PREPARE.format(directory=box.directory) + extra)
+            return Host(box, installed)
+
+        yield make
+
+
+def differences(before: dict[str, str], after: dict[str, str]) -> dict[str, tuple[str, str]]:
+    return {
+        name: (before.get(name, ""), after.get(name, ""))
+        for name in sorted({*before, *after})
+        if before.get(name, "") != after.get(name, "")
+    }
+
+
+def test_cron_runs_it_and_uninstall_leaves_nothing(
+    hosts: Callable[..., Host], tmp_path: Path
+) -> None:
+    """Debian's cron, busybox's and cronie at once: each for two of its minutes."""
+    made = {"cron": hosts(), "busybox": hosts(BUSYBOX)}
+    cronie = _unpack_cronie(tmp_path)
+    if cronie:
+        made["cronie"] = hosts(f"rm /usr/sbin/cron; cp {cronie}/usr/sbin/crond /usr/sbin;"
+                               f" cp {cronie}/etc/pam.d/* /etc/pam.d/")  # fmt: skip
+    before = {name: (host.listing(), host.accounts()) for name, host in made.items()}
+    for name, host in made.items():
+        host.install()
+        host.script()  # twice without harm, as an update
+        # Settings that only reach the program if the entry hands them on; a glob stays one.
+        host.sh("echo 'OPTIONS=\"--exclude-user * --ssh-port 2222\"' >>/etc/default/textfile-users")
+        host.box.run(*CRONDS[name])
+    looks: dict[str, set[float]] = {name: set() for name in made}
+    end = time.monotonic() + PATIENCE + 60
+    while time.monotonic() < end and not all(map(_two_minutes, looks.values())):
+        for name, host in made.items():
+            looks[name].update(_run_times(host))
+        time.sleep(0.5)
+    for name, host in made.items():
+        assert _two_minutes(looks[name]), (name, sorted(looks[name]), _crond_log(host))
+        _check_looks(sorted(looks[name]), name)
+        assert not host.sh("cat /run/mail 2>/dev/null || :"), "no mail on success"
+        owner = host.sh(f"stat -c '%U %a' {TEXTFILE}/users.prom {TEXTFILE}").splitlines()
+        assert owner == ["textfile-users 644", "root 1775"]
+        told = host.uninstall()
+        assert told.endswith("rm -r /opt/textfile-users\n")
+        host.sh("pkill -x cron; pkill -x crond; rm -r /opt/textfile-users; sleep 0.2;"
+                " rm -f /run/crond.*; :")  # fmt: skip
+        assert differences(before[name][0], host.listing()) == {}
+        assert host.accounts() == before[name][1]
+
+
+def _unpack_cronie(directory: Path) -> str:
+    """Return where cronie is unpacked, which conflicts with cron; '' before Debian 13."""
+    run("apt-get", "download", "cronie", check=False, cwd=directory)
+    for package in directory.glob("cronie_*.deb"):
+        run("dpkg", "-x", str(package), str(directory))
+        return str(directory)
+    return ""
+
+
+def _run_times(host: Host) -> list[float]:
+    path = host.box.root / TEXTFILE[1:] / "users.prom"
+    try:
+        return [samples(path.read_text())["users_run_timestamp_seconds"]]
+    except OSError:
+        return []
+
+
+def _two_minutes(looks: set[float]) -> bool:
+    """Whether looks began in a minute that crond had begun, and in the next."""
+    minutes = sorted({look // 60 for look in looks})
+    # The first may be the rest of one: an install at its end. A minute has twelve looks.
+    return len(minutes) >= MINUTES and max(looks) % 60 > 10
+
+
+def _check_looks(looks: list[float], name: str) -> None:
+    gaps = [later - earlier for earlier, later in zip(looks, looks[1:])]
+    # One of them may be late on a busy machine, and the first comes with the minute.
+    usual = [gap for gap in gaps if 3 < gap < 7]
+    assert len(usual) >= len(gaps) * 0.8, (name, gaps)
+
+
+def _crond_log(host: Host) -> str:
+    return host.sh("cat /run/crond.log /run/mail 2>/dev/null; ls -la /etc/cron* ; :")
+
+
+def test_what_cron_mails(hosts: Callable[..., Host]) -> None:
+    """The entry as a shell runs it: each fault in one line, with what to do."""
+    host = hosts()
+    host.install()
+    entry = host.sh("cat /etc/cron.d/textfile-users")
+    (line,) = [line for line in entry.splitlines() if line.startswith("* ")]
+    words = line.split(None, 6)[6].replace("--repeat 12", "--repeat 1")
+    directories = re.findall(r"^[A-Z]+_DIRECTORY=.*", entry, re.MULTILINE)
+
+    def look() -> tuple[int, str]:
+        as_user = ["setpriv", "--reuid=textfile-users", "--regid=textfile-users", "--init-groups"]
+        done = host.box.run(*as_user, "env", "-i", *directories, "/bin/sh", "-c", words,
+                            check=False)  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+    assert look() == (0, "")
+    host.sh(f"rm {TEXTFILE}/users.prom; mkdir {TEXTFILE}/users.prom")
+    status, said = look()
+    assert status == 1
+    assert said.count("\n") == 1
+    host.sh(f"rmdir {TEXTFILE}/users.prom")
+    host.sh("ln -sfn /nonexistent/python3 /opt/textfile-users/bin/python3")
+    status, said = look()
+    assert (status, said.count("\n")) == (127, 1)
+    assert "/opt/textfile-users/bin/python3: not found" in said
+
+
+def test_dry_run_changes_nothing(hosts: Callable[..., Host]) -> None:
+    host = hosts()
+    before = host.listing(), host.accounts()
+    status, out, err = host.script("--dry-run", "--runtime-file")
+    assert (status, err) == (0, "")
+    assert (host.listing(), host.accounts()) == before
+    assert f"chmod 1775 {TEXTFILE}\n" in out
+    assert "cat >/etc/cron.d/textfile-users" in out
+    host.install()
+    before = host.listing(), host.accounts()
+    printed = host.uninstall("--dry-run")
+    assert (host.listing(), host.accounts()) == before
+    assert "rm -rf /var/lib/textfile-users" in printed
+    # What is printed is what is done: a shell does the same.
+    host.box.run("sh", "-e", input=printed.replace("pkill -KILL -U textfile-users", ":"))
+    assert "textfile-users" not in host.accounts()
+
+
+def test_a_file_in_memory(hosts: Callable[..., Host]) -> None:
+    """The link is made, followed by what root runs by hand, and removed again."""
+    host = hosts()
+    before = host.listing()
+    host.install("--runtime-file")
+    link = f"{TEXTFILE}/users.prom"
+    assert host.sh(f"readlink {link}; stat -Lc '%U %s' {link}; stat -c %a /run/textfile-users") == (
+        "/run/textfile-users/users.prom\ntextfile-users 0\n711\n"
+    )
+    assert host.box.run(PROGRAM, "--timeout", "30").stderr == ""
+    assert "users_logged_in" in host.sh(f"cat {link}")
+    assert host.sh(f"readlink {link}") == "/run/textfile-users/users.prom\n"
+    assert "users_logged_in" in host.sh(f"setpriv --reuid=nobody --clear-groups cat {link}")
+    host.install()
+    assert host.sh(f"ls -A {TEXTFILE}") == "", "the next look writes it"
+    host.install("--runtime-file")
+    host.uninstall()
+    host.sh("rm -r /opt/textfile-users")
+    assert differences(before, host.listing()) == {}
+
+
+def test_another_textfile_directory(hosts: Callable[..., Host]) -> None:
+    host = hosts("mkdir -m 755 /opt/one /opt/two; chgrp adm /opt/one; chmod 750 /opt/one")
+    before = host.listing()
+    host.install("--textfile-directory", "/opt/one")
+    assert "\nTEXTFILE_DIRECTORY=/opt/one\n" in host.sh("cat /etc/default/textfile-users")
+    status, _, err = host.install("--textfile-directory", "/opt/two", check=False)
+    assert (status, err.count("\n")) == (1, 2)
+    assert "run: sed -i" in err
+    host.sh(re.findall("run: (sed .*)", err)[0])
+    host.sh(": >/opt/one/users.prom")
+    host.install("--textfile-directory", "/opt/two")
+    assert host.sh("stat -c '%U:%G %a' /opt/one /opt/two; ls /opt/one") == (
+        "root:adm 750\nroot:textfile-users 1775\n"
+    )
+    host.uninstall()
+    host.sh("rm -r /opt/textfile-users")
+    assert differences(before, host.listing()) == {}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "argv", "said"),
+    [
+        (f"ln -s /etc {TEXTFILE}/users.prom", [], "users.prom: is a link to /etc; run: rm"),
+        (f"mkdir {TEXTFILE}/users.prom", [], "users.prom: is no file; run: rm -r"),
+        ("ln -s /etc /var/lib/textfile-users", [], "textfile-users: is a link to /etc; run: rm"),
+        ("mkdir /var/lib/textfile-users; chown alice /var/lib/textfile-users", [],
+         "is another user's (uid 20001)"),
+        (f"chown alice {TEXTFILE}", [], "is an ordinary user's (uid 20001); run: chown root"),
+        (f"chmod 777 {TEXTFILE}", [], "others can write it; run: chmod o-w"),
+        (f"chgrp alice {TEXTFILE}; chmod 775 {TEXTFILE}", [], "run: chmod g-w"),
+        (f"rmdir {TEXTFILE}", [], "no textfile directory: none of"),
+        ("", ["--textfile-directory", "/none"], "/none: is not there"),
+        ("", ["--textfile-directory", "/opt/a b"], "without odd characters"),
+        ("echo 'OPTIONS=--nonsense' >/etc/default/textfile-users", [],
+         "line 1: OPTIONS: unrecognized arguments: --nonsense"),
+        ("rm /usr/sbin/cron", [], "neither systemd nor cron runs here"),
+    ],
+)  # fmt: skip
+def test_bad_hosts_are_said_and_left_alone(
+    hosts: Callable[..., Host], spoil: str, argv: list[str], said: str
+) -> None:
+    host = hosts(spoil)
+    host.prepare()
+    before = host.listing(), host.accounts()
+    status, _, err = host.install(*argv, check=False)
+    assert status == 1
+    assert said in err
+    assert "Traceback" not in err
+    assert (host.listing(), host.accounts()) == before
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (f"chmod 777 {TEXTFILE}", "others can write it; run: chmod o-w"),
+        ("mkdir /opt/textfile-users", "no environment of Python's: move it away"),
+    ],
+)
+def test_script_install_asks_before_it_changes_anything(
+    hosts: Callable[..., Host], spoil: str, said: str
+) -> None:
+    host = hosts(spoil)
+    before = host.listing(), host.accounts()
+    status, _, err = host.script(check=False)
+    assert status == 1
+    assert said in err
+    assert (host.listing(), host.accounts()) == before
+
+
+def test_an_impostor_does_not_steer(hosts: Callable[..., Host]) -> None:
+    """An ordinary user's process with the name and the flag, beside a real one of the system's."""
+    host = hosts("mkdir -m 777 /opt/evil; mkdir -p /opt/real; useradd --system exporter")
+    path = host.sh("readlink -f $(command -v prometheus-node-exporter)").strip()
+    flags = "--web.listen-address=127.0.0.1:0 --collector.textfile.directory"
+    for user, directory in (("alice", "/opt/evil"), ("exporter", "/opt/real")):
+        host.sh(f"setpriv --reuid={user} --clear-groups {path} {flags}={directory}"
+                " >/dev/null 2>&1 &")  # fmt: skip
+    _wait(lambda: host.sh("pgrep -fc textfile.directory=/opt || :").strip() >= "2")
+    _, out, err = host.script("--dry-run")
+    assert "calls itself node_exporter: not believed, it is an ordinary user's (uid 20001)" in err
+    assert "chmod 1775 /opt/real" in out
+    assert "evil" not in out
+
+
+def _wait(until: Callable[[], bool]) -> None:
+    for _ in range(100):
+        if until():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it does not come true")
+
+
+def test_an_image_with_systemd(hosts: Callable[..., Host]) -> None:
+    """Below --root nothing runs; units are enabled, names are the image's."""
+    host = hosts()
+    image = f"{host.box.directory}/image"
+    host.sh(f"mkdir -p {image}/etc/systemd/system {image}/usr/lib/systemd {image}{TEXTFILE}; "
+            f"touch {image}/usr/lib/systemd/systemd; "
+            f"echo 'root:x:0:0::/root:/bin/sh' >{image}/etc/passwd; "
+            f"printf 'root:x:0:\\nadm:x:4:\\n' >{image}/etc/group")  # fmt: skip
+    listing = f"cd {image}; find . -printf '%p %y %m %U:%G %l\\n' | sort"
+    before = host.sh(listing)
+    own = host.listing()
+    host.script("--root", image, "--runtime-file")
+    host.script("--root", image)
+    assert differences(own, host.listing()) == {}, "nothing of the host itself"
+    units = f"{image}/etc/systemd/system"
+    for kind in ("timer", "path"):
+        link = f"{units}/{kind}s.target.wants/textfile-users.{kind}"
+        assert host.sh(f"readlink {link}").endswith(f"/etc/systemd/system/textfile-users.{kind}\n")
+    accounts = host.sh(f"cat {image}/etc/passwd {image}/etc/group")
+    (uid,) = re.findall(r"^textfile-users:x:(\d+):\d+:", accounts, re.MULTILINE)
+    (gid,) = re.findall(r"^textfile-users:x:(\d+):$", accounts, re.MULTILINE)
+    assert "adm:x:4:textfile-users" in accounts
+    assert "utmp" not in accounts, "no group that the image does not have"
+    assert host.sh(f"stat -c '%u:%g %a' {image}{TEXTFILE} {image}/var/lib/textfile-users") == (
+        f"0:{gid} 1775\n{uid}:{gid} 700\n"
+    )
+    program = f"{image}/opt/textfile-users/bin"
+    assert host.sh(f"head -1 {program}/textfile-users") == "#!/opt/textfile-users/bin/python3\n"
+    host.sh(f"{program}/python3 -I -m textfile_users uninstall --root {image}")
+    host.sh(f"rm -r {image}/opt/textfile-users")
+    left = set(host.sh(listing).splitlines()) - set(before.splitlines())
+    assert {row.split()[0] for row in left} <= {
+        f"./etc/{name}" for name in ("passwd-", "group-", "shadow", "shadow-", "gshadow",
+                                     "gshadow-", ".pwd.lock", "sysusers.d", "default", "tmpfiles.d")
+    } | {"./etc", "./opt", "./etc/systemd/system/timers.target.wants",
+         "./etc/systemd/system/paths.target.wants", "./etc/passwd", "./etc/group"}  # fmt: skip
+
+
+def test_units_verify_and_are_closed(hosts: Callable[..., Host], tmp_path: Path) -> None:
+    host = hosts()
+    host.install()  # the units' program
+    units = "/opt/textfile-users/share/textfile-users/systemd-timer"
+    names = [f"{units}/textfile-users.{kind}" for kind in ("service", "timer", "path")]
+    done = host.box.run("systemd-analyze", "verify", "--man=no", *names, check=False)
+    assert "textfile-users" not in done.stderr + done.stdout
+    rating = ["systemd-analyze", "security", "--offline=true", "--no-pager"]
+    plain = _exposure(host.box.run(*rating, names[0]).stdout)
+    assert plain <= 1.5
+    drop_in = "/run/systemd/system/textfile-users.service.d"
+    host.sh(
+        f"mkdir -p {drop_in}; cp {names[0]} /run/systemd/system; cp {units}/ptrace.conf {drop_in}"
+    )
+    traced = _exposure(host.box.run(*rating, "/run/systemd/system/textfile-users.service").stdout)
+    assert plain < traced <= 1.5
+    # The drop-in says what it costs.
+    assert f"{traced:g} instead of {plain:g}" in host.sh(f"cat {units}/ptrace.conf")
+
+
+def _exposure(text: str) -> float:
+    return float(re.findall(r"Overall exposure level.*: ([\d.]+)", text)[0])
+
+
+# Of the units the parts that a manager of root's own, without cgroups to limit, can take.
+MANAGER = r"""set -e
+mkdir -p /run/systemd/system /run/systemd/sessions /run/units
+mkdir -m 700 /run/manager
+cd /opt/textfile-users/share/textfile-users/systemd-timer
+for kind in service path; do
+    { echo '[Unit]'; echo DefaultDependencies=no
+      grep -E '^(Type|ExecStart|Environment|StartLimit|TimeoutSt|Path|TriggerLimit|\[)' \
+          textfile-users.$kind; } >/run/units/textfile-users.$kind
+done
+printf '[Unit]\nDefaultDependencies=no\nWants=textfile-users.path\n' >/run/units/default.target
+cat >>/run/units/textfile-users.service <<'END'
+[Service]
+Environment="OPTIONS=--timeout 30" STATE_DIRECTORY=/run/state RUNTIME_DIRECTORY=/run/state
+ExecStartPost=/bin/sh -c 'date +%%s.%%N >>/run/looks'
+END
+XDG_RUNTIME_DIR=/run/manager SYSTEMD_UNIT_PATH=/run/units \
+    setsid /lib/systemd/systemd --user --log-target=console >/run/manager.log 2>&1 </dev/null &
+"""
+
+
+def test_changes_are_looked_at_at_once_and_the_watching_goes_on(
+    hosts: Callable[..., Host],
+) -> None:
+    """A real systemd, as the manager of a user: what a path unit does is the same there."""
+    host = hosts("rm /run/utmp")
+    host.install()
+    host.sh(MANAGER)
+    control = "XDG_RUNTIME_DIR=/run/manager systemctl --user"
+    _wait(lambda: host.sh(f"{control} is-active textfile-users.path || :") == "active\n")
+
+    def looks_after(change: str, seconds: float) -> list[float]:
+        """Return when looks ended after a change, in seconds after it began."""
+        began = float(host.sh("rm -f /run/looks; date +%s.%N"))
+        host.sh(f"cd /run/systemd/sessions; {change}")
+        time.sleep(seconds)
+        times = host.sh("cat /run/looks 2>/dev/null || :").split()
+        assert host.sh(f"{control} is-active textfile-users.path || :") == "active\n"
+        return [float(text) - began for text in times]
+
+    assert len(looks_after(": >5", 4)) == 1
+    # Of ten logins in a second the first are seen at once and the last ones a second later.
+    ten = looks_after("for i in 1 2 3 4 5 6 7 8 9 10; do : >1$i; sleep 0.09; done", 4)
+    assert 2 <= len(ten) <= 3
+    assert all(later - earlier > 0.9 for earlier, later in zip(ten, ten[1:]))
+    # Far above systemd's own limits for path units and services.
+    storm = looks_after("for i in $(seq 300); do : >2$i; sleep 0.01; done", 3)
+    assert 3 <= len(storm) <= 9
+    assert looks_after(": >/run/utmp", 3), "Debian 13 may get one later"
+    assert looks_after("echo x >>/run/utmp", 3)
+
+
+def test_a_look_that_hangs_is_ended_and_shown(hosts: Callable[..., Host]) -> None:
+    host = hosts()
+    host.install()
+    host.sh(MANAGER)
+    control = "XDG_RUNTIME_DIR=/run/manager systemctl --user"
+    _wait(lambda: host.sh(f"{control} is-active textfile-users.path || :") == "active\n")
+    text = host.sh("cat /run/units/textfile-users.service")
+    assert "\nTimeoutStartSec=10\n" in text
+    host.sh(
+        "cd /run/units; sed -i -e 's/^TimeoutStartSec=.*/TimeoutStartSec=1/' "
+        "-e 's/^ExecStart=.*/ExecStart=sleep 600/' textfile-users.service; "
+        f"{control} daemon-reload; {control} start textfile-users.service 2>/dev/null || :"
+    )
+    assert host.sh(f"{control} show -P Result textfile-users.service") == "timeout\n"
+    assert host.sh(f"{control} is-failed textfile-users.service") == "failed\n"
+
+
+def test_busybox_is_whole() -> None:
+    """Debian's package `busybox` has no crond."""
+    assert "crond" in run("busybox", "--list").stdout.split()
+    assert shutil.which("busybox")
+    assert os.path.exists("/usr/sbin/cron")
