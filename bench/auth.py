@@ -7,16 +7,14 @@ import shutil
 import statistics
 import subprocess
 import time
-from io import BytesIO
 
+from bench.hosts import MB, PROCESSES, fill, logged_host
 from bench.logs import ATTACKED, BUSY, happening, stamp, write_log
-from bench.ratios import PEAK, PYTHON, RUN, cpu_seconds, table
-from tests.hosts import NOW, Host, Record, busy_host, pack_all
+from bench.tools import PEAK, PYTHON, cpu_seconds, ours, table
+from tests.hosts import busy_host
 
-MB = 1_000_000
 BACKLOG = 100 * MB
 NEW_LINES = 20
-PROCESSES = 150
 JOURNAL_REMOTE = "/lib/systemd/systemd-journal-remote"
 MACHINE = "0123456789abcdef0123456789abcdef"
 MTAIL = r"""counter failures by user
@@ -36,21 +34,11 @@ counter escalations
   escalations++
 }
 """
-PASSWD = "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000:Alice:/home/alice:/bin/sh\n"
 
 
 def measure_auth(directory: str, runs: int) -> str:
     """Return two tables, made with files in `directory`."""
     return f"{_backlogs(directory)}\n\n{_new_lines(directory, runs)}"
-
-
-def ours(directory: str, *argv: str) -> list[str]:
-    """Return our command as the timer runs it, with output and state below `directory`."""
-    state = os.path.join(directory, "state")
-    return [
-        PYTHON, "-I", "-c", RUN, "--output", os.path.join(directory, "users.prom"),
-        "--state-directory", state, "--runtime-directory", state, *argv,
-    ]  # fmt: skip
 
 
 def _backlogs(directory: str) -> str:
@@ -114,7 +102,10 @@ def _peak(directory: str, path: str) -> float:
 
 def _new_lines(directory: str, runs: int) -> str:
     """Return the table of runs that find new lines each, as ratios to a bare interpreter."""
-    hosts = {f"log of {size} MB": _host(directory, size) for size in (1, 1000)}
+    hosts = {
+        f"log of {size} MB": logged_host(os.path.join(directory, f"host-{size}"), size)
+        for size in (1, 1000)
+    }
     journal = _journal_host(directory)
     history = ["--collectors", "sessions,auth,history"]
     commands = {
@@ -148,29 +139,6 @@ def _new_lines(directory: str, runs: int) -> str:
     return table(rows)
 
 
-def _host(directory: str, size: int) -> str:
-    """Make a host with ten sessions, a wtmp and an auth log of `size` MB; return its root."""
-    root = os.path.join(directory, f"host-{size}")
-    host = busy_host(root, 10)
-    host.write("etc/passwd", PASSWD)
-    host.write("var/log/wtmp", pack_all([Record(time=NOW - 9000)] * 1000))
-    _fill(host)
-    part = BytesIO()
-    write_log(part, MB, BUSY, True, time.time() - 90_000)
-    with open(os.path.join(root, "var/log/auth.log"), "wb") as file:
-        for _ in range(size):
-            file.write(part.getvalue())
-    return root
-
-
-def _fill(host: Host) -> None:
-    """Add the processes that an idle host has, to as many as PROCESSES."""
-    for pid in range(100, 100 + PROCESSES - 31):  # three of each session, and process 1
-        host.process(pid, "idle", cgroup="/system.slice/idle.service")
-    for name in ("history", "all"):
-        os.makedirs(f"{host.root}-{name}")
-
-
 def _some_lines(number: int) -> bytes:
     """Return new lines of an attacked host."""
     lines: list[str] = []
@@ -187,8 +155,7 @@ def _journal_host(directory: str) -> str:
         return ""
     root = os.path.join(directory, "host-journal")
     host = busy_host(root, 10, utmp=False)
-    host.write("etc/passwd", PASSWD)
-    _fill(host)
+    fill(host)
     os.makedirs(f"{root}/var/log/journal/{MACHINE}")
     for number in range(50):
         _write_journal(root, number)

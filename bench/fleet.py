@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.ratios import table
+from bench.tools import table
 from tests.e2e.parts import samples
 from tests.e2e.prometheus import Prometheus
 from tests.hosts import PASSWD, Host

@@ -8,9 +8,8 @@ import shutil
 import statistics
 import time
 
-from bench.auth import ours
 from bench.logs import ATTACKED, write_log
-from bench.ratios import cpu_seconds, table
+from bench.tools import cpu_seconds, ours, table
 from tests.hosts import Host, busy_host
 
 MB = 1_000_000

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from operator import truediv
 
-from bench.ratios import table
+from bench.tools import table
 from textfile_users.paths import Paths
 from textfile_users.sources.processes import MAX_AGE_OF_MOVES, read_all
 

@@ -1,0 +1,76 @@
+"""What the tables share: our command, its CPU time and memory, and how a table is printed."""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+
+# As the unit starts it.
+RUN = "from textfile_users.__main__ import run; run()"
+PYTHON = sys.executable
+# Prints the process's peak memory (proc_pid_status(5)) when it ends.
+PEAK = (
+    "import os, sys\n"
+    "def peak(status):\n"
+    "    for line in open('/proc/self/status'):\n"
+    "        if line.startswith('VmHWM'): os.write(1, line.encode())\n"
+    "    end(status)\n"
+    "end, os._exit = os._exit, peak\n"
+)
+
+
+def cpu_seconds(argv: list[str]) -> float:
+    """Run a command and return its CPU time, its children's included, in seconds."""
+    null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2)]
+    pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=null)
+    _, status, usage = os.wait4(pid, 0)
+    if status:
+        raise SystemExit(f"{argv}: status {status}")
+    return usage.ru_utime + usage.ru_stime
+
+
+def peak_kib(code: str) -> int:
+    """Return the peak memory of `python -I -c code` in KiB."""
+    argv = [PYTHON, "-I", "-c", PEAK + code + "\nos._exit(0)"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[1])
+
+
+def medians(commands: dict[str, list[str]], runs: int, slow: set[str]) -> dict[str, float]:
+    """Return each command's median; all take turns in random order, the slow ones fewer."""
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for number in range(runs):
+        for name in random.sample(sorted(commands), len(commands)):
+            if name not in slow or number < 5:
+                wait_for_minute(name)
+                times[name].append(cpu_seconds(commands[name]))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def wait_for_minute(name: str) -> None:
+    """Where looks repeat, begin early enough in the minute for all of them."""
+    left = 60 - time.time() % 60
+    if name.startswith("repeat") and left < 10:
+        time.sleep(left)
+
+
+def table(rows: list[tuple[str, str, str]]) -> str:
+    """Return rows of text as a Markdown table."""
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = ["| " + " | ".join(c.ljust(w) for c, w in zip(row, widths)) + " |" for row in rows]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
+
+
+def ours(directory: str, *argv: str) -> list[str]:
+    """Return our command as the timer runs it, with output and state below `directory`."""
+    os.makedirs(directory, exist_ok=True)
+    state = os.path.join(directory, "state")
+    return [
+        PYTHON, "-I", "-c", RUN, "--output", os.path.join(directory, "users.prom"),
+        "--state-directory", state, "--runtime-directory", state, *argv,
+    ]  # fmt: skip
