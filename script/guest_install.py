@@ -109,7 +109,8 @@ FAULTS_OF = {
 LISTING = """{ find / -xdev \\( -path /proc -o -path /sys -o -path /tmp -o -path /root \\
     -o -path /dev -o -path /var/tmp -o -path /opt -o -path /var/log -o -path /var/cache \\
     -o -path /var/lib/systemd -o -path /var/lib/apt -o -path /var/lib/dpkg \\
-    -o -path /run -o -name '*.pyc' \\) -prune -o -printf '%p %U %G %m\\n'; ls -d /run/textfile-users* 2>/dev/null
+    -o -path /run -o -name '*.pyc' \\) -prune -o -printf '%p %U %G %m\\n'
+    ls -d /run/textfile-users* 2>/dev/null
     getent passwd; getent group; } | sort"""
 # For so many seconds: when the timer last fired, as systemd has it, and the last look, as the
 # file has it. An emulated guest starts Python late by up to a second, but the timer may not be.

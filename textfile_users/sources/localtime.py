@@ -43,7 +43,8 @@ def _of_zone(data: bytes) -> LocalTime:
     from zoneinfo import ZoneInfo
 
     try:
-        zone = ZoneInfo.from_file(BytesIO(data))
+        # zoneinfo reads on without end where the last line, or the one before it, has none.
+        zone = ZoneInfo.from_file(BytesIO(data + b"\n\n"))
     except Exception:  # noqa: BLE001 - zoneinfo asserts and unpacks what damaged files do not have
         return utc_time
 
