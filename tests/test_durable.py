@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import NOW, Host
+from textfile_users import durable
 from textfile_users.auth.attempts import AuthEvent, Memory
 from textfile_users.auth.finding import Finding
 from textfile_users.cli import main
@@ -142,15 +144,15 @@ class Run:
         self.runs = 0
         self.capsys = capsys
 
-    def __call__(self, events: int = 1) -> tuple[str, float]:
-        """Return what was said, and the failures counted."""
+    def __call__(self, events: int = 1, status: int = 0) -> tuple[str, float]:
+        """Return what was said, and the failures that the file has counted."""
         message = "Failed password for root from 192.0.2.7 port 1 ssh2"
         with open(self.log, "a") as log:
             log.write(f"2025-12-07T09:33:20+00:00 host sshd[{self.runs}]: {message}\n" * events)
         self.runs += 1
         argv = ["--root", self.host.root, "--now", str(NOW + self.runs), "--timeout", "60"]
         argv += ["--state-directory", str(self.state), "--runtime-directory", str(self.state)]
-        assert main([*argv, "--output", str(self.output)]) == 0
+        assert main([*argv, "--output", str(self.output)]) == status
         start = 'users_auth_failures_total{method="password",service="sshd",user="root"} '
         counts = [line for line in self.output.read_text().splitlines() if line.startswith(start)]
         return self.capsys.readouterr().err, float(counts[0].rpartition(" ")[2])
@@ -222,3 +224,32 @@ def test_what_has_not_changed_is_not_written(run: Run) -> None:
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     run(1)
     assert run.path.stat().st_ino != before.st_ino
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_passing_fault_loses_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Too many open files say nothing of the state: a single fault costs nothing, more a look."""
+    run()
+    before = run.path.read_bytes()
+    left = [times]
+
+    def fail(directory: str) -> Durable:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return load(directory)
+
+    monkeypatch.setattr(durable, "load", fail)
+    said, count = run(status=times - 1)
+    if times == 1:
+        assert (said, count) == ("", 1)
+        return
+    assert (count, run.path.read_bytes()) == (0, before)
+    assert said.endswith(f"not written: {run.path}: too many open files\n")
+    assert said.count("\n") == 1
+    left[0] = 2
+    assert run(status=1) == ("", 0), "it is said once, then once an hour"
+    assert run() == ("", 3)
+    assert not os.path.lexists(f"{run.path}.unreadable")

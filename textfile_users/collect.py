@@ -42,6 +42,8 @@ STDOUT = "-"
 MINUTE = 60.0
 LOCK_POLL = 0.02
 SAME_SECONDS = 60.0
+# Faults of this look, not of the state file: a later look can read it.
+PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR)
 MENDS = {
     errno.ENOENT: "; make its directory, or give --textfile-directory",
     errno.EACCES: "; its directory must be writable for this user",
@@ -146,8 +148,13 @@ def _look_once(options: Options) -> int:
 def _look_locked(options: Options, faults: list[str]) -> int:
     boot_id = read_boot_id()
     before = _load(options, boot_id, faults)
-    counted = _load_durable(options, faults)
     now = time.time() if options.now is None else options.now
+    try:
+        counted = _load_durable(options, faults)
+    except OSError as error:
+        failure = f"{options.output}: not written: {error.filename}: {reason(error)}"
+        _tell([*faults, failure], failure, options, boot_id, before, before, now)
+        return 1
     clock = time.monotonic if options.now is None else _stopped_clock
     snapshot = look(
         options.paths,
@@ -175,15 +182,28 @@ def _look_locked(options: Options, faults: list[str]) -> int:
     failure = failure or _write(options, snapshot)
     if failure:
         faults.append(failure)
+    _tell(faults, failure, options, boot_id, before, after, now)
+    if options.verbosity and hide:
+        _say_details(options.verbosity, before, after, snapshot, hide)
+    return 1 if failure else 0
+
+
+def _tell(
+    faults: list[str],
+    failure: str,
+    options: Options,
+    boot_id: str,
+    before: Volatile,
+    after: Volatile,
+    now: float,
+) -> None:
+    """Say the faults that are due, and keep them with what ``after`` holds; `failure` is graver."""
     all_faults = tuple(dict.fromkeys(map(printable, faults)))
     after, due = remember_faults(after, all_faults, now)
     if after != before:
         _save(options.runtime_directory, after, boot_id)
     for fault in all_faults if _is_terminal(sys.stderr) else due:
         say(ERROR if fault == printable(failure) else WARNING, fault)
-    if options.verbosity and hide:
-        _say_details(options.verbosity, before, after, snapshot, hide)
-    return 1 if failure else 0
 
 
 def _redacted(options: Options, snapshot: Snapshot) -> tuple[Snapshot, Hide | None, str]:
@@ -265,12 +285,20 @@ def _load(options: Options, boot_id: str, faults: list[str]) -> Volatile:
 
 
 def _load_durable(options: Options, faults: list[str]) -> Durable:
-    """Return what was counted; what cannot be read is put aside, and counting starts anew."""
+    """Return what was counted; what cannot be read is put aside, and counting starts anew.
+
+    Raises OSError where only this look cannot read it: to start anew would lose what was counted.
+    """
     directory = options.state_directory
+    path = os.path.join(directory, durable.FILE_NAME)
     try:
-        return durable.load(directory)
+        try:
+            return durable.load(directory)
+        except OSError:  # one call may fail by accident
+            return durable.load(directory)
     except (OSError, ValueError) as error:
-        path = os.path.join(directory, durable.FILE_NAME)
+        if isinstance(error, OSError) and error.errno in PASSING:
+            raise OSError(error.errno, error.strerror, path) from error
         why = "damaged" if options.redacted else str(error)
         if isinstance(error, OSError):
             why = reason(error)

@@ -1,0 +1,1 @@
+"""What takes long: faults, fuzzing, endurance; in full by script/test --long, else a little."""
