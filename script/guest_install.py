@@ -91,9 +91,9 @@ FAULTS_OF = {
             "usermod -aG systemd-journal textfile-users; sleep 6",
         ),
         (
-            "wtmpdb",
-            "chmod 600 /var/lib/wtmpdb/wtmp.db",
-            "chmod 644 /var/lib/wtmpdb/wtmp.db; sleep 6",
+            "lastlog2",
+            "chmod 600 /var/lib/lastlog/lastlog2.db",
+            "chmod 644 /var/lib/lastlog/lastlog2.db; sleep 6",
         ),
     ),
     "bookworm": (
@@ -199,8 +199,11 @@ def check_doctor(guest: Guest) -> None:
     guest.check("doctor is clean", status == 0 and not told, told)
     for check, make, mend in (*FAULTS, *FAULTS_OF[guest.suite]):
         guest.sh(f"{make}; sleep 1")
-        status, told = diagnose(guest)
-        names = {found["check"] for found in told if found["mend"]}
+        for _ in range(3):  # an emulated guest may be too slow for a check's five seconds
+            status, told = diagnose(guest)
+            names = {found["check"] for found in told if found["mend"]}
+            if check in names:
+                break
         guest.check(f"doctor tells of {make[:50]}", status == 1 and check in names, told)
         guest.sh(mend)
     guest.sh("sleep 15")

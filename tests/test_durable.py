@@ -47,7 +47,9 @@ LOGIN = st.builds(
     st.booleans(), st.booleans(),
 )  # fmt: skip
 MEMORIES = st.dictionaries(
-    st.tuples(TEXT, TEXT), st.builds(Memory, FLOAT, TEXT, EVENTS), max_size=2
+    st.tuples(TEXT, NUMBER | TEXT | st.sampled_from(("0", "²"))),
+    st.builds(Memory, FLOAT, TEXT, EVENTS),
+    max_size=2,
 )
 DURABLE = st.builds(
     Durable,

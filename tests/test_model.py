@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from unittest import mock
 
@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.hosts import NOW, Host
-from textfile_users import snapshot
+from textfile_users import durable, snapshot
 from textfile_users.cli import main
 from textfile_users.sources import follow
 
@@ -270,8 +270,10 @@ class World:
             self.is_damaged = False
 
     def is_sound(self) -> bool:
-        with open(os.path.join(self.state, "durable.csv"), "rb") as file:
-            return file.read().endswith(b'"end"\n')
+        with suppress(ValueError):
+            durable.load(self.state)
+            return True
+        return False
 
     def lose_state(self) -> None:
         shutil.rmtree(self.state, ignore_errors=True)

@@ -97,7 +97,8 @@ def _rows(durable: Durable) -> Iterator[tuple[object, ...]]:
         yield ("login", *to_row(login))
     for (service, who), memory in durable.remembered:
         held = [text for event in memory.held for text in _event_row(event)]
-        yield ("process", service, who, memory.time, memory.said, *held)
+        kind = "pid" if isinstance(who, int) else "peer"  # whose name may be a number, too
+        yield ("process", service, kind, who, memory.time, memory.said, *held)
     for event in durable.held:
         yield ("held", *_event_row(event))
     if durable.last is not None:
@@ -194,10 +195,9 @@ def _wtmpdb(rows: list[list[str]] | None) -> WtmpdbPosition | None:
 
 
 def _process(texts: list[str]) -> tuple[Key, Memory]:
-    service, who, time, said, *rest = texts
+    service, kind, who, time, said, *rest = texts
     held = tuple(_event(rest[at : at + _EVENT]) for at in range(0, len(rest), _EVENT))
-    key = service, int(who) if who.isdigit() else who
-    return key, Memory(float(time), said, held)
+    return (service, int(who) if kind == "pid" else who), Memory(float(time), said, held)
 
 
 _PLACE = ("time", "pid", "line")  # the fields of AuthEvent before the finding

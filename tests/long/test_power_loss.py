@@ -14,8 +14,6 @@ import pytest
 from tests.long.sizes import size, spread
 from tests.long.world import World, counted, happen
 from textfile_users.cli import main
-from textfile_users.durable import parse_durable
-from textfile_users.rows import end_of
 
 DURABLE, VOLATILE, LOCK, OUTPUT = (
     "state/durable.csv",
@@ -182,17 +180,3 @@ def test_a_temporary_file_is_removed_later(world: World, truth: list[dict[str, f
         os.utime(left, (0, 0))
     assert looks(world) == truth
     assert not world.temporary()
-
-
-def test_state_without_a_checksum_is_taken_over(
-    world: World, truth: list[dict[str, float]]
-) -> None:
-    """As it was written at first."""
-    world.restore()
-    path = world.work / DURABLE
-    data = path.read_bytes()
-    rows = data[: data.rindex(b'"end"')]
-    assert data == rows + end_of(rows)
-    path.write_bytes(rows + b'"end"\n')
-    assert parse_durable(path.read_bytes()) == parse_durable(data)
-    assert looks(world) == truth
