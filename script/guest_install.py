@@ -21,7 +21,8 @@ printf '[Service]\\nTimeoutStartSec=30\\nCPUQuota=\\n' \\
     >/etc/systemd/system/textfile-users.service.d/emulated.conf
 systemctl daemon-reload
 """
-NOT_EMULATED = "rm -r /etc/systemd/system/textfile-users.service.d/emulated.conf"
+NOT_EMULATED = """cd /etc/systemd/system && rm textfile-users.service.d/emulated.conf
+rmdir textfile-users.service.d 2>/dev/null || true"""
 STOP = "systemctl stop textfile-users.timer textfile-users.path; sleep 6"
 START = "systemctl start textfile-users.timer textfile-users.path; sleep 6"
 FLAGS = "/etc/default/prometheus-node-exporter"
@@ -254,7 +255,7 @@ def check_install(guest: Guest) -> None:
     check_doctor(guest)
     check_uninstall(guest, before)
     check_cron(guest)
-    guest.sh("systemctl stop cron")
+    guest.sh(f"systemctl stop cron; {NOT_EMULATED}")
     guest.sh(f"{PROGRAM} uninstall; systemctl start cron")
     after = listing(guest)
     guest.check("uninstall after cron leaves nothing", after == before, sorted(after ^ before)[:20])
