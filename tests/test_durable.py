@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import NOW, Host
-from textfile_users import durable
+from textfile_users import counting, durable
 from textfile_users.auth.attempts import AuthEvent, Memory
-from textfile_users.auth.finding import Finding
+from textfile_users.auth.finding import FAILURE, Finding
 from textfile_users.cli import main
+from textfile_users.counting import Counting
 from textfile_users.durable import (
     FILE_NAME,
     NOTHING,
@@ -255,3 +256,21 @@ def test_a_passing_fault_loses_nothing(
     assert run(status=1) == ("", 0), "it is said once, then once an hour"
     assert run() == ("", 3)
     assert not os.path.lexists(f"{run.path}.unreadable")
+
+
+def test_what_is_half_counted_is_not_kept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that is needed for the second line only cannot be loaded: an OSError, too."""
+    run()
+    take, calls = counting._TAKE[FAILURE], [0]
+
+    def fail(counting: Counting, event: AuthEvent, said: Finding) -> None:
+        calls[0] += 1
+        if calls[0] == 2:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        take(counting, event, said)
+
+    monkeypatch.setitem(counting._TAKE, FAILURE, fail)
+    said, count = run(3)
+    assert said == "textfile-users: auth: Unfinished: a module: cannot allocate memory\n"
+    assert count == 0
+    assert run(1) == ("", 4)

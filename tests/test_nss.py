@@ -97,6 +97,9 @@ def _no_child_stays() -> Iterator[None]:
     descriptors = os.listdir("/proc/self/fd")
     before = children()
     yield
+    end = time.monotonic() + 10
+    while children() != before and time.monotonic() < end:
+        time.sleep(0.01)  # one that was killed is about to be waited for
     assert children() == before
     assert os.listdir("/proc/self/fd") == descriptors
 

@@ -543,8 +543,10 @@ def test_watch_shows_the_share_of_a_processor(
 
 # On a real terminal
 
-LAUNCHER = """import fcntl, os, sys, termios
+# What a shell has put into the background ignores SIGINT, and so do its children.
+LAUNCHER = """import fcntl, os, signal, sys, termios
 os.setsid()
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.executable, [sys.executable, "-m", "textfile_users", *sys.argv[1:]])
 """

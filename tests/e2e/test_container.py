@@ -113,6 +113,7 @@ def of_people(found: dict[str, float]) -> dict[str, float]:
 
 def test_a_container_sees_what_the_host_sees(box: Box, manifest: str) -> None:
     """The same sessions and refused passwords, idle time and processes; and it ends when told."""
+    box.forget()
     container = Container(box, manifest)
     container.hand_over()
     output = box.directory / "native.prom"

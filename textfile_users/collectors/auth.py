@@ -33,8 +33,9 @@ from textfile_users.sources.passwd import account_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from textfile_users.auth.attempts import AuthEvent
     from textfile_users.sources.journal import Entry, Gap, JournalPosition
 
 AUTO = "auto"
@@ -193,6 +194,10 @@ def _choose(
     return AUTHLOG, (logs.signature, now)
 
 
+class Unfinished(Exception):
+    """Only a part of a block is counted, so that nothing of the look may be kept."""
+
+
 class _Reading:
     """One look's reading of logs: from the state before it to that after it."""
 
@@ -300,13 +305,20 @@ class _Reading:
 
     def _read_file(self, path: str) -> None:
         for block in blocks(path, self._logs[path]):
-            for event in self.reader.read_block(block.data):
-                self._counting.take(event)
+            self._take(self.reader.read_block(block.data))
             self._counting.skipped(AUTHLOG, block.skipped)
             self._logs[path] = block.position
             if time.monotonic() > self._deadline:
                 self.caught_up = False
                 return
+
+    def _take(self, events: Iterable[AuthEvent]) -> None:
+        """Count the events of what was read. Raises Unfinished where that cannot go on."""
+        try:
+            for event in events:
+                self._counting.take(event)
+        except OSError as error:  # not the log's: a module or a file of the host, see Unfinished
+            raise Unfinished(f"{error.filename or 'a module'}: {reason(error)}") from error
 
     def _count_from_here(self, lines: dict[str, int]) -> None:
         for event in self.reader.pairing.expire(self.now):
@@ -329,8 +341,7 @@ class _Reading:
         try:
             for found in self._entries(position):
                 if isinstance(found, Entry):
-                    for event in self.reader.read_entry(found):
-                        self._counting.take(event)
+                    self._take(self.reader.read_entry(found))
                 else:
                     self._counting.skipped(JOURNAL, ((found.reason, 1),))
                 self._journal = advance(self._journal, found)
