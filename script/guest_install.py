@@ -110,7 +110,7 @@ FAULTS_OF = {
 # What is there: files but those that others write all the time, rights included; accounts.
 LISTING = """{ find / -xdev \\( -path /proc -o -path /sys -o -path /tmp -o -path /root \\
     -o -path /dev -o -path /var/tmp -o -path /opt -o -path /var/log -o -path /var/cache \\
-    -o -path /var/lib/systemd -o -path /var/lib/apt -o -path /var/lib/dpkg \\
+    -o -path /var/lib/systemd -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/backups \\
     -o -path /run -o -name '*.pyc' \\) -prune -o -printf '%p %U %G %m\\n'
     ls -d /run/textfile-users* 2>/dev/null
     getent passwd; getent group; } | sort"""

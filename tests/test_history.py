@@ -403,6 +403,7 @@ def test_btmp_where_there_is_no_log(run: Run) -> None:
     """Of an unknown user sshd writes a record when it connects, and one an attempt."""
     run.append("btmp", refused(-100, 50))
     run.counts()
+    assert run.samples()['users_auth_probes_total{kind="timeout",service="sshd"}'] == 0  # at once
     run.append("btmp", refused(1, 100), refused(2, 100))
     run.append("btmp", refused(1, 200, "oracle"), refused(2, 200, "oracle"))
     run.append("btmp", refused(3, 200, "oracle"), refused(4, 300, "admin"))

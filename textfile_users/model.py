@@ -237,6 +237,8 @@ class Snapshot(Record):
     @property
     def is_log_known(self) -> bool:
         """Whether an auth log is or was read, or btmp in its stead."""
-        names = {series[0] for series in self.counters}
         was_read = self.durable is not None and self.durable.source != ""
-        return bool(self.auth_log) or was_read or "users_auth_failures_total" in names
+        # A btmp that has told of no refusal yet counts too: the first is counted from zero.
+        has_btmp = any(source.name == "btmp" and source.status == OK for source in self.sources)
+        names = {series[0] for series in self.counters}
+        return bool(self.auth_log) or was_read or has_btmp or "users_auth_failures_total" in names
