@@ -100,7 +100,7 @@ FAULTS_OF = {
     ),
     "bookworm": (
         (
-            "auth log",
+            "user",  # the log is closed then, and the journal tells the same
             "gpasswd -d textfile-users adm",
             "usermod -aG adm textfile-users; sleep 6",
         ),
