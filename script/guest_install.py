@@ -24,6 +24,10 @@ systemctl daemon-reload
 """
 NOT_EMULATED = """cd /etc/systemd/system && rm textfile-users.service.d/emulated.conf
 rmdir textfile-users.service.d 2>/dev/null || true"""
+# A guest that has just booted has a day's work to catch up with: packages, manuals, logs.
+CALM = """for i in $(seq 60); do
+    read -r load _ </proc/loadavg; [ ${load%.*} -gt 0 ] || break; sleep 5
+done"""
 STOP = "systemctl stop textfile-users.timer textfile-users.path; sleep 6"
 START = "systemctl start textfile-users.timer textfile-users.path; sleep 6"
 FLAGS = "/etc/default/prometheus-node-exporter"
@@ -149,11 +153,15 @@ def check_timer(guest: Guest, seconds: int, tries: int = 1) -> None:
         looks = [float(line[2:]) for line in lines if line.startswith("l ")]
         gaps = [round(later - earlier, 2) for earlier, later in zip(fired, fired[1:])]
         late = [round(min(look - at for look in looks if look >= at), 2) for at in fired[:-1]]
-        regular = all(abs(gap - 5) <= 0.3 for gap in gaps)
-        right = len(gaps) >= seconds / 5 - 3 and regular
+        odd = [
+            f"{at - fired[0]:.0f} s: {gap}" for at, gap in zip(fired, gaps) if abs(gap - 5) > 0.3
+        ]
+        right = len(gaps) >= seconds / 5 - 3 and not odd
         if right and max(late) < 4:
             break
-    guest.check(f"the timer for {seconds} s, {len(gaps) + 1} times", right, (min(gaps), max(gaps)))
+    guest.check(
+        f"the timer for {seconds} s, {len(gaps) + 1} times", right, (min(gaps), max(gaps), odd)
+    )
     guest.check("each is followed by a look", max(late) < 4, max(late))
     journal = guest.sh(f"journalctl -q -u textfile-users.service --since '{since}' -o cat")
     guest.check("no line in the journal per run", journal == "", repr(journal))
@@ -252,8 +260,9 @@ def check_cron(guest: Guest) -> None:
 
 def check_ten_minutes(guest: Guest) -> None:
     """The timer alone, on a guest without the program: none late, none missed, silence."""
+    guest.sh(CALM)
     install(guest)
-    time.sleep(60)  # a resumed guest has much to do at first
+    time.sleep(60)
     check_timer(guest, 600)
     guest.sh(NOT_EMULATED)
     guest.sh(f"{PROGRAM} uninstall")
