@@ -93,7 +93,7 @@ def counted(*argv: str, sessions: int, without: str = "-") -> int:
 
 
 class Fleet:
-    """Pages of simulated hosts, which differ in names, addresses and values."""
+    """Pages of simulated hosts: one user is on all of them, the first is each one's own."""
 
     def __init__(self, text: str) -> None:
         """Simulate hosts by the page of one, whose users have logged in a day ago."""
@@ -110,7 +110,7 @@ class Fleet:
             _later(line, passed) if line.startswith(CHANGING) else line for line in self._lines
         ]
         text = "\n".join(lines) + "\n"
-        return text.replace("user0", f"user{number}").replace("192.0.2.", f"192.0.{number % 256}.")
+        return text.replace("user0", f"host{number}").replace("192.0.2.", f"192.0.{number % 256}.")
 
 
 def _later(line: str, passed: float) -> str:
@@ -212,7 +212,7 @@ def _resident(pid: int) -> float:
 def main() -> None:
     """Print the three tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hosts", type=int, default=400)
+    parser.add_argument("--hosts", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=40.0, help="of each measurement")
     options = parser.parse_args()
 

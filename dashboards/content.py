@@ -1,7 +1,7 @@
 """What the dashboard shows: the panels of each row, and their queries.
 
 `$job`, `$instance` and `$user` are the dashboard's variables; `$__range` and `$__rate_interval`
-are Grafana's.
+are Grafana's. Names with colons are of prometheus/recording.yml.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ from dashboards.panels import Column, Panel, Steps, durations, lines, ranking, r
 FLEET = 'job=~"$job"'
 HOST = f'{FLEET}, instance=~"$instance"'
 USER = f'{HOST}, user=~"$user"'
+# A series for each user on each host of the fleet.
+USER_HOSTS = f'max by (user, instance) (users_sessions{{{FLEET}, user!=""}}) > 0'
 # node_exporter's series of our file among those of others.
 OURS = r'file=~"(.*/)?users[.]prom"'
 
 WARN: Steps = ((1, "yellow"),)
 FAULT: Steps = ((1, "red"),)
-# Seconds: a run every 5 s has been missed many times; what is shown is no longer so.
-AGE: Steps = ((60, "yellow"), (300, "red"))
+# Seconds, as stale_seconds of alerts.yml: what is shown is no longer so.
+STALE = 120
+AGE: Steps = ((STALE, "red"),)
 IDLE: Steps = ((8 * 3600, "yellow"), (24 * 3600, "red"))
 BURST: Steps = ((20, "yellow"), (100, "red"))
 
@@ -40,24 +43,58 @@ NEW = (
     " and of methods other than password and publickey."
 )
 NOBODY = "(no account)"
+NO_LOG = "no log"
+FAILURES = "users_auth_failures_total"
 
 
 def fleet() -> Iterable[Panel]:
     """Yield the panels of all hosts, whichever are chosen."""
+    yield from _fleet_numbers()
+    yield lines(
+        "Sessions and users by host, summed",
+        "Who is on two hosts counts twice here. From recording.yml.",
+        {
+            f"sum(job_type:users_sessions:sum{{{FLEET}}})": "sessions",
+            f"sum(job:users_logged_in:sum{{{FLEET}}})": "users",
+        },
+    )
+    yield lines(
+        "Refused attempts per minute",
+        f"By method, of all hosts. From recording.yml. {NEW}",
+        {f"60 * sum by (method) (job_method:users_auth_failures:rate5m{{{FLEET}}})": "{{method}}"},
+        unit=EventsPerMinute,
+        stacked=True,
+    )
+    yield ranking(
+        "Hosts with most sessions",
+        "A click leads to the host.",
+        _top(10, f"sum by (instance) (users_sessions{{{FLEET}}})"),
+        "{{instance}}",
+        is_host=True,
+    )
+    yield ranking(
+        "Hosts with most refused attempts",
+        "Of the last hour, by the 20 addresses of each host with most. A click leads to the host.",
+        _top(10, f"sum by (instance) (users_auth_failures_last_hour{{{FLEET}}})"),
+        "{{instance}}",
+        steps=BURST,
+        is_host=True,
+    )
+    yield from _fleet_tables()
+
+
+def _fleet_numbers() -> Iterable[Panel]:
     age = _age("users_run_timestamp_seconds", FLEET)
-    sessions = f"users_sessions{{{FLEET}}}"
-    user_hosts = f'max by (user, instance) (users_sessions{{{FLEET}, user!=""}}) > 0'
-    last_hour = f"users_auth_failures_last_hour{{{FLEET}}}"
     yield stats(
         "Hosts reporting",
-        "Hosts whose last look was at most a minute old when it was scraped.",
-        {f"count({age} <= 60) or vector(0)": ""},
+        "Hosts whose last look was within two minutes of when it was scraped.",
+        {f"count({age} <= {STALE}) or vector(0)": ""},
     )
     yield stats(
         "Stale hosts",
-        "Hosts whose last look was older than a minute: the timer or cron stands still, the"
+        "Hosts whose last look was more than two minutes off: the timer or cron stands still, the"
         " program fails, or the host's clock is not Prometheus's.",
-        {f"count({age} > 60) or vector(0)": ""},
+        {f"count({age} > {STALE}) or vector(0)": ""},
         steps=FAULT,
     )
     missing = (
@@ -80,41 +117,21 @@ def fleet() -> Iterable[Panel]:
     yield stats(
         "Users on",
         "Distinct users with a session somewhere; who is on two hosts counts once.",
-        {f"count(count by (user) ({user_hosts})) or vector(0)": ""},
+        {f"count(count by (user) ({USER_HOSTS})) or vector(0)": ""},
     )
-    yield stats("Sessions", "Open sessions of all hosts.", {f"sum({sessions})": ""})
-    yield lines(
-        "Sessions and users by host, summed",
-        "Who is on two hosts counts twice here.",
-        {f"sum({sessions})": "sessions", f"sum(users_logged_in{{{FLEET}}})": "users"},
+    yield stats(
+        "Sessions",
+        "Open sessions of all hosts.",
+        {_or_zero(f"sum(users_sessions{{{FLEET}}})", f"users_logged_in{{{FLEET}}}"): ""},
     )
-    refused = _per_minute("users_auth_failures_total", FLEET)
-    yield lines(
-        "Refused attempts per minute",
-        f"By service, of all hosts. {NEW}",
-        {f"60 * sum by (service) ({refused})": "{{service}}"},
-        unit=EventsPerMinute,
-        stacked=True,
-    )
-    yield ranking(
-        "Hosts with most sessions",
-        "A click leads to the host.",
-        _top(10, f"sum by (instance) ({sessions})"),
-        "{{instance}}",
-        is_host=True,
-    )
-    failures = _increase("users_auth_failures_total", FLEET)
-    yield ranking(
-        "Hosts with most refused attempts",
-        f"Of the attempts {RANGE}. A click leads to the host. {NEW}",
-        _top(10, f"sum by (instance) ({failures})"),
-        "{{instance}}",
-        steps=BURST,
-        is_host=True,
-    )
+
+
+def _fleet_tables() -> Iterable[Panel]:
+    last_hour = f"users_auth_failures_last_hour{{{FLEET}}}"
+    age = _age("users_run_timestamp_seconds", FLEET)
     yield rows(
         "Hosts with the oldest looks",
-        "How old each look was when it was scraped; one every 5 s is usual.",
+        "How far each look was off when it was scraped; one every 5 s is usual.",
         {"A": _top(20, f"max by (instance) ({age})")},
         {
             "instance": Column("Host", is_host=True),
@@ -125,7 +142,7 @@ def fleet() -> Iterable[Panel]:
     yield rows(
         "Users on more than one host",
         "The same name with sessions on several hosts at once.",
-        {"A": _top(20, f"count by (user) ({user_hosts}) > 1")},
+        {"A": _top(20, f"count by (user) ({USER_HOSTS}) > 1")},
         {"user": Column("User"), "Value": Column("Hosts", Short, width=100)},
         order="Hosts",
     )
@@ -161,8 +178,15 @@ def who_is_on() -> Iterable[Panel]:
         "Distinct users with a session; who is on two of the hosts counts twice.",
         {f"sum(users_logged_in{{{HOST}}})": ""},
     )
-    yield stats("Sessions", "Open sessions.", {f"sum(users_sessions{{{USER}}})": ""})
-    idle = f"time() - users_session_last_activity_timestamp_seconds{{{USER}}}"
+    yield stats(
+        "Sessions",
+        "Open sessions.",
+        {_or_zero(f"sum(users_sessions{{{USER}}})", f"users_logged_in{{{HOST}}}"): ""},
+    )
+    idle = (  # by the host's clock
+        f"users_run_timestamp_seconds{{{HOST}}} - on (job, instance) group_right ()"
+        f" users_session_last_activity_timestamp_seconds{{{USER}}}"
+    )
     yield stats(
         "Longest idle",
         "How long ago the last input was on the terminal that has waited longest.",
@@ -186,9 +210,9 @@ def who_is_on() -> Iterable[Panel]:
     yield stats(
         "Logins as root",
         f"Credentials accepted for root {RANGE}.",
-        {f"sum({_increase('users_auth_successes_total', root)})": ""},
+        {_counted("users_auth_successes_total", root): ""},
         steps=WARN,
-        none="no log",
+        none=NO_LOG,
     )
     who = "instance, session, user, tty"
     yield rows(
@@ -257,7 +281,6 @@ def logins() -> Iterable[Panel]:
         "How long sessions lasted",
         "Sessions that ended, by how long they had lasted.",
         f"sum by (le) (increase({bucket}{{{HOST}}}[$__rate_interval]))",
-        unit=Seconds,
     )
     ended = f"sum by (le) ({_increase(bucket, HOST)})"
     yield stats(
@@ -305,46 +328,11 @@ def logins() -> Iterable[Panel]:
 
 def attempts() -> Iterable[Panel]:
     """Yield the panels of attempts, probes and changes of user."""
-    failures = "users_auth_failures_total"
-    yield stats(
-        "Refused attempts",
-        f"Credentials refused {RANGE}, one per attempt. {NEW}",
-        {f"sum({_increase(failures, USER)})": ""},
-        steps=BURST,
-        none="no log",
-    )
-    unknown = f'{HOST}, user=""'
-    yield stats(
-        "For names without account",
-        f"Of the refused attempts {RANGE} those for names that no account has.",
-        {f"sum({_increase(failures, unknown)})": ""},
-        steps=BURST,
-        none="no log",
-    )
-    yield stats(
-        "Probes",
-        f"Connections given up before a credential was refused, {RANGE}: scans, mostly.",
-        {f"sum({_increase('users_auth_probes_total', HOST)})": ""},
-        none="no log",
-    )
-    refused = f'{USER}, result="failure"'
-    yield stats(
-        "Refused sudo and su",
-        f"Changes of user that were refused {RANGE}. increase() does not see the first of a"
-        " user, service and target: the table below has them all.",
-        {f"sum({_increase('users_escalations_total', refused)}) or vector(0)": ""},
-        steps=WARN,
-    )
-    yield stats(
-        "Addresses refused",
-        "Addresses with refused attempts in the last hour; at most 20 of each host.",
-        {f"count(count by (ip) (users_auth_failures_last_hour{{{HOST}}})) or vector(0)": ""},
-        width=8,
-    )
+    yield from _attempt_numbers()
     yield lines(
         "Refused attempts per minute",
         f"By method. {NEW}",
-        {f"60 * sum by (method) ({_per_minute(failures, USER)})": "{{method}}"},
+        {f"60 * sum by (method) ({_per_minute(FAILURES, USER)})": "{{method}}"},
         unit=EventsPerMinute,
         steps=((10, "red"),),
         stacked=True,
@@ -356,6 +344,49 @@ def attempts() -> Iterable[Panel]:
         unit=EventsPerMinute,
         stacked=True,
     )
+    yield from _attempt_tables()
+
+
+def _attempt_numbers() -> Iterable[Panel]:
+    yield stats(
+        "Refused attempts",
+        f"Credentials refused {RANGE}, one per attempt. {NEW}",
+        {_counted(FAILURES, USER): ""},
+        steps=BURST,
+        none=NO_LOG,
+    )
+    unknown = f'{HOST}, user=""'
+    yield stats(
+        "For names without account",
+        f"Of the refused attempts {RANGE} those for names that no account has.",
+        {_counted(FAILURES, unknown): ""},
+        steps=BURST,
+        none=NO_LOG,
+    )
+    yield stats(
+        "Probes",
+        f"Connections given up before a credential was refused, {RANGE}: scans, mostly.",
+        {_counted("users_auth_probes_total", HOST): ""},
+        none=NO_LOG,
+    )
+    refused = f'{USER}, result="failure"'
+    yield stats(
+        "Refused sudo and su",
+        f"Changes of user that were refused {RANGE}. increase() does not see the first of a"
+        " user, service and target: the table below has them all.",
+        {_counted("users_escalations_total", refused): ""},
+        steps=WARN,
+        none=NO_LOG,
+    )
+    yield stats(
+        "Addresses refused",
+        "Addresses with refused attempts in the last hour; at most 20 of each host.",
+        {f"count(count by (ip) (users_auth_failures_last_hour{{{HOST}}})) or vector(0)": ""},
+        width=8,
+    )
+
+
+def _attempt_tables() -> Iterable[Panel]:
     last_hour = f"sum by (instance, ip, network) (users_auth_failures_last_hour{{{HOST}}})"
     yield rows(
         "Addresses refused most",
@@ -372,7 +403,7 @@ def attempts() -> Iterable[Panel]:
     yield ranking(
         "Refused attempts by user",
         f"The attempts {RANGE}. {NEW}",
-        _top(10, _named(f"sum by (user) ({_increase(failures, USER)})")),
+        _top(10, _named(f"sum by (user) ({_increase(FAILURES, USER)})")),
         "{{user}}",
         steps=BURST,
     )
@@ -453,11 +484,54 @@ def usage() -> Iterable[Panel]:
 
 def health() -> Iterable[Panel]:
     """Yield the panels of the looks themselves."""
+    yield from _health_numbers()
     look = _age("users_run_timestamp_seconds", HOST)
     file = _age("node_textfile_mtime_seconds", f"{HOST}, {OURS}")
+    yield lines(
+        "Age of the look and of the file",
+        "When they were scraped, of the ten oldest. A file that node_exporter does not take has"
+        " neither.",
+        {
+            f"topk(10, max by (instance) ({look}))": "look {{instance}}",
+            f"topk(10, max by (instance) ({file}))": "file {{instance}}",
+        },
+        unit=Seconds,
+        steps=AGE,
+    )
+    yield states(
+        "Collectors",
+        "Whether each got all it should, on all of the hosts chosen.",
+        f"min by (collector) (users_collector_success{{{HOST}}})",
+        "{{collector}}",
+        ("failed", "ok"),
+    )
+    yield lines(
+        "What a look takes",
+        "By collector, of the slowest host. A collector has a second.",
+        {
+            f"max by (collector) (users_collector_duration_seconds{{{HOST}}})": "{{collector}}",
+        },
+        unit=Seconds,
+        steps=((1, "red"),),
+    )
+    yield lines(
+        "Log lines per minute",
+        "By what became of them.",
+        {
+            f"60 * sum by (source, result) ({_per_minute('users_auth_log_lines_total', HOST)})": (
+                "{{source}} {{result}}"
+            ),
+        },
+        unit=EventsPerMinute,
+    )
+    yield from _health_tables()
+
+
+def _health_numbers() -> Iterable[Panel]:
+    look = _age("users_run_timestamp_seconds", HOST)
     yield stats(
         "Oldest look",
-        "How old it was when it was scraped.",
+        "How far it was off when it was scraped.",
         {f"max({look})": ""},
         unit=DurationSeconds,
         steps=AGE,
@@ -488,7 +562,7 @@ def health() -> Iterable[Panel]:
         " --unmatched` shows them.",
         {f"sum({_increase('users_auth_log_lines_total', unknown)})": ""},
         steps=WARN,
-        none="no log",
+        none=NO_LOG,
     )
     forged = f'{HOST}, result="untrusted"'
     yield stats(
@@ -496,45 +570,11 @@ def health() -> Iterable[Panel]:
         f"Lines in the journal {RANGE} that are not from the program they name.",
         {f"sum({_increase('users_auth_log_lines_total', forged)})": ""},
         steps=WARN,
-        none="no log",
+        none=NO_LOG,
     )
-    yield lines(
-        "Age of the look and of the file",
-        "When they were scraped, of the ten oldest. A file that node_exporter does not take has"
-        " neither.",
-        {
-            f"topk(10, max by (instance) ({look}))": "look {{instance}}",
-            f"topk(10, max by (instance) ({file}))": "file {{instance}}",
-        },
-        unit=Seconds,
-        steps=AGE[:1],
-    )
-    yield states(
-        "Collectors",
-        "Whether each got all it should, on all of the hosts chosen.",
-        f"min by (collector) (users_collector_success{{{HOST}}})",
-        "{{collector}}",
-        ("failed", "ok"),
-    )
-    yield lines(
-        "What a look takes",
-        "By collector, of the slowest host. A collector has a second.",
-        {
-            f"max by (collector) (users_collector_duration_seconds{{{HOST}}})": "{{collector}}",
-        },
-        unit=Seconds,
-        steps=((1, "red"),),
-    )
-    yield lines(
-        "Log lines per minute",
-        "By what became of them.",
-        {
-            f"60 * sum by (source, result) ({_per_minute('users_auth_log_lines_total', HOST)})": (
-                "{{source}} {{result}}"
-            ),
-        },
-        unit=EventsPerMinute,
-    )
+
+
+def _health_tables() -> Iterable[Panel]:
     available = f"users_source_available{{{HOST}}}"
     yield rows(
         "Sources",
@@ -583,8 +623,18 @@ def _per_minute(name: str, labels: str) -> str:
 
 
 def _age(name: str, labels: str) -> str:
-    """Return an expression for how old a time was when it was scraped, in seconds."""
-    return f"timestamp({name}{{{labels}}}) - {name}{{{labels}}}"
+    """Return an expression for how far a time was off when it was scraped, in seconds."""
+    return f"abs(timestamp({name}{{{labels}}}) - {name}{{{labels}}})"
+
+
+def _or_zero(total: str, known: str) -> str:
+    """Return an expression for a sum that is 0 where it has no series, as long as ``known`` has."""
+    return f"{total} or 0 * sum({known})"
+
+
+def _counted(name: str, labels: str) -> str:
+    """Return an expression for how often something of an auth log was, if there is a log."""
+    return _or_zero(f"sum({_increase(name, labels)})", f"users_auth_probes_total{{{HOST}}}")
 
 
 def _top(count: int, expr: str) -> str:

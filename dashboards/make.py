@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 
 from grafana_foundation_sdk.builders import dashboard as builders
@@ -48,20 +49,22 @@ def dashboard() -> Dashboard:
     )
     for variable in _variables():
         made.with_variable(variable)
-    number = 0
+    numbers = count(1)
+    made.with_row(builders.Row("Fleet: $job").id(next(numbers)))
+    for panel in content.fleet():
+        made.with_panel(panel.id(next(numbers)))
     for title, panels in (
-        ("Fleet: $job", content.fleet()),
         ("Who is on: $instance", content.who_is_on()),
         ("Who came and went: $instance", content.logins()),
         ("Who tried and failed: $instance", content.attempts()),
         ("What users do: $instance", content.usage()),
         ("Whether to trust these figures: $instance", content.health()),
     ):
-        number += 1
-        made.with_row(builders.Row(title).id(number))
+        # Panels of its own make a row a collapsed one: it asks nothing until it is opened.
+        row = builders.Row(title).id(next(numbers))
         for panel in panels:
-            number += 1
-            made.with_panel(panel.id(number))
+            row.with_panel(panel.id(next(numbers)))
+        made.with_row(row)
     built = made.build()
     built.schema_version = SCHEMA
     return built

@@ -1,12 +1,14 @@
 """The kinds of panels that the dashboard is made of, with Grafana's own library.
 
 Queries of lines and bars are {expression: legend}, those of tables {ref id: expression}. `why`
-is the panel's description; `width` and `height` are in cells of Grafana's grid, 24 wide.
+is the panel's description; `width` and `height` are in cells of Grafana's grid, 24 wide, of which
+what is over time takes half.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from string import ascii_uppercase
 from typing import NamedTuple, Union
 
 from grafana_foundation_sdk.builders import (
@@ -48,7 +50,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
-from grafana_foundation_sdk.models.units import Short
+from grafana_foundation_sdk.models.units import Seconds, Short
 
 Panel = Union[
     bargauge.Panel, heatmap.Panel, stat.Panel, statetimeline.Panel, table.Panel, timeseries.Panel
@@ -56,6 +58,9 @@ Panel = Union[
 # From which value on which colour; below the first it is green.
 Steps = tuple[tuple[float, str], ...]
 
+GRAPH_WIDTH = 12
+# Grafana makes $__rate_interval at least four of these: enough for a scrape every two minutes.
+MIN_STEP = "1m"
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 # What a click on a host's name opens: this dashboard for it alone.
 HOST_LINK = (
@@ -93,7 +98,7 @@ def stats(
         panel.decimals(0)
     if none:
         panel.no_value(none)
-    for ref, (expr, legend) in zip("ABC", queries.items()):
+    for ref, (expr, legend) in zip(ascii_uppercase, queries.items()):
         panel.with_target(_query(ref, expr).legend_format(legend).instant())
     return _described(panel, title, why, width, height)
 
@@ -107,7 +112,6 @@ def lines(
     steps: Steps = (),
     stacked: bool = False,
     bars: str = "",
-    width: int = 12,
 ) -> Panel:
     """Return values over time; with `bars` (`1h`) a bar for each such time."""
     panel = timeseries.Panel().unit(unit).min(0).fill_opacity(10).show_points(VisibilityMode.AUTO)
@@ -129,9 +133,9 @@ def lines(
         panel.thresholds_style(
             common.GraphThresholdsStyleConfig().mode(GraphTresholdsStyleMode.DASHED)
         )
-    for ref, (expr, legend) in zip("ABC", queries.items()):
-        panel.with_target(_query(ref, expr).legend_format(legend).range())
-    return _described(panel, title, why, width)
+    for ref, (expr, legend) in zip(ascii_uppercase, queries.items()):
+        panel.with_target(_over_time(_query(ref, expr)).legend_format(legend))
+    return _described(panel, title, why, GRAPH_WIDTH)
 
 
 def ranking(
@@ -140,17 +144,14 @@ def ranking(
     expr: str,
     legend: str,
     *,
-    unit: str = Short,
     steps: Steps = (),
     width: int = 8,
     is_host: bool = False,
 ) -> Panel:
     """Return a bar each for the highest of now; of hosts the names are links."""
-    panel = bargauge.Panel().unit(unit).min(0).thresholds(_thresholds(steps, "blue"))
+    panel = bargauge.Panel().unit(Short).decimals(0).min(0).thresholds(_thresholds(steps, "blue"))
     panel.orientation(VizOrientation.HORIZONTAL).display_mode(BarGaugeDisplayMode.BASIC)
     panel.reduce_options(_last()).no_value("none")
-    if unit == Short:
-        panel.decimals(0)
     if is_host:
         url = HOST_LINK + "${__field.labels.instance}"
         link = dashboard.DashboardLink("This host").type(DashboardLinkType.LINK).url(url)
@@ -166,14 +167,13 @@ def rows(
     columns: Mapping[str, Column],
     *,
     order: str,
-    descending: bool = True,
     width: int = 8,
     height: int = 8,
 ) -> Panel:
     """Return a table of what is now: rows with the same labels in all queries are one.
 
     `columns` are by label, or by `Value` or, of several queries, `Value #A`; what is not
-    among them is left out. `order` is the title of the column to sort by.
+    among them is left out. `order` is the title of the column to sort by, the highest first.
     """
     panel = table.Panel().show_header(True).no_value("none")
     for ref, expr in queries.items():
@@ -190,26 +190,24 @@ def rows(
     for column in columns.values():
         if looks := _looks(column):
             panel.override_by_name(column.title, looks)
-    panel.sort_by([common.TableSortByFieldState().display_name(order).desc(descending)])
+    panel.sort_by([common.TableSortByFieldState().display_name(order).desc(True)])
     return _described(panel, title, why, width, height)
 
 
-def durations(title: str, why: str, expr: str, *, unit: str, width: int = 12) -> Panel:
+def durations(title: str, why: str, expr: str) -> Panel:
     """Return the buckets of a histogram over time."""
     panel = heatmap.Panel().calculate(False).show_legend().show_tooltip()
     panel.color(
         heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues").steps(64)
     )
-    panel.y_axis(heatmap.YAxisConfig().unit(unit))
+    panel.y_axis(heatmap.YAxisConfig().unit(Seconds))
     panel.hide_from(common.HideSeriesConfig().legend(False).tooltip(False).viz(False))
     query = _query("A", expr).legend_format("{{le}}").format(PromQueryFormat.HEATMAP)
-    panel.with_target(query.range())
-    return _described(panel, title, why, width)
+    panel.with_target(_over_time(query))
+    return _described(panel, title, why, GRAPH_WIDTH)
 
 
-def states(
-    title: str, why: str, expr: str, legend: str, texts: tuple[str, str], *, width: int = 12
-) -> Panel:
+def states(title: str, why: str, expr: str, legend: str, texts: tuple[str, str]) -> Panel:
     """Return over time what is 0, in red with the first text, or 1, in green with the second."""
     panel = (
         statetimeline.Panel()
@@ -219,12 +217,16 @@ def states(
     panel.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS))
     panel.show_value(VisibilityMode.NEVER).merge_values(True).row_height(0.8)
     panel.fill_opacity(70).line_width(0)
-    panel.with_target(_query("A", expr).legend_format(legend).range())
-    return _described(panel, title, why, width)
+    panel.with_target(_over_time(_query("A", expr)).legend_format(legend))
+    return _described(panel, title, why, GRAPH_WIDTH)
 
 
 def _query(ref: str, expr: str) -> prometheus.Dataquery:
     return prometheus.Dataquery().ref_id(ref).expr(expr).datasource(DATASOURCE)
+
+
+def _over_time(query: prometheus.Dataquery) -> prometheus.Dataquery:
+    return query.range().interval(MIN_STEP)
 
 
 def _described(panel: Panel, title: str, why: str, width: int, height: int = 8) -> Panel:

@@ -17,7 +17,8 @@ from textfile_users.metrics.users import FAMILIES
 PROJECT = Path(__file__).parents[1]
 TEXT = (PROJECT / "dashboards" / "textfile-users.json").read_text()
 DASHBOARD: dict[str, Any] = json.loads(TEXT)
-PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
+PLACED: list[dict[str, Any]] = DASHBOARD["panels"]
+PANELS = [one for panel in PLACED for one in (panel, *panel.get("panels", ()))]
 SHOWN = [panel for panel in PANELS if panel["type"] != "row"]
 VARIABLES = {one["name"]: one for one in DASHBOARD["templating"]["list"]}
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -25,13 +26,15 @@ WIDTH = 24  # of Grafana's grid
 
 # What node_exporter itself says of its text files.
 NODE = {"node_textfile_scrape_error", "node_textfile_mtime_seconds"}
+# What the recording rules make.
+RECORDED = set(re.findall(r"record: (\S+)", (PROJECT / "prometheus/recording.yml").read_text()))
 HISTOGRAM = {f"{DURATION}{suffix}" for suffix in ("_bucket", "_sum", "_count")}
 # Families that no panel shows, with the reason.
 LEFT_OUT: dict[str, str] = {}
 # Counters whose value itself is shown: the first escalation of a kind has no increase.
 PLAIN_COUNTERS = {"sudo, su, doas and pkexec": "users_escalations_total"}
 
-NAME = re.compile(r"\b(?:users|node)_\w+")
+NAME = re.compile(r"\b(?:\w+:)?(?:users|node)_\w+(?::\w+)?")
 needs_library = pytest.mark.skipif(
     sys.version_info < (3, 11), reason="grafana-foundation-sdk needs Python 3.11"
 )
@@ -68,8 +71,8 @@ def test_grafanas_own_types_read_it_without_loss() -> None:
     assert json.loads(again) == DASHBOARD
 
 
-def test_grafana_10_to_12_import_it() -> None:
-    """No id of a database, no name of a data source, the schema of the oldest."""
+def test_it_is_of_grafana_10s_schema_and_of_no_one_installation() -> None:
+    """No id of a database, no name of a data source."""
     assert "id" not in DASHBOARD
     assert DASHBOARD["uid"] == "textfile-users"
     assert DASHBOARD["schemaVersion"] == 38
@@ -108,6 +111,34 @@ def test_each_row_has_panels_of_different_titles() -> None:
             rows[-1].append(panel["title"])
     for titles in rows:
         assert len(set(titles)) == len(titles) > 0
+
+
+def test_rows_but_the_first_are_collapsed() -> None:
+    """Grafana asks for what is in an open row only; panels of a collapsed one are its own."""
+    first, *others = [panel for panel in PLACED if panel["type"] == "row"]
+    assert not first["collapsed"]
+    assert not first["panels"]
+    assert all(row["collapsed"] and row["panels"] for row in others)
+    assert PLACED[-len(others) :] == others
+
+
+def test_rates_have_samples_at_a_scrape_every_two_minutes() -> None:
+    """Grafana makes $__rate_interval at least four of the least step, else of 15 s."""
+    for panel in SHOWN:
+        for target in panel["targets"]:
+            assert target.get("range", False) == (target.get("interval") == "1m"), panel["title"]
+            assert target.get("range") or "$__rate_interval" not in target["expr"]
+
+
+@needs_library
+def test_no_query_of_a_panel_is_lost() -> None:
+    from dashboards.panels import lines, stats
+
+    asked = {f"users_{number}": "" for number in range(5)}
+    for made in (lines, stats):
+        targets = made("title", "why", asked).build().targets
+        assert targets is not None
+        assert [vars(target)["expr"] for target in targets] == list(asked)
 
 
 @pytest.mark.parametrize("panel", SHOWN, ids=titled)
@@ -160,7 +191,7 @@ def test_thresholds_rise(panel: dict[str, Any]) -> None:
 
 
 def test_every_metric_exists() -> None:
-    known = (set(FAMILIES) - {DURATION}) | HISTOGRAM | NODE
+    known = (set(FAMILIES) - {DURATION}) | HISTOGRAM | NODE | RECORDED
     asked = {name for panel in SHOWN for expr in queries(panel) for name in NAME.findall(expr)}
     asked |= {name for query in variable_queries() for name in NAME.findall(query)}
     assert asked <= known
@@ -169,14 +200,14 @@ def test_every_metric_exists() -> None:
 def test_every_family_is_shown_or_left_out_for_a_reason() -> None:
     asked = {name for panel in SHOWN for expr in queries(panel) for name in NAME.findall(expr)}
     shown = {DURATION if name in HISTOGRAM else name for name in asked}
-    assert shown - NODE == set(FAMILIES) - set(LEFT_OUT)
+    assert shown - NODE - RECORDED == set(FAMILIES) - set(LEFT_OUT)
 
 
 def test_counters_are_shown_by_their_growth() -> None:
-    """A counter's value says how long ago counting began."""
+    """A counter's value says how long ago counting began; times 0 that it is there."""
     for panel in SHOWN:
         for expr in queries(panel):
-            plain = re.sub(r"(?:rate|increase)\((\w+)", "", expr)
+            plain = re.sub(r"(?:rate|increase|0 \* sum)\((\w+)", "", expr)
             counters = {
                 name for name in NAME.findall(plain) if name.endswith(("_total", "_bucket"))
             }

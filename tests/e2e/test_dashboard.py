@@ -12,6 +12,8 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,10 +25,13 @@ from tests.test_dashboard import SHOWN, VARIABLES, legends, shown_fields
 pytestmark = pytest.mark.e2e
 
 PATIENCE = 20  # seconds
-LAG = 600  # seconds that the second host's only look is old
+LAG = 600  # seconds that the second host's only look is old, and the third's ahead
 COMMAND = "exec sleep 300"
-# With a scrape interval of 75 s, for the last hour: no slow machine outlasts them.
-TIMES = {"__rate_interval": "5m0s", "__range": "3600s"}
+# As Grafana has them for the last hour: four times a range query's least step, which the data
+# source's 15 s would be without one; to outlast a slow machine.
+RATE_STEPS = 4
+RANGE = "3600s"
+RULES = Path(__file__).parents[2] / "prometheus/recording.yml"
 ALL = {"job": ".*", "instance": ".*", "user": ".*"}
 STEPS = (
     login(*ONLY_PASSWORD, password=PASSWORD),
@@ -43,12 +48,16 @@ GROWN = f"{REFUSED} >= 2"
 
 
 class Fleet:
-    """Two hosts, of which the second stopped long ago, and what scrapes them."""
+    """Three hosts, and what scrapes them: the second stopped long ago.
 
-    def __init__(self, first: str, stale: str, prometheus: Prometheus) -> None:
-        """`first` and `stale` are their addresses, which are the label `instance`."""
+    The third's clock is fast, and nobody is on it.
+    """
+
+    def __init__(self, first: str, stale: str, quiet: str, prometheus: Prometheus) -> None:
+        """`first`, `stale` and `quiet` are their addresses, which are the label `instance`."""
         self.first = first
         self.stale = stale
+        self.quiet = quiet
         self.prometheus = prometheus
 
     def ask(
@@ -57,7 +66,7 @@ class Fleet:
         """Return what a panel's query gives: labels and value each."""
         (panel,) = [one for one in SHOWN if one["title"] == title and row in one["description"]]
         (target,) = [one for one in panel["targets"] if one["refId"] == ref]
-        found = self.prometheus.query(interpolate(target["expr"], chosen))
+        found = self.prometheus.query(interpolate(target, chosen))
         return [(one["metric"], float(one["value"][1])) for one in found]
 
     def only(self, title: str, row: str = "") -> float:
@@ -66,10 +75,12 @@ class Fleet:
         return value
 
 
-def interpolate(expr: str, chosen: dict[str, str]) -> str:
-    """Return an expression with values for the variables, as Grafana puts them in."""
-    values = {**TIMES, **chosen}
-    return re.sub(r"\$(\w+)", lambda match: values[match[1]], expr)
+def interpolate(target: dict[str, Any], chosen: dict[str, str]) -> str:
+    """Return a query's expression with values for the variables, as Grafana puts them in."""
+    step = target.get("interval", "15s")
+    rate_interval = f"{RATE_STEPS * int(step[:-1])}{step[-1]}"
+    values = {"__rate_interval": rate_interval, "__range": RANGE, **chosen}
+    return re.sub(r"\$(\w+)", lambda match: values[match[1]], target["expr"])
 
 
 def picked(*values: str) -> str:
@@ -96,14 +107,14 @@ def fleet(box: Box, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]
     (box.root / "etc/sudoers").write_text(SUDOERS)
     box.run("rm", "-rf", f"{box.state}-root")
     with ExitStack() as running:
-        hosts = [running.enter_context(serving(directory / f"host{one}")) for one in range(3)]
-        first, stale, broken = hosts
+        hosts = [running.enter_context(serving(directory / f"host{one}")) for one in range(4)]
+        first, stale, quiet, broken = hosts
         (broken.directory / "users.prom").write_text("users_logged_in{ 1\n")
         running.enter_context(box.rsyslogd("RSYSLOG_FileFormat", reduce=False))
         port = box.sshd("UsePAM=yes")
         look(box, first)
         prometheus = running.enter_context(
-            Prometheus(directory / "prometheus", [address(one) for one in hosts], ())
+            Prometheus(directory / "prometheus", [address(one) for one in hosts], [RULES])
         )
         prometheus.wait("users_auth_failures_total", PATIENCE)
         act_all(box, port)
@@ -111,14 +122,19 @@ def fleet(box: Box, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]
         running.callback(client.communicate)
         running.callback(client.kill)
         wait_until(lambda: any("sleep 300" in name for name in look(box, first)))
-        state = str(directory / "stale")
-        now = str(int(time.time()) - LAG)
-        look(box, stale, "--now", now, "--state-directory", state, "--runtime-directory", state)
+        now = int(time.time())
+        look(box, stale, "--now", str(now - LAG), *state_in(directory / "stale"))
+        fast = ("--now", str(now + LAG), *state_in(directory / "quiet"))
+        look(box, quiet, "--exclude-user", "*", *fast)
         prometheus.wait(f"users_session_command_info{{instance='{address(stale)}'}}", PATIENCE)
         wait_until(lambda: bool(look(box, first) and prometheus.query(COUNTED)))
         act_all(box, port)  # once more: what is new has no increase
         wait_until(lambda: bool(look(box, first) and prometheus.query(GROWN)))
-        yield Fleet(address(first), address(stale), prometheus)
+        yield Fleet(address(first), address(stale), address(quiet), prometheus)
+
+
+def state_in(directory: Path) -> tuple[str, ...]:
+    return ("--state-directory", str(directory), "--runtime-directory", str(directory))
 
 
 def act_all(box: Box, port: int) -> None:
@@ -150,10 +166,24 @@ def test_every_query_returns_data(fleet: Fleet, choice: str) -> None:
         f"{panel['title']} {target['refId']}: {expr}"
         for panel in SHOWN
         for target in panel["targets"]
-        for expr in [interpolate(target["expr"], chosen)]
+        for expr in [interpolate(target, chosen)]
         if not fleet.prometheus.query(expr)
     ]
     assert empty == []
+
+
+@pytest.mark.parametrize("user", [".*", "mallory"])
+def test_nobody_is_zero(fleet: Fleet, user: str) -> None:
+    """A host with nobody on, and a user of whom it has nothing: no number reads "no log"."""
+    chosen = {"job": picked(JOB), "instance": picked(fleet.quiet), "user": user}
+    missing = {
+        panel["title"]
+        for panel in SHOWN
+        if panel["type"] == "stat"
+        for target in panel["targets"]
+        if not fleet.prometheus.query(interpolate(target, chosen))
+    }
+    assert missing == {"Longest idle", "Session length"}
 
 
 def test_legends_and_columns_are_labels_of_what_is_returned(fleet: Fleet) -> None:
@@ -163,7 +193,7 @@ def test_legends_and_columns_are_labels_of_what_is_returned(fleet: Fleet) -> Non
     for panel in SHOWN:
         labels: set[str] = set()
         for target in panel["targets"]:
-            for one in fleet.prometheus.query(interpolate(target["expr"], ALL)):
+            for one in fleet.prometheus.query(interpolate(target, ALL)):
                 labels |= set(one["metric"])
         asked = legends(panel)
         if panel["type"] == "table":
@@ -179,12 +209,12 @@ def test_variables_offer_what_is_there(fleet: Fleet) -> None:
             continue
         found = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
         assert found
-        query = urllib.parse.urlencode({"match[]": interpolate(found[1], ALL)})
+        query = urllib.parse.urlencode({"match[]": interpolate({"expr": found[1]}, ALL)})
         url = f"{fleet.prometheus.url}/api/v1/label/{found[2]}/values?{query}"
         with urllib.request.urlopen(url, timeout=10) as response:
             offered[name] = set(json.load(response)["data"])
     assert offered["job"] == {JOB}
-    assert offered["instance"] == {fleet.first, fleet.stale}
+    assert offered["instance"] == {fleet.first, fleet.stale, fleet.quiet}
     assert {"alice", "root"} <= offered["user"]
     assert "oracle" not in offered["user"]
 
@@ -205,6 +235,8 @@ def test_who_is_on(fleet: Fleet) -> None:
     assert values["E"] >= 2  # sshd's and the command's
     ((labels, _),) = fleet.ask("Who is on", "F", here)
     assert labels == {**who, "command": "sleep 300"}
+    ((_, idle),) = fleet.ask("Longest idle", "A", {**ALL, "instance": picked(fleet.stale)})
+    assert idle < 0, "by the host's clock, when it looked"
 
 
 def test_who_tried_and_failed(fleet: Fleet) -> None:
@@ -227,16 +259,19 @@ def test_who_tried_and_failed(fleet: Fleet) -> None:
 
 
 def test_the_fleet(fleet: Fleet) -> None:
-    """One host reports, one has stopped, one serves a file that cannot be read."""
+    """One host reports; one has stopped, one's clock is fast, one's file cannot be read."""
     assert fleet.only("Hosts reporting") == 1
-    assert fleet.only("Stale hosts") == 1
+    assert fleet.only("Stale hosts") == 2
     assert fleet.only("Hosts without the file") == 1
     assert fleet.only("Hosts with a text file in error") == 1
     assert fleet.only("Users on", row="counts once") == 1
     assert fleet.only("Sessions", row="all hosts") == 2
     ages = fleet.ask("Hosts with the oldest looks")
-    assert [labels["instance"] for labels, _ in ages] == [fleet.stale, fleet.first]
-    assert ages[0][1] >= LAG > 60 > ages[1][1]
+    *off, (here, age) = ages
+    assert {labels["instance"] for labels, _ in off} == {fleet.stale, fleet.quiet}
+    assert all(value > LAG / 2 for _, value in off)
+    assert here == {"instance": fleet.first}
+    assert age < 120
     assert fleet.ask("Users on more than one host") == [({"user": "alice"}, 2)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -38,6 +39,51 @@ def test_each_recording_rule_has_a_case() -> None:
     names = set(re.findall(r"^ +- record: (\S+)$", (RULES / "recording.yml").read_text(), re.M))
     cases = (RULES / "tests/recording.yml").read_text()
     assert set(re.findall(r"- expr: (\S+)\n", cases)) == names
+
+
+@pytest.mark.parametrize(
+    ("rule", "suffix", "label", "values"),
+    [
+        ("job_ip:users_auth_failures_last_hour:topk20_sum", "", "ip", "{}x20"),
+        ("job_user:users_memory_resident_bytes:topk20_sum", "", "user", "{}x20"),
+        ("job_user:users_cpu_seconds:topk20_rate5m", "_total", "user", "0+{}x20"),
+    ],
+)
+def test_the_twenty_with_most_are_kept(
+    rule: str, suffix: str, label: str, values: str, tmp_path: Path
+) -> None:
+    """Of 21 on the two hosts of each job, the nth has 60 * n, or as many a minute, on each."""
+    family = rule.split(":")[1] + suffix
+    factor = 1 if "+" in values else 60  # a sample a minute
+    case = {
+        "interval": "1m",
+        "input_series": [
+            {
+                "series": f'{family}{{job="{job}",instance="{instance}",{label}="n{number}"}}',
+                "values": values.format(60 * number),
+            }
+            for job in ("node", "other")
+            for instance in ("h", "i")
+            for number in range(1, 22)
+        ],
+        "promql_expr_test": [
+            {
+                "expr": f"round({rule})",
+                "eval_time": "15m",
+                "exp_samples": [
+                    {
+                        "labels": f'{{job="{job}",{label}="n{number}"}}',
+                        "value": 2 * number * factor,
+                    }
+                    for job in ("node", "other")
+                    for number in range(2, 22)
+                ],
+            }
+        ],
+    }
+    path = tmp_path / "case.yml"  # JSON is YAML too
+    path.write_text(json.dumps({"rule_files": [str(RULES / "recording.yml")], "tests": [case]}))
+    run("promtool", "test", "rules", str(path))
 
 
 def test_each_alert_is_explained() -> None:
