@@ -211,6 +211,38 @@ CASES = [
         """,
     ),
     Case(
+        "rsyslog's repetition of PAM's error: Failed says the last of three again",
+        """
+        0 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7
+        8 sshd[100]: message repeated 2 times: [ error: PAM: Authentication failure for alice from 192.0.2.7]
+        8 sshd[100]: Failed keyboard-interactive/pam for alice from 192.0.2.7 port 38926 ssh2
+        """,
+        """
+        failure pam alice 192.0.2.7
+        failure pam alice 192.0.2.7
+        failure keyboard-interactive alice 192.0.2.7
+        """,
+    ),
+    Case(
+        "a dialogue's refusal is PAM's, though a slow host says it seconds later",
+        """
+        0 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7
+        3 sshd[100]: Failed keyboard-interactive/pam for alice from 192.0.2.7 port 38926 ssh2
+        """,
+        "failure keyboard-interactive alice 192.0.2.7",
+    ),
+    Case(
+        "what PAM says ten seconds later is another refusal",
+        """
+        0 sshd[100]: Failed keyboard-interactive/pam for alice from 192.0.2.7 port 38926 ssh2
+        10 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7
+        """,
+        """
+        failure keyboard-interactive alice 192.0.2.7
+        failure pam alice 192.0.2.7
+        """,
+    ),
+    Case(
         "PAM's errors, then a success",
         """
         0 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7
@@ -372,6 +404,22 @@ CASES = [
         "probe protocol 192.0.2.7",
     ),
     Case(
+        "though the line with the address says otherwise",
+        """
+        0 sshd[100]: error: kex_exchange_identification: banner line contains invalid characters
+        0 sshd[100]: Connection reset by 192.0.2.7 port 38926
+        """,
+        "probe protocol 192.0.2.7",
+    ),
+    Case(
+        "or no line has the address",
+        """
+        0 sshd[100]: Protocol major versions differ: 2 vs. 1
+        0 sshd[100]: fatal: Write failed: Broken pipe [preauth]
+        """,
+        "probe protocol",
+    ),
+    Case(
         "a reset before the banner",
         """
         0 sshd[100]: error: kex_exchange_identification: read: Connection reset by peer
@@ -509,6 +557,19 @@ CASES = [
         """,
     ),
     Case(
+        "and where the log has no pids",
+        """
+        0 sshd: Invalid user a from 192.0.2.7 port 1
+        0 sshd: Invalid user b from 192.0.2.8 port 2
+        1 sshd: Connection closed by invalid user a 192.0.2.7 port 1 [preauth]
+        1 sshd: Connection closed by invalid user b 192.0.2.8 port 2 [preauth]
+        """,
+        """
+        probe closed a 192.0.2.7
+        probe closed b 192.0.2.8
+        """,
+    ),
+    Case(
         "a clock set back holds nothing up for ever",
         """
         90000 sshd[100]: Invalid user a from 192.0.2.7 port 1
@@ -622,6 +683,39 @@ CASES = [
         "escalation-failure su alice",
     ),
     Case(
+        "su and sudo at once, of which one has PAM's line alone",
+        """
+        0 su: (to root) alice on pts/0
+        0 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by alice(uid=1000)
+        """,
+        """
+        escalation su alice root
+        escalation sudo alice root
+        """,
+    ),
+    Case(
+        "to another user",
+        """
+        0 su: (to root) alice on pts/0
+        0 su: pam_unix(su:session): session opened for user bob(uid=1001) by alice(uid=1000)
+        """,
+        """
+        escalation su alice root
+        escalation su alice bob
+        """,
+    ),
+    Case(
+        "a refusal is not the end of another's waiting",
+        """
+        0 su: pam_unix(su:session): session opened for user root(uid=0) by bob(uid=1001)
+        1 su: FAILED SU (to root) alice on pts/0
+        """,
+        """
+        escalation-failure su alice root
+        escalation su bob root
+        """,
+    ),
+    Case(
         "another's refusal is not this one",
         """
         0 sudo: pam_unix(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice
@@ -649,6 +743,24 @@ CASES = [
         "failure gdm pam alice",
     ),
     Case(
+        "dropbear: two unknown users of one connection are one probe",
+        """
+        0 dropbear[100]: Login attempt for nonexistent user from 192.0.2.7:4242
+        2 dropbear[100]: Login attempt for nonexistent user from 192.0.2.7:4242
+        3 dropbear[100]: Exit before auth from <192.0.2.7:4242>: Exited normally
+        """,
+        "probe dropbear closed 192.0.2.7",
+    ),
+    Case(
+        "dropbear: behind a failure an unknown user is no probe",
+        """
+        0 dropbear[100]: Bad password attempt for 'root' from 192.0.2.7:4242
+        2 dropbear[100]: Login attempt for nonexistent user from 192.0.2.7:4242
+        3 dropbear[100]: Exit before auth from <192.0.2.7:4242>: Exited normally
+        """,
+        "failure dropbear password root 192.0.2.7",
+    ),
+    Case(
         "cron and the user's manager are no events",
         """
         0 CRON[100]: pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)
@@ -674,6 +786,45 @@ def test_events_come_with_the_time_and_line_that_decided() -> None:
     assert (event["time"], event["line"]) == (START + 3.0, 2)
 
 
+def test_a_repetition_is_an_event_of_its_own_line() -> None:
+    lines = [
+        "0 sshd[100]: Failed password for root from 192.0.2.7 port 38926 ssh2",
+        "5 last message repeated 2 times",
+    ]
+    events = read_log(io.BytesIO(log_of(lines)), False, START + 86_400.0)
+    assert [event["line"] for event in events] == [1, 2]
+
+
+def test_the_end_of_a_connection_decides_at_once() -> None:
+    """It does not wait for ten minutes of silence."""
+    pairing = Pairing()
+    lines = [
+        "0 sshd[100]: Failed password for alice from 192.0.2.7 port 38926 ssh2",
+        "20 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7",
+        "21 sshd[100]: Connection closed by authenticating user alice 192.0.2.7 port 38926 [preauth]",
+    ]
+    found = Reader(pairing, Stamps(START, utc_time)).read_block(log_of(lines))
+    assert [event.said.method for event in found] == ["password", "pam"]
+    assert pairing.finish() == []
+
+
+@pytest.mark.parametrize(
+    ("first", "end", "port", "host"),
+    [
+        ("from 192.0.2.7 port 38926", "fatal: something went wrong [preauth]", 38926, ""),
+        ("from 192.0.2.7", "Connection closed by 192.0.2.7 port 38926", 38926, ""),
+        ("from client.example.org port 1", "fatal: something went wrong [preauth]", 1,
+         "client.example.org"),
+    ],
+)  # fmt: skip
+def test_a_probe_says_what_both_lines_know(first: str, end: str, port: int, host: str) -> None:
+    lines = [f"0 sshd[100]: Invalid user admin {first}", f"1 sshd[100]: {end}"]
+    (event,) = read_log(io.BytesIO(log_of(lines)), False, START + 86_400.0)
+    assert event["event"] == "probe"
+    assert (event["user"], event["account"]) == ("admin", "invalid")
+    assert (event.get("port"), event.get("host")) == (port, host)
+
+
 def test_of_too_many_pids_the_oldest_are_decided() -> None:
     """10,000 are remembered, so that a scan of a million addresses needs no more memory."""
     pairing = Pairing()
@@ -687,15 +838,26 @@ def test_of_too_many_pids_the_oldest_are_decided() -> None:
     assert len(pairing.finish()) == MAX_REMEMBERED
 
 
-def test_of_too_many_refusals_the_oldest_are_decided() -> None:
-    """A process holds few: none is lost."""
-    line = "0 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7"
-    assert read([line] * 100) == ["failure pam alice 192.0.2.7"] * 100
+def test_what_is_remembered_of_a_process_does_not_grow() -> None:
+    pairing = Pairing()
+    reader = Reader(pairing, Stamps(START, utc_time))
+    failed = "0 sshd[100]: Failed password for alice from 192.0.2.7 port 38926 ssh2"
+    refused = "5 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7"
+    assert len(list(reader.read_block(log_of([failed] * 100 + [refused] * 100)))) == 199
+    ((_, memory),) = pairing.attempts.items()
+    assert (len(memory.said), len(memory.held)) == (1, 1)
+    assert len(pairing.finish()) == 1
 
 
-def test_of_too_many_escalations_the_oldest_are_decided() -> None:
-    line = "0 su: pam_unix(su:session): session opened for user root(uid=0) by alice(uid=1000)"
-    assert read([line] * 2_000) == ["escalation su alice root"] * 2_000
+@pytest.mark.parametrize(
+    "message",
+    [
+        "pam_unix(su:session): session opened for user root(uid=0) by alice(uid=1000)",
+        "(to root) alice on pts/0",
+    ],
+)
+def test_of_too_many_escalations_none_is_lost(message: str) -> None:
+    assert read([f"0 su: {message}"] * 2_000) == ["escalation su alice root"] * 2_000
 
 
 # Runs

@@ -43,21 +43,26 @@ def parse_finding(text: str) -> Finding:
 
 
 def samples_above(lines: list[str], line: int) -> tuple[list[tuple[bytes, Finding]], list[bytes]]:
-    """Return what the comments above the source's `line` (from 1) hold."""
+    """Return what the comments above the source's `line` (from 1) hold.
+
+    A finding is that of all messages above it since the last one.
+    """
     known: list[tuple[bytes, Finding]] = []
     refused = []
-    message = b""
+    messages = []
     first = line - 1
     while first > 0 and lines[first - 1].strip().startswith("#"):
         first -= 1
     for text in (text.strip()[2:] for text in lines[first : line - 1]):
         kind, _, rest = text.partition(" ")
         if kind == "+":
-            message = rest.encode()
+            messages.append(rest.encode())
         elif kind == "=":
-            known.append((message, parse_finding(rest)))
+            known += [(message, parse_finding(rest)) for message in messages]
+            messages = []
         elif kind == "-":
             refused.append(rest.encode())
+    assert not messages
     return known, refused
 
 

@@ -12,11 +12,11 @@ from textfile_users.auth.finding import (
     SESSION_OPENED,
     SUCCESS,
     Finding,
-    quick,
 )
 from textfile_users.durable import Durable, Series
 from textfile_users.logins import EVENT, MAX_LOGINS, Login, Logins
 from textfile_users.model import Session
+from textfile_users.record import quick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -57,4 +57,7 @@ else:
             return f"{type(self).__name__}({values})"
 
 
-__all__ = ["Record"]
+# Makes a record of a tuple of all its fields, at a third of what its class takes for it.
+quick = tuple.__new__
+
+__all__ = ["Record", "quick"]

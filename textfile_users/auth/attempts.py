@@ -17,9 +17,8 @@ from textfile_users.auth.finding import (
     PROBE,
     SUCCESS,
     Finding,
-    quick,
 )
-from textfile_users.record import Record
+from textfile_users.record import Record, quick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,9 +30,8 @@ FORGOTTEN_AT_ONCE = 1_000  # beyond that; one by one, a dict's beginning gets sl
 # What a program and PAM say of one thing stands closer than this.
 PAIRED_SECONDS = 10.0
 AT_ONCE_SECONDS = 1.5
-MAX_HELD = 10
 
-# What a process has said already, as letters of Memory.said.
+# What a process has said that decides, in Memory.said.
 ACCEPTED = "a"
 FAILED = "f"
 ENDED = "e"
@@ -52,7 +50,7 @@ class AuthEvent(Record):
 class Memory(Record):
     """What is remembered of a process: when it last spoke, and what.
 
-    ``held`` are findings that make an event unless a later line decides otherwise.
+    ``held`` is a finding, if any, that makes an event unless a later line decides otherwise.
     """
 
     time: float
@@ -81,7 +79,7 @@ class Attempts:
     def has_decided(self, service: str, pid: int) -> bool:
         """Return whether a process has said what its connection comes to."""
         memory = self._memories.get((service, pid))
-        return memory is not None and memory[1] != "" and not memory[2]
+        return memory is not None and not memory[2]
 
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the events that a line's finding makes certain."""
@@ -132,20 +130,27 @@ def _is_over(memory: Memory, now: float) -> bool:
 
 def _on_success(memory: Memory, event: AuthEvent) -> Step:
     events = [*_refused(memory), event] if memory.held else [event]
-    return quick(Memory, (event.time, _with(memory.said, ACCEPTED), ())), events
+    return quick(Memory, (event.time, memory.said or ACCEPTED, ())), events
 
 
 def _on_failure(memory: Memory, event: AuthEvent) -> Step:
     """PAM's lines of the same attempt are void, and the connection will be no probe."""
-    said = _with(memory.said.replace(UNPAIRED, ""), FAILED) if memory.said else FAILED
     refused = _refused(memory) if memory.held else []
     if not refused:
+        said = FAILED
         if event.said.method == "keyboard-interactive":
             said += UNPAIRED
         return quick(Memory, (event.time, said, ())), [event]
     if not _is_another(memory, event):
-        refused = refused[: -event.said.times]
-    return Memory(event.time, said, ()), [*refused, event]
+        refused = _without_last(refused, event.said.times)
+    return Memory(event.time, FAILED, ()), [*refused, event]
+
+
+def _without_last(refused: list[AuthEvent], times: int) -> list[AuthEvent]:
+    """Return refusals without the last ``times``: a repeated line stands for several."""
+    *earlier, last = refused
+    left = last.said.times - times
+    return [*earlier, last._replace(said=last.said._replace(times=left))] if left > 0 else earlier
 
 
 def _is_another(memory: Memory, event: AuthEvent) -> bool:
@@ -161,10 +166,7 @@ def _is_another(memory: Memory, event: AuthEvent) -> bool:
 def _on_pam_failure(memory: Memory, event: AuthEvent) -> Step:
     if UNPAIRED in memory.said and abs(event.time - memory.time) < PAIRED_SECONDS:
         return Memory(event.time, memory.said.replace(UNPAIRED, ""), memory.held), []
-    held = tuple(held for held in memory.held if held.said.event == PAM_FAILURE)
-    over = max(0, len(held) + 1 - MAX_HELD)
-    decided = [_as_event(earlier) for earlier in held[:over]]
-    return Memory(event.time, memory.said, (*held[over:], event)), decided
+    return Memory(event.time, memory.said, (event,)), _refused(memory)
 
 
 def _on_invalid(memory: Memory, event: AuthEvent) -> Step:
@@ -175,7 +177,7 @@ def _on_invalid(memory: Memory, event: AuthEvent) -> Step:
 
 def _on_end(memory: Memory, event: AuthEvent) -> Step:
     """The end of a connection: a probe, unless the process has decided already."""
-    over = _with(memory.said, ENDED)
+    over = memory.said or ENDED
     refused = _refused(memory)
     if memory.said or refused:
         return Memory(event.time, over, ()), refused
@@ -202,8 +204,7 @@ def _refused(memory: Memory) -> list[AuthEvent]:
 
 def _undecided(memory: Memory) -> list[AuthEvent]:
     """Return what is held as the events that it is when no other line follows."""
-    refused = _refused(memory)
-    return refused or [_as_event(held) for held in memory.held[:1]]
+    return [_as_event(held) for held in memory.held]
 
 
 def _as_event(held: AuthEvent) -> AuthEvent:
@@ -214,7 +215,7 @@ def _as_event(held: AuthEvent) -> AuthEvent:
 
 def _probe(end: AuthEvent, first: AuthEvent | None, user: AuthEvent | None) -> AuthEvent:
     """Return the probe that an end of a connection is, with what lines before it said."""
-    said = end.said._replace(event=PROBE, kind=end.said.kind or "other", pid=0)
+    said = end.said._replace(event=PROBE, kind=end.said.kind or "other")
     if first:  # it told how the connection ended
         said = said._replace(kind=first.said.kind)
     if user:
@@ -223,7 +224,3 @@ def _probe(end: AuthEvent, first: AuthEvent | None, user: AuthEvent | None) -> A
         if not (said.ip or said.host):
             said = said._replace(ip=who.ip, host=who.host, port=who.port)
     return end._replace(said=said)
-
-
-def _with(said: str, letter: str) -> str:
-    return said if letter in said else said + letter

@@ -28,18 +28,22 @@ def _failure(match: Match[bytes]) -> Finding:
 FORMS = forms(
     # The command is the user's text, the directory behind `from` too.
     # + alice ran command /bin/ls as root from /home/alice
-    # = doas escalation user=alice target=root
     # + alice ran command /bin/echo as bob from x as root from /home/alice
+    # + alice ran command x ran command y as bob from / as root from /tmp
     # = doas escalation user=alice target=root
     # - alice ran command /bin/ls
+    # + alice ran command /bin/ls as root from /tmp/x from /y
+    # = doas escalation user=alice target=root
+    # - alice bob ran command /bin/ls as root from /home/alice
+    # - alice ran command /bin/ls as root from home
     (b"", Pattern(rb"(\S+) ran command .* as (\S+) from /.*", _success)),
     # + command not permitted for alice: /bin/sh
-    # = doas escalation-failure user=alice
     # + failed command for alice: /bin/echo ran command x as root from /
-    # = doas escalation-failure user=alice
     # + failed auth for alice
     # = doas escalation-failure user=alice
     # - failed auth
+    # - failed auth for
+    # - failed auth for alice and more
     (
         b"command failed",
         Pattern(

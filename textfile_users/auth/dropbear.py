@@ -30,7 +30,7 @@ METHODS = {
     b"password": "password",
     b"Pubkey": "publickey",
     b"PAM password": "pam",
-    b"PAM": "pam",
+    b"": "none",
 }
 # How a connection ended, by the start of what dropbear says.
 KINDS = (
@@ -88,7 +88,15 @@ FORMS = forms(
     # = dropbear success method=publickey user=alice account=valid ip=2001:db8::7 port=4242
     # + Pubkey auth succeeded for 'alice' with ssh-ed25519 key SHA256:abc from 192.0.2.7:4242
     # = dropbear success method=publickey user=alice account=valid ip=192.0.2.7 port=4242
+    # + PAM password auth succeeded for 'alice' from 192.0.2.7:4242
+    # = dropbear success method=pam user=alice account=valid ip=192.0.2.7 port=4242
     # - Password auth succeeded for 'root'
+    # - Password auth succeeded for 'root' from 192.0.2.7
+    # - Password auth succeeded for 'root' from 192.0.2.7:x
+    # - Password auth succeeded for 'root' from 192.0.2.7 192.0.2.8:4242
+    # - Password auth succeeded for 'root' with key, x from 192.0.2.7:4242
+    # - Password auth succeeded for 'root' from 192.0.2.7:424242
+    # - Password auth succeeded for 'root' from 192.0.2.7:4242, extra auth required
     (
         b"Password Pubkey PAM",
         Pattern(
@@ -97,27 +105,48 @@ FORMS = forms(
             _accepted,
         ),
     ),
+    # + Auth succeeded with blank password for 'alice' from 192.0.2.7:4242
+    # = dropbear success method=none user=alice account=valid ip=192.0.2.7 port=4242
+    # - Auth succeeded with blank password for 'alice'
+    # - Auth succeeded with blank password for 'alice' from 192.0.2.7:424242
+    (
+        b"Auth",
+        Pattern(
+            rb"Auth succeeded with blank password for (?P<method>)'(?P<user>.*)' from " + _PEER,
+            _accepted,
+        ),
+    ),
     # + Bad password attempt for 'root' from 192.0.2.7:4242
     # = dropbear failure method=password user=root account=valid ip=192.0.2.7 port=4242
     # + Bad PAM password attempt for 'x' from 192.0.2.9:1' from 192.0.2.7:4242
     # = dropbear failure method=pam user="x' from 192.0.2.9:1" account=valid ip=192.0.2.7 port=4242
+    # + Too-long password attempt for 'alice' from 2001:db8::7:4242
+    # = dropbear failure method=password user=alice account=valid ip=2001:db8::7 port=4242
     # - Bad password attempt
+    # - Bad password attempt for 'root' from 192.0.2.7
+    # - Bad password attempt for 'root' from 192.0.2.7:424242
     (
-        b"Bad",
+        b"Bad Too-long",
         Pattern(
-            rb"Bad (?P<method>PAM|password)(?: password)? attempt for '(?P<user>.*)' from " + _PEER,
+            rb"(?:Bad|Too-long) (?P<method>PAM password|password) attempt for '(?P<user>.*)'"
+            rb" from " + _PEER,
             _failed,
         ),
     ),
+    # Newer ones leave the address to the end of the connection.
+    # + Login attempt for nonexistent user
+    # + Login attempt with wrong user alice
+    # = dropbear 'invalid user' account=invalid
     # + Login attempt for nonexistent user from 192.0.2.7:4242
-    # = dropbear 'invalid user' account=invalid ip=192.0.2.7 port=4242
     # + Login attempt for nonexistent user 'x' from 192.0.2.7:4242
     # = dropbear 'invalid user' account=invalid ip=192.0.2.7 port=4242
-    # - Login attempt for nonexistent user
+    # - Login attempt for alice
+    # - Login attempt with
     (
         b"Login",
         Pattern(
-            rb"Login attempt (?:for nonexistent user|with wrong user)(?: .*)? from " + _PEER,
+            rb"Login attempt (?:for nonexistent user|with wrong user)(?: .*?)??"
+            rb"(?: from " + _PEER + rb")?",
             _invalid,
         ),
     ),
@@ -126,6 +155,8 @@ FORMS = forms(
     # + Exit before auth from <192.0.2.7:4242>: (user 'root', 2 fails): Timeout before auth
     # = dropbear end user=root ip=192.0.2.7 port=4242 kind=timeout
     # - Exit before auth
+    # - Exit before auth from <192.0.2.7>: Exited normally
+    # - Exit before auth from <192.0.2.7:424242>: Exited normally
     (
         b"Exit",
         Pattern(
@@ -149,21 +180,42 @@ FORMS = forms(
         ),
     ),
     # + Exit (root) from <192.0.2.7:4242>: Disconnect received
-    # = dropbear session-closed user=root
     # + Exit (root): Exited normally
     # = dropbear session-closed user=root
     # - Exit (root)
+    # - Exit (root) from 192.0.2.7:4242: Disconnect received
     (b"Exit", Pattern(rb"Exit \((?P<user>.*)\)(?: from <\S+>)?: .*", _closed)),
     # + Child connection from 192.0.2.7:4242
-    # = irrelevant
     # + Not backgrounding
+    # + Running in background
+    # + Early exit: Terminated by signal
+    # + Premature exit: Error listening: Address already in use
+    # + Failed loading /etc/dropbear/dropbear_dss_host_key
+    # + Failed listening on '22': Error listening: Address already in use
+    # + Failed reading '-', disabling DSS
+    # + User 'nobody' has invalid shell, rejected
+    # + User account 'alice' is locked
+    # + Password auth succeeded for 'alice' from 192.0.2.7:4242, extra auth required
+    # + PAM password auth succeeded for 'alice' from 192.0.2.7:4242, extra auth required
+    # + Pubkey auth succeeded for 'alice' with ssh-ed25519 key SHA256:abc from 192.0.2.7:4242, extra auth required
+    # + Pubkey auth bad signature for 'alice' with key SHA256:abc from 192.0.2.7:4242
     # = irrelevant
     # - Child
+    # - Child connection
+    # - Not now
+    # - Running
+    # - Early
+    # - Premature
+    # - Failed
+    # - User alice has
+    # - Pubkey auth
     (
-        b"Child Not Running Early Premature Failed User Pubkey",
+        b"Child Not Running Early Premature Failed User Password PAM Pubkey",
         Pattern(
             rb"(?:Child connection from|Not backgrounding|Running in background|Early exit:"
-            rb"|Premature exit:|Failed (?:loading|listening|reading)|User '.*' has).*",
+            rb"|Premature exit:|Failed (?:loading|listening|reading)|User '.*' has"
+            rb"|User account '.*' is locked|Pubkey auth bad signature).*"
+            rb"|(?:Password|PAM password|Pubkey) auth succeeded for .*, extra auth required",
             irrelevant,
         ),
     ),

@@ -35,7 +35,7 @@ class Escalations:
         said = event.said
         if said.event == PAM_ESCALATION:
             for number, own in enumerate(self.held):
-                if own.said.event == ESCALATION and _is_of(own, event):
+                if _is_of(own, event):
                     del self.held[number]
                     return decided
             self.held.append(event)

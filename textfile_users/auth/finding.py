@@ -64,10 +64,6 @@ NOTHING = Finding(IRRELEVANT, "", "", "", "", "", "", 0, 1, "", "", "", 0)
 UNMATCHED = NOTHING._replace(event="unmatched")
 
 
-# Makes a record of a tuple of all its fields, at half of what its class takes for it.
-quick = tuple.__new__
-
-
 class Pattern:
     """The form of a whole message, and what it says; compiled when first needed."""
 

@@ -43,17 +43,19 @@ FORMS = forms(
     # + LOGIN ON pts/3 BY alice FROM 192.0.2.7
     # = login success method=password user=alice account=valid ip=192.0.2.7 tty=pts/3
     # - LOGIN ON tty1
+    # - LOGIN ON tty1 pts/1 BY alice
     (
         b"LOGIN",
         Pattern(rb"LOGIN ON (?P<tty>\S+) BY (?P<user>.*?)(?: FROM (?P<host>\S+))?", _success),
     ),
     # + ROOT LOGIN ON tty1
-    # = login success method=password user=root account=valid tty=tty1
     # + ROOT LOGIN  on '/dev/tty1'
     # = login success method=password user=root account=valid tty=tty1
     # + ROOT LOGIN ON pts/3 FROM host.example
+    # + ROOT LOGIN  on '/dev/pts/3' from 'host.example'
     # = login success method=password user=root account=valid host=host.example tty=pts/3
     # - ROOT LOGIN
+    # - ROOT LOGIN ON tty1 FROM host.example bob
     (
         b"ROOT",
         Pattern(
@@ -67,6 +69,16 @@ FORMS = forms(
     # = login failure method=password user=alice account=valid tty=tty1
     # + FAILED LOGIN SESSION FROM 192.0.2.7 FOR x FROM 192.0.2.9 FOR root, User not known to the underlying authentication module
     # = login failure method=password user='x FROM 192.0.2.9 FOR root' account=invalid ip=192.0.2.7
+    # + FAILED LOGIN 2 FROM tty FOR , Authentication failure
+    # = login failure method=password account=valid tty=tty
+    # + FAILED LOGIN 1 FROM pts/3 FOR x FOR y, z, Authentication failure
+    # = login failure method=password user='x FOR y, z' account=valid tty=pts/3
+    # + FAILED LOGIN 1 FROM console FOR alice, Authentication failure
+    # = login failure method=password user=alice account=valid tty=console
+    # + FAILED LOGIN 1 FROM hvc0 FOR x FOR y, Authentication failure
+    # = login failure method=password user='x FOR y' account=valid tty=hvc0
+    # + FAILED LOGIN 1 FROM tty1 FOR x FROM 192.0.2.9 FOR y, Authentication failure
+    # = login failure method=password user='x FROM 192.0.2.9 FOR y' account=valid tty=tty1
     # - FAILED LOGIN 1 FROM tty1
     (
         b"FAILED",
@@ -81,6 +93,12 @@ FORMS = forms(
     # = login failure method=password user=alice account=valid tty=tty1
     # + FAILED LOGIN (2) on '/dev/pts/3' from '192.0.2.7' FOR 'UNKNOWN', User not known to the underlying authentication module
     # = login failure method=password user=UNKNOWN account=invalid ip=192.0.2.7 tty=pts/3
+    # + FAILED LOGIN (1) on '/dev/tty1' FOR '', not known', Authentication failure
+    # = login failure method=password user="', not known" account=valid tty=tty1
+    # + FAILED LOGIN (1) on '/dev/tty1' FOR '', Authentication failure
+    # = login failure method=password account=valid tty=tty1
+    # + FAILED LOGIN (1) on '/dev/pts/3' from '192.0.2.7' FOR 'x) on '/dev/tty9' FOR 'y', Authentication failure
+    # = login failure method=password user="x) on '/dev/tty9' FOR 'y" account=valid ip=192.0.2.7 tty=pts/3
     # - FAILED LOGIN (1) on '/dev/tty1'
     (
         b"FAILED",
@@ -91,12 +109,18 @@ FORMS = forms(
         ),
     ),
     # + TOO MANY LOGIN TRIES (3) on '/dev/tty1' FOR 'alice'
-    # = irrelevant
     # + DIALUP AT ttyS0 BY alice
-    # = irrelevant
     # + tty1: input overrun
+    # + timed out after 60 seconds
+    # + exceeded failure limit for 'alice' on '/dev/tty1'
+    # + FATAL: can't reopen tty: No such file or directory
     # = irrelevant
     # - BAD NEWS
+    # - TOO MANY
+    # - TOO MANY LOGIN
+    # - DIALUP
+    # - timed
+    # - tty: input overrun
     (
         b"TOO DIALUP timed exceeded FATAL: tty1: tty2:",
         Pattern(

@@ -23,10 +23,9 @@ from textfile_users.auth.finding import (
     irrelevant,
     name,
     number,
-    quick,
     terminal,
 )
-from textfile_users.record import Record
+from textfile_users.record import Record, quick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,7 +149,15 @@ _BY_KIND = {
         # = sudo 'PAM escalation failure' user=alice
         # + pam_unix(lightdm:auth): 2 more authentication failures; logname= uid=0 euid=0 tty=:0 ruser= rhost=  user=bob
         # = lightdm failure method=pam user=bob account=valid tty=:0 times=2
+        # + pam_unix(lightdm:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=x pam_unix(su:auth): 2 more authentication failures; logname=bob uid=0 euid=0 tty=pts/9 ruser=bob rhost=192.0.2.9  user=y
+        # = lightdm failure method=pam user='x pam_unix(su:auth): 2 more authentication failures; logname=bob uid=0 euid=0 tty=pts/9 ruser=bob rhost=192.0.2.9  user=y' account=valid
+        # + pam_unix(xrdp-sesman:auth): authentication failure; logname= uid=0 euid=0 tty=xrdp-sesman ruser=alice rhost=192.0.2.7  user=bob
+        # = xrdp failure method=pam user=bob account=valid ip=192.0.2.7 tty=xrdp-sesman
         # - pam_unix(gdm-password:auth): authentication failure
+        # - pam_unix(gdm-password:auth): authentication failure; logname=a b uid=0 euid=0 tty=a ruser= rhost=
+        # - pam_unix(gdm-password:auth): authentication failure; logname=x uid=0 euid=0 tty=a b ruser= rhost=
+        # - pam_unix(gdm-password:auth): authentication failure; logname=x uid=0 euid=0 tty=a ruser=a b rhost=
+        # - pam_unix(gdm-password:auth): authentication failure; logname=x uid=0 euid=0 tty=a ruser= rhost=a b
         # - pam_sss(gdm-password:auth): authentication failure; logname=alice uid=0 euid=0 tty=/dev/tty1 ruser= rhost= user=alice
         Pattern(
             rb"pam_unix\(([\w-]+):auth\): (?:(\d+) more )?authentication failures?;"
@@ -158,12 +165,11 @@ _BY_KIND = {
             _failure,
         ),
         # + pam_unix(gdm-password:auth): check pass; user unknown
-        # = irrelevant
         # + pam_sss(gdm-password:auth): received for user alice: 7 (Authentication failure)
-        # = irrelevant
         # + pam_unix(sudo:auth): auth could not identify password for [alice]
         # = irrelevant
         # - pam_unix(gdm-password:auth)
+        # - unix(gdm-password:auth): check pass; user unknown
         Pattern(rb"pam_\w+\([\w-]+:auth\): .*", irrelevant),
     ),
     b"session": (
@@ -173,7 +179,11 @@ _BY_KIND = {
         # = login session-opened user=alice
         # + pam_unix(su:session): session opened for user root(uid=0) by alice(uid=1000)
         # = su 'PAM escalation' user=alice target=root
+        # + pam_unix(gdm-autologin:session): session opened for user (uid=0) by (uid=0)
+        # = gdm session-opened
         # - pam_unix(sshd:session): session opened for user alice
+        # - pam_unix(sshd:session): session opened for user alice(uid=x) by (uid=0)
+        # - pam_unix(sshd:session): session opened for user alice(uid=0) by (uid=x)
         # - pam_systemd(sshd:session): session opened for user alice by (uid=0)
         Pattern(
             rb"pam_unix\(([\w-]+):session\): session opened for user ([^( ]*)(?:\(uid=\d+\))?"
@@ -189,6 +199,7 @@ _BY_KIND = {
         # + pam_systemd(sshd:session): Failed to release session: Access denied
         # = irrelevant
         # - pam_systemd(sshd:session)
+        # - systemd(sshd:session): Failed to release session: Access denied
         Pattern(rb"pam_\w+\([\w-]+:session\): .*", irrelevant),
     ),
 }

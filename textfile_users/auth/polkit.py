@@ -42,7 +42,13 @@ FORMS = forms(
     # = pkexec escalation user=alice target=root tty=pts/0
     # + alice: Error executing command as another user: Not authorized [USER=root] [TTY=unknown] [CWD=/] [COMMAND=x: Executing command [USER=bob] [TTY=x]]
     # = pkexec escalation-failure user=alice target=root
+    # + alice: Error executing command as another user: Request dismissed [USER=root] [TTY=/dev/pts/0] [CWD=/] [COMMAND=/usr/bin/id]
+    # = pkexec escalation-failure user=alice target=root tty=pts/0
     # - alice: Executing command
+    # - alice bob: Executing command [USER=root] [TTY=/dev/pts/0] [CWD=/] [COMMAND=/usr/bin/id]
+    # - alice: Executing command [USER=root] [TTY=/dev/pts/0] [COMMAND=/usr/bin/id]
+    # - alice: Executing command [USER=root] [x] [TTY=pts/0] [CWD=/] [COMMAND=/usr/bin/id]
+    # - alice: Executing command [USER=root] [TTY=pts/0] [x] [CWD=/] [COMMAND=/usr/bin/id]
     (
         b"",
         Pattern(
@@ -58,7 +64,14 @@ FORMS = forms(
     # = pkexec escalation-failure user=alice
     # + Operator of unix-session:2 FAILED to authenticate to gain authorization for action org.freedesktop.policykit.exec for unix-process:12:34 [pkexec id] (owned by unix-user:alice)
     # = irrelevant
+    # + Operator of unix-session:2 FAILED to authenticate to gain authorization for action x for system-bus-name::1.70 [x for x (owned by unix-user:bob)] (owned by unix-user:alice)
+    # = pkexec escalation-failure user=alice
+    # + Operator of unix-session:2 successfully authenticated as unix-user:root to gain ONE-SHOT authorization for action x for system-bus-name::1.70 [x successfully authenticated as unix-user:bob to gain x authorization for action org.freedesktop.policykit.exec for y] (owned by unix-user:alice)
+    # = pkexec escalation user=alice target=root
+    # + Operator of unix-session:2 FAILED to authenticate to gain authorization for action org.freedesktop.policykit.exec for unix-process:12:34 [pkexec x for y] (owned by unix-user:alice)
+    # = irrelevant
     # - Operator of unix-session:2 FAILED to authenticate
+    # - Operator of unix-session:2 FAILED to authenticate to gain authorization for action x for system-bus-name::1.70 [x] (owned by unix-user:alice bob)
     (
         b"Operator",
         Pattern(
@@ -69,10 +82,17 @@ FORMS = forms(
         ),
     ),
     # + Registered Authentication Agent for unix-session:2 (system bus name :1.5)
-    # = irrelevant
+    # + Unregistered Authentication Agent for unix-session:2 (system bus name :1.5)
     # + Loading rules from directory /etc/polkit-1/rules.d
+    # + Finished loading, compiling and executing 3 rules
+    # + Acquired the name org.freedesktop.PolicyKit1 on the system bus
+    # + Started polkitd version 122
+    # + Reloading rules
+    # + Error evaluating administrator rules
+    # + Collecting garbage unconditionally...
     # = irrelevant
     # - Reloaded
+    # - Unregistered
     (
         b"Registered Unregistered Loading Finished Acquired Started Reloading Error Collecting",
         Pattern(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from textfile_users.auth.attempts import AuthEvent
-from textfile_users.auth.finding import IRRELEVANT, NOTHING, UNMATCHED, Finding, quick
+from textfile_users.auth.finding import IRRELEVANT, NOTHING, UNMATCHED, Finding
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.programs import ENDS, PROGRAMS, find
+from textfile_users.record import quick
 from textfile_users.sources.authlog import (
     REPEATED,
     Stamps,

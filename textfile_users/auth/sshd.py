@@ -22,8 +22,8 @@ from textfile_users.auth.finding import (
     irrelevant,
     name,
     number,
-    quick,
 )
+from textfile_users.record import quick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -204,6 +204,9 @@ def _plain_end(words: list[bytes], kind: str) -> Finding | None:
 _PEER = rb"(?P<address>\S+) port (?P<port>\d{1,5})"
 _USER = rb"(?:(?P<account>authenticating|invalid) user (?P<user>.*) )?"
 _PREAUTH = rb"(?: \[preauth\])?"
+# The one reason for a disconnection in which a client's names stand: (OLD,x) -> (NEW,y).
+_CHANGE = rb"Change of username or service not allowed: \("
+_BEFORE_CHANGE = rb"(?:(?!: " + _CHANGE + rb").)*"
 
 FORMS = forms(
     (b"Accepted", _plain_accepted),
@@ -218,7 +221,16 @@ FORMS = forms(
     # = sshd success method=keyboard-interactive user=alice account=valid ip=2001:db8::7 port=38926
     # + Accepted password for rootkit from 192.0.2.7 port 38926 ssh2
     # = sshd success method=password user=rootkit account=valid ip=192.0.2.7 port=38926
+    # + Accepted keyboard-interactive for alice from 192.0.2.7 port 38926 ssh2
+    # + Accepted challenge-response for alice from 192.0.2.7 port 38926 ssh
+    # + Accepted challenge-response/pam for alice from 192.0.2.7 port 38926
+    # = sshd success method=keyboard-interactive user=alice account=valid ip=192.0.2.7 port=38926
+    # + Accepted none for x from 192.0.2.9 port 1 from 192.0.2.7 port 38926 ssh2
+    # = sshd success method=none user='x from 192.0.2.9 port 1' account=valid ip=192.0.2.7 port=38926
     # - Accepted password for alice from 192.0.2.7 port 38926 ssh2 from 192.0.2.8
+    # - Accepted password for alice from 192.0.2.7 port 389261 ssh2
+    # - Accepted password for alice from 192.0.2.7 port x ssh2
+    # - Accepted password for alice from 192.0.2.7 192.0.2.8 port 38926 ssh2
     # - Accepted password for alice
     # - Accepted publickey for alice from 192.0.2.7 port 1 ssh2: x from 192.0.2.9 port 1 ssh2
     (
@@ -231,7 +243,6 @@ FORMS = forms(
     ),
     # Behind `ssh2:` stands free text, of which a certificate's holder chooses some.
     # + Accepted publickey for alice from 192.0.2.7 port 22 ssh2: ED25519 SHA256:abc
-    # = sshd success method=publickey user=alice account=valid ip=192.0.2.7 port=22
     # + Accepted publickey for alice from 192.0.2.7 port 22 ssh2: RSA-CERT ID x from 192.0.2.9 port 1 ssh2 (serial 0) CA RSA SHA256:abc
     # = sshd success method=publickey user=alice account=valid ip=192.0.2.7 port=22
     # + Accepted gssapi-with-mic for alice from 192.0.2.7 port 22 ssh2: alice@EXAMPLE.ORG
@@ -239,8 +250,13 @@ FORMS = forms(
     # + Accepted hostbased for alice from 192.0.2.7 port 22 ssh2: RSA SHA256:abc, client user "a", client host "b"
     # = sshd success method=hostbased user=alice account=valid ip=192.0.2.7 port=22
     # + Accepted publickey for alice from 192.0.2.7 port 22 ssh2
+    # + Accepted publickey for alice from 192.0.2.7 port 22 ssh: x from 192.0.2.9 port 1 ssh2: y
     # = sshd success method=publickey user=alice account=valid ip=192.0.2.7 port=22
     # - Accepted publickey for alice from 192.0.2.7 port 22
+    # - Accepted publickey for alice from 192.0.2.7 port 221221 ssh2
+    # - Accepted publickey for alice from 192.0.2.7 port x ssh2
+    # - Accepted publickey x for alice from 192.0.2.7 port 22 ssh2
+    # - Accepted publickey for alice from 192.0.2.7 192.0.2.8 port 22 ssh2
     # - accepted publickey for alice from 192.0.2.7 port 22 ssh2
     (
         b"Accepted",
@@ -262,7 +278,12 @@ FORMS = forms(
     # = sshd failure method=keyboard-interactive user=alice account=valid host=host.example port=2
     # + Failed gssapi-with-mic for alice from 192.0.2.7 port 2 ssh2
     # = sshd failure method=gssapi user=alice account=valid ip=192.0.2.7 port=2
+    # + Failed hostbased for invalid user x from 192.0.2.9 port 1 ssh2: y from 192.0.2.7 port 2 ssh
+    # = sshd failure method=hostbased user='x from 192.0.2.9 port 1 ssh2: y' account=invalid ip=192.0.2.7 port=2
     # - Failed password for root from 192.0.2.7 port 38926 ssh2: and more
+    # - Failed password for root from 192.0.2.7 port x ssh2
+    # - Failed password for root from 192.0.2.7 192.0.2.8 port 38926 ssh2
+    # - Failed password x for root from 192.0.2.7 port 38926 ssh2
     # - Failed password for root from 192.0.2.7 port 389261 ssh2
     # - Failed password for root
     # - Failed publickey for root from 192.0.2.7 port 22 ssh2
@@ -276,16 +297,19 @@ FORMS = forms(
         ),
     ),
     # + Failed publickey for root from 192.0.2.7 port 22 ssh2: RSA SHA256:abc
-    # = irrelevant
     # + Failed publickey for invalid user x from 192.0.2.9 port 1 ssh2 from 192.0.2.7 port 22 ssh2
-    # = irrelevant
     # + Failed none for invalid user  from 192.0.2.7 port 22 ssh2
     # = irrelevant
     # - Failed nonesuch for root from 192.0.2.7 port 22 ssh2
     (b"Failed", Pattern(rb"Failed (?:publickey|none) for .*", irrelevant)),
     # + Failed hostbased for alice from 192.0.2.7 port 2 ssh2: RSA SHA256:abc, client user "a", client host "b"
     # = sshd failure method=hostbased user=alice account=valid ip=192.0.2.7 port=2
+    # + Failed gssapi-with-mic for alice from 192.0.2.7 port 2 ssh: x for y from 192.0.2.9 port 1 ssh2: z
+    # = sshd failure method=gssapi user=alice account=valid ip=192.0.2.7 port=2
     # - Failed hostbased for alice
+    # - Failed hostbased for alice from 192.0.2.7 port 221221 ssh2: x
+    # - Failed hostbased for alice from 192.0.2.7 port x ssh2: x
+    # - Failed hostbased for alice from 192.0.2.7 192.0.2.8 port 2 ssh2: x
     (
         b"Failed",
         Pattern(
@@ -299,8 +323,11 @@ FORMS = forms(
     # + Invalid user  from 192.0.2.7
     # = sshd 'invalid user' account=invalid ip=192.0.2.7
     # + Illegal user x from 192.0.2.1 port 22 from 192.0.2.7 port 5
+    # + Invalid user x from 192.0.2.1 port 22 from 192.0.2.7 port 5 [preauth]
     # = sshd 'invalid user' user='x from 192.0.2.1 port 22' account=invalid ip=192.0.2.7 port=5
     # - Invalid user admin
+    # - Invalid user admin from 192.0.2.7 port 389261
+    # - Invalid user admin from 192.0.2.7 port x
     # - Invalid user admin from 192.0.2.7 port 38926 ssh2
     (
         b"Invalid Illegal",
@@ -314,7 +341,16 @@ FORMS = forms(
     # = sshd 'PAM failure' method=pam user=x account=invalid host=host.example
     # + PAM: Authentication failure for illegal user root from 192.0.2.1 from 192.0.2.7
     # = sshd 'PAM failure' method=pam user='root from 192.0.2.1' account=invalid ip=192.0.2.7
+    # + PAM: Authentication error for illegal user  from 192.0.2.7 [preauth]
+    # = sshd 'PAM failure' method=pam account=invalid ip=192.0.2.7
+    # + PAM: Have exhausted maximum number of retries for service for alice from 192.0.2.7
+    # + PAM: Permission denied for alice from 192.0.2.7
+    # + PAM: User account has expired for alice from 192.0.2.7
+    # = sshd 'PAM failure' method=pam user=alice account=valid ip=192.0.2.7
+    # + PAM: Authentication failure for invalid user x from 192.0.2.7
+    # = sshd 'PAM failure' method=pam user=x account=invalid ip=192.0.2.7
     # - PAM: Authentication failure for root
+    # - PAM: Authentication failure for root from 192.0.2.7 192.0.2.8
     (
         b"PAM:",
         Pattern(
@@ -326,12 +362,11 @@ FORMS = forms(
         ),
     ),
     # + PAM: pam_open_session(): Authentication failure
-    # = irrelevant
     # + PAM 4 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=root
-    # = irrelevant
     # + PAM service(sshd) ignoring max retries; 6 > 3
     # = irrelevant
     # - pam 4 more authentication failures
+    # - PAMauthentication
     (b"PAM: PAM", Pattern(rb"PAM[: ].*", irrelevant)),
     # + Connection closed by authenticating user root 192.0.2.7 port 38926 [preauth]
     # = sshd end user=root account=valid ip=192.0.2.7 port=38926 kind=closed
@@ -343,6 +378,8 @@ FORMS = forms(
     # = sshd end ip=192.0.2.7 port=38926 kind=closed
     # - Connection closed by user alice 192.0.2.7 port 38926
     # - Connection closed by 192.0.2.7 port 38926 and others
+    # - Connection closed by 192.0.2.7 port 389261
+    # - Connection closed by 192.0.2.7 port x
     (
         b"Connection",
         Pattern(rb"Connection (closed|reset) by " + _USER + _PEER + _PREAUTH, _end_by_peer),
@@ -351,18 +388,22 @@ FORMS = forms(
     # + Connection closed by 192.0.2.7 [preauth]
     # = sshd end ip=192.0.2.7 kind=closed
     # - Connection closed by 192.0.2.7
+    # - Connection closed by authenticating user root [preauth]
     (b"Connection", Pattern(rb"Connection closed by (?P<address>\S+) \[preauth\]", _end("closed"))),
     # + Connection reset by 192.0.2.7 [preauth]
     # = sshd end ip=192.0.2.7 kind=reset
     # - Connection reset by peer
+    # - Connection reset by authenticating user root [preauth]
     (b"Connection", Pattern(rb"Connection reset by (?P<address>\S+) \[preauth\]", _end("reset"))),
     # + Connection from 192.0.2.7 port 38926 on 198.51.100.1 port 22 rdomain ""
-    # = irrelevant
     # + Connection closed by user alice 192.0.2.7 port 38926
-    # = irrelevant
     # + Connection reset by 192.0.2.7
+    # + Connection from 192.0.2.7 port 38926
     # = irrelevant
     # - Connection refused
+    # - Connection from 192.0.2.7 port x
+    # - Connection from 192.0.2.7 192.0.2.8 port 38926
+    # - Connection reset by 192.0.2.7 and others
     (
         b"Connection",
         Pattern(
@@ -376,39 +417,45 @@ FORMS = forms(
     # = sshd end user='user bob' account=invalid ip=192.0.2.7 port=38926 kind=closed
     # + Disconnected from 192.0.2.7 port 38926 [preauth]
     # = sshd end ip=192.0.2.7 port=38926 kind=closed
+    # + Disconnected from invalid user  192.0.2.7 port 38926 [preauth]
+    # = sshd end account=invalid ip=192.0.2.7 port=38926 kind=closed
     # - Disconnected from 192.0.2.7 port 38926
+    # - Disconnected from 192.0.2.7 port 389261 [preauth]
+    # - Disconnected from 192.0.2.7 port x [preauth]
+    # - Disconnected from 192.0.2.7 192.0.2.8 port 38926 [preauth]
     (
         b"Disconnected",
         Pattern(rb"Disconnected from " + _USER + _PEER + rb" \[preauth\]", _end("closed")),
     ),
     # Behind a login, by the user's own process.
     # + Disconnected from user alice 192.0.2.7 port 38926
-    # = irrelevant
     # + Disconnected from 192.0.2.7 port 38926
     # = irrelevant
     # - Disconnected
     (b"Disconnected", Pattern(rb"Disconnected from .*", irrelevant)),
     # The text is the client's.
     # + Received disconnect from 192.0.2.7 port 38926:11: Bye Bye [preauth]
-    # = sshd end ip=192.0.2.7 port=38926 kind=closed
     # + Received disconnect from 192.0.2.7 port 38926:11: from 192.0.2.9 port 1:11: x [preauth]
+    # + Received disconnect from 192.0.2.7 port 38926:11:  [preauth]
     # = sshd end ip=192.0.2.7 port=38926 kind=closed
     # + Received disconnect from 2001:db8::1: 11: Bye Bye [preauth]
     # = sshd end ip=2001:db8::1 kind=closed
     # - Received disconnect from 192.0.2.7 port 38926:11: disconnected by user
     # - Received disconnect from 192.0.2.7 [preauth]
+    # - Received disconnect from 192.0.2.7 port 389261:11: Bye [preauth]
+    # - Received disconnect from 192.0.2.7 port x:11: Bye [preauth]
+    # - Received disconnect from 192.0.2.7 port 38926:x: Bye [preauth]
+    # - Received disconnect from 192.0.2.7 192.0.2.8 port 38926:11: Bye [preauth]
     (
         b"Received",
         Pattern(
-            rb"Received disconnect from (?P<address>\S+?)(?: port (?P<port>\d{1,5}):|: )\d+: ?"
+            rb"Received disconnect from (?P<address>\S+?)(?: port (?P<port>\d{1,5}):|: )\d+:"
             rb".* \[preauth\]",
             _end("closed"),
         ),
     ),
     # + Received disconnect from 192.0.2.7 port 38926:11: disconnected by user
-    # = irrelevant
     # + Received signal 15; terminating.
-    # = irrelevant
     # + Received SIGHUP; restarting.
     # = irrelevant
     # - Received
@@ -418,12 +465,48 @@ FORMS = forms(
     # = sshd end user=root account=valid ip=192.0.2.7 port=38926 kind=other
     # + Disconnecting invalid user x 192.0.2.9 port 1: y 192.0.2.7 port 38926: Too many authentication failures [preauth]
     # = sshd end user='x 192.0.2.9 port 1: y' account=invalid ip=192.0.2.7 port=38926 kind=other
+    # + Disconnecting invalid user  192.0.2.7 port 38926: Too many authentication failures [preauth]
+    # = sshd end account=invalid ip=192.0.2.7 port=38926 kind=other
+    # + Disconnecting authenticating user root 192.0.2.7 port 38926: Change of username or service not allowed: (root,ssh-connection) -> (x,ssh-connection) [preauth]
+    # = sshd end user=root account=valid ip=192.0.2.7 port=38926 kind=other
+    # + Disconnecting 192.0.2.7 port 38926: Packet corrupt [preauth]
+    # = sshd end ip=192.0.2.7 port=38926 kind=other
+    # - Disconnecting invalid user x 192.0.2.7 port 38926: Change of username or service not allowed: (x,y) -> (z 192.0.2.9 port 1: ,y) [preauth]
+    # - Disconnecting invalid user x 192.0.2.9 port 1: Change of username or service not allowed: (x 192.0.2.7 port 38926: Too many authentication failures [preauth]
     # - Disconnecting user alice 192.0.2.7 port 38926: idle [preauth]
+    # - Disconnecting 192.0.2.7 port 389261: Packet corrupt [preauth]
+    # - Disconnecting 192.0.2.7 port x: Packet corrupt [preauth]
     # - Disconnecting authenticating user root 192.0.2.7 port 38926: Too many authentication failures
     (
         b"Disconnecting",
         Pattern(
-            rb"Disconnecting " + _USER + _PEER + rb": [^:]*(?:: \(.*)? \[preauth\]", _end("other")
+            rb"Disconnecting (?:(?P<account>authenticating|invalid) user (?P<user>"
+            + _BEFORE_CHANGE
+            + rb") )?"
+            + _PEER
+            + rb": (?:[^:]*|"
+            + _CHANGE
+            + rb"(?!.* port \d+: ).*) \[preauth\]",
+            _end("other"),
+        ),
+    ),
+    # The names before and behind may both look like the peer's place; an earlier line has it.
+    # + Disconnecting invalid user x 192.0.2.7 port 38926: Change of username or service not allowed: (x,y) -> (z 192.0.2.9 port 1: ,y) [preauth]
+    # = sshd end account=invalid kind=other
+    # + Disconnecting authenticating user root 192.0.2.7 port 38926: Change of username or service not allowed: (root,y) -> (z 192.0.2.9 port 1: ,y) [preauth]
+    # = sshd end account=valid kind=other
+    # - Disconnecting invalid user x 192.0.2.7 port 38926: Too many authentication failures [preauth]
+    # - Disconnecting user alice 192.0.2.7 port 38926: Change of username or service not allowed: (x,y) -> (z,y) [preauth]
+    # - Disconnecting invalid user x 192.0.2.7 port 38926: Change of username or service not allowed: (x,y) -> (z,y)
+    (
+        b"Disconnecting",
+        Pattern(
+            rb"Disconnecting (?P<account>authenticating|invalid) user "
+            + _BEFORE_CHANGE
+            + rb": "
+            + _CHANGE
+            + rb".* \[preauth\]",
+            _end("other"),
         ),
     ),
     # OpenSSH 6 and 7 do not tell whom.
@@ -432,7 +515,6 @@ FORMS = forms(
     # - Disconnecting: Too many authentication failures for root
     (b"Disconnecting:", Pattern(rb"Disconnecting: .* \[preauth\]", _end("other"))),
     # + Disconnecting user alice 192.0.2.7 port 38926: idle
-    # = irrelevant
     # + Disconnecting: Timeout, client not responding
     # = irrelevant
     # - Disconnecting
@@ -442,6 +524,8 @@ FORMS = forms(
     # + Did not receive identification string from 192.0.2.7
     # = sshd end ip=192.0.2.7 kind=closed
     # - Did not receive identification string
+    # - Did not receive identification string from 192.0.2.7 port 389261
+    # - Did not receive identification string from 192.0.2.7 port x
     (
         b"Did",
         Pattern(
@@ -454,9 +538,13 @@ FORMS = forms(
     # = sshd end ip=192.0.2.7 port=38926 kind=protocol
     # + Bad protocol version identification '\003' from 192.0.2.7
     # = sshd end ip=192.0.2.7 kind=protocol
-    # + Bad remote protocol version identification: 'x'
+    # + Bad remote protocol version identification: ''
+    # + Bad remote protocol version identification: 'x' from '
     # = sshd end kind=protocol
     # - Bad protocol version identification
+    # - Bad protocol version identification x'
+    # - Bad protocol version identification '' from 192.0.2.7 port 389261
+    # - Bad protocol version identification '' from 192.0.2.7 port x
     (
         b"Bad",
         Pattern(
@@ -467,9 +555,13 @@ FORMS = forms(
     ),
     # + Protocol major versions differ for 192.0.2.7 port 38926: SSH-2.0-OpenSSH_7.4 vs. SSH-1.5-x
     # = sshd end ip=192.0.2.7 port=38926 kind=protocol
+    # + Protocol major versions differ for 192.0.2.7: SSH-2.0-OpenSSH_6.7 vs. SSH-1.5-x port 1: y
+    # = sshd end ip=192.0.2.7 kind=protocol
     # + Protocol major versions differ: 2 vs. 1
     # = sshd end kind=protocol
     # - Protocol error
+    # - Protocol major versions differ for 192.0.2.7 port 389261: x
+    # - Protocol major versions differ for 192.0.2.7 port x: x
     (
         b"Protocol",
         Pattern(
@@ -480,6 +572,7 @@ FORMS = forms(
     ),
     # The next line has the address.
     # + kex_exchange_identification: Connection closed by remote host
+    # + ssh_exchange_identification: Connection closed by remote host
     # = sshd end kind=closed
     # - kex_exchange_identification: Connection closed by remote host 192.0.2.7
     (
@@ -490,6 +583,7 @@ FORMS = forms(
         ),
     ),
     # + kex_exchange_identification: read: Connection reset by peer
+    # + ssh_exchange_identification: write: Broken pipe
     # = sshd end kind=reset
     # - kex_exchange_identification: read
     (
@@ -501,6 +595,7 @@ FORMS = forms(
         ),
     ),
     # + kex_exchange_identification: read: Connection timed out
+    # + ssh_exchange_identification: write: Connection timed out
     # = sshd end kind=timeout
     # - kex_exchange_identification: Connection timed out
     (
@@ -511,8 +606,7 @@ FORMS = forms(
         ),
     ),
     # + kex_exchange_identification: client sent invalid protocol identifier "GET / HTTP/1.1"
-    # = sshd end kind=protocol
-    # + kex_exchange_identification: banner line contains invalid characters
+    # + ssh_exchange_identification: banner line contains invalid characters
     # = sshd end kind=protocol
     # - kex_exchange_identification
     (
@@ -520,8 +614,12 @@ FORMS = forms(
         Pattern(rb"(?:kex|ssh)_exchange_identification: .*", _end("protocol")),
     ),
     # + banner exchange: Connection from 192.0.2.7 port 38926: invalid format
+    # + banner exchange: Connection from 192.0.2.7 port 38926: x from 192.0.2.9 port 1: y
     # = sshd end ip=192.0.2.7 port=38926 kind=protocol
     # - banner exchange: Connection from 192.0.2.7
+    # - banner exchange: Connection from 192.0.2.7 port 389261: x
+    # - banner exchange: Connection from 192.0.2.7 port x: x
+    # - banner exchange: Connection from 192.0.2.7 192.0.2.8 port 38926: x
     (
         b"banner",
         Pattern(rb"banner exchange: Connection from " + _PEER + rb": .*", _end("protocol")),
@@ -530,6 +628,13 @@ FORMS = forms(
     # = sshd end ip=192.0.2.7 port=38926 kind=protocol
     # + ssh_dispatch_run_fatal: Connection from authenticating user root 192.0.2.7 port 38926: Broken pipe [preauth]
     # = sshd end user=root account=valid ip=192.0.2.7 port=38926 kind=protocol
+    # + ssh_dispatch_run_fatal: Connection from invalid user x 192.0.2.9 port 1: y 192.0.2.7 port 38926: Broken pipe [preauth]
+    # = sshd end user='x 192.0.2.9 port 1: y' account=invalid ip=192.0.2.7 port=38926 kind=protocol
+    # + ssh_dispatch_run_fatal: Connection from invalid user  192.0.2.7 port 38926: Broken pipe [preauth]
+    # = sshd end account=invalid ip=192.0.2.7 port=38926 kind=protocol
+    # - ssh_dispatch_run_fatal: Connection from 192.0.2.7 port 389261: Broken pipe [preauth]
+    # - ssh_dispatch_run_fatal: Connection from 192.0.2.7 port x: Broken pipe [preauth]
+    # - ssh_dispatch_run_fatal: Connection from 192.0.2.7 192.0.2.8 port 38926: Broken pipe [preauth]
     # - ssh_dispatch_run_fatal: Connection from user alice 192.0.2.7 port 38926: Broken pipe
     (
         b"ssh_dispatch_run_fatal:",
@@ -541,8 +646,11 @@ FORMS = forms(
     # + Unable to negotiate with 192.0.2.7 port 38926: no matching key exchange method found. Their offer: x from 192.0.2.9 port 1 [preauth]
     # = sshd end ip=192.0.2.7 port=38926 kind=protocol
     # + Unable to negotiate with 192.0.2.7: no matching host key type found. Their offer: ssh-dss [preauth]
+    # + Unable to negotiate with 192.0.2.7: no matching cipher found. Their offer: x port 1: y [preauth]
     # = sshd end ip=192.0.2.7 kind=protocol
     # - Unable to negotiate
+    # - Unable to negotiate with 192.0.2.7 port 389261: x
+    # - Unable to negotiate with 192.0.2.7 port x: x
     (
         b"Unable",
         Pattern(
@@ -551,11 +659,13 @@ FORMS = forms(
         ),
     ),
     # + no matching cipher found: client x server y [preauth]
+    # + No supported key exchange algorithms [preauth]
+    # + no hostkey alg [preauth]
     # = sshd end kind=protocol
     # - no matching cipher found: client x server y
+    # - no such key [preauth]
     (b"no No", Pattern(rb"[nN]o (?:matching|supported|hostkey) .* \[preauth\]", _end("protocol"))),
     # + Read from socket failed: Connection reset by peer [preauth]
-    # = sshd end kind=reset
     # + Write failed: Broken pipe [preauth]
     # = sshd end kind=reset
     # - Read from socket failed: Connection reset by peer
@@ -564,16 +674,20 @@ FORMS = forms(
         Pattern(rb"(?:Read from socket|Write) failed: .* \[preauth\]", _end("reset")),
     ),
     # + Read error from remote host 192.0.2.7 port 38926: Connection reset by peer
-    # = irrelevant
+    # + Read from socket failed: Connection timed out
     # + Write failed: Broken pipe
     # = irrelevant
     # - Read nothing
+    # - Write
+    # - Read error
     (b"Read Write", Pattern(rb"(?:Read error from|Read from|Write failed).*", irrelevant)),
     # + Timeout before authentication for 192.0.2.7 port 38926
     # = sshd end ip=192.0.2.7 port=38926 kind=timeout
     # + Timeout before authentication for 192.0.2.7
     # = sshd end ip=192.0.2.7 kind=timeout
     # - Timeout before authentication
+    # - Timeout before authentication for 192.0.2.7 port 389261
+    # - Timeout before authentication for 192.0.2.7 port x
     (
         b"Timeout",
         Pattern(
@@ -585,6 +699,8 @@ FORMS = forms(
     # + Timeout before authentication for connection from 192.0.2.7 to 198.51.100.1, pid = 4242
     # = sshd end ip=192.0.2.7 kind=timeout pid=4242
     # - Timeout before authentication for connection from 192.0.2.7 to 198.51.100.1
+    # - Timeout before authentication for connection from 192.0.2.7 to 198.51.100.1, pid = x
+    # - Timeout before authentication for connection from 192.0.2.7 to 198.51.100.1, pid = 42424242
     (
         b"Timeout",
         Pattern(
@@ -598,22 +714,26 @@ FORMS = forms(
     # + drop connection #3 from [2001:db8::7]:38926 on [2001:db8::1]:22 penalty: connection duration exceeded grace
     # = sshd probe ip=2001:db8::7 port=38926 kind=penalty
     # - drop connection #0 from [192.0.2.7]:38926 on [198.51.100.1]:22 past MaxStartups
+    # - drop connection #0 from [192.0.2.7]:389261 on [198.51.100.1]:22 penalty: x
+    # - drop connection #0 from [192.0.2.7]:x on [198.51.100.1]:22 penalty: x
     (
         b"drop",
         Pattern(
             rb"drop connection #\d+ from \[(?P<address>\S+)\]:(?P<port>\d{1,5})"
-            rb" on \[\S+\]:\d+ penalty: .*",
+            rb" on \S+ penalty: .*",
             _refused("penalty"),
         ),
     ),
     # + drop connection #10 from [192.0.2.7]:38926 on [198.51.100.1]:22 past MaxStartups
     # = sshd probe ip=192.0.2.7 port=38926 kind=other
     # - drop connection #10
+    # - drop connection #0 from [192.0.2.7]:389261 on [198.51.100.1]:22 past MaxStartups
+    # - drop connection #0 from [192.0.2.7]:x on [198.51.100.1]:22 past MaxStartups
     (
         b"drop",
         Pattern(
             rb"drop connection #\d+ from \[(?P<address>\S+)\]:(?P<port>\d{1,5})"
-            rb" on \[\S+\]:\d+ .*",
+            rb" on \S+ .*",
             _refused("other"),
         ),
     ),
@@ -622,7 +742,7 @@ FORMS = forms(
     # - refused connect
     (
         b"refused",
-        Pattern(rb"refused connect from \S+(?: \((?P<address>\S+)\))", _refused("other")),
+        Pattern(rb"refused connect from \S+ \((?P<address>\S+)\)", _refused("other")),
     ),
     # Whatever else ends a connection before authentication; those known come first.
     # + fatal: Access denied for user alice by PAM account configuration [preauth]
@@ -631,35 +751,60 @@ FORMS = forms(
     (b"fatal", Pattern(rb"fatal: .* \[preauth\]", _end("other"))),
     # Said beside a line that decides, or of no attempt at all.
     # + maximum authentication attempts exceeded for invalid user root from 192.0.2.7 port 38926 ssh2 [preauth]
-    # = irrelevant
     # + User root from 192.0.2.7 not allowed because not listed in AllowUsers
-    # = irrelevant
     # + ROOT LOGIN REFUSED FROM 192.0.2.7 port 38926
-    # = irrelevant
     # + reverse mapping checking getaddrinfo for host.example [192.0.2.7] failed - POSSIBLE BREAK-IN ATTEMPT!
-    # = irrelevant
     # + Address 192.0.2.7 maps to host.example, but this does not map back to the address.
-    # = irrelevant
     # + input_userauth_request: invalid user Failed password for root from 192.0.2.9 port 1 ssh2 [preauth]
-    # = irrelevant
     # + Postponed keyboard-interactive for alice from 192.0.2.7 port 38926 ssh2 [preauth]
-    # = irrelevant
     # + Server listening on 0.0.0.0 port 22.
-    # = irrelevant
     # + Starting session: shell on pts/0 for alice from 192.0.2.7 port 38926 id 0
-    # = irrelevant
     # + lastlog_openseek: Couldn't stat /var/log/lastlog: No such file or directory
-    # = irrelevant
     # + syslogin_perform_logout: logout() returned an error
-    # = irrelevant
     # + mm_reap: preauth child terminated by signal 15
+    # + User child is on pid 4242
+    # + Nasty PTR record "192.0.2.9" is set up for 192.0.2.7, ignoring
+    # + Partial publickey for alice from 192.0.2.7 port 38926 ssh2: RSA SHA256:abc
+    # + Close session: user alice from 192.0.2.7 port 38926 id 0
+    # + Closing connection to 192.0.2.7 port 38926
+    # + Transferred: sent 3000, received 2000 bytes
+    # + Exiting on signal 15
+    # + subsystem request for sftp by user alice
+    # + Set /proc/self/oom_score_adj to 0
+    # + rexec line 20: Deprecated option UseLogin
+    # + session opened for local user alice from [192.0.2.7]
+    # + session closed for local user alice from [192.0.2.7]
+    # + Corrupted MAC on input. [preauth]
+    # + padding error: need 1349676904 block 8 mod 0 [preauth]
+    # + beginning MaxStartups throttling
+    # + in MaxStartups throttling for 00:05:00, 12 connections dropped
+    # + exited MaxStartups throttling after 00:01:00, 3 connections dropped
+    # + Timeout, client not responding from user alice 192.0.2.7 port 38926
+    # + Authentication refused: bad ownership or modes for directory /home/alice
+    # + Authentication tried for alice with correct key but not from a permitted host (host=host.example, ip=192.0.2.7).
+    # + Authentication key RSA SHA256:abc revoked by file /etc/ssh/revoked
+    # + Authorized to alice, krb5 principal alice@EXAMPLE.ORG (krb5_kuserok)
+    # + Authorized principal "alice" accepted
+    # + pam_env(sshd:session): deprecated reading of user environment enabled
     # = irrelevant
     # - maximum
     # - User root
+    # - User
+    # - ROOT LOGIN
+    # - Address 192.0.2.7
+    # - Server
+    # - Starting
+    # - Close
+    # - Closing
+    # - subsystem request
+    # - Authentication
+    # - Authorized
+    # - session opened
+    # - Timeout, client
     (
         b"maximum User ROOT reverse Address Nasty input_userauth_request: Postponed Partial Server"
         b" Starting Close Closing Transferred: Exiting subsystem Set rexec session Corrupted"
-        b" padding beginning exited Timeout, Authentication Authorized pam_env(sshd:session):"
+        b" padding beginning in exited Timeout, Authentication Authorized pam_env(sshd:session):"
         b" lastlog_openseek: lastlog_perform_login: syslogin_perform_logout: mm_reap:",
         Pattern(
             rb"(?:maximum authentication attempts exceeded for|User .* not allowed because"
@@ -668,7 +813,7 @@ FORMS = forms(
             rb"|Postponed \S+ for|Partial \S+ for|Server listening on|Starting session:"
             rb"|Close session:|Closing connection to|Transferred:|Exiting on signal"
             rb"|subsystem request for|Set /proc/self/|rexec |session (?:opened|closed) for local"
-            rb"|Corrupted MAC on input|padding error:|beginning MaxStartups|exited MaxStartups"
+            rb"|Corrupted MAC on input|padding error:|(?:beginning|in|exited) MaxStartups"
             rb"|Timeout, client not responding|Authentication (?:refused|tried|key)"
             rb"|Authorized (?:to|principal)|lastlog_\w+: |syslogin_perform_logout: |mm_reap: "
             rb"|pam_env\(sshd:session\): ).*",
@@ -676,7 +821,9 @@ FORMS = forms(
         ),
     ),
     # + Bad packet length 1349676916. [preauth]
+    # + Bad packet length 1349676916.
     # = irrelevant
     # - Bad packet length
+    # - Bad packet length x.
     (b"Bad", Pattern(rb"Bad packet length \d+\.(?: \[preauth\])?", irrelevant)),
 )

@@ -39,7 +39,12 @@ FORMS = forms(
     # = su escalation-failure user=alice target=root tty=pts/0
     # + FAILED SU (to x) bob on pts/1) alice on none
     # = su escalation-failure user=alice target='x) bob on pts/1'
+    # + FAILED SU (to ) alice on pts/0
+    # = su escalation-failure user=alice tty=pts/0
     # - (to root) alice
+    # - (to root)  on pts/0
+    # - (to root) alice bob on pts/0
+    # - (to root) alice on
     # - FAILED SU (to root) alice on pts/0 and more
     (
         b"(to FAILED",
@@ -50,18 +55,22 @@ FORMS = forms(
     # = su escalation user=alice target=root
     # + FAILED su for root by alice
     # = su escalation-failure user=alice target=root
+    # + FAILED su for bob by root by alice
+    # = su escalation-failure user=alice target='bob by root'
     # - Successful su for root
+    # - Successful su for root by
+    # - Successful su for root by alice bob
     (
         b"Successful FAILED",
         Pattern(rb"(Successful|FAILED) su for (.*) by (\S+)", _by_shadow),
     ),
     # + + /dev/pts/0 alice:root
-    # = irrelevant
     # + - pts/0 alice:root
-    # = irrelevant
     # + pam_authenticate: Authentication failure
+    # + No passwd entry for user 'x'
     # = irrelevant
     # - + alice
+    # - No passwd
     (
         b"+ - pam_authenticate: No",
         Pattern(

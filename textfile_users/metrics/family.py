@@ -6,7 +6,7 @@ makes them of these (collector.py), and the text is made of either (exposition.p
 
 from __future__ import annotations
 
-from textfile_users.record import Record
+from textfile_users.record import Record, quick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def gauge(
     samples: Iterable[tuple[Sequence[str], float]],
 ) -> Family:
     """Return a gauge with the samples sorted, whatever its ``name`` ends in."""
-    made = [Sample(name, dict(zip(labels, values)), value) for values, value in sorted(samples)]
+    made = [
+        quick(Sample, (name, dict(zip(labels, values)), value)) for values, value in sorted(samples)
+    ]
     return Family(name, documentation, GAUGE, made)
 
 
@@ -94,7 +96,8 @@ def histogram(
     made = []
     for values, buckets, total in sorted(samples):
         of = dict(zip(labels, values))
-        made += [Sample(f"{name}_bucket", {**of, "le": le}, count) for le, count in buckets]
+        bucket = f"{name}_bucket"
+        made += [quick(Sample, (bucket, {**of, "le": le}, count)) for le, count in buckets]
         made.append(Sample(f"{name}_count", of, buckets[-1][1]))
         made.append(Sample(f"{name}_sum", of, total))
     return Family(name, documentation, HISTOGRAM, made)

@@ -6,6 +6,7 @@ import os
 
 from textfile_users.model import ABSENT, DENIED, OK, Process, SourceReport
 from textfile_users.paths import Paths
+from textfile_users.record import quick
 from textfile_users.sources.procfs import (
     CLOCK_TICKS,
     has_proc,
@@ -109,10 +110,14 @@ def read_all(
 def _pids(paths: Paths) -> list[int]:
     """Return the pids in /proc, below another root without those that are links out of it."""
     proc = paths.proc("")
-    names = [name for name in os.listdir(proc) if name.isdigit() and name.isascii()]
-    if not paths.is_own_host:
-        names = [name for name in names if not os.path.islink(proc + name)]
-    return [int(name) for name in names if len(name) <= MAX_DIGITS]
+    if paths.is_own_host:
+        names = os.listdir(proc)
+    else:
+        with os.scandir(proc) as entries:
+            names = [entry.name for entry in entries if not entry.is_symlink()]
+    return [
+        int(name) for name in names if name.isdigit() and name.isascii() and len(name) <= MAX_DIGITS
+    ]
 
 
 def _read_each(
@@ -145,7 +150,8 @@ def _read_each(
             session, slice_, uid, _ = place
             if start is not None and now - start >= MAX_AGE_OF_MOVES and uid >= 0:
                 places[key] = place
-        yield Process(
+        fields = (
             pid, comm, ppid, start, uid, state, group, tty, foreground, cpu, resident,
             session, slice_,
         )  # fmt: skip
+        yield quick(Process, fields)

@@ -1,0 +1,61 @@
+"""Calls with a time limit: what comes back, what is left behind, and which thread does it."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from textfile_users.snapshot import Overdue, within
+
+SOON = 0.05
+LONG = 30.0
+
+
+def test_what_a_call_returns_and_raises() -> None:
+    def fail() -> None:
+        raise ValueError("of the call")
+
+    assert within(LONG, lambda: 7) == 7
+    with pytest.raises(ValueError, match="of the call"):
+        within(LONG, fail)
+
+
+def test_calls_within_calls() -> None:
+    assert within(LONG, lambda: within(LONG, lambda: 1) + within(LONG, lambda: 2)) == 3
+
+
+def test_one_after_the_other_is_called_by_the_same_thread() -> None:
+    """To start one for each call would cost a look a tenth of a bare interpreter."""
+    first = within(LONG, threading.get_ident)
+    assert [within(LONG, threading.get_ident) for _ in range(5)] == [first] * 5
+    assert first != threading.get_ident()
+
+
+def test_who_hangs_is_left_behind() -> None:
+    hang, back = threading.Event(), threading.Event()
+    idents = []
+
+    def read() -> None:
+        idents.append(threading.get_ident())
+        hang.wait(LONG)
+        back.set()
+
+    with pytest.raises(Overdue):
+        within(SOON, read)
+    assert within(LONG, threading.get_ident) not in idents
+    hang.set()
+    assert back.wait(LONG)
+
+
+def test_a_child_starts_threads_of_its_own() -> None:
+    """A fork leaves them behind: to give one of them a call would wait for nobody."""
+    within(LONG, int)
+    pid = os.fork()
+    if not pid:
+        try:
+            os._exit(within(LONG, lambda: 42))
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 42
