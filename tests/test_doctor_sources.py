@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from textfile_users.checks import mends
 from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Seen
+from textfile_users.checks.mends import PROGRAM
 from textfile_users.checks.sources import (
     Facts,
     File,
@@ -38,6 +40,13 @@ DEBIAN_12 = {**READ, "wtmpdb": ABSENT, "lastlog2": ABSENT}
 DEBIAN_13 = {**READ, "utmp": ABSENT, "authlog": ABSENT, "wtmp": ABSENT, "lastlog": ABSENT}
 ALPINE = {**DEBIAN_12, "logind": ABSENT, "journal": ABSENT}
 CONTAINER = {**DEBIAN_12, "authlog": ABSENT, "btmp": ABSENT}
+
+
+@pytest.fixture(autouse=True)
+def _tools_of_debian(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What mends are made of does not depend on where the tests run."""
+    monkeypatch.setattr(mends, "has", lambda tool: tool in ("usermod", "apt-get"))
+    monkeypatch.setattr(mends, "find_service", lambda names: names[0])
 
 
 def facts(
@@ -85,6 +94,7 @@ def test_what_stands_in_for_what_is_absent_is_said() -> None:
 
 ADM = {"authlog": {"mend": "usermod -aG adm textfile-users"}}
 NOBODY = "install -m 664 -g utmp /dev/null /run/utmp"
+EDIT = "${EDITOR:-vi} /etc/default/textfile-users"
 FAULTS: list[tuple[str, Facts, str, str, str]] = [
     # reason, facts, check, part of what is found, mend
     ("no source of sessions", facts({**ALPINE, "utmp": ABSENT}), "utmp", "nobody is seen", NOBODY),
@@ -122,7 +132,7 @@ FAULTS: list[tuple[str, Facts, str, str, str]] = [
         facts({**DEBIAN_12, "utmp": BROKEN}, told={"utmp": ("/run/utmp: records skipped",)}),
         "utmp",
         "records skipped",
-        "textfile-users records /run/utmp | tail -n 1",
+        f"{PROGRAM} records /run/utmp | tail -n 1",
     ),
     (
         "session files that are none",
@@ -151,6 +161,27 @@ FAULTS: list[tuple[str, Facts, str, str, str]] = [
         "auth log",
         "closed",
         "usermod -aG adm textfile-users",
+    ),
+    (
+        "the only log cannot be read, and there is no journal: one fault",
+        facts({**ALPINE, "authlog": DENIED}, ADM),
+        "auth log",
+        "closed",
+        "usermod -aG adm textfile-users",
+    ),
+    (
+        "files alone are asked for, and there is none: the journal is not asked",
+        facts({**DEBIAN_13, "journal": ABSENT}, auth_source="files"),
+        "auth log",
+        "/var/log/auth.log is absent, and --auth-source files asks for nothing else",
+        EDIT,
+    ),
+    (
+        "the journal alone is asked for, and there is none",
+        facts({**ALPINE, "authlog": ABSENT}, auth_source="journal"),
+        "journal",
+        "absent, and --auth-source journal",
+        EDIT,
     ),
     (
         "the journal alone, and closed",
@@ -218,6 +249,8 @@ FAULTS: list[tuple[str, Facts, str, str, str]] = [
 )
 def test_faults_are_told_with_their_mend(of: Facts, check: str, found: str, mend: str) -> None:
     finding = told(of)[check]
+    if of.status("journal") == ABSENT and check in ("auth log", "journal"):
+        assert len({"auth log", "journal"} & told(of).keys()) == 1, "one line a fault"
     assert finding.status == FAULT
     assert found in finding.found
     assert finding.mend == mend
@@ -311,35 +344,40 @@ def test_only_what_is_asked_for_is_judged() -> None:
     assert [f.found for f in judge_sources(of) if f.check == "auth log"] == [
         "not read: --auth-source none"
     ]
-    of = facts({**DEBIAN_13, "journal": ABSENT, "authlog": OK}, auth_source="journal")
+    # A source that is not asked is reported as absent.
+    of = facts({**DEBIAN_12, "authlog": ABSENT}, auth_source="journal")
     assert told(of) == {}
-    of = facts({**DEBIAN_13, "journal": BROKEN}, auth_source="files")
-    assert told(of)["auth log"].status == FAULT
+    of = facts({**DEBIAN_12, "journal": ABSENT}, auth_source="files")
+    assert told(of) == {}
+
+
+def test_what_lies_in_memory_is_of_this_boot() -> None:
+    """Whatever the clock said when it was written: it may have been set since."""
+    of = facts(ALPINE, {"utmp": {"modified": BOOTED - 3600, "is_mounted": True}})
+    assert told(of) == {}
 
 
 def test_a_look_that_fails_is_told_once() -> None:
     denied = {"utmp": (DENIED, ("/run/utmp: denied",))}
     seen = Seen(denied, ("sessions",), ("/run/utmp: denied",), None, "", 6, 0.1)
-    assert [(f.status, f.found) for f in judge_collectors(seen)] == [
+    assert [(f.status, f.found) for f in judge_collectors(seen, "LOOK")] == [
         (NOTE, "gets less than it should of: sessions")
     ]
     seen = seen._replace(faults=("/run/utmp: denied", "accounts: no answer within 1 s"))
-    assert [(f.status, f.found) for f in judge_collectors(seen)] == [
-        (FAULT, "accounts: no answer within 1 s")
+    assert [(f.status, f.found, f.mend) for f in judge_collectors(seen, "LOOK")] == [
+        (FAULT, "accounts: no answer within 1 s", "LOOK")
     ]
     seen = Seen({}, (), (), (), "", 6, 0.1)
-    assert [f.status for f in judge_collectors(seen)] == [OK]
+    assert [f.status for f in judge_collectors(seen, "LOOK")] == [OK]
 
 
 def test_what_local_users_can_forge() -> None:
-    def judge(log: str, journal: str, is_systemd: bool, **values: str) -> tuple[str, str]:
-        (finding,) = judge_forgery(log, journal, values, is_systemd)
-        return finding.status, finding.mend
+    def judge(log: str, journal: str) -> tuple[str, bool]:
+        (finding,) = judge_forgery(log, journal, {})
+        return finding.status, "--auth-source journal" in finding.mend
 
-    settings = "/etc/default/textfile-users"
-    words = "--auth-source journal"
-    assert judge("journal", OK, True) == (OK, "")
-    assert judge("authlog", OK, True) == (NOTE, f"echo 'OPTIONS=\"{words}\"' >>{settings}")
-    mend = f"sed -i 's/^OPTIONS=\"/&{words} /' {settings}"
-    assert judge("authlog", OK, True, OPTIONS="--all-users") == (NOTE, mend)
-    assert judge("authlog", ABSENT, False) == (NOTE, "")
+    assert judge("journal", OK) == (OK, False)
+    assert judge("authlog", OK) == (NOTE, True)
+    # To read a journal that is closed or not there would be to count nothing.
+    for journal in (ABSENT, DENIED, BROKEN):
+        assert judge("authlog", journal) == (NOTE, False)

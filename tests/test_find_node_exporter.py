@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from textfile_users import node_exporter as module
 from textfile_users.node_exporter import (
+    MAX_COMMAND_LINE,
     NodeExporter,
     Origin,
     find_node_exporters,
@@ -104,7 +106,7 @@ def test_find(tmp_path: Path) -> None:
     assert found[0][1:5] == ("prometheus", 990, ("/srv",), "127.0.0.1:9101")
     assert found[1][1:5] == ("prometheus", 990, (), ":9100")
     assert found[2][1:] == (
-        "1000", 1000, ("/srv",), ":9100", False, "it is an ordinary user's (uid 1000)",
+        "1000", 1000, (), "", False, "it is an ordinary user's (uid 1000)",
     )  # fmt: skip
     if os.getuid() == 0:  # else the test's program is another's
         assert [exporter.trusted for exporter in found] == [True, True, False, True]
@@ -145,6 +147,23 @@ def test_a_directory_that_is_another_one_for_it(tmp_path: Path) -> None:
 
 def test_no_proc(tmp_path: Path) -> None:
     assert find_node_exporters(Paths(str(tmp_path))) == ()
+
+
+def test_nothing_is_looked_at_that_an_ordinary_users_process_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path may hang root, and words of a megabyte from each of many leave no room for others."""
+    proc = Proc(tmp_path)
+    flag = "--collector.textfile.directory"
+    long = "x" * (MAX_COMMAND_LINE - 1000)
+    for pid in range(20):
+        proc.add(pid + 1, "node_exporter", f"{flag}=/srv/dead", f"--web.listen-address={long}",
+                 uid=65_534 if pid else 1000)  # fmt: skip
+    monkeypatch.setattr(module, "_is_same", lambda *_: pytest.fail("it is looked at"))
+    found = proc.find()
+    assert len(found) == 20
+    assert {(one.directories, one.listen, one.trusted) for one in found} == {((), "", False)}
+    assert found[1].why == "it is an ordinary user's (uid 65534)"
 
 
 def test_a_hostile_command_line(tmp_path: Path) -> None:

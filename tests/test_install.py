@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,15 @@ from textfile_users.installing.facts import (
 )
 from textfile_users.installing.faults import find_faults, find_notes
 from textfile_users.installing.plan import Wish, install_steps, uninstall_steps
-from textfile_users.installing.steps import Failed, Step, do, shell, write
+from textfile_users.installing.steps import (
+    Failed,
+    Step,
+    _by_number,
+    _end_processes,
+    do,
+    shell,
+    write,
+)
 from textfile_users.node_exporter import NodeExporter
 
 TEXTFILE = "/var/lib/prometheus/node-exporter"
@@ -165,6 +175,22 @@ def test_the_user_by_useradd() -> None:
     assert steps(facts._replace(uid=990, gid=990))[0] == "usermod -a -G adm textfile-users"
 
 
+def test_a_user_that_is_there_needs_no_program_that_makes_one() -> None:
+    facts = BY_CRON._replace(tools=frozenset(), uid=990, gid=990)
+    assert find_faults(facts, Wish()) == ()
+    assert steps(facts)[0].startswith("mkdir ")
+
+
+def test_an_old_systemd_would_draw_the_delay_anew_for_each_look() -> None:
+    timer = {**SHARE, "systemd-timer/textfile-users.timer": share_files()[
+        "systemd-timer/textfile-users.timer"]}  # fmt: skip
+    for version, is_delayed in ((239, False), (246, False), (247, True), (252, True)):
+        found = install_steps(FRESH._replace(systemd=version), Wish(), timer)
+        (text,) = [step.text for step in found if step.words[1:2] == (places.UNITS[1],)]
+        assert "OnCalendar=*:*:0/5\nAccuracySec=100ms\n" in text
+        assert ("elay" in text) == is_delayed
+
+
 def test_no_group_is_made_that_the_host_does_not_have() -> None:
     facts = FRESH._replace(groups=frozenset({"adm"}))
     assert "m textfile-users adm" in steps(facts)[0]
@@ -175,6 +201,10 @@ def test_cron_and_timer_replace_each_other() -> None:
     to_cron = steps(INSTALLED, Wish(cron=True))
     assert to_cron[0].startswith("systemctl stop ")
     assert "systemctl disable textfile-users.timer textfile-users.path" in to_cron
+    # The drop-in that an administrator has put there stays.
+    traced = INSTALLED._replace(present=INSTALLED.present | {places.PTRACE})
+    assert not [step for step in steps(traced, Wish(cron=True)) if places.PTRACE in step]
+    assert [step for step in removal(traced) if places.PTRACE in step]
     removed = [step for step in to_cron if step.startswith("rm -f /etc/systemd/system/")]
     assert [word for step in removed for word in step.split()[2:]] == [
         *places.UNITS,
@@ -192,17 +222,29 @@ def test_a_file_in_memory() -> None:
         found = steps(facts, Wish(runtime_file=True))
         assert found.index("chmod 711 /run/textfile-users") < found.index(link)
         # Until the first look the link leads to an empty file, also after a boot.
-        empty = [step for step in found if step.startswith("install -m 644")]
-        assert len(empty) == 1
-        assert found.index(empty[0]) < found.index(link)
+        (empty,) = [step for step in found if step.startswith("install -m 644")]
+        at = found.index(empty)
+        assert at < found.index(link)
+        # It is made while nobody but root can put a link in its place.
+        assert found[at - 3 : at] == [
+            "chown -h root:root /run/textfile-users",
+            "chmod 711 /run/textfile-users",
+            "rm -f /run/textfile-users/users.prom",
+        ]
+        assert "chown -h textfile-users:textfile-users /run/textfile-users" in found[at:]
     assert "0711" in written(FRESH, Wish(runtime_file=True), places.DROP_IN)
     assert "f /run/textfile-users/users.prom 0644" in written(
         FRESH, Wish(runtime_file=True), places.TMPFILES
     )
     entry = written(BY_CRON, Wish(runtime_file=True), "/etc/cron.d/textfile-users")
     (line,) = [line for line in entry.splitlines() if line.startswith("@reboot")]
-    assert line.startswith("@reboot root install -d -m 711 ")
-    assert "/dev/null /run/textfile-users/users.prom" in line
+    assert line.partition(" root ")[2].split(" && ") == [
+        "rm -rf /run/textfile-users",
+        "install -d -m 711 /run/textfile-users",
+        "install -m 644 -o textfile-users -g textfile-users /dev/null "
+        "/run/textfile-users/users.prom",
+        "chown textfile-users:textfile-users /run/textfile-users",
+    ]
     there = INSTALLED._replace(
         output=Entry(OUTPUT, LINK, target=places.RUNTIME_OUTPUT),
         present=INSTALLED.present | {places.RUNTIME_OUTPUT, places.TMPFILES},
@@ -223,6 +265,22 @@ def test_an_image() -> None:
         words = step.split()
         assert not any(word.startswith(("/etc", "/var", "/run/textfile-users ")) for word in words)
     assert not [step for step in found if "daemon-reload" in step or "stop" in step]
+
+
+def test_an_image_whose_path_has_blanks(tmp_path: Path) -> None:
+    root = tmp_path / "my image"
+    (root / "etc/default").mkdir(parents=True)
+    (root / "etc/group").write_text("adm:x:4:\n")
+    (root / places.SETTINGS[1:]).touch()
+    facts = INSTALLED._replace(root=str(root), directory="/srv/prom", is_default=False)
+    by_sh = [step for step in (*install_steps(facts, TIMER, SHARE), *uninstall_steps(facts))
+             if step.words[0] == "sh"]  # fmt: skip
+    assert len(by_sh) == 2
+    for step in by_sh:
+        do(step, str(root))
+        assert f"'{root}/etc/" in step.words[2]
+    assert (root / places.SETTINGS[1:]).read_text() == "\nTEXTFILE_DIRECTORY=/srv/prom\n"
+    assert os.listdir(tmp_path) == ["my image"]
 
 
 def test_another_prefix_is_in_units_and_entries() -> None:
@@ -275,7 +333,8 @@ def test_uninstall_removes_what_is_there() -> None:
         f"find {places.DROP_INS} -maxdepth 0 -empty -delete",
         "systemctl daemon-reload",
         "systemctl reset-failed 'textfile-users.*'",
-        "pkill -KILL -U textfile-users",
+        "for pid in $(pgrep -U textfile-users); do "
+        "[ ! /proc/$pid/root/. -ef / ] || kill -KILL $pid; done",
         f"rm -f {OUTPUT}",
         f"find {TEXTFILE} -maxdepth 1 -name '.users.prom.*.tmp' -delete",
         f"chgrp 0 {TEXTFILE}",
@@ -298,13 +357,19 @@ def test_uninstall_leaves_alone_what_is_not_ours() -> None:
     assert not [step for step in found if step.startswith(("chgrp", "chmod"))]
     assert f"rm -f {OUTPUT}" not in found
     assert [step for step in removal(FRESH) if not step.startswith("find ")] == []
+    # Nobody has installed anything here: root's users.prom may be another program's.
+    roots = FRESH._replace(output=Entry(OUTPUT, FILE, 0, 0, 0o644))
+    assert f"rm -f {OUTPUT}" not in removal(roots)
+    assert f"rm -f {OUTPUT}" in removal(roots._replace(is_output_ours=True))
+    recorded = INSTALLED._replace(old_output=Entry(OUTPUT, FILE, 0, 0, 0o644))
+    assert f"rm -f {OUTPUT}" in removal(recorded)
     gone = INSTALLED._replace(old_entry=Entry(TEXTFILE), entry=Entry(TEXTFILE))
     assert not [step for step in removal(gone) if TEXTFILE in step]
 
 
 @pytest.mark.parametrize("uid", [-1, 0])
 def test_only_our_users_processes_are_ended(uid: int) -> None:
-    assert not [step for step in removal(INSTALLED._replace(uid=uid)) if "pkill" in step]
+    assert not [step for step in removal(INSTALLED._replace(uid=uid)) if "kill" in step]
 
 
 def entry(**changes: Any) -> Facts:
@@ -313,6 +378,17 @@ def entry(**changes: Any) -> Facts:
 
 def parent(**changes: Any) -> Facts:
     return FRESH._replace(above=(*ABOVE[:3], ABOVE[3]._replace(**changes)))
+
+
+def python(path: str, **changes: Any) -> Facts:
+    ways = (
+        Entry("/opt/textfile-users"),  # not made yet
+        *(Entry(name, DIRECTORY, mode=0o755) for name in ("/", "/srv")),
+        Entry("/srv/python3", FILE, mode=0o755),
+    )
+    return FRESH._replace(
+        to_python=tuple(one._replace(**changes) if one.path == path else one for one in ways)
+    )
 
 
 @pytest.mark.parametrize(
@@ -324,7 +400,17 @@ def parent(**changes: Any) -> Facts:
         (FRESH._replace(tools=frozenset({"systemctl"})), "no program makes users"),
         (FRESH._replace(prefix="/opt/a b"), "cannot stand in a unit"),
         (FRESH._replace(prefix="/home/alice/tu"), "use a --prefix below /opt"),
-        (FRESH._replace(closed="/root"), "/root: keeps textfile-users from this Python"),
+        (python("/srv", mode=0o750), "/srv: keeps textfile-users from this Python"),
+        (python("/srv/python3", mode=0o700), "/srv/python3: keeps textfile-users from"),
+        (python("/srv", uid=1000), "/srv: is an ordinary user's (uid 1000), and so what runs"),
+        (python("/srv/python3", uid=1000), "/srv/python3: is an ordinary user's"),
+        (python("/srv", mode=0o777), "/srv: others can write it, and so what runs"),
+        (python("/srv", mode=0o775, gid=50), "/srv: others can write it"),
+        (python("/srv/python3", mode=0o777), "/srv/python3: others can write it"),
+        (
+            FRESH._replace(to_python=(Entry("/home/a/python3", FILE, mode=0o755),)),
+            "/home/a/python3: the unit does not see this Python",
+        ),
         (FRESH._replace(python=Entry(PYTHON)), f"{PYTHON}: is missing"),
         (FRESH._replace(setting_faults=("line 1: x",)), "/etc/default/textfile-users: line 1: x"),
         (FRESH._replace(directory="", why="no textfile directory"), "no textfile directory"),
@@ -359,6 +445,9 @@ def test_each_fault_is_one_line(facts: Facts, fault: str) -> None:
     ("facts", "reason"),
     [
         (FRESH._replace(uid=990, tools=frozenset({"systemctl"})), "the user is there"),
+        (python("/srv"), "a Python of root's"),
+        (python("/srv", mode=0o1777), "sticky: nobody puts another in its place"),
+        (python("/srv", mode=0o775), "root's group"),
         (entry(mode=0o775), "root's group"),
         (entry(uid=990), "node_exporter's own"),
         (entry(mode=0o1775, gid=990)._replace(gid=990), "ours already"),
@@ -439,6 +528,31 @@ def test_a_record_that_is_none(text: str) -> None:
     assert parse_before(text) is None
 
 
+def test_a_record_is_roots_alone(tmp_path: Path) -> None:
+    """Root acts on what it says, by uninstall: nobody else may have put it there."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    record = tmp_path / places.RECORD[1:]
+    record.parent.mkdir(parents=True, mode=0o755)
+    record.write_text("0 0755 /srv/x\n")
+
+    def is_believed() -> bool:
+        return read_facts(str(tmp_path), "").before is not None
+
+    assert is_believed()
+    for path in (record.parent, record):
+        os.chown(path, 995, 995)
+        assert not is_believed()
+        os.chown(path, 0, 995)
+        path.chmod(0o775)
+        assert not is_believed()
+        path.chmod(0o750)
+        assert is_believed()
+    record.rename(record.with_name("other"))
+    record.symlink_to("other")
+    assert not is_believed()
+
+
 def test_what_is_printed_for_a_file_is_what_is_written(tmp_path: Path) -> None:
     text = "one\n$HOME `id` 'quoted' \\n\n\nlast\n"
     for name, run in (("by-us", do), ("by-sh", _in_a_shell)):
@@ -465,13 +579,100 @@ def test_a_step_that_fails_is_named(capsys: pytest.CaptureFixture[str], tmp_path
 
 
 def test_names_in_an_image_are_its_own(tmp_path: Path) -> None:
-    (tmp_path / "etc").mkdir()
-    uid, gid = os.getuid(), os.getgid()
-    (tmp_path / "etc/passwd").write_text(f"textfile-users:x:{uid}:{gid}::/:/bin/sh\n")
-    (tmp_path / "etc/group").write_text(f"textfile-users:x:{gid}:\n")
-    (tmp_path / "here").touch()
-    do(Step(("chown", "-h", "textfile-users:textfile-users", f"{tmp_path}/here")), str(tmp_path))
-    do(Step(("chgrp", "textfile-users", f"{tmp_path}/here")), str(tmp_path))
+    """What is done, and what a dry run prints, has the image's numbers."""
+    root = tmp_path / "my image"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc/passwd").write_text("other:x:7:8::/:/bin/sh\ntextfile-users:x:4001:4002::/:\n")
+    (root / "etc/group").write_text("other:x:8:textfile-users\ntextfile-users:x:4002:\n")
+    path = f"{root}/here"
+    for words, done in (
+        (("chown", "-h", "textfile-users:textfile-users", path), f"chown -h 4001:4002 {path}"),
+        (("chgrp", "textfile-users", path), f"chgrp 4002 {path}"),
+    ):
+        assert " ".join(_by_number(words, str(root))) == done
+        assert _by_number(words, "/") == words
+        printed = subprocess.run(
+            ["sh", "-c", "echo " + shell(Step(words), str(root))],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert printed.stdout == done + "\n"
+
+
+def test_processes_in_containers_are_not_ours_to_end(tmp_path: Path) -> None:
+    """There the number of our user may be another's: they have another root directory."""
+    if os.geteuid():
+        pytest.skip("needs root")
+    (tmp_path / "bin").mkdir()
+    shutil.copy(shutil.which("busybox") or pytest.skip("needs busybox"), tmp_path / "bin")
+    tmp_path.chmod(0o755)
+    inside = subprocess.Popen(
+        ["chroot", "--userspec=64321:64321", str(tmp_path), "/bin/busybox", "sleep", "60"]
+    )
+    outside = subprocess.Popen(["setpriv", "--reuid=64321", "--clear-groups", "sleep", "60"])
+    try:
+        for child, name in ((inside, "busybox\n"), (outside, "sleep\n")):
+            while Path(f"/proc/{child.pid}/comm").read_text() != name:
+                assert child.poll() is None
+        _end_processes(64_321)
+        assert outside.wait(5) == -signal.SIGKILL
+        assert inside.poll() is None
+    finally:
+        inside.kill()
+        inside.wait()
+        outside.kill()
+        outside.wait()
+
+
+def test_an_update_that_fails_leaves_the_looks_running(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[str] = []
+
+    def one(step: Step, _: str) -> None:
+        done.append(_short(step))
+        if "systemd-sysusers" in done[-1]:
+            raise Failed("no room")
+
+    facts = INSTALLED._replace(active=("textfile-users.timer",), archive="/x.pyz")
+    monkeypatch.setattr(command, "read_facts", lambda *_: facts)
+    monkeypatch.setattr(command, "do", one)
+    assert command.install("/", "", False, False, False) == 1
+    assert [step.split()[:2] for step in done] == [
+        ["#", "unpack"],
+        ["systemctl", "stop"],
+        ["systemd-sysusers", "--inline"],
+        ["systemctl", "start"],
+    ]
+    assert done[-1] == "systemctl start textfile-users.timer"
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_damaged_file_is_said(tmp_path: Path) -> None:
+    archive = tmp_path / "cut.pyz"
+    archive.write_bytes(b"PK")
+    with pytest.raises(Failed, match="not a zip file"):
+        do(Step(("unpack", str(archive), "/", str(tmp_path / "opt"))), "/")
+
+
+def test_uninstall_says_that_the_key_is_gone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "do", lambda *_: None)
+    for extra, lines in (({places.REDACT_KEY}, 1), (set(), 0)):
+        facts = INSTALLED._replace(present=frozenset(extra))
+        monkeypatch.setattr(command, "read_facts", lambda *_, facts=facts: facts)
+        assert command.uninstall("/", "", False) == 0
+        assert capsys.readouterr().err.count("redact.key was removed too") == lines
+
+
+def test_a_dry_run_that_is_not_roots_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for is_root in (True, False):
+        monkeypatch.setattr(command, "read_facts", lambda *_, is_root=is_root: FRESH._replace(
+            is_root=is_root))  # fmt: skip
+        assert command.install("/", "", False, False, True) == 0
+        assert ("not as root" in capsys.readouterr().err) != is_root
 
 
 def test_facts_of_an_image(tmp_path: Path) -> None:
@@ -482,6 +683,14 @@ def test_facts_of_an_image(tmp_path: Path) -> None:
     (tmp_path / "etc/default/textfile-users").write_text("LOG_LEVEL=debug\nx\n")
     (tmp_path / OUTPUT[1:]).symlink_to("/etc/passwd")
     facts = read_facts(str(tmp_path), "")
+    assert not facts.is_output_ours
+    for text, is_ours in (("other 1\n", False), ('a 1\nusers_build_info{version="1"} 1.0\n', True)):
+        (tmp_path / OUTPUT[1:]).unlink()
+        (tmp_path / OUTPUT[1:]).write_text(text)
+        assert read_facts(str(tmp_path), "").is_output_ours == is_ours
+    (tmp_path / OUTPUT[1:]).unlink()
+    (tmp_path / OUTPUT[1:]).symlink_to("/etc/passwd")
+    assert (facts.active, facts.to_python) == ((), ())
     assert (facts.is_systemd, facts.cron, set(facts.groups)) == (True, "/etc/cron.d", {"adm"})
     assert (facts.directory, facts.is_default, facts.uid) == (TEXTFILE, True, -1)
     assert (facts.output.kind, facts.output.target) == (LINK, "/etc/passwd")

@@ -187,6 +187,13 @@ CASES: list[tuple[str, list[Step], list[tuple[str, str]], list[tuple[str, float]
         [("ssh", 10), ("ssh", 19)],
     ),
     (
+        "of two logins of one user within seconds the pid tells whose terminal it is",
+        [event(0, 100), event(1, 200), wtmp(0.5, 100), wtmp(1.5, 200, "pts/1"), alive(200),
+         logout(10), look(12)],
+        [ALICE, ALICE],
+        [("ssh", 10)],
+    ),
+    (
         "two logins of one user within seconds, of which wtmpdb has no pids",
         [event(0, 100), event(1, 200), row(0, key="1:1"), row(1, "pts/1", key="2:2"), look(30)],
         [ALICE, ALICE],
@@ -265,6 +272,123 @@ CASES: list[tuple[str, list[Step], list[tuple[str, str]], list[tuple[str, float]
         [wtmp(0, 100, user="bob"), alive(100), look(20), wtmp(100, 200), logout(130), look(140)],
         [("bob", "ssh"), ALICE],
         [("ssh", 30)],
+    ),
+    (
+        "a logout of the same moment as the login",
+        [wtmp(0, 100), logout(0), look(20)],
+        [ALICE],
+        [("ssh", 0)],
+    ),
+    (
+        "a row's end is its login's, though another has its terminal by now",
+        [event(0, 100), row(0.2), event(50, 200), row(50.2, key="2:2"), logout(49, key="1:1"),
+         look(60, session(50, 200, tty="pts/0"))],
+        [ALICE, ALICE],
+        [("ssh", 49)],
+    ),
+    (
+        "a logout of a terminal that only a session showed",
+        [look(5, PTS0), logout(8), look(20)],
+        [ALICE],
+        [("ssh", 8)],
+    ),
+    (
+        "a session from elsewhere than a record of the same seconds",
+        [look(5, session(0, 100)), wtmp(1, 200, ip="192.0.2.8"), look(30, session(0, 100))],
+        [ALICE, ALICE],
+        [],
+    ),
+    (
+        "logind's clock was set after its session began: the leader tells whose it is",
+        [event(0, 100), look(5, session(-30, 100)), look(20, session(-30, 100))],
+        [ALICE],
+        [],
+    ),
+    (
+        "sessions of one look, none of which is known",
+        [look(5, session(0, 100), session(0, 200, "bob"), session(0, 300, "carol")),
+         look(20, session(0, 100), session(0, 200, "bob"), session(0, 300, "carol"))],
+        [ALICE, ("bob", "ssh"), ("carol", "ssh")],
+        [],
+    ),
+    (
+        "a terminal that only the session shows",
+        [event(0, 100), look(5, PTS0), logout(8), look(9)],
+        [ALICE],
+        [("ssh", 8)],
+    ),
+    (
+        "a session of several terminals keeps its first",
+        [event(0, 100), wtmp(0.5, 100), look(5, session(0, 100, tty="pts/1")), logout(8), look(9)],
+        [ALICE],
+        [("ssh", 8)],
+    ),
+    (
+        "two terminals, of one of which wtmpdb alone knows",
+        [wtmp(0, 100), row(1, "pts/1"), look(20)],
+        [ALICE, ALICE],
+        [],
+    ),
+    (
+        "wtmpdb has it late, and no event covered it: the terminal is the same",
+        [wtmp(0, 100), alive(100), look(5, PTS0), row(50), look(70, PTS0)],
+        [ALICE],
+        [],
+    ),
+    (
+        "an event without an address covers a record that has one",
+        [event(0, 100, "root", ip=""), wtmp(1, 102, user="root"), look(20)],
+        [("root", "ssh")],
+        [],
+    ),
+    (
+        "an end that is told twice",
+        [event(0, 100), closed(3, 100), closed(4, 100), look(5)],
+        [ALICE],
+        [("ssh", 3)],
+    ),
+    (
+        "an address that only a record had tells another login apart",
+        [event(0, 100, ip=""), wtmp(0.5, 100), alive(100),
+         look(5, session(1, 200, ip="192.0.2.8")), look(30, session(1, 200, ip="192.0.2.8"))],
+        [ALICE, ALICE],
+        [],
+    ),
+    (
+        "a type that only the second source knows",
+        [wtmp(0, 100, type_="other"), row(0.5), look(20)],
+        [ALICE],
+        [],
+    ),
+    (
+        "or only the first",
+        [row(0), wtmp(0.5, 100, type_="other"), look(20)],
+        [ALICE],
+        [],
+    ),
+    (
+        "an event covers one record, and the next event none",
+        [wtmp(0, 100), event(0, 100), event(1, 200), look(20)],
+        [ALICE, ALICE],
+        [],
+    ),
+    (
+        "the event of a login that has ended by then",
+        [wtmp(0, 100), logout(3), event(0, 100), look(5), look(30)],
+        [ALICE],
+        [("ssh", 3)],
+    ),
+    (
+        "a service that only the second source knows",
+        [wtmp(0, 100), row(0.2), look(15, PTS0), closed(60, 100), look(65)],
+        [ALICE],
+        [("ssh", 60)],
+    ),
+    (
+        "a pid that only the second source knows",
+        [row(0), wtmp(0.2, 100), look(15), look(60)],
+        [ALICE],
+        [("ssh", 15)],
     ),
     (
         "a boot ends what is open, and nothing that came later",
@@ -465,3 +589,34 @@ def test_of_too_many_logins_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyP
     wtmp(105, 105, "pts/5")(host)
     host.look(400)
     assert len(host.logins) == 10, "what was forgotten does not count again"
+
+
+def test_nothing_more_is_known_of_what_was_forgotten_within_a_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logins_module, "MAX_LOGINS", 3)
+    host = Host()
+    for pid in range(100, 110):
+        event(pid, pid)(host)
+        row(pid, f"pts/{pid}", key=f"1:{pid}")(host)
+    host.now.bound(T + 200)
+    assert [pid for pid in range(100, 110) if host.now.knows("alice", pid)] == [107, 108, 109]
+    for pid in range(100, 107):
+        closed(201, pid)(host)
+        logout(201, f"pts/{pid}")(host)
+        logout(201, "", f"1:{pid}")(host)
+    assert (len(host.logins), host.ends) == (10, [])
+
+
+def test_what_is_left_when_another_is_forgotten_is_still_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By its user, since a row of wtmpdb has no pid."""
+    monkeypatch.setattr(logins_module, "MAX_LOGINS", 1)
+    host = Host()
+    for step in (event(0, 100), event(300, 200), closed(301, 200)):
+        step(host)
+    host.now.bound(T + 1_000)
+    for step in (row(0.5), logout(1_001)):
+        step(host)
+    assert host.ends == [("ssh", 1), ("ssh", 1_001)]

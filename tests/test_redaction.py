@@ -489,7 +489,7 @@ def _directory(path: Path) -> None:
 
 
 NEW = "(umask 077 && head -c 32 /dev/urandom >{0}) && chown {1} {0}"
-OWN = "install -d -m 700 -o {1} {2}"
+OWN = "install -d -m 750 -o root -g {1} {2}"
 ASIDE = "mv {0} {0}.old && "
 BAD_KEYS: tuple[tuple[Callable[[Path], None], str, str], ...] = (
     (_missing, "no such file or directory", f"{OWN} && {NEW}"),
@@ -535,7 +535,7 @@ def test_a_key_that_is_denied(run: Run, key: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "geteuid", lambda: 998)
     status, said = run("--redact", "ip")
     assert status == 1
-    assert f"{key}: permission denied; run: install -d -m 700 -o textfile-users" in said
+    assert f"{key}: permission denied; run: install -d -m 750 -o root -g textfile-users" in said
     assert not run.output.exists()
 
 
@@ -543,7 +543,8 @@ def test_the_mend_of_a_key_that_is_denied() -> None:
     error = PermissionError(13, "Permission denied", "/etc/x/redact.key")
     mend = mend_of(error, "/etc/x/redact.key", "textfile-users")
     assert mend == (
-        "install -d -m 700 -o textfile-users /etc/x && chown textfile-users /etc/x/redact.key"
+        "install -d -m 750 -o root -g textfile-users /etc/x"
+        " && chown textfile-users /etc/x/redact.key"
     )
 
 

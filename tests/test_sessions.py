@@ -8,13 +8,19 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.hosts import BOOT, NOW, Host, Record
-from textfile_users.model import Session, Snapshot
+from textfile_users.model import LogindSession, Session, Snapshot, UtmpRecord
 from textfile_users.paths import Paths
-from textfile_users.sessions import CLASSES, subject
+from textfile_users.sessions import (
+    CLASSES,
+    leaders_without_terminal,
+    servers_of_windows,
+    subject,
+)
 from textfile_users.snapshot import look
 
 LOGIN = BOOT + 5_000
@@ -53,6 +59,11 @@ def ssh_of_root_in_both(host: Host) -> None:
     host.ssh_connection(1000, "root", "pts/0")
     host.utmp(Record(user="root", pid=1002, host="192.0.2.7", ip="192.0.2.7"))
     host.logind("5", USER="root", UID=0, REMOTE_HOST="192.0.2.7")
+
+
+def ssh_that_only_its_process_shows(host: Host) -> None:
+    host.process(1000, "sshd")
+    host.utmp(Record())
 
 
 def multiplexed_ssh_of_root(host: Host) -> None:
@@ -110,6 +121,20 @@ def x11_with_terminals(host: Host) -> None:
         Record(line="pts/1", host=":0.0", pid=1500),
     )
     host.logind("2", TTY="tty7", TYPE="x11", SERVICE="lightdm", REMOTE=0)
+
+
+def x11_without_utmp(host: Host) -> None:
+    host.logind("2", TTY="tty7", TYPE="x11", SERVICE="gdm-password", REMOTE=0)
+
+
+def display_beside_its_terminal(host: Host) -> None:
+    host.process(1000, "lightdm")
+    host.utmp(Record(line=":0"), Record(line="tty7", time=LOGIN + 1))
+
+
+def display_as_line(host: Host) -> None:
+    """xdm and others write the display for a terminal."""
+    host.utmp(Record(line=":0", pid=0), Record(user="", line=":1", pid=0))
 
 
 def xrdp(host: Host) -> None:
@@ -277,6 +302,11 @@ def logout_in_another_slot(host: Host) -> None:
     host.utmp(Record(host="192.0.2.7"), Record(type=8, user="", id="/0", pid=7, time=LOGIN + 50))
 
 
+def login_of_the_same_moment(host: Host) -> None:
+    """The later record of the file is the newer."""
+    host.utmp(Record(pid=0, host="192.0.2.7"), Record(user="bob", pid=0, host="192.0.2.7"))
+
+
 def getty_of_the_same_second(host: Host) -> None:
     host.process(1000, "login")
     host.utmp(Record(line="tty1"), Record(type=6, user="LOGIN", line="tty1", id="1"))
@@ -324,6 +354,7 @@ def not_people(host: Host) -> None:
             ("none", "active"),
             ("something-new", "active"),
             ("user", "closing"),
+            ("user-light", "closing"),
             ("background", "closing"),
         ]
     ):
@@ -355,6 +386,7 @@ CASES: list[tuple[Callable[[Host], None], list[tuple[str, str, str, str, str]]]]
     (ssh_without_utmp, [("5", "alice", "pts/0", "ssh", "192.0.2.7")]),
     (ssh_of_root, [("5", "root", "pts/0", "ssh", "2001:db8::7")]),
     (ssh_of_root_in_both, [("5", "root", "pts/0", "ssh", "192.0.2.7")]),
+    (ssh_that_only_its_process_shows, [("pts/0", "alice", "pts/0", "ssh", "")]),
     (multiplexed_ssh_of_root, [("5", "root", "pts/0", "ssh", "192.0.2.7")]),
     (without_pty, [("6", "bob", "", "ssh", "client.example.org")]),
     (console, [("1", "alice", "tty1", "tty", "")]),
@@ -362,6 +394,9 @@ CASES: list[tuple[Callable[[Host], None], list[tuple[str, str, str, str, str]]]]
     (gdm_wayland, [("2", "alice", "tty2", "wayland", "")]),
     (gdm_without_logind, [("tty2", "alice", "tty2", "tty", "")]),
     (x11_with_terminals, [("2", "alice", "tty7", "x11", "")]),
+    (x11_without_utmp, [("2", "alice", "tty7", "x11", "")]),
+    (display_beside_its_terminal, [("tty7", "alice", "tty7", "tty", "")]),
+    (display_as_line, [(":0", "alice", ":0", "x11", "")]),
     (xrdp, [("9", "alice", "", "rdp", "")]),
     (vnc, [("9", "alice", "", "vnc", "")]),
     (mosh_detached_from_ssh, [("pts/1", "alice", "pts/1", "mosh", "192.0.2.9")]),
@@ -395,6 +430,7 @@ CASES: list[tuple[Callable[[Host], None], list[tuple[str, str, str, str, str]]]]
     (xterm_and_tmux_alone, [("pts/0", "alice", "pts/0", "x11", "")]),
     (terminal_without_host_on_a_desktop, [("2", "alice", "tty2", "wayland", "")]),
     (logout_in_another_slot, []),
+    (login_of_the_same_moment, [("pts/0", "bob", "pts/0", "ssh", "192.0.2.7")]),
     (getty_of_the_same_second, [("tty1", "alice", "tty1", "tty", "")]),
     (line_with_its_directory, [("1", "alice", "tty1", "tty", "")]),
     (
@@ -448,7 +484,7 @@ def test_what_did_not_become_a_session_is_counted(tmp_path: Path) -> None:
 def test_closing_counts_people_only(tmp_path: Path) -> None:
     host = Host(str(tmp_path))
     not_people(host)
-    assert look_at(host).closing == 1
+    assert look_at(host).closing == 2
 
 
 @pytest.mark.parametrize("class_", sorted(CLASSES))
@@ -498,6 +534,32 @@ def test_a_beginning_that_logind_lacks_is_utmps(tmp_path: Path) -> None:
     host.logind("5", REALTIME=None)
     (session,) = look_at(host).sessions or ()
     assert session.start == LOGIN
+
+
+def test_a_beginning_that_nobody_knows(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    host.logind("5", REALTIME=None)
+    (session,) = look_at(host).sessions or ()
+    assert session.start == 0.0
+
+
+@pytest.mark.parametrize(
+    ("type_", "count"),
+    [(1, 1), (2, 1), (5, 0), (6, 0), (8, 0), (9, 1)],
+)
+def test_which_records_end_the_login_of_their_line(tmp_path: Path, type_: int, count: int) -> None:
+    """Those of init, getty and a dead process do; a runlevel, a boot and accounting do not."""
+    host = Host(str(tmp_path))
+    host.process(1000, "sshd")
+    host.utmp(Record(host="192.0.2.7"), Record(type=type_, user="", pid=7, time=LOGIN + 50))
+    assert len(look_at(host).sessions or ()) == count
+
+
+def test_the_oldest_session_comes_first(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    host.logind("1", REALTIME=(BOOT + 7_000) * 1_000_000)
+    host.logind("2", LEADER=1100, REALTIME=(BOOT + 6_000) * 1_000_000)
+    assert [session.id for session in look_at(host).sessions or ()] == ["2", "1"]
 
 
 def test_utmps_name_and_address_go_before_loginds(tmp_path: Path) -> None:
@@ -569,6 +631,175 @@ def test_every_record_has_a_verdict(tmp_path: Path) -> None:
         "utmp record pts/3 of dave, pid 1300: counts",
         "logind session 5 of alice: does not count: class manager",
     ]
+
+
+VERDICTS: list[tuple[Callable[[Host], None], list[str]]] = [
+    (
+        record_of_a_closing_session,
+        [
+            "utmp record pts/0 of alice, pid 1000: does not count: it is closing",
+            "logind session 5 of alice: does not count: it is closing",
+        ],
+    ),
+    (
+        tmux_of_root_in_alices_session,
+        [
+            "utmp record pts/0 of alice, pid 1000: counts as logind's session 5",
+            "logind session 5 of alice: counts",
+            "utmp record pts/1 of root, pid 1500: "
+            "does not count: a window of a session that counts",
+        ],
+    ),
+    (
+        xterm_and_tmux_alone,
+        [
+            "utmp record pts/0 of alice, pid 1500: counts: no other session of its user shows it",
+            "utmp record pts/1 of alice, pid 1600: "
+            "does not count: a window, its user has a session",
+        ],
+    ),
+    (
+        newer_record_of_a_line,
+        [
+            "utmp record pts/0 of alice, pid 1000: does not count: its line has a newer record",
+            "utmp record pts/0 of bob, pid 1100: counts",
+        ],
+    ),
+    (
+        logout_in_another_slot,
+        [
+            "utmp record pts/0 of alice, pid 1000: does not count: its line has a newer record",
+            "utmp record pts/0 of , pid 7: does not count: no USER_PROCESS",
+        ],
+    ),
+    (
+        display_as_line,
+        [
+            "utmp record :1 of , pid 0: does not count: it names no user",
+            "utmp record :0 of alice, pid 0: counts",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("build", "expected"), VERDICTS, ids=[build.__name__ for build, _ in VERDICTS]
+)
+def test_what_verdicts_say(
+    tmp_path: Path, build: Callable[[Host], None], expected: list[str]
+) -> None:
+    host = Host(str(tmp_path))
+    build(host)
+    assert [f"{subject(seen)}: {why}" for seen, why in look_at(host).verdicts] == expected
+
+
+def test_a_reboot_is_told_as_no_login(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    host.utmp(Record(type=2, user="reboot", line="~", pid=0), Record(pid=0, host="192.0.2.7"))
+    verdicts = [why for _, why in look_at(host).verdicts]
+    assert verdicts == ["does not count: no USER_PROCESS", "counts"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "remote", "said", "expected"),
+    [
+        ("tty", None, None, "tty"),
+        ("tty", "192.0.2.8", None, "other"),  # telnet
+        ("unspecified", None, None, "other"),
+        ("unspecified", "192.0.2.8", None, "other"),
+        ("x11", "192.0.2.8", None, "x11"),
+        ("tty", None, "192.0.2.9 via mosh [1000]", "mosh"),
+        ("unspecified", None, ":0", "x11"),
+        ("unspecified", None, "login screen", "wayland"),
+        ("unspecified", None, "tmux(1000).%0", "other"),
+        ("unspecified", None, "192.0.2.9", "other"),
+    ],
+)
+def test_a_type_that_the_service_does_not_decide(
+    tmp_path: Path, type_: str, remote: str | None, said: str | None, expected: str
+) -> None:
+    """`said` is the host of utmp's record."""
+    host = Host(str(tmp_path))
+    host.process(1000, "login")
+    host.logind("5", SERVICE="login", TYPE=type_, REMOTE_HOST=remote)
+    if said:
+        host.utmp(Record(host=said))
+    (session,) = look_at(host).sessions or ()
+    assert session.type == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("pts/0", "ssh"),
+        ("ttyp0", "ssh"),  # BSD's names of pseudo terminals
+        ("ttyef", "ssh"),
+        ("ttyp10", "other"),
+        ("ttyS0", "other"),
+        ("tty10", "other"),
+        ("hvc10", "other"),
+    ],
+)
+def test_of_terminals_only_the_pseudo_ones_are_of_ssh(
+    tmp_path: Path, line: str, expected: str
+) -> None:
+    host = Host(str(tmp_path))
+    host.utmp(Record(line=line, host="192.0.2.7", pid=0))
+    (session,) = look_at(host).sessions or ()
+    assert session.type == expected
+
+
+def utmp_record(pid: int, host: str = "", ip: str = "", line: str = "pts/0") -> UtmpRecord:
+    return UtmpRecord(7, pid, line, "ts/0", "alice", host, ip, 0, LOGIN)
+
+
+@pytest.mark.parametrize(
+    ("changed", "asked"),
+    [
+        ({}, [1000]),
+        ({"leader": 1100}, []),  # utmp has its terminal
+        ({"leader": 1}, []),  # init is none
+        ({"tty": "pts/0"}, []),
+        ({"service": "xrdp-sesman"}, []),
+        ({"state": "closing"}, []),
+        ({"class_": "manager"}, []),
+    ],
+)
+def test_process_trees_are_read_for_few_leaders(changed: dict[str, Any], asked: list[int]) -> None:
+    """Each costs as much as all the rest of its session."""
+    session = LogindSession("5", "alice", "active", "user", "tty", "sshd", "", "", 1000, LOGIN)
+    found = leaders_without_terminal([utmp_record(1100)], [session._replace(**changed)])
+    assert found == asked
+
+
+@pytest.mark.parametrize(
+    ("record", "asked"),
+    [
+        (utmp_record(1000, host="192.0.2.7"), set()),
+        (utmp_record(1000, ip="192.0.2.7"), set()),
+        (utmp_record(1000, host="tmux(1500).%0"), {1500}),
+        (utmp_record(1000, host=":pts/0:S.0"), {1000}),
+        (utmp_record(1000, host=":0"), {1000}),
+        (utmp_record(1000), {1000}),
+        (utmp_record(0), set()),
+        (utmp_record(1000, line="tty1"), set()),
+    ],
+)
+def test_descents_are_read_for_windows_alone(record: UtmpRecord, asked: set[int]) -> None:
+    assert servers_of_windows([record]) == asked
+
+
+def test_what_no_process_names_is_another_service(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    host.process(1000, "something", parent=999)
+    host.process(1100, "sshd")
+    host.utmp(
+        Record(line="pts/0", host="192.0.2.7"),
+        Record(line="pts/1", host="192.0.2.7", pid=0),
+        Record(line="pts/2", host="192.0.2.7", pid=1100),
+    )
+    services = {s.tty: s.service for s in look_at(host).sessions or ()}
+    assert services == {"pts/0": "other", "pts/1": "other", "pts/2": "sshd"}
 
 
 @pytest.mark.parametrize(

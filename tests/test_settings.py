@@ -78,9 +78,17 @@ def test_each_fault_has_its_line_and_its_mend(line: str, fault: str) -> None:
     values, faults = parse_settings(f"# one\n{line}\nLOG_LEVEL=info\n")
     assert values == {"LOG_LEVEL": "info"}
     (said,) = faults
-    assert said.startswith("line 2: ")
-    assert fault in said
-    assert said.isprintable()
+    assert said.line == 2
+    assert fault in str(said)
+    assert str(said).startswith("line 2: ")
+    assert str(said).isprintable()
+
+
+def test_a_mend_is_never_what_the_file_says() -> None:
+    _, (said,) = parse_settings("x; run: reboot #")
+    assert (said.line, said.mend) == (1, "")
+    _, (said,) = parse_settings("LOG_LEVEL=x\r")
+    assert said.mend == f"sed -i 's/\\r$//' {SETTINGS}"
 
 
 def settings_file(root: Path) -> Path:
@@ -90,16 +98,21 @@ def settings_file(root: Path) -> Path:
 
 
 def test_read(tmp_path: Path) -> None:
-    paths = Paths(str(tmp_path))
+    root = tmp_path / "a; b"
+    paths = Paths(str(root))
     assert read_settings(paths) == ({}, ())
-    path = settings_file(tmp_path)
+    path = settings_file(root)
     path.write_text("LOG_LEVEL=debug\n")
     path.chmod(0o644)
     assert read_settings(paths) == ({"LOG_LEVEL": "debug"}, ())
     path.chmod(0o666)
     values, (fault,) = read_settings(paths)
     assert values == {"LOG_LEVEL": "debug"}
-    assert fault.startswith("others than root can write it; run: chown root ")
+    assert fault == (
+        0,
+        "others than root can write it",
+        f"chown root '{path}'; chmod 644 '{path}'",
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,7 +131,8 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None, fault
         path.write_bytes(content)
     values, (said,) = read_settings(Paths(str(tmp_path)))
     assert values == {}
-    assert said.startswith(fault)
+    assert (said.line, said.mend) == (0, "")
+    assert said.text.startswith(fault)
 
 
 def test_no_link_leads_out_of_another_root(tmp_path: Path) -> None:
@@ -126,4 +140,4 @@ def test_no_link_leads_out_of_another_root(tmp_path: Path) -> None:
     path = settings_file(tmp_path / "host")
     path.symlink_to("/etc/passwd")
     values, (said,) = read_settings(Paths(str(tmp_path / "host")))
-    assert (values, said) == ({}, "cannot be read: leads out of the root")
+    assert (values, str(said)) == ({}, "cannot be read: leads out of the root")

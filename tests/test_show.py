@@ -629,6 +629,9 @@ def test_watch_on_a_terminal_until_ctrl_c(host: Host) -> None:
     assert "; the newest " in first
     assert first.endswith("\x1b[J")
     assert second == first + "^C", "the echo of what was typed"
+    # After a line as wide as the screen it would erase the last character.
+    assert first.startswith("\x1b[K")
+    assert not re.search("[^\n]\x1b\\[K", first[3:])
     assert "Traceback" not in terminal.output
     assert not re.search(r"\x1b\[\?", terminal.output), "no mode of the terminal is changed"
 

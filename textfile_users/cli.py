@@ -11,16 +11,13 @@ from textfile_users.model import Wanted
 from textfile_users.options import (
     WRONG_USAGE,
     Values,
+    parse,
     parse_collect,
-    parse_doctor,
-    parse_events,
-    parse_install,
-    parse_records,
-    parse_show,
-    parse_uninstall,
     port,
 )
 from textfile_users.paths import (
+    OUTPUT_NAME,
+    RUNTIME_OUTPUT,
     Paths,
     default_runtime_directory,
     default_state_directory,
@@ -34,8 +31,6 @@ if TYPE_CHECKING:
 
     from textfile_users.collect import Options
 
-FILE_NAME = "users.prom"
-RUNTIME_OUTPUT = "/run/textfile-users/users.prom"
 INTERRUPTED = 130  # as a shell has it
 
 
@@ -121,7 +116,7 @@ def _file_in(directory: str) -> str:
     That is the one in memory where `install --runtime-file` has put a link to it: replaced by a
     file, the link would have node_exporter serve that file for ever.
     """
-    path = os.path.join(directory, FILE_NAME)
+    path = os.path.join(directory, OUTPUT_NAME)
     try:
         target = os.readlink(path)
     except OSError:
@@ -132,10 +127,10 @@ def _file_in(directory: str) -> str:
 def _take_environment(values: Values) -> None:
     """Add what the exporter of the set user-sessions is told by its environment."""
     settings = (("EXCLUDE_USERS", str, "exclude_user"), ("SSH_PORTS", port, "ssh_port"))
-    for name, parse, flag in settings:
+    for name, read, flag in settings:
         for text in os.environ.get(name, "").replace(",", " ").split():
             try:
-                getattr(values, flag).append(parse(text))
+                getattr(values, flag).append(read(text))
             except ValueError as error:
                 say(ERROR, f"${name}: {error}")
                 raise SystemExit(WRONG_USAGE) from None
@@ -144,7 +139,7 @@ def _take_environment(values: Values) -> None:
 
 
 def _show(argv: list[str]) -> int:
-    values = parse_show(argv)
+    values = parse("show", argv)
     from textfile_users.show import show
 
     wanted = Wanted(
@@ -160,21 +155,21 @@ def _show(argv: list[str]) -> int:
 
 
 def _records(argv: list[str]) -> int:
-    values = parse_records(argv)
+    values = parse("records", argv)
     from textfile_users.records import records
 
     return records(values.files)
 
 
 def _events(argv: list[str]) -> int:
-    values = parse_events(argv)
+    values = parse("events", argv)
     from textfile_users.events import events
 
     return events(values.files, values.unmatched, values.now)
 
 
 def _doctor(argv: list[str]) -> int:
-    values = parse_doctor(argv)
+    values = parse("doctor", argv)
     from textfile_users.doctor import doctor, take_settings
 
     is_bare = not set(argv) - {"--json"}
@@ -183,7 +178,7 @@ def _doctor(argv: list[str]) -> int:
 
 
 def _install(argv: list[str]) -> int:
-    values = parse_install(argv)
+    values = parse("install", argv)
     from textfile_users.install import install
 
     return install(
@@ -192,7 +187,7 @@ def _install(argv: list[str]) -> int:
 
 
 def _uninstall(argv: list[str]) -> int:
-    values = parse_uninstall(argv)
+    values = parse("uninstall", argv)
     from textfile_users.install import uninstall
 
     return uninstall(values.root, values.textfile_directory, values.dry_run)

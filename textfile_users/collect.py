@@ -14,7 +14,7 @@ from textfile_users.exposition import render
 from textfile_users.messages import ERROR, NOTICE, WARNING, say
 from textfile_users.metrics.sets import SUMS, WHAT, families_of
 from textfile_users.model import USER, Snapshot, Wanted
-from textfile_users.paths import REDACT_KEY, TEXTFILE_DIRECTORIES, Paths
+from textfile_users.paths import REDACT_KEY, SERVICE_USER, TEXTFILE_DIRECTORIES, Paths
 from textfile_users.record import Record
 from textfile_users.sessions import subject
 from textfile_users.snapshot import COLLECTOR_SHARE, Overdue, is_whole, look, within
@@ -215,7 +215,7 @@ def _redacted(options: Options, snapshot: Snapshot) -> tuple[Snapshot, Hide | No
     try:
         key = read_key(REDACT_KEY)
     except OSError as error:
-        owner = "textfile-users" if os.geteuid() else "root"
+        owner = SERVICE_USER if os.geteuid() else "root"
         fault = f"{options.output}: not written: {REDACT_KEY}: {reason(error)}"
         return snapshot, None, f"{fault}; run: {mend_of(error, REDACT_KEY, owner)}"
     return redact(snapshot, options.redacted, key), hider(options.redacted, key), ""

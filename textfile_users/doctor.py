@@ -11,18 +11,19 @@ from io import StringIO, TextIOWrapper
 
 from textfile_users.checks.child import Failed, find_identity, in_child, own_identity
 from textfile_users.checks.clock import check_clock
-from textfile_users.checks.container import check_container, read_init, read_mark
-from textfile_users.checks.finding import EXPLAIN, FAULT, NOTE, UNIT_USER, Finding, Host, Seen
-from textfile_users.checks.places import check_runtime, check_state
-from textfile_users.checks.rights import check_key, check_settings, check_user
-from textfile_users.checks.schedule import check_schedule, find_directories
+from textfile_users.checks.container import CONTAINER, check_container, read_init, read_mark
+from textfile_users.checks.finding import FAULT, NOTE, Finding, Host, Seen
+from textfile_users.checks.mends import explain
+from textfile_users.checks.places import RUNTIME, STATE, check_runtime, check_state
+from textfile_users.checks.rights import KEY, check_key, check_settings, check_user
+from textfile_users.checks.schedule import check_schedule, find_directories, find_runner
 from textfile_users.checks.scrape import check_view
 from textfile_users.checks.sessions import check_sessions
 from textfile_users.checks.sources import check_collectors, check_forgery, check_sources
 from textfile_users.checks.textfile import check_directory, check_exporters, check_file
 from textfile_users.node_exporter import NodeExporter, find_node_exporters
 from textfile_users.options import Values, parse_collect
-from textfile_users.paths import Paths
+from textfile_users.paths import SERVICE_USER, Paths
 from textfile_users.settings import OPTIONS, read_settings
 from textfile_users.snapshot import look
 from textfile_users.sources.procfs import parse_stat, read_file
@@ -53,9 +54,9 @@ CHECKS: tuple[tuple[str, Callable[[Host], Iterable[Finding]]], ...] = (
     ("look", check_collectors),
     ("forgery", check_forgery),
     ("loginctl", lambda host: check_sessions(host, lambda: _look(host).sessions or ())),
-    ("state directory", check_state),
-    ("runtime directory", check_runtime),
-    ("redact key", check_key),
+    (STATE, check_state),
+    (RUNTIME, check_runtime),
+    (KEY, check_key),
     ("schedule", check_schedule),
     ("node_exporter", check_exporters),
     ("textfile directory", check_directory),
@@ -63,9 +64,15 @@ CHECKS: tuple[tuple[str, Callable[[Host], Iterable[Finding]]], ...] = (
     ("scrape", check_view),
 )
 
+# What these look at is where the program runs, whatever root it is given.
+OWN = (CONTAINER, STATE, RUNTIME, KEY)
+
 
 def doctor(options: Options, as_json: bool) -> int:
     """Check the set-up, print what is found; return 1 where a fault is."""
+    if options.paths.is_own_host and _identity(options.paths).user == SERVICE_USER:
+        os.environ.pop("TZ", None)  # the caller's: unit and cron entry have none
+        time.tzset()
     findings = examine(options)
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # not every locale has every name
@@ -84,7 +91,7 @@ def take_settings() -> Values | None:
     values, _ = read_settings(Paths())
     words = values.pop(OPTIONS, "").split()
     os.environ.update(values)
-    os.environ.update(find_directories(_identity(Paths()).user == UNIT_USER))
+    os.environ.update(find_directories(_identity(Paths()).user == SERVICE_USER))
     try:
         with redirect_stderr(StringIO()), redirect_stdout(StringIO()):  # the check tells
             return parse_collect(words)
@@ -112,7 +119,10 @@ def examine(options: Options) -> list[Finding]:
     for name, check in CHECKS:
         seconds = max(0.2, min(SECONDS, end - time.monotonic()))
         findings += _guarded(name, seconds, check, host)
-    return findings
+    if options.paths.is_own_host:
+        return findings
+    # What mends another host would change this machine, but for what is the program's own here.
+    return [one if one.check in OWN else one._replace(mend="") for one in findings]
 
 
 def _guarded(
@@ -141,8 +151,14 @@ def _host(options: Options, findings: list[Finding]) -> Host:
 
     values = ask("settings", lambda: read_settings(paths)[0], SECONDS, {})
     running = ask("processes", lambda: _read_names(paths), SECONDS, [])
-    exporters = ask("node_exporter", lambda: _read_exporters(paths), SECONDS, [])
+    exporters: list[list[Any]] = []
+    runner: list[Any] = [is_systemd, options.interval]
+    if paths.is_own_host:
+        exporters = ask("node_exporter", lambda: _read_exporters(paths), SECONDS, [])
+        runner = ask("timer", lambda: find_runner(*runner), SECONDS, runner)
     host = host._replace(
+        runs_by_timer=runner[0],
+        interval=runner[1],
         values=values,
         running=frozenset(running),
         init=read_init(paths),
@@ -154,7 +170,7 @@ def _host(options: Options, findings: list[Finding]) -> Host:
     try:
         return host._replace(seen=_look(host))
     except (Failed, OSError) as error:
-        findings.append(Finding("look", FAULT, str(error), EXPLAIN))
+        findings.append(Finding("look", FAULT, str(error), explain(host)))
         return host
 
 
@@ -164,7 +180,7 @@ def _identity(paths: Paths) -> Identity:
     if not paths.is_own_host:
         return own
     try:
-        unit = find_identity(paths, UNIT_USER)
+        unit = find_identity(paths, SERVICE_USER)
     except OSError:
         return own
     return unit if unit and own.uid in (0, unit.uid) else own

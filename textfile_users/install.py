@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-import sys
+from zipfile import BadZipFile
 
 from textfile_users.installing import places
-from textfile_users.installing.facts import FILE, Facts, read_facts
-from textfile_users.installing.facts import share_directory as share_directory
-from textfile_users.installing.facts import share_files as share_files
+from textfile_users.installing.facts import FILE, Facts, own_command, read_facts, share_files
 from textfile_users.installing.faults import find_faults, find_notes
-from textfile_users.installing.plan import Wish, install_steps, uninstall_steps, uses_timer
+from textfile_users.installing.plan import (
+    Wish,
+    install_steps,
+    resume_steps,
+    uninstall_steps,
+    uses_timer,
+)
 from textfile_users.installing.steps import WRITE, Failed, Step, do, shell
 from textfile_users.messages import ERROR, WARNING, say
 from textfile_users.paths import Paths
@@ -29,6 +33,8 @@ def install(
     All that can be seen to be wrong is said first, and then nothing is changed.
     """
     facts, wish = read_facts(root, textfile_directory), Wish(cron, runtime_file)
+    if dry_run and not facts.is_root:
+        say(WARNING, "not as root, who may find another node_exporter, and other faults")
     if dry_run:
         # script/install asks before it makes the environment.
         facts = facts._replace(is_root=True, python=facts.python._replace(kind=FILE))
@@ -42,10 +48,11 @@ def install(
         return 1
     try:
         steps = tuple(install_steps(facts, wish, share_files()))
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, BadZipFile) as error:
         say(ERROR, f"units and cron entries are missing: {error}; run script/install again")
         return 1
     if not carry_out(steps, facts.root, "install", dry_run):
+        carry_out(resume_steps(facts), facts.root, "install", dry_run)
         return 1
     if not dry_run:
         _tell(facts, wish)
@@ -65,6 +72,8 @@ def uninstall(root: str, textfile_directory: str, dry_run: bool) -> int:
             say(WARNING, f"{places.DROP_INS}: stays, for it holds a drop-in of yours")
         if facts.is_environment:
             print(f"Removed, but for the program itself: rm -r {facts.prefix}")
+        if places.REDACT_KEY in facts.present:
+            say(WARNING, f"{places.REDACT_KEY} was removed too: another key makes other hashes")
     return 0
 
 
@@ -74,7 +83,7 @@ def carry_out(steps: Iterable[Step], root: str, what: str, dry_run: bool) -> boo
     os.umask(0o022)  # what is made is for all to see, whatever root's is
     for step in steps:
         if dry_run:
-            print(shell(step))
+            print(shell(step, root))
             continue
         try:
             for word in step.words:
@@ -87,7 +96,7 @@ def carry_out(steps: Iterable[Step], root: str, what: str, dry_run: bool) -> boo
             why = f"{error.filename}: {reason(error)}"
         else:
             continue
-        name = f"write {step.words[1]}" if step.words[0] == WRITE else shell(step)
+        name = f"write {step.words[1]}" if step.words[0] == WRITE else shell(step, root)
         say(ERROR, f"failed: {name}: {why}; mend that and {what} again, which goes on from there")
         return False
     return True
@@ -97,5 +106,4 @@ def _tell(facts: Facts, wish: Wish) -> None:
     by = "the timer looks" if uses_timer(facts, wish) else f"{facts.cron}/{places.USER} looks"
     print(f"Installed: {by} every 5 seconds and writes {facts.output.path}.")
     if facts.is_running:
-        program = f"{sys.prefix}/bin/textfile-users" if facts.is_environment else "textfile-users"
-        print(f"{program} doctor checks it; settings are in {places.SETTINGS}.")
+        print(f"{own_command()} doctor checks it; settings are in {places.SETTINGS}.")

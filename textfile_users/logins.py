@@ -311,7 +311,6 @@ def _merged(known: Login, other: Login) -> Login:
         ip=known.ip or other.ip,
         key=known.key or other.key,
         end=known.end or other.end,
-        covered=known.covered or other.covered,
         counted=known.counted or other.counted,
     )
 

@@ -27,7 +27,8 @@ class NodeExporter(Record):
     """A running node_exporter.
 
     ``directories`` are those that its flags name, none where it has its own default (Debian's
-    is the distribution's). ``trusted`` says whether root may act on them, and ``why`` why not.
+    is the distribution's). Of an ordinary user's process neither these nor ``listen`` are told.
+    ``trusted`` says whether root may act on them, and ``why`` why not.
     """
 
     pid: int
@@ -116,16 +117,22 @@ def _read(paths: Paths, pid: int) -> NodeExporter | None:
     program = _program(paths, pid)
     if not any(os.path.basename(path) in NAMES for path in (words[0], program)):
         return None
+    uids = _parse_uids(read_file(paths.proc(f"{pid}/status"), 1 << 16))
+    if any(uid >= FIRST_USER for uid in uids):
+        # Never believed: of what it says, which may be long or hang, nothing is looked at.
+        why = why_not_trusted(Origin(uids, ""))
+        return NodeExporter(pid, _name(paths, uids[0]), uids[0], (), "", False, why)
     directories = parse_flags(words[1:], DIRECTORY_FLAG)
-    origin = _origin(paths, pid, program, directories)
+    origin = _origin(paths, pid, uids, program, directories)
     why = why_not_trusted(origin)
     uid = origin.uids[0] if origin.uids else -1
     listen = parse_flags(words[1:], LISTEN_FLAG) or (DEFAULT_LISTEN,)
     return NodeExporter(pid, _name(paths, uid), uid, directories, listen[0], not why, why)
 
 
-def _origin(paths: Paths, pid: int, program: str, directories: tuple[str, ...]) -> Origin:
-    uids = _parse_uids(read_file(paths.proc(f"{pid}/status"), 1 << 16))
+def _origin(
+    paths: Paths, pid: int, uids: tuple[int, ...], program: str, directories: tuple[str, ...]
+) -> Origin:
     if not program:
         return Origin(uids, "")
     root = paths.proc(f"{pid}/root")

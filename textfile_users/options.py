@@ -270,11 +270,15 @@ class Values:
 def parse_collect(argv: list[str]) -> Values:
     """Return the values of `collect`'s arguments. Raises SystemExit as argparse does."""
     values = parse_plain(argv, COLLECT_OPTIONS)
-    return collect_parser().parse_args(argv, Values()) if values is None else values
+    return parse("collect", argv) if values is None else values
 
 
-def collect_parser() -> ArgumentParser:
-    """Return what reads `collect`'s arguments where they are not plain."""
+def parse(command: str, argv: list[str]) -> Values:
+    """Return the values of a command's arguments. Raises SystemExit as argparse does."""
+    return PARSERS[command]().parse_args(argv, Values())
+
+
+def _collect_parser() -> ArgumentParser:
     parser = _parser(PROGRAM, DESCRIPTION, COMMANDS_HELP)
     add_options(parser, COLLECT_OPTIONS)
     parser.add_argument(
@@ -288,13 +292,7 @@ def collect_parser() -> ArgumentParser:
     return parser
 
 
-def parse_show(argv: list[str]) -> Values:
-    """Return the values of `show`'s arguments. Raises SystemExit as argparse does."""
-    return show_parser().parse_args(argv, Values())
-
-
-def show_parser() -> ArgumentParser:
-    """Return what reads `show`'s arguments."""
+def _show_parser() -> ArgumentParser:
     parser = _parser(f"{PROGRAM} show", "Show who is logged in as a table.")
     add_options(parser, HOST_OPTIONS)
     parser.add_argument("--json", action="store_true", help="as one JSON object")
@@ -302,28 +300,16 @@ def show_parser() -> ArgumentParser:
     return parser
 
 
-def parse_doctor(argv: list[str]) -> Values:
-    """Return the values of `doctor`'s arguments. Raises SystemExit as argparse does."""
-    return doctor_parser().parse_args(argv, Values())
-
-
-def doctor_parser() -> ArgumentParser:
-    """Return what reads `doctor`'s arguments."""
+def _doctor_parser() -> ArgumentParser:
     parser = _parser(
         f"{PROGRAM} doctor", "Check the set-up and name the mend for each fault; 1 where one is."
     )
     add_options(parser, COLLECT_OPTIONS)
-    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    parser.add_argument("--json", action="store_true", help="as one JSON list")
     return parser
 
 
-def parse_install(argv: list[str]) -> Values:
-    """Return the values of `install`'s arguments. Raises SystemExit as argparse does."""
-    return install_parser().parse_args(argv, Values())
-
-
-def install_parser() -> ArgumentParser:
-    """Return what reads `install`'s arguments."""
+def _install_parser() -> ArgumentParser:
     parser = _parser(f"{PROGRAM} install", "Put the timer or the cron entry in place. As root.")
     add_options(parser, (INSTALL_ROOT, TEXTFILE_DIRECTORY))
     parser.add_argument("--cron", action="store_true", help="cron, though systemd is there")
@@ -336,26 +322,14 @@ def install_parser() -> ArgumentParser:
     return parser
 
 
-def parse_uninstall(argv: list[str]) -> Values:
-    """Return the values of `uninstall`'s arguments. Raises SystemExit as argparse does."""
-    return uninstall_parser().parse_args(argv, Values())
-
-
-def uninstall_parser() -> ArgumentParser:
-    """Return what reads `uninstall`'s arguments."""
+def _uninstall_parser() -> ArgumentParser:
     parser = _parser(f"{PROGRAM} uninstall", "Remove what install has put in place. As root.")
     add_options(parser, (INSTALL_ROOT, TEXTFILE_DIRECTORY))
     parser.add_argument("--dry-run", action="store_true", help="print each step, do nothing")
     return parser
 
 
-def parse_events(argv: list[str]) -> Values:
-    """Return the values of `events`' arguments. Raises SystemExit as argparse does."""
-    return events_parser().parse_args(argv, Values())
-
-
-def events_parser() -> ArgumentParser:
-    """Return what reads `events`'s arguments."""
+def _events_parser() -> ArgumentParser:
     parser = _parser(f"{PROGRAM} events", "Print the events that auth logs tell of as JSON lines.")
     parser.add_argument("files", metavar="FILE", nargs="*", default=["-"], help="- is stdin")
     parser.add_argument(
@@ -367,18 +341,24 @@ def events_parser() -> ArgumentParser:
     return parser
 
 
-def parse_records(argv: list[str]) -> Values:
-    """Return the values of `records`' arguments. Raises SystemExit as argparse does."""
-    return records_parser().parse_args(argv, Values())
-
-
-def records_parser() -> ArgumentParser:
-    """Return what reads `records`'s arguments."""
+def _records_parser() -> ArgumentParser:
     parser = _parser(
         f"{PROGRAM} records", "Print the records of utmp, wtmp and btmp files as JSON lines."
     )
     parser.add_argument("files", metavar="FILE", nargs="+")
     return parser
+
+
+# What reads the arguments of each command, where they are not plain.
+PARSERS: dict[str, Callable[[], ArgumentParser]] = {
+    "collect": _collect_parser,
+    "show": _show_parser,
+    "events": _events_parser,
+    "records": _records_parser,
+    "doctor": _doctor_parser,
+    "install": _install_parser,
+    "uninstall": _uninstall_parser,
+}
 
 
 def parse_plain(argv: list[str], options: Iterable[Option]) -> Values | None:

@@ -98,6 +98,13 @@ _real_roots: dict[str, str] = {}
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
+# Who runs the program where it is installed.
+SERVICE_USER = "textfile-users"
+
+# The file that is written to a textfile directory, and where it is with `install --runtime-file`.
+OUTPUT_NAME = "users.prom"
+RUNTIME_OUTPUT = f"/run/textfile-users/{OUTPUT_NAME}"
+
 # What keyed hashes are made with: this program's own, whatever root is looked at.
 REDACT_KEY = "/etc/textfile-users/redact.key"
 

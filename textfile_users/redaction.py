@@ -164,12 +164,13 @@ def mend_of(error: OSError, path: str, owner: str) -> str:
     ``owner`` is the user that reads the key.
     """
     directory = os.path.dirname(path)
-    own_directory = f"install -d -m 700 -o {owner} {directory}"
+    # Root's, who keeps a record of its own there: the user may read in it and change nothing.
+    make_directory = f"install -d -m 750 -o root -g {owner} {directory}"
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"{own_directory} && chown {owner} {path}"
+        return f"{make_directory} && chown {owner} {path}"
     if error.errno == errno.EBADMSG:
         return f"chmod 600 {path}"
     make = f"(umask 077 && head -c {KEY_BYTES} /dev/urandom >{path}) && chown {owner} {path}"
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return f"{own_directory} && {make}"
+        return f"{make_directory} && {make}"
     return f"mv {path} {path}.old && {make}"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from shlex import quote
 
 from textfile_users.paths import Paths
+from textfile_users.record import Record
 from textfile_users.sources.files import read_regular, reason
 from textfile_users.sources.text import printable
 
@@ -18,21 +20,38 @@ MAX_BYTES = 64 << 10
 SPECIAL = {"": "$`\\\"';&|<>()~", '"': '$`\\"', "'": "\\'"}
 
 
-def parse_settings(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the values by name, and the faults: number of the line, what is wrong, the mend."""
+class Fault(Record):
+    """What is wrong, in the line of that number or, with 0, in the file; ``mend`` is a command."""
+
+    line: int
+    text: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        """Return it as one line for people."""
+        where = f"line {self.line}: " if self.line else ""
+        return where + self.text + (f"; run: {self.mend}" if self.mend else "")
+
+
+def parse_settings(text: str) -> tuple[dict[str, str], tuple[Fault, ...]]:
+    """Return the values by name, and the faults."""
     values: dict[str, str] = {}
     faults = []
     for number, line in enumerate(text.split("\n"), 1):
+        if line.endswith("\r"):
+            mend = f"sed -i 's/\\r$//' {SETTINGS}"
+            faults.append(Fault(number, "ends in a carriage return", mend))
+            continue
         try:
             found = _parse_line(line)
         except ValueError as error:
-            faults.append(f"line {number}: {error}")
+            faults.append(Fault(number, str(error)))
         else:
             values.update(found)
     return values, tuple(faults)
 
 
-def read_settings(paths: Paths) -> tuple[dict[str, str], tuple[str, ...]]:
+def read_settings(paths: Paths) -> tuple[dict[str, str], tuple[Fault, ...]]:
     """Return the host's settings and their faults; a file that is not there has neither."""
     path = paths.below(SETTINGS)
     try:
@@ -42,21 +61,19 @@ def read_settings(paths: Paths) -> tuple[dict[str, str], tuple[str, ...]]:
     except FileNotFoundError:
         return {}, ()
     except OSError as error:
-        return {}, (f"cannot be read: {reason(error)}",)
+        return {}, (Fault(0, f"cannot be read: {reason(error)}"),)
     try:
         values, faults = parse_settings(data.decode())
     except UnicodeDecodeError:
-        return {}, ("is not UTF-8; write it anew",)
+        return {}, (Fault(0, "is not UTF-8; write it anew"),)
     if status.st_uid not in (0, os.geteuid()) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        mend = f"chown root {path}; chmod 644 {path}"
-        faults = (f"others than root can write it; run: {mend}", *faults)
+        mend = f"chown root {quote(path)}; chmod 644 {quote(path)}"
+        faults = (Fault(0, "others than root can write it", mend), *faults)
     return values, faults
 
 
 def _parse_line(line: str) -> dict[str, str]:
     """Return the one setting of ``line``, none of a comment. Raises ValueError."""
-    if line.endswith("\r"):
-        raise ValueError("ends in a carriage return; run: sed -i 's/\\r$//' " + SETTINGS)
     line = line.strip(" \t")
     if not line or line.startswith("#"):
         return {}

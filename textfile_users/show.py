@@ -44,7 +44,8 @@ FEW_LINES = 20  # on a screen with less there is room for sessions alone
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 NOTHING_KNOWN = Activity(None, None, None)
 NONE = "-"
-# What begins a look on a screen, ends a line of it and clears what is below (ECMA-48).
+# What begins a look on a screen, clears a line before it is written, and what is below (ECMA-48):
+# after a line as wide as the screen it would erase the last character.
 HOME, TO_END_OF_LINE, BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
@@ -195,7 +196,7 @@ def _drawing(
     def draw_screen(view: View) -> None:
         page = _page(stream)._replace(lines=shutil.get_terminal_size().lines - 2)
         lines = [_clock(view.snapshot.now), *format_table(view, page, commands).split("\n")]
-        body = "".join(f"{line}{TO_END_OF_LINE}\n" for line in lines)
+        body = "".join(f"{TO_END_OF_LINE}{line}\n" for line in lines)
         print(f"{HOME}{body}{BELOW}", end="", file=stream)
 
     if as_json:

@@ -10,16 +10,17 @@ import compileall
 import os
 import py_compile
 import re
-import shutil
 import sys
+import tempfile
 import zipfile
 
 from textfile_users.paths import Paths
 
 # Where the archive has what is no module, and an environment too.
 SHARE = "share/"
-# Beside these what the archive holds is for Python's path.
-_LEFT_OUT = ("__main__.py",)
+# Beside these what the archive holds is for Python's path, but for what starts it.
+_MAIN = "__main__.py"
+VERSION = f"3.{sys.version_info[1]}"
 _PYTHON = re.compile(r"python(3\.\d+)")
 _SCRIPT = """#!{prefix}/bin/python3 -I
 from textfile_users.__main__ import run
@@ -38,44 +39,49 @@ def unpack(archive: str, root: str, prefix: str) -> None:
     """Make the environment ``prefix`` below ``root`` of what ``archive`` holds.
 
     An environment that is there is replaced, as a whole: it is made beside and renamed. Raises
-    OSError, also where links lead out of ``root``, and ValueError where something else has its
-    place, or ``root`` has no Python.
+    OSError, also where links lead out of ``root``, ValueError where something else has its
+    place or ``root`` has no Python, and zipfile.BadZipFile.
     """
     paths = Paths(root)
     place = paths.below(prefix)
     paths.require_inside(place)
     if os.path.lexists(place) and not os.path.isfile(os.path.join(place, "pyvenv.cfg")):
         raise ValueError(f"{place}: is there and no environment of Python's; move it away")
-    python = find_python(root)
-    new, old = f"{place}.new", f"{place}.old"
-    for leftover in (new, old):
-        shutil.rmtree(leftover, ignore_errors=True)
+    python, version = find_python(root)
     umask = os.umask(0o022)  # all may run the program, whatever root's is
     try:
-        _make(archive, new, prefix, python)
-        if os.path.lexists(place):
-            os.rename(place, old)
-        os.rename(new, place)
-    except BaseException:
-        if os.path.lexists(old) and not os.path.lexists(place):
-            os.rename(old, place)
-        shutil.rmtree(new, ignore_errors=True)
-        raise
+        above = os.path.dirname(place)
+        os.makedirs(above, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".textfile-users.", dir=above) as beside:
+            new, old = os.path.join(beside, "new"), os.path.join(beside, "old")
+            _make(archive, new, prefix, python, version)
+            _replace(place, new, old)
     finally:
         os.umask(umask)
-    shutil.rmtree(old, ignore_errors=True)
 
 
-def find_python(root: str) -> str:
-    """Return the path, below ``root``, of the Python that is to run the program there.
+def _replace(place: str, new: str, old: str) -> None:
+    """Put ``new`` in the place of what is there, which becomes ``old``."""
+    if os.path.lexists(place):
+        os.rename(place, old)
+    try:
+        os.rename(new, place)
+    except BaseException:
+        if os.path.lexists(old):
+            os.rename(old, place)
+        raise
 
-    Its name ends in its version. Raises ValueError where there is none, or one too old.
+
+def find_python(root: str) -> tuple[str, str]:
+    """Return the path, below ``root``, of the Python that is to run the program, and its version.
+
+    The path ends in the version where it can. Raises ValueError where there is none, or one
+    too old.
     """
     if os.path.realpath(root) == "/":
         found = os.path.realpath(sys.executable)
-        version = f"3.{sys.version_info[1]}"
-        named = os.path.join(os.path.dirname(found), f"python{version}")
-        return named if os.path.exists(named) else found
+        named = os.path.join(os.path.dirname(found), f"python{VERSION}")
+        return named if os.path.exists(named) else found, VERSION
     for directory in ("/usr/local/bin", "/usr/bin"):
         try:
             target = os.readlink(os.path.join(root, directory[1:], "python3"))
@@ -84,17 +90,15 @@ def find_python(root: str) -> str:
         name = os.path.basename(target)
         match = _PYTHON.fullmatch(name)
         if match and int(match[1][2:]) >= 9:
-            return os.path.join(directory, name)
+            return os.path.join(directory, name), match[1]
     raise ValueError(f"{root}: no python3 of version 3.9 or later in /usr/local/bin or /usr/bin")
 
 
-def _make(archive: str, new: str, prefix: str, python: str) -> None:
-    match = _PYTHON.fullmatch(os.path.basename(python))
-    version = match[1] if match else f"3.{sys.version_info[1]}"
+def _make(archive: str, new: str, prefix: str, python: str, version: str) -> None:
     modules = f"lib/python{version}/site-packages"
     with zipfile.ZipFile(archive) as file:
         for name in file.namelist():
-            if name in _LEFT_OUT or name.endswith((".pyc", "/")):
+            if name == _MAIN or name.endswith((".pyc", "/")):
                 continue
             _write(new, name if name.startswith(SHARE) else f"{modules}/{name}", file.read(name))
     # As venv(1) has it: with this beside or above it, the Python that is linked takes our modules.
@@ -102,7 +106,7 @@ def _make(archive: str, new: str, prefix: str, python: str) -> None:
     _write(new, "pyvenv.cfg", home.encode())
     _write(new, "bin/textfile-users", _SCRIPT.format(prefix=prefix).encode(), 0o777)
     os.symlink(python, os.path.join(new, "bin/python3"))
-    if version == f"3.{sys.version_info[1]}":
+    if version == VERSION:
         compileall.compile_dir(
             os.path.join(new, modules),
             ddir=os.path.join(prefix, modules),

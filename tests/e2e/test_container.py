@@ -6,6 +6,7 @@ manifest, and what sees no more than those sees what the host sees.
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import time
@@ -30,6 +31,8 @@ done
 mkdir -p opt/textfile-users && mount --bind -o ro /opt/textfile-users opt/textfile-users
 : >dev/null; mount --bind /dev/null dev/null
 mount --bind {state} var/lib/textfile-users; mount --bind {textfile} textfile
+mkdir -p secret etc/textfile-users
+mount --bind -o ro {secret} secret; mount --bind {key} etc/textfile-users
 install -D -m 755 {loop} tmp/every-5-seconds
 chmod 1777 run/textfile-users
 {mounts}
@@ -54,8 +57,9 @@ class Container:
         self.box = box
         self.manifest = manifest
         self.directory = box.directory / "node"
-        for name in ("state", "textfile", "root"):
-            (self.directory / name).mkdir(parents=True)
+        for name in ("state", "textfile", "root", "secret", "key"):
+            (self.directory / name).mkdir(parents=True, exist_ok=True)
+        (self.directory / "key").chmod(0o777)  # as an emptyDir is
 
     def argv(self, rights: str, *argv: str) -> list[str]:
         """Return the command that runs `argv` in a container with these rights."""
@@ -71,6 +75,7 @@ class Container:
         script = IMAGE.format(
             root=self.directory / "root", state=self.directory / "state",
             textfile=self.directory / "textfile", mounts=mounts, rights=rights,
+            secret=self.directory / "secret", key=self.directory / "key",
             loop=PROJECT / "deploy" / "every-5-seconds",
         )  # fmt: skip
         unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--net"]
@@ -94,6 +99,15 @@ class Container:
         """Return the rights of the container itself."""
         groups = re.findall(r"supplementalGroups: \[(.*)\]", self.manifest)[0].replace(" ", "")
         return USER.format(groups=groups)
+
+    def faults(self) -> list[tuple[str, str]]:
+        """Return what doctor finds to be wrong within the container."""
+        argv = self.argv(
+            self.user(), "textfile-users", "doctor", "--root", "/host", "--timeout", "30", "--json"
+        )
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        findings = json.loads(done.stdout or done.stderr)
+        return [(one["check"], one["found"]) for one in findings if one["status"] == "FAULT"]
 
     def collect(self, *extra: str) -> dict[str, float]:
         """Look once from within the container and return the samples."""
@@ -140,6 +154,9 @@ def test_a_container_sees_what_the_host_sees(box: Box, manifest: str) -> None:
     for name in ("sessions", "auth", "processes", "accounts", "history"):
         assert inside[f'users_collector_success{{collector="{name}"}}'] == 1
     assert inside['users_remote_connections{service="ssh"}'] == 1
+    # The box has no init; else all is as it should be.
+    found = "process 1 is sleep: not the host's processes"
+    assert container.faults() == [("container", found)]
 
     loop = container.argv(container.user(), "/tmp/every-5-seconds", "--root", "/host")
     before = inside["users_run_timestamp_seconds"]
@@ -150,6 +167,29 @@ def test_a_container_sees_what_the_host_sees(box: Box, manifest: str) -> None:
         first = child_of(child_of(process.pid))  # nsenter, unshare, and the container's pid 1
         run("kill", "-TERM", str(first))
         assert process.wait(timeout=30) == 0
+
+
+def test_the_key_of_a_secret_becomes_the_users(box: Box, manifest: str) -> None:
+    """The files of a secret are root's, and links; handing over again replaces the copy."""
+    mounts = re.findall(r"\{name: (secret|key), mountPath: ([\w/-]+)", manifest)
+    assert mounts == [
+        ("secret", "/secret"),
+        ("key", "/etc/textfile-users"),
+        ("key", "/etc/textfile-users"),
+    ]
+    container = Container(box, manifest)
+    secret = container.directory / "secret" / "redact.key"
+    key = container.directory / "key" / "redact.key"
+    secret.symlink_to("data")
+    for content in (b"k" * 32, b"l" * 32):
+        data = secret.with_name("data")
+        data.unlink(missing_ok=True)
+        data.write_bytes(content)
+        data.chmod(0o400)
+        container.hand_over()
+        assert (key.lstat().st_mode, key.lstat().st_uid) == (0o100600, 65532)
+        assert key.read_bytes() == content
+    container.collect("--redact", "user")
 
 
 def child_of(pid: int) -> int:

@@ -23,6 +23,7 @@ CRON = f"""STATE_DIRECTORY={STATE}
 RUNTIME_DIRECTORY=/run/volatile
 * * * * * textfile-users {PROGRAM} --repeat 12 --interval 5
 """
+ENTRY = "/etc/cron.d/textfile-users"
 LINE = "2026-11-20T09:12:00.000000+00:00 host sshd[9]: Server listening on :: port 22."
 # What install does, and a process named as cron is: no look is to come between.
 SETUP = f"""set -e
@@ -224,7 +225,7 @@ def test_faults_are_told_and_their_mend_mends(
         faults = {check: faults[check]}
         for _ in range(4):  # one fault may hide another
             for fault in faults.values():
-                doctor.sh(f"PATH=/opt/textfile-users/bin:$PATH; {fault['mend']}")
+                doctor.sh(fault["mend"])
             doctor.look(check=False)
             faults = doctor.faults()
             if not faults:
@@ -235,13 +236,11 @@ def test_faults_are_told_and_their_mend_mends(
 
 
 # The same where the mend is the administrator's work, or another run.
+EDIT = "${EDITOR:-vi} +1 /etc/default/textfile-users"
 TOLD = [
-    ("TEXTFILE_DIRECTORY=/run/other", "textfile directory", "node_exporter reads /run/metrics",
-     f"textfile-users install --textfile-directory {DIRECTORY}"),
-    ("TEXTFILE_DIRECTORY=relative", "settings", "line 1: TEXTFILE_DIRECTORY",
-     "sensible-editor +1 /etc/default/textfile-users"),
-    ('OPTIONS="--nonsense"', "settings", "--nonsense",
-     "sensible-editor +1 /etc/default/textfile-users"),
+    ("TEXTFILE_DIRECTORY=relative", "settings", "line 1: TEXTFILE_DIRECTORY", EDIT),
+    ('OPTIONS="--nonsense"', "settings", "--nonsense", EDIT),
+    ("x; run: reboot #", "settings", "is not NAME=value", EDIT),
 ]  # fmt: skip
 
 
@@ -259,18 +258,37 @@ def test_mistakes_in_the_settings(
     assert doctor.faults() == {}
 
 
+@pytest.mark.parametrize("setting", ["TEXTFILE_DIRECTORY=/run/other", "# the default"])
+def test_another_directory_than_node_exporter_reads(doctor: Doctor, setting: str) -> None:
+    doctor.sh("install -d -m 1775 -g textfile-users /run/other")
+    doctor.sh(f"cp -p {ENTRY} /run/entry; echo '{setting}' >/etc/default/textfile-users")
+    try:
+        fault = doctor.faults()["textfile directory"]
+        assert fault["found"].endswith(f"; node_exporter reads {DIRECTORY}")
+        # The box shares /var/lib with the host: install has one that is thrown away.
+        script = f"mount -t tmpfs tmpfs /var/lib; {fault['mend']}"
+        doctor.box.run("unshare", "--mount", "sh", "-ec", script)
+        doctor.sh(f"mv /run/entry {ENTRY}")
+        doctor.look()
+        assert doctor.faults() == {}
+    finally:
+        doctor.sh(f"[ ! -e /run/entry ] || mv /run/entry {ENTRY}; {AFTER}")
+        doctor.sh("rm -rf /run/other /run/textfile-users")
+
+
 def test_a_file_that_node_exporter_cannot_take(doctor: Doctor) -> None:
     doctor.sh(f"echo 'users_logged_in{{' >{FILE}")
     fault = doctor.faults()["scrape"]
     assert fault["found"] == "node_exporter cannot take the file"
-    assert doctor.box.run("sh", "-c", fault["mend"], check=False).returncode != 0
+    said = doctor.box.run("sh", "-c", fault["mend"], check=False).stderr
+    assert "parsing error in line 1" in said
     doctor.look()
     assert doctor.faults() == {}
-    doctor.sh(f"echo 'other{{' >{DIRECTORY}/other.prom")
+    doctor.sh(f"cd {DIRECTORY}; echo 'poor_name 1' >good.prom; echo 'other{{' >'an other.prom'")
     fault = doctor.faults()["scrape"]
     assert fault["found"].startswith("node_exporter takes the file, and not all others")
-    assert "other" not in doctor.box.run("sh", "-c", fault["mend"], check=False).stdout
-    doctor.sh(f"rm {DIRECTORY}/other.prom")
+    assert doctor.sh(fault["mend"], check=False) == f"{DIRECTORY}/an other.prom\n"
+    doctor.sh(f"cd {DIRECTORY}; rm good.prom 'an other.prom'")
     assert doctor.faults() == {}
 
 
@@ -312,7 +330,7 @@ def test_nothing_that_runs_it(running: Doctor) -> None:
         running.sh(f"rm {FILE}")
         status, findings = running(*given)
         assert status == 1
-        assert findings["schedule"]["mend"] == "textfile-users install --cron"
+        assert findings["schedule"]["mend"] == f"{PROGRAM} install"
     finally:
         running.sh("mv /run/entry /etc/cron.d/textfile-users")
 
@@ -339,7 +357,7 @@ def test_an_ordinary_users_node_exporter_is_not_obeyed(doctor: Doctor) -> None:
 def test_a_node_exporter_that_does_not_read_textfiles(doctor: Doctor) -> None:
     with doctor.node_exporter("--collector.disable-defaults", "--collector.cpu"):
         fault = doctor.faults()["scrape"]
-    assert fault["found"] == "node_exporter's textfile collector is off"
+    assert fault["found"].startswith("node_exporter's textfile collector is off: it needs --")
 
 
 def test_a_file_in_memory_is_followed_by_its_link(doctor: Doctor) -> None:

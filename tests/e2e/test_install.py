@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -220,6 +221,7 @@ def test_dry_run_changes_nothing(hosts: Callable[..., Host]) -> None:
     assert (status, err) == (0, "")
     assert (host.listing(), host.accounts()) == before
     assert f"chmod 1775 {TEXTFILE}\n" in out
+    assert " -m venv /opt/.textfile-users.XXXXXX/env\n" in out
     assert "cat >/etc/cron.d/textfile-users" in out
     host.install()
     before = host.listing(), host.accounts()
@@ -227,8 +229,11 @@ def test_dry_run_changes_nothing(hosts: Callable[..., Host]) -> None:
     assert (host.listing(), host.accounts()) == before
     assert "rm -rf /var/lib/textfile-users" in printed
     # What is printed is what is done: a shell does the same.
-    host.box.run("sh", "-e", input=printed.replace("pkill -KILL -U textfile-users", ":"))
+    host.sh("setpriv --reuid=textfile-users --clear-groups sleep 600 >/dev/null 2>&1 & sleep 0.2")
+    assert host.sh("pgrep -U textfile-users")
+    host.box.run("sh", "-e", input=printed)
     assert "textfile-users" not in host.accounts()
+    assert host.sh("pgrep -x sleep -a").count("sleep 600") == 1, "the box's own"
 
 
 def test_a_file_in_memory(hosts: Callable[..., Host]) -> None:
@@ -321,6 +326,56 @@ def test_script_install_asks_before_it_changes_anything(
     assert (host.listing(), host.accounts()) == before
 
 
+@pytest.mark.parametrize(
+    ("argv", "status", "said"),
+    [
+        (["-h"], 0, "[--prefix DIR]"),
+        (["--cron", "--help"], 0, "usage: textfile-users install"),
+        (["--root", "/srv"], 2, "textfile-users.pyz install --root DIR"),
+        (["--root=/srv"], 2, "textfile-users.pyz install --root DIR"),
+        (["--nonsense"], 1, "unrecognized arguments: --nonsense"),
+    ],
+)
+def test_words_of_script_install_that_change_nothing(
+    hosts: Callable[..., Host], argv: list[str], status: int, said: str
+) -> None:
+    host = hosts()
+    before = host.listing(), host.accounts()
+    got, out, err = host.script(*argv, check=False)
+    assert (got, said in out + err) == (status, True)
+    assert (host.listing(), host.accounts()) == before
+
+
+def test_an_update_replaces_the_environment_whole(hosts: Callable[..., Host]) -> None:
+    """Who looks meanwhile finds the old one or the new one; after a failure it is the old one."""
+    host = hosts()
+    host.install()
+    host.sh("touch /opt/textfile-users/old /opt/textfile-users.old")
+    watch = (
+        "while [ ! -e /run/stop ]; do /opt/textfile-users/bin/textfile-users --version"
+        " >>/run/said 2>&1; done & echo"
+    )
+    host.sh(f"({watch}) >/dev/null 2>&1")
+    host.packages.joinpath("none").mkdir(exist_ok=True)
+    failed = host.box.run(
+        "env", "PIP_NO_INDEX=1", f"PIP_FIND_LINKS={host.packages}/none",
+        f"{host.packages}/source/script/install", check=False,
+    )  # fmt: skip
+    assert failed.returncode
+    assert host.sh("ls -A /opt; ls /opt/textfile-users/old").split() == [
+        "textfile-users", "textfile-users.old", "/opt/textfile-users/old",
+    ]  # fmt: skip
+    host.script()
+    host.sh("touch /run/stop; sleep 0.5")
+    assert host.sh("ls -A /opt").split() == ["textfile-users", "textfile-users.old"]
+    assert "old" not in host.sh("ls /opt/textfile-users").split()
+    said = host.sh("sort -u /run/said").splitlines()
+    versions = [line for line in said if not line.endswith("not found")]
+    assert len(versions) == 1, said
+    assert "/opt/.textfile" not in host.sh("grep -rIl /opt/.textfile /opt/textfile-users/bin || :")
+    assert host.sh("/opt/textfile-users/bin/pip --version").startswith("pip ")
+
+
 def test_an_impostor_does_not_steer(hosts: Callable[..., Host]) -> None:
     """An ordinary user's process with the name and the flag, beside a real one of the system's."""
     host = hosts("mkdir -m 777 /opt/evil; mkdir -p /opt/real; useradd --system exporter")
@@ -355,8 +410,27 @@ def test_an_image_with_systemd(hosts: Callable[..., Host]) -> None:
     listing = f"cd {image}; find . -printf '%p %y %m %U:%G %l\\n' | sort"
     before = host.sh(listing)
     own = host.listing()
-    host.script("--root", image, "--runtime-file")
-    host.script("--root", image)
+    archive = f"{host.box.directory}/textfile-users.pyz"
+    run(sys.executable, "-I", str(host.packages / "source/script/pyz.py"), archive)
+    program = ["/usr/bin/python3", "-I", archive]
+    host.sh(f"mkdir {image}/usr/bin; cp -d /usr/bin/python3 {image}/usr/bin")
+    before = host.sh(listing)
+    # What a dry run prints is what is done, but for the program itself.
+    printed = host.box.run(*program, "install", "--root", image, "--runtime-file", "--dry-run")
+    host.sh(f"cp -a {image} {image}.printed")
+    host.box.run("sh", "-e", input=printed.stdout.replace(f"{image}/", f"{image}.printed/")
+                 .replace(f"root={image} ", f"root={image}.printed "))  # fmt: skip
+    host.box.run(*program, "install", "--root", image, "--runtime-file")
+    made = [
+        host.sh(
+            f"cd {place}; find . -path ./opt -prune -o -path './etc/*-' -o "
+            "-printf '%p %y %m %U:%G %l\n' | sort"
+        )
+        for place in (image, f"{image}.printed")
+    ]
+    assert made[0] == made[1]
+    host.sh(f"rm -r {image}.printed")
+    host.box.run(*program, "install", "--root", image)
     assert differences(own, host.listing()) == {}, "nothing of the host itself"
     units = f"{image}/etc/systemd/system"
     for kind in ("timer", "path"):
@@ -370,9 +444,9 @@ def test_an_image_with_systemd(hosts: Callable[..., Host]) -> None:
     assert host.sh(f"stat -c '%u:%g %a' {image}{TEXTFILE} {image}/var/lib/textfile-users") == (
         f"0:{gid} 1775\n{uid}:{gid} 700\n"
     )
-    program = f"{image}/opt/textfile-users/bin"
-    assert host.sh(f"head -1 {program}/textfile-users") == "#!/opt/textfile-users/bin/python3\n"
-    host.sh(f"{program}/python3 -I -m textfile_users uninstall --root {image}")
+    script = f"{image}/opt/textfile-users/bin/textfile-users"
+    assert host.sh(f"head -1 {script}") == "#!/opt/textfile-users/bin/python3 -I\n"
+    host.box.run(*program, "uninstall", "--root", image)
     host.sh(f"rm -r {image}/opt/textfile-users")
     left = set(host.sh(listing).splitlines()) - set(before.splitlines())
     assert {row.split()[0] for row in left} <= {
@@ -464,15 +538,23 @@ def test_a_look_that_hangs_is_ended_and_shown(hosts: Callable[..., Host]) -> Non
     host.sh(MANAGER)
     control = "XDG_RUNTIME_DIR=/run/manager systemctl --user"
     _wait(lambda: host.sh(f"{control} is-active textfile-users.path || :") == "active\n")
-    text = host.sh("cat /run/units/textfile-users.service")
-    assert "\nTimeoutStartSec=10\n" in text
-    host.sh(
-        "cd /run/units; sed -i -e 's/^TimeoutStartSec=.*/TimeoutStartSec=1/' "
-        "-e 's/^ExecStart=.*/ExecStart=sleep 600/' textfile-users.service; "
-        f"{control} daemon-reload; {control} start textfile-users.service 2>/dev/null || :"
-    )
-    assert host.sh(f"{control} show -P Result textfile-users.service") == "timeout\n"
+    # The unit's own program, one look of which goes on until it is stopped as if on a dead disk.
+    host.sh("echo 'Environment=\"OPTIONS=--timeout 30 --repeat 12\"' "
+            f">>/run/units/textfile-users.service; {control} daemon-reload; "
+            f"{control} start --no-block textfile-users.service")  # fmt: skip
+    show = f"{control} show textfile-users.service -P"
+    _wait(lambda: host.sh(f"{show} MainPID") != "0\n")
+    began = time.monotonic()
+    host.sh(f"kill -STOP $({show} MainPID)")
+    while host.sh(f"{show} ActiveState") == "activating\n":
+        assert time.monotonic() - began < 30
+        time.sleep(0.2)
+    assert 8 < time.monotonic() - began < 20
+    assert host.sh(f"{show} Result") == "timeout\n"
     assert host.sh(f"{control} is-failed textfile-users.service") == "failed\n"
+    host.sh("sed -i '$d' /run/units/textfile-users.service; "
+            f"{control} daemon-reload; {control} start textfile-users.service")  # fmt: skip
+    assert host.sh(f"{show} Result") == "success\n", "until the next"
 
 
 def test_busybox_is_whole() -> None:

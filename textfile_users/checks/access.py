@@ -6,8 +6,10 @@ import os
 import stat
 
 from textfile_users.checks.child import Identity, in_child
-from textfile_users.checks.finding import quote
+from textfile_users.checks.mends import join, quote
 from textfile_users.record import Record
+from textfile_users.sources.files import read_regular
+from textfile_users.sources.group import MAX_BYTES, PATH, find_groups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def opening_command(part: Part, how: int, identity: Identity) -> str:
     """Return the command that opens ``part``: a membership if its group has what it takes."""
     path, letter = quote(part.path), {READ: "r", WRITE: "w", SEARCH: "x"}[how]
     if (part.mode >> 3) & how == how and part.gid != 0 and part.group:
-        return f"usermod -aG {quote(part.group)} {quote(identity.user)}"
+        return join(identity.user, [part.group])
     if part.gid in identity.groups:
         return f"chmod g+{letter} {path}"
     if stat.S_ISDIR(part.mode):
@@ -96,9 +98,6 @@ def _part(path: str) -> Part:
 
 def group_name(gid: int) -> str:
     """Return the name of a group from the file alone, '' where it has none."""
-    from textfile_users.sources.files import read_regular
-    from textfile_users.sources.group import MAX_BYTES, PATH, find_groups
-
     try:
         return find_groups(read_regular(PATH, MAX_BYTES), {gid}).get(gid, "")
     except OSError:

@@ -14,8 +14,9 @@ import time
 
 from textfile_users.record import Record
 from textfile_users.sources.files import read_regular
+from textfile_users.sources.group import find_memberships
 from textfile_users.sources.passwd import MAX_BYTES, find_entries
-from textfile_users.sources.text import decode, is_number
+from textfile_users.sources.text import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,16 +53,6 @@ def find_identity(paths: Paths, user: str) -> Identity | None:
         return None
     groups = find_memberships(read_regular(paths.below("/etc/group"), MAX_BYTES), user)
     return Identity(user, entry.uid, entry.gid, (entry.gid, *(groups - {entry.gid})))
-
-
-def find_memberships(data: bytes, user: str) -> frozenset[int]:
-    """Return the gids of the groups that list ``user``, from a group file's bytes."""
-    rows = [decode(line).split(":") for line in data.split(b"\n")]
-    return frozenset(
-        int(row[2])
-        for row in rows
-        if len(row) == 4 and is_number(row[2]) and user in row[3].split(",")
-    )
 
 
 def own_identity() -> Identity:

@@ -6,7 +6,8 @@ import os
 import time
 
 from textfile_users.checks.child import Failed, in_child
-from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, age, quote
+from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, age
+from textfile_users.checks.mends import quote, service
 from textfile_users.record import Record
 from textfile_users.sources.authlog import Stamps, parse_lines
 from textfile_users.sources.files import open_regular, read_regular, reason
@@ -21,6 +22,7 @@ ZONE = "/etc/localtime"
 MAX_ZONE = 1 << 20
 TAIL = 64 << 10
 STEP = 900  # zones differ by quarters of an hour
+SYSLOGDS = ("rsyslog", "syslog-ng", "syslog")
 NEAR = 5.0  # seconds from a line's stamp to its being written
 
 
@@ -47,7 +49,7 @@ def check_clock(host: Host) -> Iterator[Finding]:
     paths = host.options.paths
     zone = paths.below(ZONE)
     log = next((path for path in paths.auth_logs() if os.path.exists(path)), "")
-    variable = os.environ.get("TZ")
+    variable = os.environ.get("TZ") if paths.is_own_host else None
     facts = Facts(
         host.now,
         host.is_systemd,
@@ -92,10 +94,7 @@ def _judge_stamp(facts: Facts, stamped: float) -> Finding:
         return Finding("time zone", OK, f"{os.path.basename(facts.log)} is stamped in it")
     side = "future" if off > 0 else "past"
     found = f"{facts.log} is stamped {age(abs(steps * STEP))} in the {side}: another zone"
-    if facts.variable:
-        mend = "unset TZ"
-    else:
-        mend = "systemctl restart rsyslog" if facts.is_systemd else "service rsyslog restart"
+    mend = "unset TZ" if facts.variable else service("restart", SYSLOGDS, facts.is_systemd)
     # An old line may have the same distance by accident; a line of tomorrow has not.
     return Finding("time zone", FAULT if off > 0 else NOTE, found, mend)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from shlex import quote as quote
-
 from textfile_users.record import Record
 
 TYPE_CHECKING = False
@@ -18,17 +16,8 @@ OK = "ok"
 NOTE = "note"
 FAULT = "FAULT"
 
-UNIT_USER = "textfile-users"
-SETTINGS = "/etc/default/textfile-users"
 TIMER = "textfile-users.timer"
 SERVICE = "textfile-users.service"
-INSTALL = "textfile-users install"
-LAST_WORDS = "journalctl -t textfile-users -n 5"
-# Says of all that is seen why it counts, with a state of its own: the runs' is to stay theirs.
-EXPLAIN = (
-    "D=$(mktemp -d); textfile-users -vv --output - --state-directory $D --runtime-directory $D "
-    ">/dev/null"
-)
 
 
 class Finding(Record):
@@ -44,7 +33,7 @@ class Seen(Record):
     """What a look as the unit's user found.
 
     ``sources`` has by name a status and the faults told, ``failed`` the collectors that got less
-    than they should, ``sessions`` the id and user of each. ``closing`` counts logind's ghosts.
+    than they should, ``sessions`` the id and user of each.
     """
 
     sources: Mapping[str, tuple[str, tuple[str, ...]]]
@@ -61,7 +50,9 @@ class Host(Record):
 
     ``identity`` is who the runs are; ``values`` are the settings; ``running`` the names of
     the processes; ``init`` is the name of process 1, '' where none is seen; ``container`` says what
-    shows that this is one. ``exporters`` are the node_exporters that run.
+    shows that this is one. ``runs_by_timer`` is whether systemd's timer starts the runs, or would
+    after install, and ``interval`` how far apart they are, in seconds. ``exporters`` are the
+    node_exporters that run.
     """
 
     options: Options
@@ -71,16 +62,11 @@ class Host(Record):
     running: frozenset[str] = frozenset()
     init: str = ""
     is_systemd: bool = False
+    runs_by_timer: bool = False
+    interval: float = 5.0
     container: str = ""
     exporters: tuple[NodeExporter, ...] = ()
     seen: Seen | None = None
-
-
-def option_command(values: Mapping[str, str], words: str) -> str:
-    """Return the command that adds ``words`` to the options in the settings file."""
-    if "OPTIONS" in values:
-        return f"sed -i 's/^OPTIONS=\"/&{words} /' {SETTINGS}"
-    return f"echo 'OPTIONS=\"{words}\"' >>{SETTINGS}"
 
 
 def age(seconds: float) -> str:

@@ -8,9 +8,11 @@ import stat
 from textfile_users import durable, volatile
 from textfile_users.checks.access import WRITE, closed_part
 from textfile_users.checks.child import Failed
-from textfile_users.checks.finding import FAULT, NOTE, OK, SERVICE, Finding, Host, age, quote
+from textfile_users.checks.finding import FAULT, NOTE, OK, SERVICE, Finding, Host, age
+from textfile_users.checks.mends import quote
 from textfile_users.record import Record
 from textfile_users.sources.files import reason
+from textfile_users.sources.passwd import read_passwd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 FILES = (durable.FILE_NAME, volatile.FILE_NAME, "lock")
 FUTURE_SECONDS = 60.0
+STATE = "state directory"
 RUNTIME = "runtime directory"
 # Of others' rights, which none is to have; the last is for node_exporter, where install
 # --runtime-file keeps users.prom beside what is ours.
@@ -47,7 +50,7 @@ class Place(Record):
 def check_state(host: Host) -> Iterator[Finding]:
     """Yield what is found of the state directory."""
     place = _read(host, host.options.state_directory)
-    return judge_place("state directory", place, host.identity, host.is_systemd, host.now)
+    return judge_place(STATE, place, host.identity, host.runs_by_timer, host.now)
 
 
 def check_runtime(host: Host) -> Iterator[Finding]:
@@ -55,20 +58,30 @@ def check_runtime(host: Host) -> Iterator[Finding]:
     if host.options.runtime_directory == host.options.state_directory:
         return iter(())
     place = _read(host, host.options.runtime_directory)
-    return judge_place(RUNTIME, place, host.identity, host.is_systemd, host.now)
+    # A container's is a mount of its own, which root has made and nobody else sees.
+    is_alone = not host.options.paths.is_own_host
+    return judge_place(RUNTIME, place, host.identity, host.runs_by_timer, host.now, is_alone)
 
 
 def judge_place(
-    check: str, place: Place, identity: Identity, is_systemd: bool, now: float
+    check: str,
+    place: Place,
+    identity: Identity,
+    runs_by_timer: bool,
+    now: float,
+    is_alone: bool = False,
 ) -> Iterator[Finding]:
-    """Yield the fault of a directory, the gravest alone, or that there is none."""
+    """Yield the fault of a directory, the gravest alone, or that there is none.
+
+    ``is_alone`` is whether none but the program gets there: then it may be root's, and open.
+    """
     path, user = quote(place.path), quote(identity.user)
     make = f"install -d -m 700 -o {user} {path}"
     if place.error:
         yield Finding(check, FAULT, f"{place.path}: {place.error}", f"ls -ld {path}")
     elif not place.kind:
         # systemd makes it with the first run; cron's entry for each boot makes that in /run.
-        mend = f"systemctl start {SERVICE}" if is_systemd else make
+        mend = f"systemctl start {SERVICE}" if runs_by_timer else make
         yield Finding(check, FAULT, f"{place.path} is not there", mend)
     elif place.kind == "other":
         found = f"{place.path} is no directory"
@@ -76,10 +89,10 @@ def judge_place(
     elif place.kind == "link" and place.uid not in (0, identity.uid):
         found = f"{place.path} is a link, of {place.owner}'s"
         yield Finding(check, FAULT, found, f"rm {path} && {make}")
-    elif place.uid != identity.uid:
+    elif place.uid != identity.uid and not (is_alone and place.uid == 0):
         found = f"{place.path} is {place.owner}'s, not {identity.user}'s"
         yield Finding(check, FAULT, found, f"chown -R {user} {path}")
-    elif place.mode & (OPEN if check == RUNTIME else OPEN | PASSABLE):
+    elif place.mode & (OPEN if check == RUNTIME else OPEN | PASSABLE) and not is_alone:
         found = f"{place.path} has mode {place.mode:04o}: others get in"
         yield Finding(check, FAULT, found, f"chmod 700 {path}")
     elif place.closed:
@@ -90,7 +103,7 @@ def judge_place(
         yield Finding(check, FAULT, found, f"rm -r {quote(place.broken)}")
     elif place.newest > now + FUTURE_SECONDS:
         found = f"{place.path} is from the future, by {age(place.newest - now)}: see the clock"
-        yield Finding(check, FAULT, found, f"date; find {path} -newermt now -exec touch {{}} +")
+        yield Finding(check, FAULT, found, f"date; touch -h {path}/*")
     else:
         is_link = place.kind == "link"
         found = f"{place.path}, mode {place.mode:04o}{', through a link' if is_link else ''}"
@@ -137,8 +150,6 @@ def _read_files(directory: str, uid: int) -> tuple[str, float]:
 
 def owner_name(host: Host, uid: int) -> str:
     """Return the name of an account from the file alone, else the number."""
-    from textfile_users.sources.passwd import read_passwd
-
     try:
         return read_passwd(host.options.paths._replace(root="/")).by_uid.get(uid, f"uid {uid}")
     except OSError:

@@ -10,8 +10,6 @@ import time
 from textfile_users.checks.child import Failed, run_tool
 from textfile_users.checks.finding import (
     FAULT,
-    INSTALL,
-    LAST_WORDS,
     NOTE,
     OK,
     SERVICE,
@@ -19,8 +17,8 @@ from textfile_users.checks.finding import (
     Finding,
     Host,
     age,
-    quote,
 )
+from textfile_users.checks.mends import install, quote, run, service
 from textfile_users.checks.textfile import max_age, written_time
 from textfile_users.record import Record
 from textfile_users.sources.files import read_regular, reason
@@ -40,9 +38,10 @@ ENTRIES = (
     "/var/spool/cron/textfile-users",
 )
 DAEMONS = ("cron", "crond", "fcron", "busybox-crond")
+SERVICES = ("cron", "crond", "cronie", "fcron")
 PROPERTIES = (
-    "Id,LoadState,ActiveState,UnitFileState,Result,LastTriggerUSec,NeedDaemonReload,"
-    "ReadWritePaths,ExecMainStatus"
+    "Id,LoadState,ActiveState,UnitFileState,Result,LastTriggerUSec,NextElapseUSecRealtime,"
+    "NeedDaemonReload,ReadWritePaths,ExecMainStatus"
 )
 RESULTS = {
     "timeout": "it was ended, for it hung",
@@ -66,7 +65,8 @@ class Facts(Record):
     """``units`` are systemctl's properties by unit, empty where it could not be asked (``error``).
 
     ``silence`` is the age of users.prom in seconds, None without; ``directory`` is the one
-    it is in.
+    it is in. ``installing`` is the command that installs anew, ``admitting`` the one
+    that has the unit write that directory, ``running`` that of one run.
     """
 
     is_systemd: bool
@@ -78,11 +78,35 @@ class Facts(Record):
     directory: str = ""
     interval: float = 5.0
     error: str = ""
+    installing: str = ""
+    admitting: str = ""
+    running: str = ""
 
     @property
     def has_timer(self) -> bool:
         """Whether systemd has the timer."""
         return self.units.get(TIMER, {}).get("LoadState") == "loaded"
+
+
+def find_runner(is_systemd: bool, interval: float) -> tuple[bool, float]:
+    """Return whether systemd's timer starts the runs, or would, and how far apart they are.
+
+    ``interval`` is that of runs by cron, and of a timer that does not tell.
+    """
+    if not is_systemd:
+        return False, interval
+    timer = _read_units()[0].get(TIMER, {})
+    if timer.get("ActiveState") != "active" and any(entry.is_live for entry in _read_entries()):
+        return False, interval
+    return True, max(interval, period_of(timer))
+
+
+def period_of(timer: Mapping[str, str]) -> float:
+    """Return the seconds from a timer's last start to its next one, 0 where one is not known."""
+    last, following = (
+        parse_time(timer.get(name, "")) for name in ("LastTriggerUSec", "NextElapseUSecRealtime")
+    )
+    return max(0.0, following - last) if last and following else 0.0
 
 
 def check_schedule(host: Host) -> Iterator[Finding]:
@@ -99,13 +123,16 @@ def check_schedule(host: Host) -> Iterator[Finding]:
         Facts(
             host.is_systemd,
             units,
-            tuple(entry for entry in map(_read_entry, ENTRIES) if entry),
+            _read_entries(),
             any(name in host.running for name in DAEMONS),
             host.now,
             silence,
             os.path.dirname(output),
-            host.options.interval,
+            host.interval,
             error,
+            install(host),
+            install(host, os.path.dirname(output)),
+            run(host),
         )
     )
 
@@ -130,17 +157,16 @@ def _judge_nothing(facts: Facts) -> Finding:
     if facts.silence is not None and -60 < facts.silence < max_age(facts.interval):
         found = "neither timer nor cron entry; something else runs it"
         return Finding("schedule", NOTE, found)
-    mend = INSTALL if facts.is_systemd else f"{INSTALL} --cron"
-    return Finding("schedule", FAULT, "neither timer nor cron entry", mend)
+    return Finding("schedule", FAULT, "neither timer nor cron entry", facts.installing)
 
 
 def _judge_units(facts: Facts) -> Iterator[Finding]:
     yield _judge_timer(facts.units[TIMER], facts)
-    yield _judge_service(facts.units.get(SERVICE, {}), facts.directory)
+    yield _judge_service(facts.units.get(SERVICE, {}), facts)
     path = facts.units.get(PATH_UNIT, {})
     if path.get("LoadState") != "loaded":
         found = "not installed: a login is seen with the next look only"
-        yield Finding(PATH_UNIT, NOTE, found, INSTALL)
+        yield Finding(PATH_UNIT, NOTE, found, facts.installing)
     elif path.get("ActiveState") != "active":
         state = path.get("ActiveState", "") or "unknown"
         mend = f"systemctl reset-failed {PATH_UNIT}; systemctl enable --now {PATH_UNIT}"
@@ -172,20 +198,20 @@ def _judge_timer(timer: Mapping[str, str], facts: Facts) -> Finding:
     return Finding("timer", OK, f"active{said}")
 
 
-def _judge_service(service: Mapping[str, str], directory: str) -> Finding:
-    if service.get("LoadState") != "loaded":
-        return Finding("service", FAULT, f"{SERVICE} is not there", INSTALL)
-    result = service.get("Result", "")
+def _judge_service(unit: Mapping[str, str], facts: Facts) -> Finding:
+    if unit.get("LoadState") != "loaded":
+        return Finding("service", FAULT, f"{SERVICE} is not there", facts.installing)
+    result = unit.get("Result", "")
     if result not in ("success", ""):
         meaning = RESULTS.get(result, "it failed")
         found = f"the last run: {meaning} ({result})"
-        if service.get("ExecMainStatus") == "203":
-            return Finding("service", FAULT, "its program is not there", INSTALL)
+        if unit.get("ExecMainStatus") == "203":
+            return Finding("service", FAULT, "its program is not there", facts.installing)
         return Finding("service", FAULT, found, f"journalctl -u {SERVICE} -n 5")
-    writable = [path.lstrip("-+") for path in service.get("ReadWritePaths", "").split()]
-    if directory and writable and not _is_below(directory, writable):
-        mend = f"{INSTALL} --textfile-directory {quote(directory)}"
-        return Finding("service", FAULT, f"the unit may not write {directory}", mend)
+    writable = [path.lstrip("-+") for path in unit.get("ReadWritePaths", "").split()]
+    if facts.directory and writable and not _is_below(facts.directory, writable):
+        found = f"the unit may not write {facts.directory}"
+        return Finding("service", FAULT, found, facts.admitting)
     return Finding("service", OK, "the last run was good")
 
 
@@ -204,11 +230,11 @@ def _judge_entry(entry: Entry, facts: Facts) -> Finding:
         mend = f"chown root:root {path} && chmod 644 {path}"
         return Finding("cron", FAULT, f"{entry.path} is passed over: {entry.dislike}", mend)
     if not facts.has_crond:
-        mend = "systemctl enable --now cron" if facts.is_systemd else "service cron start"
+        mend = service("start", SERVICES, facts.is_systemd)
         return Finding("cron", FAULT, f"{entry.path} is there, and no crond runs", mend)
     if facts.silence is not None and facts.silence > max_age(facts.interval):
         found = f"a crond runs, and the last run was {age(facts.silence)} ago"
-        return Finding("cron", FAULT, found, f"{LAST_WORDS.split(' -n')[0]}; cat {path}")
+        return Finding("cron", FAULT, found, f"cat {path}; {facts.running}")
     return Finding("cron", OK, f"{entry.path}, and a crond runs")
 
 
@@ -280,6 +306,10 @@ def _is_command(line: bytes) -> bool:
     """Return whether a crontab's line runs us again and again; others set variables."""
     is_timed = line[:1] in b"*0123456789@" and not line.startswith(b"@reboot")
     return bool(line) and is_timed and (b"textfile_users" in line or b"textfile-users" in line)
+
+
+def _read_entries() -> tuple[Entry, ...]:
+    return tuple(entry for entry in map(_read_entry, ENTRIES) if entry)
 
 
 def _read_entry(path: str) -> Entry | None:

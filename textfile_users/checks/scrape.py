@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 
-from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, quote
-from textfile_users.checks.textfile import usable
+from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, age
+from textfile_users.checks.mends import edit, find_service, has, quote, service
+from textfile_users.checks.textfile import EXPORTERS, max_age, usable
 from textfile_users.record import Record
 from textfile_users.sources.text import is_loopback, parse_ip
 
@@ -20,6 +21,10 @@ BLOCK = 1 << 16
 ERROR = "node_textfile_scrape_error"
 MTIME = 'node_textfile_mtime_seconds{file="'
 FLAG = "--collector.textfile.directory"
+FLAGS_FILE = "/etc/default/prometheus-node-exporter"
+GLOB = "*?[]-/._,+@="
+PAGES = ("/metrics?collect[]=textfile", "/metrics")
+REFUSED = "HTTP 400"
 HERE = ("", "0.0.0.0", "::", "localhost")  # noqa: S104 - where it listens
 
 
@@ -35,9 +40,25 @@ class View(Record):
     mtimes: Mapping[str, float] = {}
 
 
+class Asked(Record):
+    """A node_exporter that is asked: its address and process, and the names of our file.
+
+    ``written`` is when the file was, None where it is not there; ``max_age`` how many seconds
+    node_exporter's time of it may be another one.
+    """
+
+    address: str
+    pid: int
+    paths: tuple[str, ...]
+    is_systemd: bool
+    written: float | None = None
+    max_age: float = 70.0
+
+
 def check_view(host: Host) -> Iterator[Finding]:
     """Yield what each node_exporter says of the file."""
-    if host.options.output in ("", "-"):
+    output = host.options.output
+    if output in ("", "-"):
         return
     for exporter in usable(host):
         place = parse_listen(exporter.listen)
@@ -46,40 +67,64 @@ def check_view(host: Host) -> Iterator[Finding]:
             yield Finding("scrape", NOTE, found)
             continue
         view = read_view(*place)
-        output = host.options.output
         name = os.path.basename(output)
         links = [os.path.join(directory, name) for directory in exporter.directories]
-        yield judge_view(view, ":".join(map(str, place)), [output, *links], host.is_systemd)
+        try:
+            written = os.stat(output).st_mtime
+        except OSError:
+            written = None
+        address, names = ":".join(map(str, place)), (output, *links)
+        late = max_age(host.interval)
+        yield judge_view(view, Asked(address, exporter.pid, names, host.is_systemd, written, late))
 
 
-def judge_view(view: View, address: str, paths: list[str], is_systemd: bool) -> Finding:
-    """Return what the view means for the file, which has the names ``paths``."""
-    directory = os.path.dirname(paths[-1])
-    log = "journalctl -u prometheus-node-exporter | grep textfile | tail -n 3"
+def judge_view(view: View, asked: Asked) -> Finding:
+    """Return what the view means for the file."""
+    restart = service("restart", EXPORTERS, asked.is_systemd)
+    flags = f"tr '\\0' ' ' </proc/{asked.pid}/cmdline"
     if view.is_closed:
-        return Finding("scrape", NOTE, f"{address} does not show its page: {view.error}")
+        return Finding("scrape", NOTE, f"{asked.address} does not show its page: {view.error}")
     if view.error:
-        mend = "systemctl" if is_systemd else "service"
-        words = ("restart", "prometheus-node-exporter")
-        mend = " ".join((mend, *(words if is_systemd else reversed(words))))
-        return Finding("scrape", FAULT, f"{address}: {view.error}", mend)
+        return Finding("scrape", FAULT, f"{asked.address}: {view.error}", restart)
     if view.scrape_error is None:
-        found = "node_exporter's textfile collector is off"
-        mend = f"echo 'ARGS=\"{FLAG}={directory}\"' >>/etc/default/prometheus-node-exporter"
+        found = f"node_exporter's textfile collector is off: it needs {FLAG}="
+        mend = f"{edit(FLAGS_FILE)} && {restart}" if os.path.exists(FLAGS_FILE) else flags
         return Finding("scrape", FAULT, found, mend)
-    known = any(os.path.realpath(path) in map(os.path.realpath, view.mtimes) for path in paths)
-    if view.scrape_error and not known:
-        mend = f"promtool check metrics <{quote(paths[0])}"
-        return Finding("scrape", FAULT, "node_exporter cannot take the file", mend)
+    ours = set(map(os.path.realpath, asked.paths))
+    times = [at for path, at in view.mtimes.items() if os.path.realpath(path) in ours]
     if view.scrape_error:
-        found = f"node_exporter takes the file, and not all others in {directory}"
-        every = f"for f in {quote(directory)}/*.prom; do promtool check metrics <$f; done"
-        return Finding("scrape", FAULT, found, log if is_systemd else every)
-    if not known:
-        found = f"node_exporter does not see {paths[0]}"
-        mend = f"tr '\\0' ' ' </proc/$(pgrep -o node.exporter)/cmdline; ls -l {quote(paths[0])}"
-        return Finding("scrape", FAULT, found, mend)
+        return _judge_error(asked, bool(times))
+    if not times:
+        found = f"node_exporter does not see {asked.paths[0]}"
+        return Finding("scrape", FAULT, found, f"{flags}; ls -l {quote(asked.paths[0])}")
+    off = asked.written - times[0] if asked.written is not None else 0.0
+    if abs(off) > asked.max_age:
+        side = "older" if off > 0 else "newer"
+        found = f"node_exporter's {asked.paths[0]} is {age(abs(off))} {side} than the one here"
+        return Finding("scrape", FAULT, found, restart)
     return Finding("scrape", OK, "node_exporter takes the file, without an error")
+
+
+def _judge_error(asked: Asked, is_known: bool) -> Finding:
+    """Return which file node_exporter cannot take: those that it takes have a time."""
+    if not is_known:
+        mend = f"promtool check metrics <{quote(asked.paths[0])}"
+        return Finding("scrape", FAULT, "node_exporter cannot take the file", mend)
+    directory = os.path.dirname(asked.paths[-1])
+    found = f"node_exporter takes the file, and not all others in {directory}"
+    log = f"journalctl -u {find_service(EXPORTERS) or EXPORTERS[0]} | grep textfile | tail -n 3"
+    # promtool's status is 1 for what is no metric, and 3 for what only has a poor name.
+    every = (
+        f"for f in {_quote_glob(directory)}/*.prom; do "
+        'promtool check metrics <"$f" >/dev/null 2>&1; [ $? != 1 ] || echo "$f"; done'
+    )
+    is_logged = asked.is_systemd and not has("promtool")
+    return Finding("scrape", FAULT, found, log if is_logged else every)
+
+
+def _quote_glob(path: str) -> str:
+    """Return a path for a shell in which * ? and [] keep their meaning, as they do in the flag."""
+    return "".join(char if char.isalnum() or char in GLOB else "\\" + char for char in path)
 
 
 def parse_listen(text: str) -> tuple[str, int] | None:
@@ -117,13 +162,25 @@ def _unescape(text: str) -> str:
 
 
 def read_view(host: str, port: int) -> View:
-    """Ask a node_exporter of this machine for its page."""
+    """Ask a node_exporter of this machine for what it says of textfiles.
+
+    One whose textfile collector is off refuses to show that alone: then the whole page tells.
+    """
+    end = time.monotonic() + SECONDS
+    view = View()
+    for page in PAGES:
+        view = _read_page(host, port, page, end)
+        if view.error != REFUSED:
+            break
+    return view
+
+
+def _read_page(host: str, port: int, page: str, end: float) -> View:
     from http.client import HTTPConnection, HTTPException
 
-    end = time.monotonic() + SECONDS
-    connection = HTTPConnection(host, port, timeout=SECONDS)
+    connection = HTTPConnection(host, port, timeout=max(0.1, end - time.monotonic()))
     try:
-        connection.request("GET", "/metrics")
+        connection.request("GET", page)
         answer = connection.getresponse()
         if answer.status != 200:
             return View(f"HTTP {answer.status}", is_closed=True)

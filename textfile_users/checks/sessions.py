@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from textfile_users.checks.child import Failed, run_tool
-from textfile_users.checks.finding import EXPLAIN, FAULT, NOTE, OK, Finding, Host
+from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host
+from textfile_users.checks.mends import explain
 from textfile_users.model import OK as SOURCE_OK
 from textfile_users.sessions import CLASSES, CLOSING
 
@@ -24,20 +25,21 @@ def check_sessions(host: Host, again: Callable[[], tuple[tuple[str, str], ...]])
         return []
     try:
         told = read_sessions()
-        findings = list(judge_sessions(host.seen.sessions or (), told))
+        findings = list(judge_sessions(host.seen.sessions or (), told, explain(host)))
         if findings[0].status != OK:  # who came or went between the two looks
-            findings = list(judge_sessions(again(), read_sessions()))
+            findings = list(judge_sessions(again(), read_sessions(), explain(host)))
     except Failed as error:
         return [Finding("loginctl", NOTE, str(error))]
     return findings
 
 
 def judge_sessions(
-    ours: tuple[tuple[str, str], ...], told: Mapping[str, tuple[str, str]]
+    ours: tuple[tuple[str, str], ...], told: Mapping[str, tuple[str, str]], look: str
 ) -> Iterator[Finding]:
     """Yield the sessions of logind that should count and do not, or count and should not.
 
-    ``ours`` are pairs of id and user, ``told`` is class and state by id.
+    ``ours`` are pairs of id and user, ``told`` is class and state by id, ``look`` the
+    command that explains a look.
     """
     counted = {
         ident for ident, (class_, state) in told.items() if class_ in CLASSES and state != CLOSING
@@ -45,7 +47,7 @@ def judge_sessions(
     known = {ident for ident, _ in ours}
     missing = sorted(counted - known)
     extra = sorted(known & set(told) - counted)
-    mend = f"loginctl list-sessions; {EXPLAIN}"
+    mend = f"loginctl list-sessions; {look}"
     if missing:
         found = f"logind has sessions that are not counted: {' '.join(missing[:9])}"
         yield Finding("loginctl", FAULT, found, mend)
@@ -61,17 +63,21 @@ def read_sessions() -> dict[str, tuple[str, str]]:
 
     The first column is the id in every version; JSON came later, and lacks the class at first.
     """
+    try:
+        return _read_sessions()
+    except Failed as error:
+        if "No session" not in str(error):
+            raise
+        return _read_sessions()  # one ended between the two answers
+
+
+def _read_sessions() -> dict[str, tuple[str, str]]:
     listed = run_tool(["loginctl", "list-sessions", "--no-legend", "--no-pager"], SECONDS)
     idents = parse_list(listed)[:MAX_SESSIONS]
     if not idents:
         return {}
     argv = ["loginctl", "show-session", "--property=Id,Class,State", *idents]
-    try:
-        return parse_shown(run_tool(argv, SECONDS))
-    except Failed as error:
-        if "No session" in str(error):  # it ended meanwhile
-            return {}
-        raise
+    return parse_shown(run_tool(argv, SECONDS))
 
 
 def parse_list(text: str) -> list[str]:

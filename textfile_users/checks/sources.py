@@ -7,20 +7,21 @@ import stat
 
 from textfile_users.checks.access import READ, closed_part, opening_command
 from textfile_users.checks.child import Failed
-from textfile_users.checks.finding import (
-    EXPLAIN,
-    FAULT,
-    NOTE,
-    OK,
-    SETTINGS,
-    Finding,
-    Host,
-    age,
-    option_command,
+from textfile_users.checks.clock import SYSLOGDS as SYSLOG_SERVICES
+from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, age
+from textfile_users.checks.mends import (
+    PROGRAM,
+    add_option,
+    edit,
+    explain,
+    join,
+    package,
     quote,
+    service,
 )
 from textfile_users.model import ABSENT, DENIED
 from textfile_users.record import Record
+from textfile_users.settings import SETTINGS
 from textfile_users.sources.procfs import read_boot_time
 
 TYPE_CHECKING = False
@@ -39,17 +40,21 @@ FORGEABLE = "who has an account here can forge its lines"
 
 
 class File(Record):
-    """What stat says of a source's file: ``size`` -1 where it is not there; ``mend`` opens it."""
+    """What stat says of a source's file: ``size`` -1 where it is not there; ``mend`` opens it.
+
+    ``is_mounted`` is whether it lies on another file system than the root directory.
+    """
 
     path: str
     size: int = -1
     modified: float = 0.0
     is_directory: bool = False
     mend: str = ""
+    is_mounted: bool = False
 
 
 class Facts(Record):
-    """What sources are judged by; ``journal_mend`` opens the journal."""
+    """What sources are judged by."""
 
     seen: Seen
     files: Mapping[str, File]
@@ -57,7 +62,6 @@ class Facts(Record):
     booted: float
     user: str
     auth_source: str = "auto"
-    values: Mapping[str, str] = {}
     is_systemd: bool = False
     has_syslogd: bool = True
 
@@ -85,7 +89,6 @@ def check_sources(host: Host) -> Iterator[Finding]:
             float(read_boot_time(paths) or 0),
             host.identity.user,
             host.options.wanted.auth_source,
-            host.values,
             host.is_systemd,
             any(name in host.running for name in SYSLOGDS) or not paths.is_own_host,
         )
@@ -116,7 +119,10 @@ def _read_file(host: Host, path: str) -> File:
     except OSError:
         return File(path, mend=_opening(host, path))
     is_directory = stat.S_ISDIR(status.st_mode)
-    return File(path, status.st_size, status.st_mtime, is_directory, _opening(host, path))
+    is_mounted = status.st_dev != os.stat(host.options.paths.root).st_dev
+    return File(
+        path, status.st_size, status.st_mtime, is_directory, _opening(host, path), is_mounted
+    )
 
 
 def _opening(host: Host, path: str) -> str:
@@ -162,7 +168,8 @@ def _judge_utmp(facts: Facts, utmp: str, logind: str) -> Finding:
         return Finding("utmp", FAULT, "absent, and no logind: nobody is seen", EMPTY_UTMP)
     if utmp != OK:
         return _unreadable(facts, "utmp", utmp)
-    if 0 < file.modified < facts.booted - 60 and file.size > 0:
+    # What lies in memory is of this boot, whatever the clock said when it was written.
+    if 0 < file.modified < facts.booted - 60 and file.size > 0 and not file.is_mounted:
         found = f"{file.path} is from before the boot: nothing writes it"
         if logind == OK:
             return Finding("utmp", NOTE, f"{found}; logind does its work", EMPTY_UTMP)
@@ -181,12 +188,12 @@ def _judge_logs(facts: Facts) -> Iterator[Finding]:
     if facts.auth_source == "none":
         yield Finding("auth log", OK, "not read: --auth-source none")
         return
-    if files == ABSENT == journal:
+    if files == ABSENT == journal and facts.auth_source == "auto":
         has_btmp = facts.status("btmp") == OK
         found = "neither a log file nor a journal: " + (
             "failures are btmp's alone" if has_btmp else "no login or failure is counted"
         )
-        yield Finding("auth log", NOTE, found, "apt-get install rsyslog")
+        yield Finding("auth log", NOTE, found, package("rsyslog"))
         return
     if facts.auth_source != "journal":
         yield _judge_file(facts, files, journal)
@@ -199,8 +206,11 @@ def _judge_file(facts: Facts, files: str, journal: str) -> Finding:
     file = facts.files["authlog"]
     if files == ABSENT and has_journal:
         return Finding("auth log", OK, "absent: the journal is read")
+    if files == ABSENT and facts.auth_source == "files":
+        found = f"{file.path} is absent, and --auth-source files asks for nothing else"
+        return Finding("auth log", FAULT, found, edit(SETTINGS))
     if files == ABSENT:
-        found = "absent" if journal == ABSENT else "absent, and the journal cannot be read"
+        found = "absent, and the journal cannot be read"
         return Finding("auth log", FAULT, found, _journal_mend(facts))
     if files != OK and has_journal:
         return Finding("auth log", NOTE, f"{facts.why('authlog')}; the journal is read", file.mend)
@@ -215,7 +225,7 @@ def _judge_file(facts: Facts, files: str, journal: str) -> Finding:
         return Finding("auth log", NOTE, f"{found}; the journal is asked too")
     if facts.has_syslogd:
         return Finding("auth log", NOTE, found, f"tail -n 3 {quote(file.path)}")
-    mend = "systemctl restart rsyslog" if facts.is_systemd else "service rsyslog restart"
+    mend = service("restart", SYSLOG_SERVICES, facts.is_systemd)
     return Finding("auth log", FAULT, f"{found}, and no syslogd runs", mend)
 
 
@@ -223,10 +233,10 @@ def _judge_journal(facts: Facts, files: str, journal: str) -> Finding:
     if journal == OK:
         used = facts.seen.auth_log == "journal"
         return Finding("journal", OK, "read" if used else "can be read; the log file is written")
-    if journal == ABSENT and files == OK:
-        return Finding("journal", OK, "absent: the log file is read")
+    if journal == ABSENT and facts.auth_source == "journal":
+        return Finding("journal", FAULT, "absent, and --auth-source journal", edit(SETTINGS))
     if journal == ABSENT:
-        return Finding("journal", FAULT, "absent", f"grep OPTIONS {SETTINGS}")
+        return Finding("journal", OK, "absent" + (": the log file is read" * (files == OK)))
     status = NOTE if files == OK else FAULT
     found = facts.why("journal") if journal != DENIED else f"closed to {facts.user}"
     return Finding("journal", status, found, _journal_mend(facts))
@@ -234,7 +244,7 @@ def _judge_journal(facts: Facts, files: str, journal: str) -> Finding:
 
 def _journal_mend(facts: Facts) -> str:
     if facts.status("journal") == DENIED:
-        return f"usermod -aG systemd-journal {quote(facts.user)}"
+        return join(facts.user, ["systemd-journal"])
     return "journalctl --verify"
 
 
@@ -305,7 +315,7 @@ def _repair(name: str, path: str) -> str:
     if name in ("wtmpdb", "lastlog2"):
         return f"sqlite3 {quote(path)} 'pragma integrity_check'"
     if name in ("utmp", "wtmp", "btmp"):
-        return f"textfile-users records {quote(path)} | tail -n 1"
+        return f"{PROGRAM} records {quote(path)} | tail -n 1"
     return f"ls -ld {quote(path)}"
 
 
@@ -313,16 +323,19 @@ def check_collectors(host: Host) -> Iterator[Finding]:
     """Yield how the look went as a whole."""
     if host.seen is None:
         return iter(())
-    return judge_collectors(host.seen)
+    return judge_collectors(host.seen, explain(host))
 
 
-def judge_collectors(seen: Seen) -> Iterator[Finding]:
-    """Yield the faults of the look that no source told, or that all collectors succeeded."""
+def judge_collectors(seen: Seen, look: str) -> Iterator[Finding]:
+    """Yield the faults of the look that no source told, or that all collectors succeeded.
+
+    ``look`` is the command that explains one.
+    """
     told = {fault for _, faults in seen.sources.values() for fault in faults}
     status = FAULT if seen.failed else NOTE
     others = [fault for fault in seen.faults if fault not in told]
     for fault in others:
-        yield Finding("look", status, fault, EXPLAIN)
+        yield Finding("look", status, fault, look)
     if seen.failed and not others:
         yield Finding("look", NOTE, f"gets less than it should of: {', '.join(seen.failed)}")
     elif not others:
@@ -335,17 +348,13 @@ def check_forgery(host: Host) -> Iterator[Finding]:
     if host.seen is None or not host.seen.auth_log:
         return iter(())
     status = host.seen.sources.get("journal", (MISSING, ()))[0]
-    return judge_forgery(host.seen.auth_log, status, host.values, host.is_systemd)
+    return judge_forgery(host.seen.auth_log, status, host.values)
 
 
-def judge_forgery(
-    auth_log: str, journal: str, values: Mapping[str, str], is_systemd: bool
-) -> Iterator[Finding]:
+def judge_forgery(auth_log: str, journal: str, values: Mapping[str, str]) -> Iterator[Finding]:
     """Yield what a local user can forge: any line of a file, nothing of the journal's."""
     if auth_log == "journal":
         yield Finding("forgery", OK, "the journal tells who wrote a line")
-    elif journal in (OK, DENIED) or is_systemd:
-        mend = option_command(values, "--auth-source journal")
-        yield Finding("forgery", NOTE, f"{FORGEABLE} (logger)", mend)
     else:
-        yield Finding("forgery", NOTE, f"{FORGEABLE} (logger); no journal here")
+        mend = add_option(values, "--auth-source journal") if journal == OK else ""
+        yield Finding("forgery", NOTE, f"{FORGEABLE} (logger)", mend)

@@ -6,28 +6,29 @@ import os
 import stat
 from fnmatch import fnmatchcase
 
-from textfile_users.checks.access import READ, WRITE, closed_part
+from textfile_users.checks.access import READ, WRITE, closed_part, group_name
 from textfile_users.checks.child import Failed, Identity
-from textfile_users.checks.finding import (
-    FAULT,
-    INSTALL,
-    LAST_WORDS,
-    NOTE,
-    OK,
-    SERVICE,
-    Finding,
-    Host,
-    age,
+from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, age
+from textfile_users.checks.mends import (
+    SOME_DIRECTORY,
+    edit,
+    find_service,
+    install,
+    package,
     quote,
+    run,
+    service,
 )
 from textfile_users.checks.places import owner_name
+from textfile_users.node_exporter import FIRST_USER
 from textfile_users.record import Record
+from textfile_users.settings import SETTINGS
 from textfile_users.sources.files import read_regular, reason
 from textfile_users.sources.procfs import read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from textfile_users.node_exporter import NodeExporter
 
@@ -35,7 +36,8 @@ MAX_BYTES = 64 << 20
 MIN_AGE = 60.0  # the alert's
 FUTURE_SECONDS = 60.0
 RUN_TIME = b"\nusers_run_timestamp_seconds "
-ONCE = "textfile-users"
+EXPORTERS = ("prometheus-node-exporter", "node_exporter", "node-exporter")
+NO_PACKAGE = "# install node_exporter: https://prometheus.io/download/#node_exporter"
 
 
 class Directory(Record):
@@ -82,12 +84,14 @@ def usable(host: Host) -> tuple[NodeExporter, ...]:
     """
     is_root = os.geteuid() == 0
     return tuple(
-        one for one in host.exporters if one.trusted or (not is_root and 0 <= one.uid < 1000)
+        one for one in host.exporters if one.trusted or (not is_root and 0 <= one.uid < FIRST_USER)
     )
 
 
 def check_exporters(host: Host) -> Iterator[Finding]:
     """Yield the node_exporters that run, and why those that do not count do not."""
+    if not host.options.paths.is_own_host:
+        return  # those that run here say nothing of another host's
     trusted = usable(host)
     for one in host.exporters:
         if one in trusted:
@@ -95,13 +99,18 @@ def check_exporters(host: Host) -> Iterator[Finding]:
         else:
             found = f"pid {one.pid} of {one.user} is not believed: {one.why}"
             yield Finding("node_exporter", NOTE, found)
-    if not trusted:
-        found = "none runs here"
-        mend = "apt-get install prometheus-node-exporter"
-        if host.is_systemd:
-            mend = f"systemctl enable --now prometheus-node-exporter || {mend}"
+    if host.exporters and not trusted:
+        yield Finding("node_exporter", NOTE, "none that can be believed: none is asked")
+    elif not trusted:
         status = NOTE if host.container else FAULT
-        yield Finding("node_exporter", status, found, "" if status == NOTE else mend)
+        mend = "" if status == NOTE else _start_exporter(host.is_systemd)
+        yield Finding("node_exporter", status, "none runs here", mend)
+
+
+def _start_exporter(is_systemd: bool) -> str:
+    if find_service(EXPORTERS):
+        return service("start", EXPORTERS, is_systemd)
+    return package(EXPORTERS[0], ("apt-get", "pacman", "apk")) or NO_PACKAGE
 
 
 def check_directory(host: Host) -> Iterator[Finding]:
@@ -109,19 +118,26 @@ def check_directory(host: Host) -> Iterator[Finding]:
     output = host.options.output
     if not output:
         found = "none is known"
-        return iter((Finding("textfile directory", FAULT, found, _install("DIR")),))
+        mend = install(host, SOME_DIRECTORY)
+        return iter((Finding("textfile directory", FAULT, found, mend),))
     if output == "-":
         return iter((Finding("textfile directory", NOTE, "none: the output is stdout"),))
-    return judge_directory(_read_directory(host, output), host.identity)
+    facts = _read_directory(host, output)
+    return judge_directory(facts, host.identity, lambda directory: install(host, directory))
 
 
-def judge_directory(facts: Directory, identity: Identity) -> Iterator[Finding]:
-    """Yield the fault of the directory, the gravest alone, or that there is none."""
+def judge_directory(
+    facts: Directory, identity: Identity, installing: Callable[[str], str]
+) -> Iterator[Finding]:
+    """Yield the fault of the directory, the gravest alone, or that there is none.
+
+    ``installing`` gives the command that changes to another directory.
+    """
     check, path, user = "textfile directory", quote(facts.path), quote(identity.user)
     others = [flag for flag in facts.flags if not any(char in flag for char in "*?[")]
     if facts.flags and not facts.is_served:
         found = f"{facts.path}; node_exporter reads {', '.join(facts.flags)}"
-        yield Finding(check, FAULT, found, _install(others[0] if others else "DIR"))
+        yield Finding(check, FAULT, found, installing(others[0] if others else SOME_DIRECTORY))
     elif not facts.exists:
         found = f"{facts.path} is not there"
         yield Finding(check, FAULT, found, f"install -d -m 1775 -g {user} {path}")
@@ -149,14 +165,15 @@ def check_file(host: Host) -> Iterator[Finding]:
     if host.options.output in ("", "-"):
         return iter(())
     facts = _read_file(host, host.options.output)
-    how = _running(host)
-    return iter((judge_file(facts, host.identity, host.now, host.options.interval, how),))
+    return iter((judge_file(facts, host.identity, host.now, host.interval, run(host)),))
 
 
-def judge_file(facts: File, identity: Identity, now: float, interval: float, run: str) -> Finding:
+def judge_file(
+    facts: File, identity: Identity, now: float, interval: float, running: str
+) -> Finding:
     """Return the fault of the file, the gravest alone, or that there is none.
 
-    ``run`` is the command that writes it, or says why it is not written.
+    ``running`` is the command that writes it, or says why it is not written.
     """
     check, path = os.path.basename(facts.path), quote(facts.path)
     silence = now - facts.written
@@ -166,16 +183,16 @@ def judge_file(facts: File, identity: Identity, now: float, interval: float, run
     late = f"written {age(silence)} ago, every {interval:g} s is due"
     early = f"written {age(-silence)} in the future: see the clock"
     faults = (
-        (check[-5:] != ".prom", "node_exporter reads names in .prom only", _install("DIR")),
+        (check[-5:] != ".prom", "node_exporter reads names in .prom only", edit(SETTINGS)),
         (facts.error, f"{facts.path}: {facts.error}", f"ls -ld {path}"),
-        (not facts.kind, f"{facts.path} is not written", run),
-        (facts.kind == "dangling", f"{facts.path} is a link to nothing", f"rm {path}; {run}"),
+        (not facts.kind, f"{facts.path} is not written", running),
+        (facts.kind == "dangling", f"{facts.path} is a link to nothing", f"rm {path}; {running}"),
         (facts.kind == "other", f"{facts.path} is no file", f"mv {path} {path}.old"),
         (facts.is_stuck, stuck, f"rm {path}"),
         (facts.closed, closed, opening),
         (facts.mode & 0o022, f"mode {facts.mode:04o}: others can write it", f"chmod 644 {path}"),
-        (silence > max_age(interval), late, run),
-        (silence < -FUTURE_SECONDS, early, f"date; {run}"),
+        (silence > max_age(interval), late, running),
+        (silence < -FUTURE_SECONDS, early, f"date; {running}"),
     )
     for is_so, found, mend in faults:
         if is_so:
@@ -211,28 +228,6 @@ def exporter_identity(host: Host, exporter: NodeExporter) -> Identity:
     return Identity(exporter.user, exporter.uid, gid, (gid, *groups))
 
 
-def _install(directory: str) -> str:
-    name = directory if directory == "DIR" else quote(directory)
-    return f"{INSTALL} --textfile-directory {name}"
-
-
-def _running(host: Host) -> str:
-    """Return the command of one run as its user: as root's it would leave files of root's."""
-    if host.is_systemd:
-        return f"systemctl start {SERVICE}; {LAST_WORDS}"
-    if host.identity.uid == os.geteuid():
-        return ONCE
-    options = host.options
-    words = (
-        ONCE,
-        *host.values.get("OPTIONS", "").split(),
-        f"--output {quote(options.output)}",
-        f"--state-directory {quote(options.state_directory)}",
-        f"--runtime-directory {quote(options.runtime_directory)}",
-    )
-    return f"su -s /bin/sh {quote(host.identity.user)} -c {quote(' '.join(words))}"
-
-
 def _read_directory(host: Host, output: str) -> Directory:
     path, name = os.path.split(os.path.abspath(output))
     trusted = usable(host)
@@ -242,8 +237,6 @@ def _read_directory(host: Host, output: str) -> Directory:
     except OSError:
         served = _is_served(path, name, flags)
         return Directory(path, False, flags=flags, is_served=served, exporters=len(trusted))
-    from textfile_users.checks.access import group_name
-
     part = closed_part(path, WRITE, host.identity)
     return Directory(
         path,

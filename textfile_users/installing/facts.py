@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import stat
+import subprocess
 import sys
 import sysconfig
 
 from textfile_users.installing import places
 from textfile_users.installing.steps import read_ids, read_numbers
+from textfile_users.messages import PROGRAM
 from textfile_users.node_exporter import NodeExporter, find_node_exporters
 from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
 from textfile_users.record import Record
@@ -30,16 +34,21 @@ TOOLS = (
     "adduser",
     "restorecon",
 )
+SYSTEMD_OF_IMAGES = 999  # theirs is not known: what they have is taken for new
+ACTIVE = "active\n"
+MAX_OUTPUT = 64 << 20
 CRON_DAEMONS = ("usr/sbin/cron", "usr/sbin/crond", "sbin/cron", "sbin/crond", "usr/bin/crond")
 
 
 OWN = (
     *places.UNIT_FILES,
+    places.PTRACE,
     *places.CRON_ENTRIES,
     *places.OTHER_FILES,
     *places.OWN_TREES,
     places.DROP_INS,
     places.RUNTIME_OUTPUT,
+    places.REDACT_KEY,
 )
 
 
@@ -66,16 +75,19 @@ class Facts(Record):
     """A host. Paths in it are the host's own, without ``root``.
 
     ``directory`` is the textfile directory, '' where ``why`` says that none can be chosen;
-    ``above`` are the directories that lead to it, from / on. ``cron`` is the directory for cron's
-    entry, '' where there is no cron. ``present`` are those of our files and trees that exist.
-    ``python`` runs the program in the environment ``prefix``, and ``closed`` is what others than
-    root cannot pass on the way to the Python behind it; ``archive`` is the one-file build
-    that it is first unpacked from.
+    ``above`` are the directories that lead to it, from / on. ``systemd`` is the version of the one
+    that runs, and ``active`` are those of our starters that it runs. ``cron`` is the directory for
+    cron's entry, '' where there is no cron. ``is_output_ours`` is whether ``output`` holds what we
+    write. ``present`` are those of our files and trees that exist. ``python`` runs the program in
+    the environment ``prefix``; ``to_python`` leads to it and to the Python behind it, which is the
+    last, and is () for an image. ``archive`` is the one-file build that it is first unpacked from.
     """
 
     root: str = "/"
     is_root: bool = True
     is_systemd: bool = True
+    systemd: int = SYSTEMD_OF_IMAGES
+    active: tuple[str, ...] = ()
     cron: str = ""
     tools: frozenset[str] = frozenset(TOOLS)
     groups: frozenset[str] = frozenset()
@@ -87,6 +99,7 @@ class Facts(Record):
     entry: Entry = Entry("")
     above: tuple[Entry, ...] = ()
     output: Entry = Entry("")
+    is_output_ours: bool = False
     before: Before | None = None
     old_entry: Entry = Entry("")
     old_output: Entry = Entry("")
@@ -99,7 +112,7 @@ class Facts(Record):
     is_selinux: bool = False
     prefix: str = places.PREFIX
     python: Entry = Entry("")
-    closed: str = ""
+    to_python: tuple[Entry, ...] = ()
     is_environment: bool = True
     archive: str = ""
 
@@ -124,6 +137,8 @@ def read_facts(root: str, given: str) -> Facts:
         root=paths.root,
         is_root=os.geteuid() == 0,
         is_systemd=_is_systemd(paths),
+        systemd=_systemd_version(paths),
+        active=_active(paths),
         cron=_cron(paths),
         tools=frozenset(tool for tool in TOOLS if _which(tool)),
         groups=frozenset(places.GROUPS) & read_numbers(paths, "/etc/group").keys(),
@@ -135,19 +150,20 @@ def read_facts(root: str, given: str) -> Facts:
         entry=read_entry(paths, directory),
         above=_above(paths, directory),
         output=read_entry(paths, f"{directory}/{places.OUTPUT_NAME}"),
+        is_output_ours=_is_ours(paths, f"{directory}/{places.OUTPUT_NAME}"),
         before=before,
         old_entry=read_entry(paths, old),
         old_output=read_entry(paths, f"{old}/{places.OUTPUT_NAME}"),
         state=read_entry(paths, places.STATE),
         present=frozenset(path for path in OWN if os.path.lexists(paths.below(path))),
         settings=tuple(values.items()),
-        setting_faults=faults,
+        setting_faults=tuple(map(str, faults)),
         given=given,
         exporters=exporters,
         is_selinux=paths.is_own_host and _is_enforcing(paths),
         prefix=prefix,
         python=read_entry(paths, f"{prefix}/bin/python3"),
-        closed=_closed(os.path.realpath(sys.executable)) if paths.is_own_host else "",
+        to_python=_to_python(paths, prefix) if paths.is_own_host else (),
         is_environment=bool(archive) or sys.prefix != sys.base_prefix,
         archive=archive,
     )
@@ -224,12 +240,20 @@ def format_before(before: Before) -> str:
 
 
 def _read_before(paths: Paths) -> Before | None:
+    """Return the record, of root's alone: root acts on what it says."""
     path = paths.below(places.RECORD)
     try:
         paths.require_inside(path)
+        if not all(_is_roots(os.lstat(part)) for part in (os.path.dirname(path), path)):
+            return None
         return parse_before(read_regular(path, 1 << 16).decode())
     except (OSError, ValueError):
         return None
+
+
+def _is_roots(status: os.stat_result) -> bool:
+    is_link = stat.S_ISLNK(status.st_mode)
+    return status.st_uid in (0, os.geteuid()) and not (is_link or status.st_mode & 0o022)
 
 
 def _above(paths: Paths, directory: str) -> tuple[Entry, ...]:
@@ -258,6 +282,44 @@ def _is_systemd(paths: Paths) -> bool:
     )
 
 
+def _systemd_version(paths: Paths) -> int:
+    """Return the version of the systemd that runs, one that knows all where none does."""
+    said = _ask("systemctl", "--version") if _is_running_systemd(paths) else ""
+    match = re.match(r"systemd (\d+)", said)
+    return int(match[1]) if match else SYSTEMD_OF_IMAGES
+
+
+def _active(paths: Paths) -> tuple[str, ...]:
+    """Return those of our timer and path unit that run."""
+    if not _is_running_systemd(paths):
+        return ()
+    return tuple(name for name in places.STARTERS if _ask("systemctl", "is-active", name) == ACTIVE)
+
+
+def _is_running_systemd(paths: Paths) -> bool:
+    return paths.is_own_host and _is_systemd(paths)
+
+
+def _ask(*words: str) -> str:
+    """Return what a command prints, '' where it cannot be run."""
+    try:
+        done = subprocess.run(  # noqa: S603 - from the lines above
+            words, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+    except OSError:
+        return ""
+    return done.stdout.decode("utf-8", "replace")
+
+
+def _is_ours(paths: Paths, path: str) -> bool:
+    """Return whether the file holds what this program writes."""
+    try:
+        paths.require_inside(paths.below(path))
+        return b"\nusers_build_info{" in read_regular(paths.below(path), MAX_OUTPUT)
+    except OSError:
+        return False
+
+
 def _cron(paths: Paths) -> str:
     """Return the directory for cron's entry, '' where there is no cron."""
     for name in CRON_DAEMONS:
@@ -281,11 +343,10 @@ def _is_enforcing(paths: Paths) -> bool:
         return False
 
 
-def _closed(path: str) -> str:
-    """Return the first part of ``path`` that not all users may pass or run, '' without."""
-    parts = path.split("/")
-    ways = ["/".join(parts[:count]) or "/" for count in range(1, len(parts) + 1)]
-    return next((way for way in ways if not os.stat(way).st_mode & stat.S_IXOTH), "")
+def _to_python(paths: Paths, prefix: str) -> tuple[Entry, ...]:
+    real = os.path.realpath(sys.executable)
+    ways = (*_above(paths, f"{prefix}/bin/python3"), *_above(paths, real))
+    return (*dict.fromkeys(ways), read_entry(paths, real))
 
 
 def _prefix(paths: Paths) -> str:
@@ -296,6 +357,15 @@ def _prefix(paths: Paths) -> str:
     if not paths.is_own_host and sys.prefix.startswith(inside):
         return "/" + sys.prefix[len(inside) :]
     return sys.prefix
+
+
+def own_command() -> str:
+    """Return how a shell calls this program: its name is in no PATH where it is installed."""
+    archive = running_archive()
+    name = f"{places.PREFIX if archive else sys.prefix}/bin/{PROGRAM}"
+    if archive and not os.path.exists(name):
+        return shlex.join((sys.executable, archive))
+    return shlex.quote(name) if archive or sys.prefix != sys.base_prefix else PROGRAM
 
 
 def share_directory() -> str:

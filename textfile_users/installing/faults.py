@@ -50,10 +50,31 @@ def _program_faults(facts: Facts, wish: Wish) -> Iterator[str]:
         yield f"{facts.prefix}: cannot stand in a unit or crontab; use another --prefix"
     if uses_timer(facts, wish) and _is_below(facts.prefix, HIDDEN):
         yield f"{facts.prefix}: the unit does not see it; use a --prefix below /opt"
-    if facts.closed:
-        yield f"{facts.closed}: keeps {USER} from this Python; run it with /usr/bin/python3"
+    elif facts.to_python:
+        yield from _python_faults(facts.to_python, uses_timer(facts, wish))
     if not facts.python.kind and not facts.archive:
-        yield f"{facts.python.path}: is missing; run script/install --root {facts.root}"
+        yield f"{facts.python.path}: is missing; install with the one file, see script/build"
+
+
+def _python_faults(to_python: tuple[Entry, ...], is_timer: bool) -> Iterator[str]:
+    """Yield the first thing that keeps our user from the Python, or lets others replace it."""
+    path = to_python[-1].path
+    if is_timer and _is_below(path, HIDDEN):
+        yield f"{path}: the unit does not see this Python; run it with /usr/bin/python3"
+        return
+    other = "take a Python and a --prefix that root alone can write, such as /usr/bin/python3"
+    for one in to_python:
+        if one.kind not in (DIRECTORY, FILE):
+            continue
+        if not one.mode & 0o001:
+            yield f"{one.path}: keeps {USER} from this Python; run it with /usr/bin/python3"
+        elif one.uid >= FIRST_USER:
+            yield f"{one.path}: is an ordinary user's (uid {one.uid}), and so what runs; {other}"
+        elif _is_open(one):
+            yield f"{one.path}: others can write it, and so what runs; {other}"
+        else:
+            continue
+        return
 
 
 def _directory_faults(facts: Facts, wish: Wish) -> Iterator[str]:
@@ -81,8 +102,7 @@ def _right_faults(facts: Facts) -> Iterator[str]:
         if one.uid >= FIRST_USER:
             yield f"{one.path}: is an ordinary user's (uid {one.uid}); run: chown root {one.path}"
     for one in facts.above:
-        # In a sticky directory nobody can put something else in the place of another's.
-        if one.kind == DIRECTORY and one.mode & 0o022 and not (one.mode & 0o1000 or _is_roots(one)):
+        if one.kind == DIRECTORY and _is_open(one):
             yield f"{one.path}: others can write it; run: chmod go-w {one.path}"
     if entry.mode & 0o002:
         yield f"{entry.path}: others can write it; run: chmod o-w {entry.path}"
@@ -93,8 +113,12 @@ def _right_faults(facts: Facts) -> Iterator[str]:
         )
 
 
-def _is_roots(entry: Entry) -> bool:
-    return entry.gid == 0 and not entry.mode & 0o002
+def _is_open(entry: Entry) -> bool:
+    """Return whether others than root can write a file, or put one in another's place."""
+    # In a sticky directory nobody can put something else in the place of another's.
+    is_sticky = entry.kind == DIRECTORY and entry.mode & 0o1000
+    is_roots = entry.gid == 0 and not entry.mode & 0o002
+    return bool(entry.mode & 0o022) and not (is_sticky or is_roots)
 
 
 def _output_faults(entry: Entry) -> Iterator[str]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from textfile_users.paths import REDACT_KEY
+from textfile_users.paths import OUTPUT_NAME as OUTPUT_NAME
+from textfile_users.paths import REDACT_KEY as REDACT_KEY
+from textfile_users.paths import RUNTIME_OUTPUT as RUNTIME_OUTPUT
+from textfile_users.paths import SERVICE_USER
 from textfile_users.settings import SETTINGS as SETTINGS
 
-USER = "textfile-users"
+USER = SERVICE_USER
 GROUPS = ("adm", "systemd-journal", "utmp")  # of the sources' files, where a host has them
 PREFIX = "/opt/textfile-users"
 STATE = "/var/lib/textfile-users"
-RUNTIME = "/run/textfile-users"
+RUNTIME = RUNTIME_OUTPUT.rpartition("/")[0]
 CONFIGURATION = REDACT_KEY.rpartition("/")[0]
 # What the textfile directory was before: root's, for what it says is done by root.
 RECORD = f"{CONFIGURATION}/installed"
-OUTPUT_NAME = "users.prom"
-RUNTIME_OUTPUT = f"{RUNTIME}/{OUTPUT_NAME}"  # with --runtime-file
 
 UNIT_DIRECTORY = "/etc/systemd/system"
 SERVICE = "textfile-users.service"
@@ -28,7 +29,7 @@ TMPFILES = "/etc/tmpfiles.d/textfile-users.conf"
 CRON_D = "/etc/cron.d"
 CRONTABS = ("/etc/crontabs", "/var/spool/cron/crontabs")  # busybox's, by how it was built
 CRON_ENTRIES = tuple(f"{directory}/{USER}" for directory in (CRON_D, *CRONTABS))
-UNIT_FILES = (*UNITS, DROP_IN, PTRACE, TMPFILES)
+UNIT_FILES = (*UNITS, DROP_IN, TMPFILES)
 # Before there was install, the sysusers file went to /usr/lib.
 OTHER_FILES = (SYSUSERS, "/usr/lib/sysusers.d/textfile-users.conf", SETTINGS)
 OWN_TREES = (STATE, RUNTIME, CONFIGURATION)

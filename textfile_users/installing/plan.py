@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from textfile_users.installing import places
 from textfile_users.installing.facts import (
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 SHARED_MODE = 0o1775
 TEMPORARY = f".{places.OUTPUT_NAME}.*.tmp"
+FIXED_DELAY = 247  # the systemd that knows FixedRandomDelay=
 SETTINGS_TEXT = """\
 # Settings of textfile-users: NAME=value lines, which systemd and a shell read the same way. Use
 # neither $, ` nor \\, and put a value that has blanks in double quotes. `textfile-users doctor`
@@ -52,9 +54,9 @@ def uses_timer(facts: Facts, wish: Wish) -> bool:
 
 def install_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Iterator[Step]:
     """Yield what installs the program, or brings it up to date."""
-    yield from _quiet(facts)
     if facts.archive:
         yield Step((UNPACK, facts.archive, facts.root, facts.prefix))
+    yield from _quiet(facts)
     yield from _user_steps(facts, share)
     yield from _leave_old_directory(facts)
     yield from _directory_steps(facts, wish)
@@ -63,7 +65,7 @@ def install_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Itera
         yield from _remove(facts, places.CRON_ENTRIES)
         yield from _unit_steps(facts, wish, share)
     else:
-        yield from _remove_units(facts)
+        yield from _remove_units(facts, places.UNIT_FILES)
         yield from _cron_steps(facts, wish, share)
     if facts.is_selinux and "restorecon" in facts.tools:
         kept = [facts.prefix, places.STATE, places.UNIT_DIRECTORY, facts.directory]
@@ -72,10 +74,16 @@ def install_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Itera
         yield from _start_steps(facts)
 
 
+def resume_steps(facts: Facts) -> Iterator[Step]:
+    """Yield what starts the looks again that ran before an install that has failed."""
+    if facts.active:
+        yield command("systemctl", "start", *facts.active)
+
+
 def uninstall_steps(facts: Facts) -> Iterator[Step]:
     """Yield what removes all that install has put in place, of what is there."""
     yield from _quiet(facts)
-    yield from _remove_units(facts)
+    yield from _remove_units(facts, (*places.UNIT_FILES, places.PTRACE))
     yield from _remove(facts, places.CRON_ENTRIES)
     yield from _end_looks(facts)
     yield from _restore(facts, facts.before, facts.old_entry, facts.old_output)
@@ -137,7 +145,7 @@ def _user_steps(facts: Facts, share: Mapping[str, bytes]) -> Iterator[Step]:
             yield command("useradd", *image, "--system", "--user-group", *shell, USER)
         if groups:
             yield command("usermod", *image, "-a", "-G", ",".join(groups), USER)
-    else:
+    elif "adduser" in facts.tools:
         yield from _busybox_user(facts, groups)
 
 
@@ -155,7 +163,7 @@ def _busybox_user(facts: Facts, groups: list[str]) -> Iterator[Step]:
 def _remove_user(facts: Facts) -> Iterator[Step]:
     inside = () if facts.is_running else ("chroot", facts.root)
     image = () if facts.is_running else (f"--root={facts.root}",)
-    group = _below(facts, "/etc/group")
+    group = shlex.quote(_below(facts, "/etc/group"))
     if "userdel" in facts.tools:
         userdel: tuple[str, ...] = ("userdel", *image, USER)
         groupdel: tuple[str, ...] = ("groupdel", *image, USER)
@@ -165,7 +173,7 @@ def _remove_user(facts: Facts) -> Iterator[Step]:
         yield command(*userdel)
     if facts.gid >= 0:
         # The user's own group may have gone with the user.
-        test = f"! grep -q ^{USER}: {group} || {' '.join(groupdel)}"
+        test = f"! grep -q ^{USER}: {group} || {shlex.join(groupdel)}"
         yield command("sh", "-c", test)
 
 
@@ -181,7 +189,10 @@ def _restore(facts: Facts, before: Before | None, entry: Entry, output: Entry) -
     if not before or entry.kind != DIRECTORY:
         return
     directory = _below(facts, before.directory)
-    if output.target == RUNTIME_OUTPUT or (output.kind == FILE and output.uid in (0, facts.uid)):
+    # Root's own looks may have written it, or somebody else a file of that name.
+    is_roots = output.uid == 0 and (before == facts.before or facts.is_output_ours)
+    is_ours = output.kind == FILE and (output.uid == facts.uid or is_roots)
+    if is_ours or output.target == RUNTIME_OUTPUT:
         yield command("rm", "-f", f"{directory}/{places.OUTPUT_NAME}")
     yield command("find", directory, "-maxdepth", "1", "-name", TEMPORARY, "-delete")
     if entry.gid == facts.gid:
@@ -219,11 +230,15 @@ def _runtime_steps(facts: Facts, wish: Wish) -> Iterator[Step]:
     if is_busybox(facts, wish):
         return
     yield command("mkdir", "-p", places.RUNTIME)
-    yield command("chown", "-h", OWNER, places.RUNTIME)
-    yield command("chmod", "711" if wish.runtime_file else "700", places.RUNTIME)
     if wish.runtime_file and RUNTIME_OUTPUT not in facts.present:
-        # Empty until the next look: a link to nothing is a fault for node_exporter.
+        # Empty until the next look: a link to nothing is a fault for node_exporter. Root makes it
+        # while the directory is root's alone, where nobody has put a link in its way.
+        yield command("chown", "-h", "root:root", places.RUNTIME)
+        yield command("chmod", "711", places.RUNTIME)
+        yield command("rm", "-f", RUNTIME_OUTPUT)
         yield command("install", "-m", "644", "-o", USER, "-g", USER, "/dev/null", RUNTIME_OUTPUT)
+    yield command("chmod", "711" if wish.runtime_file else "700", places.RUNTIME)
+    yield command("chown", "-h", OWNER, places.RUNTIME)
 
 
 def _setting_steps(facts: Facts) -> Iterator[Step]:
@@ -234,7 +249,7 @@ def _setting_steps(facts: Facts) -> Iterator[Step]:
         default = f"#{TEXTFILE_DIRECTORY}=/var/lib/prometheus/node-exporter"
         yield write(path, SETTINGS_TEXT.format(line=default if facts.is_default else line))
     elif not facts.is_default and TEXTFILE_DIRECTORY not in dict(facts.settings):
-        yield command("sh", "-c", f"printf '\\n{line}\\n' >>{path}")
+        yield command("sh", "-c", f"printf '\\n{line}\\n' >>{shlex.quote(path)}")
 
 
 def _rendered(facts: Facts, data: bytes) -> str:
@@ -244,7 +259,12 @@ def _rendered(facts: Facts, data: bytes) -> str:
 def _unit_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Iterator[Step]:
     yield command("mkdir", "-p", _below(facts, places.DROP_INS))
     for name in (places.SERVICE, *places.STARTERS):
-        yield write(_below(facts, _unit(name)), _rendered(facts, share[f"systemd-timer/{name}"]))
+        text = _rendered(facts, share[f"systemd-timer/{name}"])
+        if facts.systemd < FIXED_DELAY:
+            # It would draw another delay for each look.
+            delay = r"^(# A delay|RandomizedDelaySec=|FixedRandomDelay=).*\n"
+            text = re.sub(delay, "", text, flags=re.M)
+        yield write(_below(facts, _unit(name)), text)
     lines = ["# Of `textfile-users install`, which writes it anew.", "[Service]"]
     lines.append(f"ReadWritePaths=-{facts.directory}")
     if wish.runtime_file:
@@ -272,12 +292,12 @@ def _start_steps(facts: Facts) -> Iterator[Step]:
         yield _systemctl(facts, "enable", *places.STARTERS)
 
 
-def _remove_units(facts: Facts) -> Iterator[Step]:
-    """Yield what removes the units, which no longer run."""
+def _remove_units(facts: Facts, files: tuple[str, ...]) -> Iterator[Step]:
+    """Yield what removes the units, which no longer run: their ``files``."""
     starters = [name for name in places.STARTERS if _unit(name) in facts.present]
     if starters and "systemctl" in facts.tools:
         yield _systemctl(facts, "disable", *starters)
-    yield from _remove(facts, places.UNIT_FILES)
+    yield from _remove(facts, files)
     if places.DROP_INS in facts.present:
         # What the administrator has put there stays.
         directory = _below(facts, places.DROP_INS)
@@ -291,9 +311,15 @@ def _cron_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Iterato
     name = f"cron/{USER}.crontab" if is_busybox(facts, wish) else f"cron/{USER}"
     text = _rendered(facts, share[name])
     if wish.runtime_file:
-        make = f"install -d -m 711 -o {USER} -g {USER} {places.RUNTIME}"
-        empty = f"install -m 644 -o {USER} -g {USER} /dev/null {RUNTIME_OUTPUT}"
-        text = re.sub(r"^@reboot root .*", f"@reboot root {make} && {empty}", text, flags=re.M)
+        # As in _runtime_steps: the directory becomes the user's last.
+        words = (
+            f"rm -rf {places.RUNTIME}",
+            f"install -d -m 711 {places.RUNTIME}",
+            f"install -m 644 -o {USER} -g {USER} /dev/null {RUNTIME_OUTPUT}",
+            f"chown {OWNER} {places.RUNTIME}",
+        )
+        line = f"@reboot root {' && '.join(words)}"
+        text = re.sub(r"^@reboot root .*", line, text, flags=re.M)
     others = tuple(path for path in places.CRON_ENTRIES if path != f"{facts.cron}/{USER}")
     yield from _remove(facts, others)
     yield write(_below(facts, f"{facts.cron}/{USER}"), text)

@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import time
+from zipfile import BadZipFile
 
 from textfile_users.installing.places import USER
 from textfile_users.paths import Paths
@@ -49,8 +50,8 @@ def write(path: str, text: str, mode: str = "644") -> Step:
     return Step((WRITE, path, mode), text)
 
 
-def shell(step: Step) -> str:
-    """Return the step as a command for a shell."""
+def shell(step: Step, root: str = "/") -> str:
+    """Return the step as a command for a shell, on the host below ``root``."""
     kind, *rest = step.words
     if kind == WRITE:
         path, mode = (shlex.quote(word) for word in rest)
@@ -58,8 +59,18 @@ def shell(step: Step) -> str:
     if kind == UNPACK:
         return "# unpack " + " ".join(map(shlex.quote, rest)) + ": makes an environment"
     if kind == END:
-        return f"pkill -KILL -U {rest[0]}"
+        kill = "[ ! /proc/$pid/root/. -ef / ] || kill -KILL $pid"
+        return f"for pid in $(pgrep -U {rest[0]}); do {kill}; done"
+    if kind in ("chown", "chgrp") and root != "/":
+        user, group = (_number_of(f"{root}/etc/{name}") for name in ("passwd", "group"))
+        numbers = {OWNER: f"{user}:{group}", USER: group}
+        return " ".join(numbers.get(word) or shlex.quote(word) for word in step.words)
     return shlex.join(step.words)
+
+
+def _number_of(path: str) -> str:
+    """Return what gives in a shell our number in an image's passwd or group."""
+    return f'"$(grep ^{USER}: {shlex.quote(path)} | cut -d: -f3)"'
 
 
 def do(step: Step, root: str) -> None:
@@ -76,7 +87,7 @@ def do(step: Step, root: str) -> None:
             _run(_by_number(step.words, root) if kind in ("chown", "chgrp") else step.words)
     except OSError as error:
         raise Failed(error.strerror or str(error)) from None
-    except ValueError as error:
+    except (ValueError, BadZipFile) as error:
         raise Failed(str(error)) from None
 
 
@@ -98,15 +109,22 @@ def _run(words: tuple[str, ...]) -> None:
 
 
 def _end_processes(uid: int) -> None:
-    """Kill the processes of ``uid``, and wait until they are gone. Raises Failed."""
+    """Kill the host's processes of ``uid``, and wait until they are gone. Raises Failed.
+
+    In a container, which has another root directory, the number may be somebody else's.
+    """
     if uid <= 0:
         return
+    own = os.stat("/")
     for _ in range(100):
         running = 0
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
+                if os.stat(f"/proc/{pid}").st_uid != uid:
+                    continue
+                is_own = os.path.samestat(os.stat(f"/proc/{pid}/root/."), own)
                 # What has ended and is not reaped yet has no command line.
-                if os.stat(f"/proc/{pid}").st_uid == uid and read_file(f"/proc/{pid}/cmdline"):
+                if is_own and read_file(f"/proc/{pid}/cmdline"):
                     os.kill(int(pid), signal.SIGKILL)
                     running += 1
             except OSError:

@@ -7,6 +7,7 @@ from textfile_users.sources.text import decode, is_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
 PATH = "/etc/group"
@@ -19,11 +20,24 @@ def find_groups(data: bytes, gids: AbstractSet[int]) -> dict[int, str]:
     Of several names of one gid the first one counts, as in getgrgid(3). Raises nothing.
     """
     names: dict[int, str] = {}
+    for name, gid, _ in _lines(data):
+        if gid in gids:
+            names.setdefault(gid, decode(name))
+    return names
+
+
+def find_memberships(data: bytes, user: str) -> frozenset[int]:
+    """Return the gids of the groups that list ``user`` in ``data``. Raises nothing."""
+    name = user.encode("utf-8", "surrogateescape")
+    return frozenset(gid for _, gid, members in _lines(data) if name in members.split(b","))
+
+
+def _lines(data: bytes) -> Iterator[tuple[bytes, int, bytes]]:
+    """Yield name, gid and members (one part: they may be thousands) of each group's line."""
     for line in data.split(b"\n"):
-        fields = line.split(b":", 3)  # the members may be thousands
+        fields = line.split(b":", 3)
         if len(fields) < 3 or not is_name(fields[0]):
             continue
         number = decode(fields[2])
-        if is_number(number) and int(number) in gids:
-            names.setdefault(int(number), decode(fields[0]))
-    return names
+        if is_number(number):
+            yield fields[0], int(number), fields[3] if len(fields) > 3 else b""

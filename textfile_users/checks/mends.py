@@ -1,0 +1,145 @@
+"""The commands that mend, as this host has them: names and tools differ between distributions."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from shlex import quote as quote
+
+from textfile_users.checks.child import TOOLS
+from textfile_users.checks.finding import SERVICE
+from textfile_users.installing.facts import own_command
+from textfile_users.paths import RUNTIME_OUTPUT
+from textfile_users.settings import OPTIONS, SETTINGS, TEXTFILE_DIRECTORY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from textfile_users.checks.finding import Host
+
+PROGRAM = own_command()
+SOME_DIRECTORY = "DIR"  # which the reader is to choose
+LAST_WORDS = "journalctl -t textfile-users -n 5"
+UNITS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+SCRIPTS = "/etc/init.d"
+MANAGERS = {
+    "apt-get": "install",
+    "dnf": "install",
+    "zypper": "install",
+    "pacman": "-S",
+    "apk": "add",
+}
+# What sed and double quotes leave as it is.
+PLAIN_PATH = re.compile(r"/[A-Za-z0-9/._+@,=-]*")
+PLAIN_WORDS = re.compile(r"[A-Za-z0-9 /._+@,:*=-]*")
+
+
+def has(tool: str) -> bool:
+    """Return whether the host has a program of that name."""
+    return shutil.which(tool, path=TOOLS) is not None
+
+
+def find_service(names: Iterable[str]) -> str:
+    """Return the first of ``names`` that the host has a unit or an init script for, '' for none."""
+    for name in names:
+        paths = (*(f"{directory}/{name}.service" for directory in UNITS), f"{SCRIPTS}/{name}")
+        if any(map(os.path.exists, paths)):
+            return name
+    return ""
+
+
+def service(how: str, names: tuple[str, ...], is_systemd: bool) -> str:
+    """Return the command that starts or restarts a service, which has one of ``names``."""
+    name = find_service(names) or names[0]
+    if is_systemd:
+        return f"systemctl {'enable --now' if how == 'start' else how} {name}"
+    return f"rc-service {name} {how}" if has("rc-service") else f"service {name} {how}"
+
+
+def package(name: str, managers: Iterable[str] = tuple(MANAGERS)) -> str:
+    """Return the command that gets a package which has this name with ``managers``, '' without."""
+    manager = next(filter(has, managers), "")
+    return manager and f"{manager} {MANAGERS[manager]} {name}"
+
+
+def join(user: str, groups: Iterable[str]) -> str:
+    """Return the command that puts a user into groups."""
+    if has("usermod"):
+        return f"usermod -aG {','.join(map(quote, groups))} {quote(user)}"
+    return " && ".join(f"addgroup {quote(user)} {quote(group)}" for group in groups)
+
+
+def edit(path: str, line: int = 0) -> str:
+    """Return the command that opens a file in an editor, at a line where one is given."""
+    return f"${{EDITOR:-vi}} {f'+{line} ' if line else ''}{quote(path)}"
+
+
+def install(host: Host, directory: str = "") -> str:
+    """Return the command that installs as the host was installed.
+
+    ``directory`` is the textfile directory that it is to have, '' for the one that it has.
+    """
+    command = f"{PROGRAM} install"
+    if host.is_systemd and not host.runs_by_timer:
+        command += " --cron"
+    if host.options.output == RUNTIME_OUTPUT:
+        command += " --runtime-file"
+    setting = host.values.get(TEXTFILE_DIRECTORY, "")
+    if not directory or setting == directory:
+        return command
+    if not setting:
+        name = directory if directory == SOME_DIRECTORY else quote(directory)
+        return f"{command} --textfile-directory {name}"
+    # install takes no other directory than the settings'.
+    if not PLAIN_PATH.fullmatch(directory):
+        return f"{edit(SETTINGS)} && {command}"
+    return f"{_set(TEXTFILE_DIRECTORY, directory)} && {command}"
+
+
+def add_option(values: Mapping[str, str], words: str) -> str:
+    """Return the command that adds ``words`` to the options in the settings file."""
+    if OPTIONS not in values:
+        return f"printf '\\n{OPTIONS}=\"{words}\"\\n' >>{SETTINGS}"
+    if not PLAIN_WORDS.fullmatch(values[OPTIONS]):
+        return f"{edit(SETTINGS)} # {words}"
+    return _set(OPTIONS, f'"{values[OPTIONS]} {words}"'.replace('" ', '"'))
+
+
+def _set(name: str, text: str) -> str:
+    """Return the command that replaces the line of a setting, whatever quotes it has."""
+    return f"sed -i 's|^[[:blank:]]*{name}=.*|{name}={text}|' {SETTINGS}"
+
+
+def run(host: Host) -> str:
+    """Return the command of one run as its user: as root's it would leave files of root's."""
+    if host.runs_by_timer:
+        return f"systemctl start {SERVICE}; {LAST_WORDS}"
+    options = host.options
+    return _as_runs(
+        host,
+        f"{_look(host)} --output {quote(options.output)} "
+        f"--state-directory {quote(options.state_directory)} "
+        f"--runtime-directory {quote(options.runtime_directory)}",
+    )
+
+
+def explain(host: Host) -> str:
+    """Return the command that says of all that is seen why it counts.
+
+    It has a state of its own: the runs' is to stay theirs.
+    """
+    directories = "--state-directory $D --runtime-directory $D"
+    look = _as_runs(host, f"{_look(host)} -vv --output - {directories} >/dev/null")
+    return f"export D=$(mktemp -d); chown {quote(host.identity.user)} $D; {look}; rm -r $D"
+
+
+def _look(host: Host) -> str:
+    return " ".join((PROGRAM, *map(quote, host.values.get(OPTIONS, "").split())))
+
+
+def _as_runs(host: Host, script: str) -> str:
+    if host.identity.uid == os.geteuid():
+        return script
+    return f"su -s /bin/sh {quote(host.identity.user)} -c {quote(script)}"
