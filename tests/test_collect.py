@@ -363,6 +363,31 @@ def test_an_output_asked_for_by_name_waits_for_the_other_run(run: Run, busy: int
     assert run("--output", str(run.output)) == (0, "")
 
 
+def test_a_lock_that_cannot_be_closed_costs_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By then everything is written, and close(2) has let it go."""
+    both_sources(run.host)
+    flock, close = fcntl.flock, os.close
+    locks = []
+
+    def take(descriptor: int, how: int) -> None:
+        locks.append(descriptor)
+        flock(descriptor, how)
+
+    def fail(descriptor: int) -> None:
+        close(descriptor)
+        if descriptor in locks:
+            locks.remove(descriptor)
+            raise OSError(5, "input/output error")
+
+    monkeypatch.setattr(fcntl, "flock", take)
+    monkeypatch.setattr(os, "close", fail)
+    assert run() == (0, "")
+    assert not locks
+    assert run.samples()["users_logged_in"]
+
+
 @pytest.mark.parametrize("name", ["lock", "volatile.csv"])
 def test_state_that_cannot_be_used_does_not_stop_the_run(run: Run, name: str) -> None:
     both_sources(run.host)

@@ -152,6 +152,24 @@ def test_an_image_has_no_living_processes(tmp_path: Path) -> None:
     assert (processes, report.status) == (None, ABSENT)
 
 
+def test_a_call_that_fails_once_makes_no_dead_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All logins would be taken for alive then, and those that ended for open."""
+    Host(str(tmp_path)).process(1, "systemd")
+    failures = [OSError(5, "input/output error")]
+    stat = os.stat
+
+    def fail_once(path: str) -> os.stat_result:
+        if failures:
+            raise failures.pop()
+        return stat(path)
+
+    monkeypatch.setattr(procfs.os, "stat", fail_once)
+    assert procfs.has_proc(Paths(str(tmp_path)))
+    assert not failures
+
+
 def test_our_own_process_lives_since_it_began() -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:

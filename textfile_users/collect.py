@@ -135,8 +135,7 @@ def _look_once(options: Options) -> int:
         if lock < 0 or _flock(lock, wait, faults):
             return _look_locked(options, faults)
     finally:
-        if lock >= 0:
-            os.close(lock)
+        _close(lock)
     if options.waits:
         say(ERROR, f"{options.output}: not written: another run is at it for {wait:g} s")
         return 1
@@ -347,6 +346,15 @@ def _open_lock(directory: str, faults: list[str]) -> int:
     except OSError as error:
         faults.append(f"{directory}: cannot be written: {reason(error)}; see --state-directory")
         return -1
+
+
+def _close(descriptor: int) -> None:
+    """Close the lock file, if there is one; a failure releases it too, see close(2)."""
+    try:
+        if descriptor >= 0:
+            os.close(descriptor)
+    except OSError:
+        pass  # what was to be written is written
 
 
 def _flock(descriptor: int, wait: float, faults: list[str]) -> bool:

@@ -102,12 +102,14 @@ def _between(text: str, start: str, end: str) -> str:
 
 def has_proc(paths: Paths) -> bool:
     """Return whether the root has a /proc with processes; a dead image's has none."""
-    try:
-        paths.require_inside(paths.proc(""))
-        os.stat(paths.proc("self" if paths.is_own_host else "1"))
-    except OSError:
-        return False
-    return True
+    for _ in range(2):  # one call may fail by accident, and all would be taken for dead or alive
+        try:
+            paths.require_inside(paths.proc(""))
+            os.stat(paths.proc("self" if paths.is_own_host else "1"))
+        except OSError:
+            continue
+        return True
+    return False
 
 
 def read_processes(
