@@ -373,6 +373,12 @@ CASES: list[tuple[str, list[Step], list[tuple[str, str]], list[tuple[str, float]
         [],
     ),
     (
+        "two events are two logins, also of a listener that tells of all with its own pid",
+        [event(0, 100), event(3, 100), look(20)],
+        [ALICE, ALICE],
+        [],
+    ),
+    (
         "the event of a login that has ended by then",
         [wtmp(0, 100), logout(3), event(0, 100), look(5), look(30)],
         [ALICE],

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from tests.hosts import BOOT, NOW, Host, Record
+from textfile_users import sessions
 from textfile_users.model import LogindSession, Session, Snapshot, UtmpRecord
 from textfile_users.paths import Paths
 from textfile_users.sessions import (
     CLASSES,
     leaders_without_terminal,
+    newest,
     servers_of_windows,
     subject,
 )
@@ -279,12 +281,45 @@ def domain_user(host: Host) -> None:
     host.logind("5", USER="DOMAIN\\alice", REMOTE_HOST="192.0.2.7")
 
 
-def xterm_and_tmux_alone(host: Host) -> None:
-    host.process(1500, "xterm")
+def xterm_tmux_and_screen_alone(host: Host) -> None:
+    host.process(1700, "xterm")
     host.process(1600, "tmux: server", uid=1000)
+    host.process(1650, "bash")
     host.utmp(
         Record(line="pts/1", pid=1600, host="tmux(1600).%0"),
-        Record(line="pts/0", pid=1500, host=":1"),
+        Record(line="pts/2", pid=1650, host=":pts/0:S.0"),
+        Record(line="pts/0", pid=1700, host=":1"),
+    )
+
+
+def two_xterms(host: Host) -> None:
+    """Terminals of one desktop, each with a process of its own."""
+    for pid in (1500, 1600):
+        host.process(pid, "xterm")
+    host.utmp(
+        Record(line="pts/1", pid=1500, host=":1", time=LOGIN + 60),
+        Record(line="pts/0", pid=1600, host=":1"),
+    )
+
+
+def two_logins_without_a_host(host: Host) -> None:
+    for pid in (1500, 1600):
+        host.process(pid, "sshd")
+    host.utmp(Record(line="pts/0", pid=1500), Record(line="pts/1", pid=1600))
+
+
+def address_without_a_host(host: Host) -> None:
+    host.process(1000, "sshd")
+    host.utmp(Record(ip="192.0.2.7"))
+
+
+def detached_screen_and_two_servers_of_tmux(host: Host) -> None:
+    for pid in (1400, 1500, 1600):
+        host.process(pid, "bash")
+    host.utmp(
+        Record(line="pts/1", pid=1400, host=":pts/0:S.0"),
+        Record(line="pts/2", pid=1500, host="tmux(1500).%0"),
+        Record(line="pts/3", pid=1600, host="tmux(1600).%0"),
     )
 
 
@@ -427,7 +462,24 @@ CASES: list[tuple[Callable[[Host], None], list[tuple[str, str, str, str, str]]]]
     (leader_pid_of_a_closing_session, [("10", "alice", "pts/0", "ssh", "192.0.2.7")]),
     (name_cut_inside_a_character, [("5", "a" + "é" * 17, "pts/0", "ssh", "192.0.2.7")]),
     (domain_user, [("5", "DOMAIN\\alice", "pts/0", "ssh", "192.0.2.7")]),
-    (xterm_and_tmux_alone, [("pts/0", "alice", "pts/0", "x11", "")]),
+    (xterm_tmux_and_screen_alone, [("pts/0", "alice", "pts/0", "x11", "")]),
+    (two_xterms, [("pts/0", "alice", "pts/0", "x11", "")]),
+    (
+        two_logins_without_a_host,
+        [
+            ("pts/0", "alice", "pts/0", "ssh", ""),
+            ("pts/1", "alice", "pts/1", "ssh", ""),
+        ],
+    ),
+    (address_without_a_host, [("pts/0", "alice", "pts/0", "ssh", "192.0.2.7")]),
+    (
+        detached_screen_and_two_servers_of_tmux,
+        [
+            ("pts/1", "alice", "pts/1", "multiplexer", ""),
+            ("pts/2", "alice", "pts/2", "multiplexer", ""),
+            ("pts/3", "alice", "pts/3", "multiplexer", ""),
+        ],
+    ),
     (terminal_without_host_on_a_desktop, [("2", "alice", "tty2", "wayland", "")]),
     (logout_in_another_slot, []),
     (login_of_the_same_moment, [("pts/0", "bob", "pts/0", "ssh", "192.0.2.7")]),
@@ -619,6 +671,13 @@ def test_an_image_without_proc_has_its_records_believed(tmp_path: Path) -> None:
     assert rows(look_at(host)) == [("pts/0", "alice", "pts/0", "ssh", "192.0.2.7")]
 
 
+def test_a_window_of_an_image_without_proc(tmp_path: Path) -> None:
+    host = Host(str(tmp_path / "image"))
+    host.utmp(Record(host="tmux(1500).%0"))
+    shutil.rmtree(host.path("proc"))
+    assert rows(look_at(host)) == [("pts/0", "alice", "pts/0", "multiplexer", "")]
+
+
 def test_every_record_has_a_verdict(tmp_path: Path) -> None:
     host = Host(str(tmp_path))
     stale_records(host)
@@ -634,6 +693,7 @@ def test_every_record_has_a_verdict(tmp_path: Path) -> None:
 
 
 VERDICTS: list[tuple[Callable[[Host], None], list[str]]] = [
+    (address_without_a_host, ["utmp record pts/0 of alice, pid 1000: counts"]),
     (
         record_of_a_closing_session,
         [
@@ -651,10 +711,12 @@ VERDICTS: list[tuple[Callable[[Host], None], list[str]]] = [
         ],
     ),
     (
-        xterm_and_tmux_alone,
+        xterm_tmux_and_screen_alone,
         [
-            "utmp record pts/0 of alice, pid 1500: counts: no other session of its user shows it",
+            "utmp record pts/0 of alice, pid 1700: counts: no other session of its user shows it",
             "utmp record pts/1 of alice, pid 1600: "
+            "does not count: a window, its user has a session",
+            "utmp record pts/2 of alice, pid 1650: "
             "does not count: a window, its user has a session",
         ],
     ),
@@ -751,6 +813,20 @@ def test_of_terminals_only_the_pseudo_ones_are_of_ssh(
 
 def utmp_record(pid: int, host: str = "", ip: str = "", line: str = "pts/0") -> UtmpRecord:
     return UtmpRecord(7, pid, line, "ts/0", "alice", host, ip, 0, LOGIN)
+
+
+def test_of_too_many_logins_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", 2)
+    third, first, second = (utmp_record(pid)._replace(time=pid) for pid in (1003, 1001, 1002))
+    logout = utmp_record(1000)._replace(type=8)
+    made = LogindSession("5", "alice", "active", "user", "tty", "sshd", "", "", 1000, 0.0)
+    b, a, c = (made._replace(start=start) for start in (2.0, 1.0, 3.0))
+    assert newest(
+        (third, logout, first),
+        (b, a),
+    ) == ((third, logout, first), (b, a), 0)
+    assert newest((third, logout, first, second), (b, a)) == ((logout, second, third), (a, b), 1)
+    assert newest((third,), (b, a, c)) == ((third,), (b, c), 1)
 
 
 @pytest.mark.parametrize(
