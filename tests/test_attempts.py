@@ -475,6 +475,31 @@ CASES = [
         "failure password root 192.0.2.7",
     ),
     Case(
+        "another word behind the goodbye",
+        """
+        0 sshd[100]: Connection closed by authenticating user root 192.0.2.7 port 38926 [preauth]
+        0 sshd[100]: fatal: something went wrong [preauth]
+        """,
+        "probe closed root 192.0.2.7",
+    ),
+    Case(
+        "or behind a refusal that PAM repeats",
+        """
+        0 sshd[100]: Failed keyboard-interactive/pam for alice from 192.0.2.7 port 38926 ssh2
+        0 sshd[100]: error: PAM: Authentication failure for alice from 192.0.2.7
+        1 sshd[100]: fatal: something went wrong [preauth]
+        """,
+        "failure keyboard-interactive alice 192.0.2.7",
+    ),
+    Case(
+        "or behind a success",
+        """
+        0 sshd[100]: Accepted password for alice from 192.0.2.7 port 38926 ssh2
+        1 sshd[100]: fatal: something went wrong [preauth]
+        """,
+        "success password alice 192.0.2.7",
+    ),
+    Case(
         "a timeout, as up to OpenSSH 9.7",
         "0 sshd[100]: fatal: Timeout before authentication for 192.0.2.7 port 38926",
         "probe timeout 192.0.2.7",
@@ -567,6 +592,49 @@ CASES = [
         """
         probe closed a 192.0.2.7
         probe closed b 192.0.2.8
+        """,
+    ),
+    Case(
+        "ten minutes end for all whose time it is, and for no others",
+        """
+        0 sshd[100]: Invalid user a from 192.0.2.7 port 1
+        1 sshd[200]: Invalid user b from 192.0.2.8 port 2
+        300 sshd[300]: Invalid user c from 192.0.2.9 port 3
+        700 sshd[101]: Failed password for root from 192.0.2.7 port 38926 ssh2
+        701 sshd[300]: Connection closed by invalid user c 192.0.2.9 port 3 [preauth]
+        """,
+        """
+        probe other a 192.0.2.7
+        probe other b 192.0.2.8
+        failure password root 192.0.2.7
+        probe closed c 192.0.2.9
+        """,
+    ),
+    Case(
+        "a pid that comes again, behind one that a clock set back keeps waiting",
+        """
+        300 sshd[200]: Invalid user b from 192.0.2.8 port 2
+        0 sshd[100]: Failed password for root from 192.0.2.7 port 1 ssh2
+        700 sshd[100]: Invalid user a from 192.0.2.9 port 3
+        700 sshd[100]: Connection closed by invalid user a 192.0.2.9 port 3 [preauth]
+        """,
+        """
+        failure password root 192.0.2.7
+        probe closed a 192.0.2.9
+        probe other b 192.0.2.8
+        """,
+    ),
+    Case(
+        "what it had left undecided before, with a clock set back, is an event",
+        """
+        300 sshd[200]: Invalid user b from 192.0.2.8 port 2
+        0 sshd[100]: Invalid user a from 192.0.2.7 port 1
+        700 sshd[100]: Invalid user c from 192.0.2.9 port 3
+        """,
+        """
+        probe other a 192.0.2.7
+        probe other b 192.0.2.8
+        probe other c 192.0.2.9
         """,
     ),
     Case(

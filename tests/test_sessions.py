@@ -817,10 +817,10 @@ def utmp_record(pid: int, host: str = "", ip: str = "", line: str = "pts/0") -> 
 
 def test_of_too_many_logins_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "MAX_SESSIONS", 2)
-    third, first, second = (utmp_record(pid)._replace(time=pid) for pid in (1003, 1001, 1002))
+    third, first, second = (utmp_record(pid)._replace(time=-pid) for pid in (1001, 1003, 1002))
     logout = utmp_record(1000)._replace(type=8)
     made = LogindSession("5", "alice", "active", "user", "tty", "sshd", "", "", 1000, 0.0)
-    b, a, c = (made._replace(start=start) for start in (2.0, 1.0, 3.0))
+    b, a, c = (made._replace(id=f"{-start}", start=start) for start in (-2.0, -3.0, -1.0))
     assert newest(
         (third, logout, first),
         (b, a),

@@ -109,9 +109,6 @@ class Descent(Record):
     ancestors: tuple[int, ...]
 
 
-NO_DESCENT = Descent("", ())
-
-
 class Session(Record):
     """One person at work, seen by one or more sources, counted once."""
 

@@ -7,7 +7,6 @@ address, from logind all else: its class and state decide what counts.
 from __future__ import annotations
 
 from textfile_users.model import (
-    NO_DESCENT,
     Descent,
     LogindSession,
     Process,
@@ -304,7 +303,7 @@ def _detached(
     groups: dict[tuple[str, str, int], list[UtmpRecord]] = {}
     for record, origin in sorted(windows, key=lambda pair: pair[1].kind in ("tmux", "screen")):
         server = _server(record, origin)
-        descent = descents.get(server, NO_DESCENT)
+        descent = descents[server]
         # Without a host nothing but its descent shows that it is a window.
         key = (record.user, origin.kind, origin.server if origin.kind else server)
         if record.user in users and origin.kind and key not in groups:
