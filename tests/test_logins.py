@@ -428,6 +428,19 @@ CASES: list[tuple[str, list[Step], list[tuple[str, str]], list[tuple[str, float]
         [("ssh", 5)],
     ),
     (
+        "an event that comes when its login has ended and was counted",
+        [wtmp(0, 100), logout(5), look(10), look(20), event(0, 100), look(30)],
+        [ALICE],
+        [("ssh", 5)],
+    ),
+    (
+        "two logins of a look beside two that are known",
+        [event(0, 100), event(1, 200, "bob"), look(5, PTS0, session(1, 200, "bob")),
+         event(20, 300, "carol"), event(21, 400, "dave"), closed(30, 200), look(31, PTS0)],
+        [ALICE, ("bob", "ssh"), ("carol", "ssh"), ("dave", "ssh")],
+        [("ssh", 29)],
+    ),
+    (
         "a record that comes when its login is forgotten",
         [event(0, 100), closed(5, 100), look(10), look(10 + REMEMBERED_SECONDS), wtmp(0, 100),
          logout(5), look(1_000), look(2_000)],
@@ -595,6 +608,17 @@ def test_of_too_many_logins_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyP
     wtmp(105, 105, "pts/5")(host)
     host.look(400)
     assert len(host.logins) == 10, "what was forgotten does not count again"
+
+
+def test_a_session_is_kept_with_what_is_known_of_it() -> None:
+    host = Host()
+    host.look(5, PTS0)
+    made = Login("session", "alice", "ssh", "sshd", 100, "pts/0", IP, 0, T)
+    assert host.state == (made,)
+    host.look(6)
+    assert host.state == (made._replace(gone=T + 6),)
+    host.look(7, PTS0)
+    assert host.state == (made,)
 
 
 def test_nothing_more_is_known_of_what_was_forgotten_within_a_look(

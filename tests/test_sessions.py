@@ -20,8 +20,10 @@ from textfile_users.sessions import (
     CLASSES,
     leaders_without_terminal,
     newest,
+    pids_of,
     servers_of_windows,
     subject,
+    with_unique_ids,
 )
 from textfile_users.snapshot import look
 
@@ -813,6 +815,18 @@ def test_of_terminals_only_the_pseudo_ones_are_of_ssh(
 
 def utmp_record(pid: int, host: str = "", ip: str = "", line: str = "pts/0") -> UtmpRecord:
     return UtmpRecord(7, pid, line, "ts/0", "alice", host, ip, 0, LOGIN)
+
+
+def test_processes_are_read_for_logins_alone() -> None:
+    logout = utmp_record(1100)._replace(type=8)
+    assert pids_of([utmp_record(1000), logout, utmp_record(0), utmp_record(-1)]) == {1000}
+
+
+def test_an_id_is_never_given_twice() -> None:
+    """Also where a terminal is called what another session was given."""
+    made = Session("", "alice", ":1", "vnc", "other", "", "", "", LOGIN, 1000)
+    found = with_unique_ids([made, made, made._replace(tty=":1:2")])
+    assert [session.id for session in found] == [":1", ":1:2", ":1:2:2"]
 
 
 def test_of_too_many_logins_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -280,9 +280,14 @@ def test_detached_servers_are_sessions_of_those_who_have_no_other(box: Box) -> N
             ("ssh", "sshd", "alice", False),
         ]
         # Debian's tmux and screen are in utmp too, as windows.
-        look_until(box, lambda seen: commands(seen, "sleep") == 5 and expected[2] in kinds(seen))
-        in_utmp = {(one.type, one.user) for one in look(box).sessions}
-        assert in_utmp == {(type_, user) for type_, _, user, _ in expected}
+        in_utmp = {(type_, user) for type_, _, user, _ in expected}
+        look_until(
+            box,
+            lambda seen: (
+                commands(seen, "sleep") == 5
+                and {(one.type, one.user) for one in seen.sessions} == in_utmp
+            ),
+        )
         with no_utmp(box):
             seen = look(box)
         assert kinds(seen) == expected

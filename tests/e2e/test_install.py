@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.parts import Box, run, samples
+from tests.e2e.parts import SECONDS, Box, run, samples
 
 pytestmark = pytest.mark.e2e
 
@@ -233,7 +233,7 @@ def test_dry_run_changes_nothing(hosts: Callable[..., Host]) -> None:
     assert host.sh("pgrep -U textfile-users")
     host.box.run("sh", "-e", input=printed)
     assert "textfile-users" not in host.accounts()
-    assert host.sh("pgrep -x sleep -a").count("sleep 600") == 1, "the box's own"
+    assert host.sh("pgrep -x sleep -a").count(f"sleep {SECONDS}") == 1, "the box's own"
 
 
 def test_a_file_in_memory(hosts: Callable[..., Host]) -> None:
