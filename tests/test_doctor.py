@@ -703,10 +703,17 @@ def systemd(
             {**PATH, **(path or {})},
         )
     }
-    facts = schedule.Facts(
-        True,
+    return scheduled(True, units, ())._replace(**changed)
+
+
+def scheduled(
+    is_systemd: bool, units: dict[str, dict[str, str]], entries: tuple[schedule.Entry, ...]
+) -> schedule.Facts:
+    """Return the facts of a host whose looks are on time."""
+    return schedule.Facts(
+        is_systemd,
         units,
-        (),
+        entries,
         True,
         NOW,
         3.0,
@@ -715,23 +722,10 @@ def systemd(
         admitting="ADMIT",
         running="RUN",
     )
-    return facts._replace(**changed)
 
 
 def cron(**changed: Any) -> schedule.Facts:
-    facts = schedule.Facts(
-        False,
-        {},
-        (ENTRY,),
-        True,
-        NOW,
-        3.0,
-        "/srv/textfile",
-        installing="INSTALL",
-        admitting="ADMIT",
-        running="RUN",
-    )
-    return facts._replace(**changed)
+    return scheduled(False, {}, (ENTRY,))._replace(**changed)
 
 
 def unhealthy(facts: schedule.Facts) -> list[Finding]:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.e2e
 
 TICKS = os.sysconf("SC_CLK_TCK")
 USERS = range(20001, 20004)  # uids of alice, bob and carol
-PATIENCE = 60.0  # seconds until what was started must be there
+PATIENCE = 60  # seconds until what was started must be there
 # Seconds of CPU that a session's two sshd may use, which w leaves out.
 SSHD_CPU = 0.5
 # Seconds that w rounds or that pass between its look and ours.
