@@ -228,7 +228,9 @@ def load(directory: str) -> Durable:
         if error.errno in (errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.EFBIG):
             raise ValueError(reason(error)) from error
         raise
-    return parse_durable(data)
+    if data not in _known:
+        _know(data, parse_durable(data))
+    return _known[data]
 
 
 def put_aside(directory: str) -> str:
@@ -240,4 +242,15 @@ def put_aside(directory: str) -> str:
 
 def save(directory: str, durable: Durable) -> None:
     """Replace the file in ``directory``. Raises OSError."""
-    write_whole(os.path.join(directory, FILE_NAME), format_durable(durable), 0o600)
+    data = format_durable(durable)
+    write_whole(os.path.join(directory, FILE_NAME), data, 0o600)
+    _know(data, durable)
+
+
+# What this process read or saved last, by the file's bytes: a further look need not parse them.
+_known: dict[bytes, Durable] = {}
+
+
+def _know(data: bytes, durable: Durable) -> None:
+    _known.clear()
+    _known[data] = durable

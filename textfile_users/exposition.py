@@ -8,11 +8,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from prometheus_client.metrics_core import Metric
+    from prometheus_client.samples import Sample as TheirSample
 
-    from textfile_users.metrics.family import Family
+    from textfile_users.metrics.family import Family, Sample
 
 # From here on releases of prometheus_client differ.
 LARGE = 1e10
@@ -26,9 +27,34 @@ def render(families: Iterable[Family | Metric]) -> str:
         name = family.name + "_total" if family.type == "counter" else family.name
         lines.append(f"# HELP {name} {_escape(family.documentation)}\n")
         lines.append(f"# TYPE {name} {_UNTYPED.get(family.type, family.type)}\n")
-        for sample in family.samples:
-            lines.append(f"{sample.name}{_labels(sample.labels)} {_number(sample.value)}\n")
+        lines.append(_text_of(family.samples))
     return "".join(lines)
+
+
+def _text_of(samples: Sequence[Sample | TheirSample]) -> str:
+    """Return a line a sample; whether label values need escapes is asked once for all of them."""
+    text = "".join([_line(sample, sample.labels) for sample in samples])
+    quotes = 2 * sum([len(sample.labels) for sample in samples])
+    if "\\" in text or text.count('"') > quotes or text.count("\n") > len(samples):
+        text = "".join([_line(sample, _escaped(sample.labels)) for sample in samples])
+    return text
+
+
+def _line(sample: Sample | TheirSample, labels: dict[str, str]) -> str:
+    if not labels:
+        return f"{sample.name} {_number(sample.value)}\n"
+    names = tuple(labels)
+    if names not in _templates:
+        _templates[names] = ",".join([f'{name}="%({name})s"' for name in sorted(names)])
+    return f"{sample.name}{{{_templates[names] % labels}}} {_number(sample.value)}\n"
+
+
+# The text of labels, by their names.
+_templates: dict[tuple[str, ...], str] = {}
+
+
+def _escaped(labels: dict[str, str]) -> dict[str, str]:
+    return {name: _escape(value).replace('"', '\\"') for name, value in labels.items()}
 
 
 def _number(value: float) -> str:
@@ -68,13 +94,3 @@ def _their_number() -> Callable[[float], str]:
 
 def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n")
-
-
-def _labels(labels: dict[str, str]) -> str:
-    if not labels:
-        return ""
-    pairs = sorted(labels.items())
-    values = "".join(labels.values())
-    if "\\" in values or '"' in values or "\n" in values:
-        pairs = [(key, _escape(value).replace('"', '\\"')) for key, value in pairs]
-    return "{" + ",".join([f'{key}="{value}"' for key, value in pairs]) + "}"

@@ -34,12 +34,13 @@ from textfile_users.paths import Paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeVar
 
     from textfile_users.networks import Network
 
     Step = Callable[[Paths, Wanted, Snapshot, float], Snapshot]
+    Steps = Sequence[tuple[str, Step]]
     Result = TypeVar("Result")
     Value = TypeVar("Value")
 
@@ -60,33 +61,52 @@ os.register_at_fork(after_in_child=_waiting.clear)
 
 
 def within(seconds: float, function: Callable[[], Result]) -> Result:
-    """Return what ``function`` returns, or raise what it raises.
-
-    Raises Overdue after ``seconds``: a thread of its own is then left behind, since a
-    read from a dead mount can be neither interrupted nor waited for.
-    """
+    """Return what ``function`` returns, or raise what it raises; Overdue after ``seconds``."""
     results: list[Result] = []
+    if not each_within(seconds, [lambda: results.append(function())]):
+        raise Overdue
+    return results[0]
+
+
+def each_within(seconds: float, functions: Sequence[Callable[[], None]]) -> int:
+    """Call the functions in turn, each for at most ``seconds``; return how many came back.
+
+    Raises what one of them raises. They are called by another thread, which is left behind with
+    a function that does not come back, and the ones after it are not called: a read from a dead
+    mount can be neither interrupted nor waited for.
+    """
     errors: list[BaseException] = []
-    done = _thread.allocate_lock()
+    begun = [time.monotonic()]  # when each one did, and at last when all had come back
+    turn, done = _thread.allocate_lock(), _thread.allocate_lock()
     done.acquire()
+    is_left = False
     thread = _waiting.pop() if _waiting else _start_thread()
 
     def call() -> None:
         try:
-            results.append(function())
+            for function in functions:
+                function()
+                with turn:
+                    if is_left:
+                        return
+                    begun.append(time.monotonic())
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             errors.append(error)
-        _waiting.append(thread)
-        done.release()
+        finally:
+            _waiting.append(thread)
+            done.release()
 
     given, wake = thread
     given.append(call)
     wake.release()
-    if not done.acquire(timeout=seconds):
-        raise Overdue
+    while not done.acquire(timeout=max(0.0, begun[-1] + seconds - time.monotonic())):
+        with turn:
+            is_left = time.monotonic() - begun[-1] >= seconds
+        if is_left:
+            break
     if errors:
         raise errors[0]
-    return results[0]
+    return len(begun) - 1
 
 
 def _start_thread() -> tuple[list[Callable[[], None]], _thread.LockType]:
@@ -106,7 +126,7 @@ def _start_thread() -> tuple[list[Callable[[], None]], _thread.LockType]:
 
 # In their order: processes show sessions that nothing records, sessions tell the types of
 # logins, and events come before records of them.
-STEPS: tuple[tuple[str, Step], ...] = (
+STEPS: Steps = (
     (PROCESSES, look_at_processes),
     (SESSIONS, look_at_sessions),
     (ACCOUNTS, look_at_accounts),
@@ -138,9 +158,9 @@ def look(
     """
     share = BACKFILL_SHARE if wanted.backfill else COLLECTOR_SHARE
     snapshot = Snapshot(now, None, durable=before, kept=kept)
-    for name, step in STEPS:
-        if name in wanted.collectors:
-            snapshot = _collect(name, step, paths, wanted, snapshot, timeout * share, clock)
+    steps: Steps = [(name, step) for name, step in STEPS if name in wanted.collectors]
+    while steps:
+        snapshot, steps = _go_through(steps, paths, wanted, snapshot, timeout * share, clock)
     if snapshot.durable and not snapshot.durable.began:
         snapshot = snapshot._replace(durable=snapshot.durable._replace(began=now))
     snapshot = _shown(snapshot, excluded or (lambda _: False))
@@ -208,29 +228,51 @@ def _without(excluded: Callable[[str], bool], by_user: Mapping[str, Value]) -> d
     return {user: value for user, value in by_user.items() if not excluded(user)}
 
 
-def _collect(
-    name: str,
-    step: Step,
+def _go_through(
+    steps: Steps,
     paths: Paths,
     wanted: Wanted,
     before: Snapshot,
     seconds: float,
     clock: Callable[[], float],
+) -> tuple[Snapshot, Steps]:
+    """Return the snapshot after the steps, up to one that does not come back, and those left."""
+    reached = [before]
+
+    def taking(name: str, step: Step) -> Callable[[], None]:
+        def take() -> None:
+            deadline = time.monotonic() + seconds * READING_SHARE
+            began = clock()
+            after = _guarded(name, step, paths, wanted, reached[-1], deadline)
+            reached.append(_timed(after, name, clock() - began))
+
+        return take
+
+    count = each_within(seconds, [taking(*one) for one in steps])
+    if count == len(steps):
+        return reached[count], ()
+    name, _ = steps[count]
+    failed = _failed(reached[count], name, f"no answer within {seconds:g} s")
+    return _timed(failed, name, seconds), steps[count + 1 :]
+
+
+def _guarded(
+    name: str, step: Step, paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
 ) -> Snapshot:
     """Return the snapshot with what a step adds; its fault costs its collector's metrics only."""
-    began = clock()
-    deadline = time.monotonic() + seconds * READING_SHARE
     try:
-        after = within(seconds, lambda: step(paths, wanted, before, deadline))
-    except Overdue:
-        after = _failed(before, name, f"no answer within {seconds:g} s")
+        return step(paths, wanted, before, deadline)
     except Exception as error:  # noqa: BLE001
         said = "" if wanted.discreet else f": {error}"
-        after = _failed(before, name, f"{type(error).__name__}{said}")
-    reports = {report.name: report for report in after.collectors}
-    spent = clock() - began + (reports[name].seconds if name in reports else 0.0)
-    reports[name] = CollectorReport(name, name not in after.failed, spent)
-    return after._replace(collectors=tuple(reports.values()))
+        return _failed(before, name, f"{type(error).__name__}{said}")
+
+
+def _timed(snapshot: Snapshot, name: str, seconds: float) -> Snapshot:
+    """Return the snapshot with the report of a collector that took so many seconds more."""
+    reports = {report.name: report for report in snapshot.collectors}
+    spent = seconds + (reports[name].seconds if name in reports else 0.0)
+    reports[name] = CollectorReport(name, name not in snapshot.failed, spent)
+    return snapshot._replace(collectors=tuple(reports.values()))
 
 
 def _failed(before: Snapshot, name: str, why: str) -> Snapshot:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from textfile_users import __main__, collect, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Result = TypeVar("Result")
 
@@ -19,6 +19,12 @@ def within(seconds: float, function: Callable[[], Result]) -> Result:
     return function()
 
 
-for module in (collect, snapshot):
-    vars(module)["within"] = within
+def each_within(seconds: float, functions: Sequence[Callable[[], None]]) -> int:
+    for function in functions:
+        function()
+    return len(functions)
+
+
+vars(collect)["within"] = within
+vars(snapshot)["each_within"] = each_within
 __main__.run()

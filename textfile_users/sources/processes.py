@@ -127,9 +127,9 @@ def _read_each(
     boot_time = read_boot_time(paths)
     inside = parse_root_cgroup(read_file(paths.proc("1/cgroup")))
     turn = int(now / LOOK_SECONDS)
+    proc = paths.proc("")
     for pid in _pids(paths):
-        directory = paths.proc(str(pid))
-        data, owner = read_owned(directory + "/stat")
+        data, owner = read_owned(f"{proc}{pid}/stat")
         try:
             comm, state, ppid, group, tty, foreground, is_kernels, cpu, ticks, resident = (
                 parse_stat(data)
@@ -142,10 +142,10 @@ def _read_each(
             key = pid, ticks
             place = known.get(key) if (pid - turn) % TURNS else None
             if place is None or place[3] != owner:
-                status = read_file(directory + "/status", MAX_STATUS)
+                status = read_file(f"{proc}{pid}/status", MAX_STATUS)
                 if not status:
                     continue
-                inside_of = parse_cgroup(read_file(directory + "/cgroup"), inside)
+                inside_of = parse_cgroup(read_file(f"{proc}{pid}/cgroup"), inside)
                 place = (*inside_of, parse_uid(status), owner)
             session, slice_, uid, _ = place
             if start is not None and now - start >= MAX_AGE_OF_MOVES and uid >= 0:
