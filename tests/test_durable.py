@@ -129,6 +129,18 @@ def test_it_is_for_this_user_alone(tmp_path: Path) -> None:
     assert load(str(tmp_path)) == SAMPLE
 
 
+def test_a_further_look_takes_what_is_known_unless_somebody_wrote_since(tmp_path: Path) -> None:
+    save(str(tmp_path), SAMPLE)
+    assert load(str(tmp_path)) is SAMPLE, "no need to parse"
+    other = SAMPLE._replace(began=1.0)
+    (tmp_path / FILE_NAME).write_bytes(format_durable(other))
+    found = load(str(tmp_path))
+    assert found == other
+    assert load(str(tmp_path)) is found
+    (tmp_path / FILE_NAME).unlink()
+    assert load(str(tmp_path)) == NOTHING
+
+
 def test_without_a_file_there_is_nothing(tmp_path: Path) -> None:
     assert load(str(tmp_path)) == NOTHING
 

@@ -142,13 +142,13 @@ def test_boot_time() -> None:
 def test_processes_of_a_root(tmp_path: Path) -> None:
     host = Host(str(tmp_path))
     host.process(1000, "sshd", parent=7, start=BOOT + 50)
-    processes, _ = read_processes(Paths(str(tmp_path)), [1000, 1001])
+    processes, _ = read_processes(Paths(str(tmp_path)), [1000, 1001], {})
     assert processes == {1000: Process(1000, "sshd", 7, BOOT + 50)}
 
 
 def test_an_image_has_no_living_processes(tmp_path: Path) -> None:
     """Without /proc/1 below the root nothing can be said of liveness."""
-    processes, report = read_processes(Paths(str(tmp_path)), [os.getpid()])
+    processes, report = read_processes(Paths(str(tmp_path)), [os.getpid()], {})
     assert (processes, report.status) == (None, ABSENT)
 
 
@@ -173,14 +173,14 @@ def test_a_call_that_fails_once_makes_no_dead_image(
 def test_our_own_process_lives_since_it_began() -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        processes, _ = read_processes(Paths(), [child.pid])
+        processes, _ = read_processes(Paths(), [child.pid], {})
         assert processes is not None
         start = processes[child.pid].start
         assert start is not None
         assert abs(start - time.time()) < 10
     finally:
         child.communicate(b"\n")
-    assert read_processes(Paths(), [child.pid])[0] == {}
+    assert read_processes(Paths(), [child.pid], {})[0] == {}
 
 
 def test_a_process_hidden_from_us_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,25 +192,35 @@ def test_a_process_hidden_from_us_lives(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(os, "kill", kill)
     monkeypatch.setattr(procfs, "read_file", lambda path, limit=0: b"")
-    assert read_processes(Paths(), [1000, 1001])[0] == {1000: Process(1000, "", 0, None)}
+    assert read_processes(Paths(), [1000, 1001], {})[0] == {1000: Process(1000, "", 0, None)}
 
 
 def test_pids_of_another_host_are_not_asked_of_our_kernel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(os, "kill")
-    assert read_processes(Paths(Host(str(tmp_path)).root), [os.getpid()])[0] == {}
+    assert read_processes(Paths(Host(str(tmp_path)).root), [os.getpid()], {})[0] == {}
+
+
+def test_what_this_look_has_read_is_not_read_again(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    for pid in (1000, 1001):
+        host.write(f"proc/{pid}/stat", b"%d (x)" % pid + REST)
+    known = Process(1000, "known", 0, None)
+    found, _ = read_processes(Paths(host.root), [1000, 1001], {1000: known, 1002: known})
+    assert found is not None
+    assert {pid: process.comm for pid, process in found.items()} == {1000: "known", 1001: "x"}
 
 
 def test_numbers_beyond_any_clock_are_no_process(tmp_path: Path) -> None:
     host = Host(str(tmp_path))
     host.write("proc/1000/stat", b"1000 (x)" + REST.replace(b"123456", b"9" * 400))
-    assert read_processes(Paths(host.root), [1000])[0] == {}
+    assert read_processes(Paths(host.root), [1000], {})[0] == {}
 
 
 def test_a_proc_that_leads_out_of_the_root_is_none(tmp_path: Path) -> None:
     (tmp_path / "proc").symlink_to("/proc")
-    assert read_processes(Paths(str(tmp_path)), [1])[0] is None
+    assert read_processes(Paths(str(tmp_path)), [1], {})[0] is None
 
 
 @pytest.mark.parametrize("program", ["sshd", "sshd-session"])

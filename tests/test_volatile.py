@@ -127,6 +127,17 @@ def test_files(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / FILE_NAME).stat().st_mode) == 0o600
 
 
+def test_a_further_look_takes_what_is_saved_unless_somebody_wrote_since(tmp_path: Path) -> None:
+    first, second = (remember_sessions(NOTHING, (session(id_),), 100.0) for id_ in "12")
+    save(str(tmp_path), first, "boot")
+    assert load(str(tmp_path), "boot") is first, "no need to parse"
+    assert load(str(tmp_path), "other boot") == NOTHING
+    (tmp_path / FILE_NAME).write_bytes(format_volatile(second, "boot"))
+    assert load(str(tmp_path), "boot") == second
+    (tmp_path / FILE_NAME).unlink()
+    assert load(str(tmp_path), "boot") == NOTHING
+
+
 def test_ended_sessions_are_remembered_for_an_hour() -> None:
     both = remember_sessions(NOTHING, (session("1"), session("2", "bob", "tty")), 100.0)
     one = remember_sessions(both, (session("1"),), 105.0)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 import pytest
 
-from textfile_users.snapshot import Overdue, within
+from textfile_users.snapshot import Overdue, each_within, within
 
 SOON = 0.05
 LONG = 30.0
@@ -59,3 +60,44 @@ def test_a_child_starts_threads_of_its_own() -> None:
         finally:
             os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 42
+
+
+def test_each_call_has_the_whole_time() -> None:
+    """Together they may take longer: a slow collector takes nothing from the next one."""
+    calls: list[int] = []
+
+    def slow() -> None:
+        time.sleep(0.3)
+        calls.append(threading.get_ident())
+
+    assert each_within(1.0, [slow] * 4) == 4
+    assert len(set(calls)) == 1, "by one thread"
+    assert each_within(LONG, []) == 0
+
+
+def test_after_one_that_hangs_none_is_called() -> None:
+    hang = threading.Event()
+    calls: list[str] = []
+
+    def read() -> None:
+        hang.wait(LONG)
+        calls.append("came back late")
+
+    assert each_within(SOON, [lambda: calls.append("first"), read, lambda: calls.append("x")]) == 1
+    hang.set()
+    while "came back late" not in calls:
+        time.sleep(0.01)
+    for _ in range(3):  # by the same thread, once it is free
+        within(LONG, int)
+    assert calls == ["first", "came back late"]
+
+
+def test_what_one_raises_ends_them_all() -> None:
+    calls: list[str] = []
+
+    def fail() -> None:
+        raise ValueError("of the second")
+
+    with pytest.raises(ValueError, match="of the second"):
+        each_within(LONG, [lambda: calls.append("1"), fail, lambda: calls.append("3")])
+    assert calls == ["1"]

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 
-from textfile_users import durable
+from textfile_users import durable, volatile
 from textfile_users.durable import Durable
 from textfile_users.exposition import render
 from textfile_users.messages import ERROR, NOTICE, WARNING, say
@@ -76,6 +76,8 @@ class Options(Record):
 def collect(options: Options) -> int:
     """Look as often as asked and return the exit status: 0 where every file was written."""
     status = 0
+    durable.known.clear()
+    volatile.saved.clear()
     if options.apart:
         _wait_apart(options.output, options.apart, time.time, time.sleep)
     for _ in looks(options.repeat, options.interval, time.time, time.sleep):

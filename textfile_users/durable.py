@@ -228,9 +228,9 @@ def load(directory: str) -> Durable:
         if error.errno in (errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.EFBIG):
             raise ValueError(reason(error)) from error
         raise
-    if data not in _known:
+    if data not in known:
         _know(data, parse_durable(data))
-    return _known[data]
+    return known[data]
 
 
 def put_aside(directory: str) -> str:
@@ -247,10 +247,11 @@ def save(directory: str, durable: Durable) -> None:
     _know(data, durable)
 
 
-# What this process read or saved last, by the file's bytes: a further look need not parse them.
-_known: dict[bytes, Durable] = {}
+# What was read or saved last, by the file's bytes: a further look of the same run need not
+# parse them.
+known: dict[bytes, Durable] = {}
 
 
 def _know(data: bytes, durable: Durable) -> None:
-    _known.clear()
-    _known[data] = durable
+    known.clear()
+    known[data] = durable

@@ -170,19 +170,19 @@ def load(directory: str, boot_id: str) -> Volatile:
         data = read_regular(os.path.join(directory, FILE_NAME), MAX_BYTES)
     except FileNotFoundError:
         return NOTHING
-    return _saved[data, boot_id] if (data, boot_id) in _saved else parse_volatile(data, boot_id)
+    return saved[data, boot_id] if (data, boot_id) in saved else parse_volatile(data, boot_id)
 
 
 def save(directory: str, volatile: Volatile, boot_id: str) -> None:
     """Replace the file in ``directory``. Raises OSError."""
     data = format_volatile(volatile, boot_id)
     write_whole(os.path.join(directory, FILE_NAME), data, 0o600)
-    _saved.clear()
-    _saved[data, boot_id] = volatile
+    saved.clear()
+    saved[data, boot_id] = volatile
 
 
-# What this process saved last, by the file's bytes: a further look need not parse them.
-_saved: dict[tuple[bytes, str], Volatile] = {}
+# What was saved last, by the file's bytes: a further look of the same run need not parse them.
+saved: dict[tuple[bytes, str], Volatile] = {}
 
 
 def read_boot_id() -> str:

@@ -166,7 +166,7 @@ class _Reading:
             logins.forget(self._now)
 
     def _living(self, pids: set[int]) -> set[int]:
-        processes, _ = read_processes(self._paths, pids)
+        processes, _ = read_processes(self._paths, pids, {})
         return pids if processes is None else set(processes)
 
     def _is_alive(self, pid: int) -> bool:

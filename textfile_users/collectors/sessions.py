@@ -25,14 +25,15 @@ from textfile_users.unrecorded import may_show, titles_wanted, unrecorded, witho
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from textfile_users.model import Process
     from textfile_users.unrecorded import Remote
 
 
 def look_at_sessions(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snapshot:
     """Add the sessions of the host, or why they are not known. Raises nothing."""
-    found = _look(paths, before.now)
+    found = _look(paths, before.now, {one.pid: one for one in before.processes or ()})
     success = found.sessions is not None and all(s.status in (OK, ABSENT) for s in found.sources)
     return before._replace(
         sessions=found.sessions,
@@ -45,18 +46,20 @@ def look_at_sessions(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Sn
     )
 
 
-def _look(paths: Paths, now: float) -> Snapshot:
+def _look(paths: Paths, now: float, known: Mapping[int, Process]) -> Snapshot:
     records, utmp = read_utmp(paths)
     logind, logind_report = read_logind(paths)
     # Before anything is read for each of them.
     records, logind, dropped = newest(records, logind)
     pids = pids_of(records)
-    processes, procfs = read_processes(paths, pids)
+    processes, procfs = read_processes(paths, pids, known)
     if len(pids) > 1 and processes is not None and not processes:  # is /proc another host's?
-        processes, procfs = read_processes(paths, [session.leader for session in logind])
+        leaders = [session.leader for session in logind]
+        processes, procfs = read_processes(paths, leaders, known)
     elif processes and logind_report.status != OK:  # for the services of root's logins
-        parents, _ = read_processes(paths, {process.ppid for process in processes.values()})
-        processes.update(parents or {})
+        parents = {process.ppid for process in processes.values()}
+        found, _ = read_processes(paths, parents, known)
+        processes.update(found or {})
     reports = (utmp, logind_report, procfs)
     faults = tuple(fault for report in reports for fault in report.faults)
     if OK not in (utmp.status, logind_report.status):

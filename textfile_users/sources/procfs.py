@@ -10,7 +10,7 @@ from textfile_users.sources.text import decode, is_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 MAX_BYTES = 4096
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
@@ -113,18 +113,19 @@ def has_proc(paths: Paths) -> bool:
 
 
 def read_processes(
-    paths: Paths, pids: Iterable[int]
+    paths: Paths, pids: Iterable[int], known: Mapping[int, Process]
 ) -> tuple[dict[int, Process] | None, SourceReport]:
     """Return those of ``pids``, all above 0, that live, and the source's report.
 
-    The processes are None where the root has no /proc, or a dead image's.
+    The processes are None where the root has no /proc, or a dead image's. Those that this look
+    has read already are ``known`` by their pids, and not read again.
     """
     if not has_proc(paths):
         return None, SourceReport("procfs", ABSENT)
     boot_time = read_boot_time(paths)
     processes = {}
     for pid in set(pids):
-        process = _read_process(paths, pid, boot_time)
+        process = known.get(pid) or _read_process(paths, pid, boot_time)
         if process:
             processes[pid] = process
     return processes, SourceReport("procfs", OK)
