@@ -794,6 +794,17 @@ CASES = [
         escalation-failure sudo alice
         """,
     ),
+    Case(
+        "a pid that comes again after more than ten minutes is another connection's",
+        """
+        0 sshd[100]: Failed password for root from 192.0.2.7 port 38926 ssh2
+        700 sshd[100]: Connection closed by authenticating user root 192.0.2.8 port 40000 [preauth]
+        """,
+        """
+        failure password root 192.0.2.7
+        probe closed root 192.0.2.8
+        """,
+    ),
     # Others
     Case(
         "login says it itself beside PAM",
@@ -802,6 +813,44 @@ CASES = [
         2 login[100]: FAILED LOGIN (1) on '/dev/tty1' FOR 'alice', Authentication failure
         """,
         "failure login password alice",
+    ),
+    Case(
+        "shadow's login until it gives up, as Debian 12 logs it: one for each refusal",
+        """
+        0 login[100]: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/0 ruser= rhost=  user=root
+        4 login[100]: FAILED LOGIN (1) on '/dev/pts/0' FOR 'root', Authentication failure
+        5 login[100]: pam_unix(login:auth): check pass; user unknown
+        5 login[100]: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/0 ruser= rhost=
+        7 login[100]: FAILED LOGIN (2) on '/dev/pts/0' FOR 'UNKNOWN', Authentication failure
+        11 login[100]: FAILED LOGIN (3) on '/dev/pts/0' FOR 'root', Authentication failure
+        11 login[100]: TOO MANY LOGIN TRIES (3) on '/dev/pts/0' FOR 'root'
+        11 login[100]: pam_unix(login:session): session closed for user root
+        11 login[100]: PAM 1 more authentication failure; logname= uid=0 euid=0 tty=/dev/pts/0 ruser= rhost=  user=root
+        """,
+        """
+        failure login password root
+        failure login password UNKNOWN
+        failure login password root
+        session-closed login root
+        """,
+    ),
+    Case(
+        "util-linux's login likewise, which Debian 13 logs without a pid",
+        """
+        0 login: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/0 ruser= rhost=  user=root
+        3 login: FAILED LOGIN 1 FROM pts/0 FOR root, Authentication failure
+        3 login: pam_unix(login:auth): check pass; user unknown
+        3 login: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/0 ruser= rhost=
+        7 login: FAILED LOGIN 2 FROM pts/0 FOR bob, Authentication failure
+        11 login: FAILED LOGIN SESSION FROM pts/0 FOR root, Authentication failure
+        11 login: PAM 1 more authentication failure; logname= uid=0 euid=0 tty=/dev/pts/0 ruser= rhost=  user=root
+        11 login: PAM service(login) ignoring max retries; 5 > 3
+        """,
+        """
+        failure login password root
+        failure login password bob
+        failure login password root
+        """,
     ),
     Case(
         "a display manager says it through PAM alone",

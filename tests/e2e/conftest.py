@@ -60,6 +60,13 @@ def missing_parts() -> str:
     return f"needs Debian's {', '.join(sorted(packages))}" if packages else ""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where pytest-xdist runs tests at once, those here share the box, and one of its workers."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("e2e"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _parts() -> None:
     why = missing_parts()
