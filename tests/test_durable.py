@@ -27,7 +27,7 @@ from textfile_users.durable import (
 )
 from textfile_users.logins import Login
 from textfile_users.sources.follow import Position
-from textfile_users.sources.journal import JournalPosition
+from textfile_users.sources.journals import JournalPosition
 from textfile_users.sources.wtmpdb import WtmpdbPosition
 
 # Text as sources have it: any character, and bytes that are not UTF-8; U+DC00 is no such byte.

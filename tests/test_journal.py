@@ -25,13 +25,12 @@ from textfile_users.sources.journal import (
     MAX_MESSAGE,
     Entry,
     Gap,
-    JournalPosition,
     advance,
     entries,
     is_believed,
-    journal_state,
     parse_entry,
 )
+from textfile_users.sources.journals import JournalPosition, journal_state
 
 MACHINE = "0123456789abcdef0123456789abcdef"
 FIRST = "b" * 32  # boots
@@ -774,7 +773,7 @@ def test_the_place_of_a_huge_line_is_found_wherever_it_is_cut(
     monkeypatch.setattr(
         journal, "_output", lambda argv, left: (part for part in (data[:at], data[at:]))
     )
-    monkeypatch.setattr(journal, "_read_id", lambda paths, path: "")
+    monkeypatch.setattr(journal, "read_id", lambda paths, path: "")
     found = list(entries(Paths(), BEGINNING, SSHD, time.monotonic() + 30))
     assert found == [Gap("too-long", cursor(2), START + 2.0)]
 
@@ -865,7 +864,7 @@ def test_each_entry_is_read_exactly_once_or_a_gap_is_said(steps: list[tuple[str,
     gaps = 0
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(journal, "_output", model.output)
-        patch.setattr(journal, "_read_id", lambda paths, path: model.boots[-1])
+        patch.setattr(journal, "read_id", lambda paths, path: model.boots[-1])
         for step, count in [*steps, ("append", 1), ("read", 1000)]:
             if step == "append":
                 model.append(count)

@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from textfile_users.sources.journal import JournalPosition
+    from textfile_users.sources.journals import JournalPosition
     from textfile_users.sources.wtmpdb import WtmpdbPosition
 
 FILE_NAME = "durable.csv"
@@ -180,7 +180,7 @@ def _of_rows(found: dict[str, list[list[str]]]) -> Durable:
 def _journal(rows: list[list[str]] | None) -> JournalPosition | None:
     if not rows:
         return None
-    from textfile_users.sources.journal import JournalPosition
+    from textfile_users.sources.journals import JournalPosition
 
     return from_row(JournalPosition, rows[0])
 

@@ -19,11 +19,10 @@ from textfile_users.paths import Paths
 from textfile_users.sources.journal import (
     Entry,
     Gap,
-    JournalPosition,
     advance,
     entries,
-    journal_state,
 )
+from textfile_users.sources.journals import JournalPosition, journal_state
 
 pytestmark = pytest.mark.e2e
 

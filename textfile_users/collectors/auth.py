@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from textfile_users.auth.attempts import AuthEvent
-    from textfile_users.sources.journal import Entry, Gap, JournalPosition
+    from textfile_users.sources.journal import Entry, Gap
+    from textfile_users.sources.journals import JournalPosition
 
 AUTO = "auto"
 FILES = "files"
@@ -117,7 +118,7 @@ def _find_logs(paths: Paths, source: str, before: Snapshot) -> _Logs:
         files, found = _find_files(paths, before.durable or NOTHING, before.now)
     journal, signature = SourceReport(JOURNAL, ABSENT), ""
     if source == JOURNAL or (source == AUTO and not paths.auth_logs_given):
-        from textfile_users.sources.journal import journal_state
+        from textfile_users.sources.journals import journal_state
 
         try:
             status, signature = journal_state(paths)
@@ -328,7 +329,8 @@ class _Reading:
 
     def read_journal(self, backfill: bool) -> None:
         """Read on in the journal, or begin with it."""
-        from textfile_users.sources.journal import Entry, JournalPosition, advance
+        from textfile_users.sources.journal import Entry, advance
+        from textfile_users.sources.journals import JournalPosition
 
         position = self._journal
         lines = dict(self.reader.lines)
@@ -356,7 +358,8 @@ class _Reading:
 
     def has_journal_more(self, newest: float) -> bool:
         """Return whether the journal has what counts, and was logged well behind ``newest``."""
-        from textfile_users.sources.journal import Entry, JournalPosition
+        from textfile_users.sources.journal import Entry
+        from textfile_users.sources.journals import JournalPosition
 
         try:
             for found in self._entries(JournalPosition("", newest + LATE_SECONDS)):
@@ -376,7 +379,8 @@ class _Reading:
 
     def _lines_of_journal(self, time: float) -> Iterator[tuple[bytes, bytes]]:
         """Yield program and message of the journal's entries that were read since ``time``."""
-        from textfile_users.sources.journal import Entry, JournalPosition
+        from textfile_users.sources.journal import Entry
+        from textfile_users.sources.journals import JournalPosition
 
         for found in self._entries(JournalPosition("", time)):
             if isinstance(found, Entry) and found.time <= self.before.time and found.trusted:

@@ -20,7 +20,6 @@ from textfile_users.model import (
     Wanted,
 )
 from textfile_users.paths import Paths
-from textfile_users.sources.btmp import failures
 from textfile_users.sources.files import open_regular, reason
 from textfile_users.sources.follow import NOWHERE, blocks, end
 from textfile_users.sources.passwd import account_names, read_passwd
@@ -176,17 +175,15 @@ class _Reading:
 
     def read_wtmp(self, path: str) -> None:
         """Read on in wtmp; on a first look only who logged in last."""
-        from textfile_users.sources.wtmp import turns
-
         layout = self._layout(path)
         unit = LAYOUTS[layout].size
         if path not in self._records and not self._backfill:
-            for turn in turns(parse_utmp(_tail(path, unit), layout).records):
+            for turn in _turns(parse_utmp(_tail(path, unit), layout).records):
                 if turn.event == "login":
                     self._counting.last_login(turn.user, turn.time)
             self._records[path] = end(path, unit)
         for records in self._blocks(WTMP, path, layout):
-            self._take(WTMP, turns(records))
+            self._take(WTMP, _turns(records))
 
     def read_wtmpdb(self, path: str) -> None:
         """Read on in wtmpdb; on a first look only who logged in last."""
@@ -294,6 +291,8 @@ class _Reading:
 
     def _take_failures(self, records: Iterable[UtmpRecord]) -> None:
         """Count btmp's records as the attempts that they are."""
+        from textfile_users.sources.btmp import failures
+
         words = [word.partition(":") for word in self._seen.get(OPENED, "").split()]
         opened = {int(pid): float(time) for pid, _, time in words}
         for event in failures(records, account_names(self._paths), opened):
@@ -326,6 +325,13 @@ def _login(source: str, turn: Turn, pid: int) -> Login:
         turn.time,
         key=turn.key,
     )
+
+
+def _turns(records: Iterable[UtmpRecord]) -> Iterator[Turn]:
+    """Yield the turns of wtmp's records; most looks find none, and are spared the import."""
+    from textfile_users.sources.wtmp import turns
+
+    return turns(records)
 
 
 def _sample(path: str) -> bytes:

@@ -9,10 +9,10 @@ import errno
 import os
 import time
 
-from textfile_users.model import ABSENT, DENIED, OK
 from textfile_users.paths import Paths
 from textfile_users.record import Record
-from textfile_users.sources.files import closing, read_regular
+from textfile_users.sources.files import closing
+from textfile_users.sources.journals import JournalPosition, journals, last_written, read_id
 from textfile_users.sources.procfs import read_boot_time
 from textfile_users.sources.text import decode
 
@@ -31,7 +31,6 @@ CHUNK = 64 << 10  # what a pipe holds
 MINUTE = 60.0
 SIGKILL = 9  # the module signal imports enum
 
-DIRECTORIES = ("/var/log/journal", "/run/log/journal")
 FIELDS = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_UID,_EXE"
 
 # In a string of JSON the quotes would be escaped, so that no message can hold one.
@@ -89,42 +88,10 @@ class Gap(Record):
     time: float
 
 
-class JournalPosition(Record):
-    """Where reading goes on: behind the entry of ``cursor``, with '' at ``time``.
-
-    ``time`` is that entry's, for when it has gone; ``newest`` the latest time of any entry
-    read, which a clock set back does not change. Seconds since the epoch.
-    """
-
-    cursor: str
-    time: float
-    newest: float = 0.0
-
-
 LOST = Gap("gap", "", 0.0)
 MICROSECOND = 1e-6  # the journal's resolution
 
 _Fields = dict[str, object]
-_Files = list["os.DirEntry[str]"]
-
-
-def journal_state(paths: Paths) -> tuple[str, str]:
-    """Return OK, ABSENT or DENIED, and a signature of the journal's files.
-
-    While it stays equal nothing was written, and journalctl need not be run. Take it before
-    reading: journald sets the modification time up to half a second after it has written.
-    Raises OSError where the directories cannot be read, or links lead out of another root.
-    """
-    try:
-        files = [file for _, found in _journals(paths) for file in found]
-    except PermissionError:
-        return DENIED, ""
-    if not files or not _has_journalctl():
-        return ABSENT, ""
-    # Users may read their own user-UID.journal, which does not make a log of it.
-    if not any(_is_readable(file) for file in files if not file.name.startswith("user-")):
-        return DENIED, ""
-    return OK, _signature(files)
 
 
 def entries(
@@ -322,7 +289,7 @@ def _find(
     command = _command(paths, identifiers)
     if not command:
         return
-    boot = _read_id(paths, paths.proc("sys/kernel/random/boot_id"))
+    boot = read_id(paths, paths.proc("sys/kernel/random/boot_id"))
     if not boot or _is_in_boot(position, boot, paths):
         start = [_start(position), *_in_boots(boot)]
         yield from _read(command, start, position.cursor, left)
@@ -430,11 +397,11 @@ def _command(paths: Paths, identifiers: Iterable[str]) -> list[str]:
         return []
     options = ["--no-pager", "--quiet", "--output=json", f"--output-fields={FIELDS}", *names]
     if not paths.is_own_host:
-        journals = _journals(paths)
-        if not journals:
+        found = journals(paths)
+        if not found:
             return []
         # One is all that journalctl takes: after a change of Storage= the other is left over.
-        directory = max(journals, key=_last_written)[0]
+        directory = max(found, key=last_written)[0]
         options.append(f"--directory={directory}")
     return ["journalctl", *options]
 
@@ -533,88 +500,3 @@ def _countdown(deadline: float, clock: Clock) -> Countdown:
         return seconds
 
     return left
-
-
-def _journals(paths: Paths) -> list[tuple[str, _Files]]:
-    """Return the directories with journal files of the host, for journalctl, and these files.
-
-    Files of other machines (containers, remote hosts) lie beside the host's own, which
-    carry its machine-id(5); where that is not known all are taken.
-    """
-    machine = _read_id(paths, paths.below("/etc/machine-id"))
-    journals = []
-    for directory in map(paths.below, DIRECTORIES):
-        own = os.path.join(directory, machine)
-        if machine and (paths.is_own_host or os.path.isdir(own)):
-            chosen, parts = own, [own]
-        else:
-            chosen = directory
-            parts = [part.path for part in _scan(paths, directory) if _is_id(part.name)]
-        files = [file for part in parts for file in _scan(paths, part) if _is_journal(file)]
-        if files:
-            journals.append((chosen, files))
-    return journals
-
-
-def _scan(paths: Paths, directory: str) -> _Files:
-    """Return what lies in ``directory``, nothing where there is none."""
-    paths.require_inside(directory)
-    try:
-        with os.scandir(directory) as found:
-            entries = list(found)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    for entry in entries:
-        if entry.is_symlink():
-            paths.require_inside(entry.path)
-    return entries
-
-
-def _read_id(paths: Paths, path: str) -> str:
-    """Return the 32 hexadecimal digits in a file of the host, '' where there is no such file."""
-    try:
-        paths.require_inside(path)
-        text = decode(read_regular(path, 64)).strip().replace("-", "")
-    except OSError:
-        return ""
-    return text if _is_id(text) else ""
-
-
-def _is_id(text: str) -> bool:
-    return len(text) == 32 and not text.strip("0123456789abcdef")
-
-
-def _is_journal(file: os.DirEntry[str]) -> bool:
-    return file.name.endswith((".journal", ".journal~"))
-
-
-def _is_readable(file: os.DirEntry[str]) -> bool:
-    return os.access(file.path, os.R_OK)
-
-
-def _has_journalctl() -> bool:
-    return any(
-        os.access(os.path.join(directory, "journalctl"), os.X_OK)
-        for directory in os.get_exec_path()
-    )
-
-
-def _signature(files: _Files) -> str:
-    from binascii import crc32  # there may be a file for each of a thousand users
-
-    written = sorted(_written(file) for file in files)
-    text = "\n".join(map(repr, written))
-    return f"{len(written)} {written[-1][0]} {crc32(text.encode()):08x}"
-
-
-def _last_written(journal: tuple[str, _Files]) -> int:
-    return max(_written(file)[0] for file in journal[1])
-
-
-def _written(file: os.DirEntry[str]) -> tuple[int, int, int, str]:
-    """Return when a file was written, in nanoseconds, and what else shows that it was."""
-    try:
-        status = file.stat()
-    except OSError:  # rotated while we looked
-        return 0, 0, 0, file.name
-    return status.st_mtime_ns, status.st_size, status.st_ino, file.name
