@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,10 @@ from textfile_users.cli import main
 from textfile_users.collect import looks
 from textfile_users.collectors import sessions as sessions_collector
 from textfile_users.metrics import users
-from textfile_users.model import Snapshot
+from textfile_users.model import Snapshot, Wanted
+from textfile_users.paths import Paths
+from textfile_users.sources import processes as processes_source
+from textfile_users.sources import procfs
 from textfile_users.volatile import HOUR
 
 
@@ -453,7 +457,51 @@ def test_a_collector_that_hangs_costs_its_own_metrics(
     monkeypatch.setattr(snapshot_module, "STEPS", steps)
     status, said = run("--timeout", "1")
     assert (status, said) == (0, "textfile-users: sessions: no answer within 0.25 s\n")
-    assert run.samples()['users_collector_success{collector="sessions"}'] == 0
+    samples = run.samples()
+    assert samples['users_collector_success{collector="sessions"}'] == 0
+    others = {"processes", "accounts", "connections", "auth", "history"}
+    assert {samples[f'users_collector_success{{collector="{name}"}}'] for name in others} == {1}
+
+
+def test_a_collector_that_comes_back_late_adds_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if that is while the next one is at work."""
+    both_sources(run.host)
+    back = threading.Event()
+
+    def late(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float) -> Snapshot:
+        time.sleep(0.4)
+        back.set()
+        return before._replace(sessions=())
+
+    def next_one(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float) -> Snapshot:
+        assert back.wait(30)
+        return before
+
+    steps = [("sessions", late), ("accounts", next_one)]
+    monkeypatch.setattr(snapshot_module, "STEPS", steps)
+    status, said = run("--timeout", "1")
+    assert (status, said) == (0, "textfile-users: sessions: no answer within 0.25 s\n")
+    assert "users_sessions_total" not in "".join(run.samples())
+
+
+def test_a_process_is_read_once_a_look(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of leaders, too, that another collector has read."""
+    both_sources(run.host)
+    read = []
+    path_of = procfs.read_owned
+
+    def read_owned(path: str, limit: int = 0) -> tuple[bytes, int]:
+        read.append(path)
+        return path_of(path, limit or procfs.MAX_BYTES)
+
+    for module in (procfs, processes_source):
+        monkeypatch.setattr(module, "read_owned", read_owned)
+    run()
+    stats = [path for path in read if path.endswith("/stat") and path.split("/")[-2].isdigit()]
+    assert stats
+    assert len(stats) == len(set(stats))
 
 
 def test_a_run_that_hangs_is_given_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -818,11 +818,11 @@ def _too_many_open_files(path: str) -> object:
 @pytest.mark.parametrize(
     ("name", "data", "read"),
     [
-        (".1.gz", gzip.compress(lines(2) + b"half")[:-1], lines(2)),
-        (".1.gz", gzip.compress(lines(2))[:-8] + bytes(8), lines(2)),
+        (".1.gz", gzip.compress(lines(2) + b"half", mtime=0)[:-1], lines(2)),
+        (".1.gz", gzip.compress(lines(2), mtime=0)[:-8] + bytes(8), lines(2)),
         (".1.bz2", bz2.compress(lines(2))[:-9], lines(2)),
         (".1.xz", lzma.compress(lines(2))[:20], b""),
-        (".1.gz", gzip.compress(b"")[:10] + b"\xff" * 30, b""),
+        (".1.gz", gzip.compress(b"", mtime=0)[:10] + b"\xff" * 30, b""),
         (".1.gz", lines(2), b""),
         (".1.bz2", lines(2), b""),
         (".1.xz", lines(2), b""),

@@ -76,8 +76,8 @@ class Options(Record):
 def collect(options: Options) -> int:
     """Look as often as asked and return the exit status: 0 where every file was written."""
     status = 0
-    durable.known.clear()
-    volatile.saved.clear()
+    for remembered in (durable.last, volatile.last):
+        remembered.clear()  # each run goes by the files
     if options.apart:
         _wait_apart(options.output, options.apart, time.time, time.sleep)
     for _ in looks(options.repeat, options.interval, time.time, time.sleep):

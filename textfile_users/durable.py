@@ -228,9 +228,12 @@ def load(directory: str) -> Durable:
         if error.errno in (errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.EFBIG):
             raise ValueError(reason(error)) from error
         raise
-    if data not in known:
-        _know(data, parse_durable(data))
-    return known[data]
+    for known, durable in last:
+        if known == data:
+            return durable
+    found = parse_durable(data)
+    last[:] = [(data, found)]
+    return found
 
 
 def put_aside(directory: str) -> str:
@@ -244,14 +247,8 @@ def save(directory: str, durable: Durable) -> None:
     """Replace the file in ``directory``. Raises OSError."""
     data = format_durable(durable)
     write_whole(os.path.join(directory, FILE_NAME), data, 0o600)
-    _know(data, durable)
+    last[:] = [(data, durable)]
 
 
-# What was read or saved last, by the file's bytes: a further look of the same run need not
-# parse them.
-known: dict[bytes, Durable] = {}
-
-
-def _know(data: bytes, durable: Durable) -> None:
-    known.clear()
-    known[data] = durable
+# The bytes read or saved last, and what they say: a further look of a run need not parse them.
+last: list[tuple[bytes, Durable]] = []

@@ -76,10 +76,10 @@ def each_within(seconds: float, functions: Sequence[Callable[[], None]]) -> int:
     mount can be neither interrupted nor waited for.
     """
     errors: list[BaseException] = []
-    begun = [time.monotonic()]  # when each one did, and at last when all had come back
+    turns = [time.monotonic()]  # when the first began, and when each came back
     turn, done = _thread.allocate_lock(), _thread.allocate_lock()
     done.acquire()
-    is_left = False
+    is_given_up = False
     thread = _waiting.pop() if _waiting else _start_thread()
 
     def call() -> None:
@@ -87,9 +87,9 @@ def each_within(seconds: float, functions: Sequence[Callable[[], None]]) -> int:
             for function in functions:
                 function()
                 with turn:
-                    if is_left:
+                    if is_given_up:
                         return
-                    begun.append(time.monotonic())
+                    turns.append(time.monotonic())
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             errors.append(error)
         finally:
@@ -99,14 +99,14 @@ def each_within(seconds: float, functions: Sequence[Callable[[], None]]) -> int:
     given, wake = thread
     given.append(call)
     wake.release()
-    while not done.acquire(timeout=max(0.0, begun[-1] + seconds - time.monotonic())):
+    while not done.acquire(timeout=max(0.0, turns[-1] + seconds - time.monotonic())):
         with turn:
-            is_left = time.monotonic() - begun[-1] >= seconds
-        if is_left:
+            is_given_up = time.monotonic() - turns[-1] >= seconds
+        if is_given_up:
             break
     if errors:
         raise errors[0]
-    return len(begun) - 1
+    return len(turns) - 1
 
 
 def _start_thread() -> tuple[list[Callable[[], None]], _thread.LockType]:
@@ -236,8 +236,11 @@ def _go_through(
     seconds: float,
     clock: Callable[[], float],
 ) -> tuple[Snapshot, Steps]:
-    """Return the snapshot after the steps, up to one that does not come back, and those left."""
-    reached = [before]
+    """Return the snapshot after the steps, up to one that does not come back, and those left.
+
+    Of that one the report says that it took the time it had.
+    """
+    reached = [before]  # after each step; one that was given up may come back and add another
 
     def taking(name: str, step: Step) -> Callable[[], None]:
         def take() -> None:

@@ -170,19 +170,22 @@ def load(directory: str, boot_id: str) -> Volatile:
         data = read_regular(os.path.join(directory, FILE_NAME), MAX_BYTES)
     except FileNotFoundError:
         return NOTHING
-    return saved[data, boot_id] if (data, boot_id) in saved else parse_volatile(data, boot_id)
+    for known, volatile in last:
+        if known == (data, boot_id):
+            return volatile
+    return parse_volatile(data, boot_id)
 
 
 def save(directory: str, volatile: Volatile, boot_id: str) -> None:
     """Replace the file in ``directory``. Raises OSError."""
     data = format_volatile(volatile, boot_id)
     write_whole(os.path.join(directory, FILE_NAME), data, 0o600)
-    saved.clear()
-    saved[data, boot_id] = volatile
+    last[:] = [((data, boot_id), volatile)]
 
 
-# What was saved last, by the file's bytes: a further look of the same run need not parse them.
-saved: dict[tuple[bytes, str], Volatile] = {}
+# The bytes saved last, for which boot, and what they say: a further look of a run need not parse
+# them.
+last: list[tuple[tuple[bytes, str], Volatile]] = []
 
 
 def read_boot_id() -> str:

@@ -60,13 +60,6 @@ def missing_parts() -> str:
     return f"needs Debian's {', '.join(sorted(packages))}" if packages else ""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where pytest-xdist runs tests at once, those here share the box, and one of its workers."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("e2e"))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _parts() -> None:
     why = missing_parts()
@@ -94,7 +87,7 @@ def packages(new_directory: Callable[[], Path]) -> Path:
     """A directory with the project in `source`, and it and what it needs in `wheels`."""
     directory = new_directory()
     source = directory / "source"
-    ignored = shutil.ignore_patterns(".*", "build", "*.egg-info")
+    ignored = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__")
     shutil.copytree(PROJECT, source, ignore=ignored)
     wheels = str(directory / "wheels")
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", wheels, str(source))

@@ -76,10 +76,10 @@ class Attempts:
         """Yield what is remembered, for the next run."""
         return iter(self._memories.items())
 
-    def has_decided(self, service: str, pid: int) -> bool:
-        """Return whether a process has said what its connection comes to."""
+    def has_decided(self, service: str, pid: int, now: float | None) -> bool:
+        """Return whether the process of this pid has said what its connection comes to."""
         memory = self._memories.get((service, pid))
-        return memory is not None and not memory[2]
+        return not (memory is None or memory[2] or now is None or _is_over(memory, now))
 
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the events that a line's finding makes certain."""

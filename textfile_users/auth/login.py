@@ -108,7 +108,7 @@ FORMS = forms(
             _failure,
         ),
     ),
-    # Each of them has had a line of its own.
+    # The refusals that they sum up have had lines of their own.
     # + PAM 4 more authentication failures; logname= uid=0 euid=0 tty=/dev/pts/0 ruser= rhost=  user=root
     # + PAM 1 more authentication failure; logname= uid=0 euid=0 tty=/dev/tty1 ruser= rhost=
     # + PAM service(login) ignoring max retries; 5 > 3

@@ -59,16 +59,10 @@ class Reader:
         behind = 0 if self.pairing.last else -1  # where a line repeats the newest one
         self._counted = 0
         has_decided = self.pairing.attempts.has_decided
-        time_of, is_of_last_minute = self.stamps.time_of, self.stamps.is_of_last_minute
+        time_of = self.stamps.time_of
         take = self.pairing.take
         for start, end, stamp, program, pid, message in parse_lines(data):
-            # Of a minute that is told already: a later one may be that of another process.
-            if (
-                message.startswith(ENDS)
-                and pid
-                and has_decided("sshd", pid)
-                and is_of_last_minute(stamp)
-            ):
+            if message.startswith(ENDS) and pid and has_decided("sshd", pid, time_of(stamp)):
                 matched += 1
                 continue
             said = find(program, message) if program != REPEATED else NOTHING

@@ -199,11 +199,6 @@ class Stamps:
             return None
         return self._began + seconds if 0.0 <= seconds < 61.0 else None
 
-    def is_of_last_minute(self, stamp: bytes) -> bool:
-        """Return whether ``stamp`` is of the same minute as the one that time_of() had last."""
-        before, behind, _, end = self._minute
-        return stamp.startswith(before) and stamp[end or len(stamp) :] == behind and bool(before)
-
     def time_of_line(self, line: bytes) -> float | None:
         """Return the time of any line with a stamp at its beginning, None without one."""
         import re

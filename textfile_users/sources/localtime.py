@@ -10,9 +10,11 @@ from textfile_users.sources.files import read_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from io import BytesIO
+
     from textfile_users.sources.authlog import LocalTime
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 32 << 10  # a zone with all its leap seconds has 5 KiB; zoneinfo needs the square
 
 
 def local_time(paths: Paths) -> LocalTime:
@@ -39,12 +41,10 @@ def _read_zone(paths: Paths) -> bytes | None:
 
 def _of_zone(data: bytes) -> LocalTime:
     from datetime import datetime, timedelta, timezone
-    from io import BytesIO
     from zoneinfo import ZoneInfo
 
     try:
-        # zoneinfo reads on without end where the last line, or the one before it, has none.
-        zone = ZoneInfo.from_file(BytesIO(data + b"\n\n"))
+        zone = ZoneInfo.from_file(_ending(data + b"\n"))  # glibc does without the last newline
     except Exception:  # noqa: BLE001 - zoneinfo asserts and unpacks what damaged files do not have
         return utc_time
 
@@ -53,3 +53,17 @@ def _of_zone(data: bytes) -> LocalTime:
         return (local - datetime(1970, 1, 1, tzinfo=timezone.utc)) / timedelta(seconds=1)
 
     return seconds
+
+
+def _ending(data: bytes) -> BytesIO:
+    """Return a file that raises EOFError behind its end: zoneinfo would read there for ever."""
+    from io import BytesIO
+
+    class Ending(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            found = super().read(size)
+            if len(found) < (size or 0):
+                raise EOFError
+            return found
+
+    return Ending(data)
