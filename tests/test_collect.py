@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,8 +19,7 @@ from textfile_users.cli import main
 from textfile_users.collect import looks
 from textfile_users.collectors import sessions as sessions_collector
 from textfile_users.metrics import users
-from textfile_users.model import Snapshot, Wanted
-from textfile_users.paths import Paths
+from textfile_users.model import Snapshot
 from textfile_users.sources import processes as processes_source
 from textfile_users.sources import procfs
 from textfile_users.volatile import HOUR
@@ -466,24 +464,22 @@ def test_a_collector_that_hangs_costs_its_own_metrics(
 def test_a_collector_that_comes_back_late_adds_nothing(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Even if that is while the next one is at work."""
+    """Not even in the moment between giving it up and going on."""
     both_sources(run.host)
-    back = threading.Event()
+    run()
+    assert run.samples()["users_logged_in"] == 2
 
-    def late(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float) -> Snapshot:
-        time.sleep(0.4)
-        back.set()
-        return before._replace(sessions=())
+    def given_up(_: float, functions: Sequence[Callable[[], None]]) -> int:
+        functions[0]()
+        return 0
 
-    def next_one(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float) -> Snapshot:
-        assert back.wait(30)
-        return before
-
-    steps = [("sessions", late), ("accounts", next_one)]
-    monkeypatch.setattr(snapshot_module, "STEPS", steps)
-    status, said = run("--timeout", "1")
-    assert (status, said) == (0, "textfile-users: sessions: no answer within 0.25 s\n")
-    assert "users_sessions_total" not in "".join(run.samples())
+    monkeypatch.setattr(snapshot_module, "each_within", given_up)
+    monkeypatch.setattr(
+        snapshot_module, "STEPS", [("sessions", sessions_collector.look_at_sessions)]
+    )
+    monkeypatch.setattr(collect_module, "within", lambda _, function: function())
+    assert run(now=NOW + 5)[1] == "textfile-users: sessions: no answer within 15 s\n"
+    assert "users_logged_in" not in run.samples()
 
 
 def test_a_process_is_read_once_a_look(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
