@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import threading
 import time
 
 import pytest
 
+from textfile_users import snapshot
 from textfile_users.snapshot import Overdue, each_within, within
 
 SOON = 0.05
@@ -100,3 +102,17 @@ def test_what_one_raises_ends_them_all() -> None:
     with pytest.raises(ValueError, match="of the second"):
         each_within(LONG, [lambda: calls.append("1"), fail, lambda: calls.append("3")])
     assert calls == ["1"]
+
+
+def test_without_a_thread_there_is_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pthread_create(3) fails at a limit of processes, when one wants to know whose they are."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_thread, "start_new_thread", fail)
+    monkeypatch.setattr(snapshot, "_waiting", [])
+    assert within(0.0, threading.get_ident) == threading.get_ident()
+    calls: list[int] = []
+    assert each_within(0.0, [lambda: calls.append(1), lambda: calls.append(2)]) == 2
+    assert calls == [1, 2]

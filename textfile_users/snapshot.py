@@ -73,14 +73,20 @@ def each_within(seconds: float, functions: Sequence[Callable[[], None]]) -> int:
 
     Raises what one of them raises. They are called by another thread, which is left behind with
     a function that does not come back, and the ones after it are not called: a read from a dead
-    mount can be neither interrupted nor waited for.
+    mount can be neither interrupted nor waited for. Where no thread can be started, as at a limit
+    of processes, they are called without a limit of time: better than not at all.
     """
+    try:
+        thread = _waiting.pop() if _waiting else _start_thread()
+    except RuntimeError:
+        for function in functions:
+            function()
+        return len(functions)
     errors: list[BaseException] = []
     turns = [time.monotonic()]  # when the first began, and when each came back
     turn, done = _thread.allocate_lock(), _thread.allocate_lock()
     done.acquire()
     is_given_up = False
-    thread = _waiting.pop() if _waiting else _start_thread()
 
     def call() -> None:
         try:
