@@ -568,12 +568,17 @@ def test_reading_goes_on_behind_the_cursor(
 @pytest.mark.parametrize(
     "malformed",
     ["x", "s=1;i=2", cursor(3) + ";", cursor(3) + ";q=1", cursor(3).replace("x=4", "x="),
-     cursor(3).replace("x=4", "x=xyz")],
+     cursor(3).replace("x=4", "x=xyz"), cursor(3).replace("x=4", "x=" + "4" * 17)],
 )  # fmt: skip
 def test_a_malformed_cursor_is_a_gap_and_time_decides(fake: Fake, malformed: str) -> None:
     fake.prints(line(4))
     assert messages(fake.read(JournalPosition(malformed, START + 3.0))) == ["<gap>", "message 4"]
     assert f"--since=@{START + 3}.000001" in fake.calls()[0], "behind the last one read"
+
+
+def test_a_time_that_no_float_holds_makes_a_cursor_malformed() -> None:
+    far = cursor(1).replace(";t=", ";t=" + "9" * 300)
+    assert parse_entry(line(1, __CURSOR=far, MESSAGE=7)) == Gap("damaged", far, 0.0)
 
 
 def test_what_is_skipped_is_left_behind() -> None:

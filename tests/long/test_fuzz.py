@@ -5,6 +5,7 @@ And nothing at all leaves the program: a collector's own fault would be said, an
 
 from __future__ import annotations
 
+import random
 import re
 import shutil
 from pathlib import Path
@@ -14,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.long.decoders import BERLIN, DECODERS, LINES, Decoder, zone
-from tests.long.inputs import mutated
-from tests.long.sizes import size
+from tests.long.inputs import mutant, mutated
+from tests.long.sizes import IS_LONG, size
 from tests.long.world import World, happen, make_host, samples
 from textfile_users.cli import main
 from textfile_users.sources.lastlog import read_lastlog2
@@ -44,6 +45,20 @@ def test_decoders_raise_what_they_say(decoder: Decoder) -> None:
             return
 
     decode()
+
+
+@pytest.mark.parametrize("decoder", DECODERS, ids=lambda decoder: decoder.name)
+def test_many_more_inputs(decoder: Decoder) -> None:
+    """Without hypothesis, which takes a hundred times as long to choose one; new ones each time."""
+    chance = random.Random(None if IS_LONG else decoder.name)
+    for _ in range(size("mutants")):
+        data = mutant(chance, list(decoder.samples))
+        try:
+            decoder.call(data)
+        except decoder.raises:
+            continue
+        except Exception as error:
+            raise AssertionError(data) from error
 
 
 DATABASES = {

@@ -248,7 +248,10 @@ def _iso_minute(text: bytes, local: LocalTime) -> float | None:
     if offset == b"Z" or began is None:
         return began
     digits = offset[1:].replace(b":", b"")
-    seconds = int(digits[:2]) * 3600 + int(digits[2:] or b"0") * 60
+    hours, minutes = int(digits[:2]), int(digits[2:4] or b"0")
+    if len(digits) > 4 or hours > 23 or minutes > 59:
+        return None
+    seconds = hours * 3600 + minutes * 60
     return began - seconds if offset[:1] == b"+" else began + seconds
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MAX_MESSAGE = 64 << 10
 MAX_LINE = 1 << 20  # of JSON, in which a byte takes four at most
 MAX_CURSOR = 512  # real ones have about 170 characters
+CURSOR_PARTS = {"s": 32, "i": 16, "b": 32, "m": 16, "t": 16, "x": 16}  # digits at most
 MAX_SAID = 4 << 10
 CHUNK = 64 << 10  # what a pipe holds
 MINUTE = 60.0
@@ -268,9 +269,11 @@ def _cursor_parts(cursor: str) -> dict[str, str]:
     time in that boot and real time, in microseconds; x, a hash of the content.
     """
     words = [word.partition("=") for word in cursor.split(";")]
-    if sorted(name for name, _, _ in words) != list("bimstx"):
+    if sorted(name for name, _, _ in words) != sorted(CURSOR_PARTS):
         return {}
-    if not all(value and not value.strip("0123456789abcdef") for _, _, value in words):
+    if not all(0 < len(value) <= CURSOR_PARTS[name] for name, _, value in words):
+        return {}
+    if not all(not value.strip("0123456789abcdef") for _, _, value in words):
         return {}
     return {name: value for name, _, value in words}
 
