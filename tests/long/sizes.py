@@ -11,7 +11,7 @@ _SIZES = {
     "system calls": (60, 0),  # faults injected with one look; 0: every one
     "threads": (12, 0),  # the same in the program's own threads
     "examples": (60, 20_000),  # of each decoder's input
-    "mutants": (1_000, 200_000),  # more of each, chosen without hypothesis
+    "mutants": (1_000, 100_000),  # more of each, chosen without hypothesis
     "looks": (160, 17_280),  # of the soak, in process
     "rotation": (60, 200),  # looks from one rotation of the log to the next
     "runs": (10, 500),  # of the soak, a process each
