@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from textfile_users.auth.finding import NOTHING, UNMATCHED, Finding, first_finding, number
-from textfile_users.auth.pam import pam_forms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +82,9 @@ def _repeated(program: bytes, message: bytes) -> Finding:
 
 
 def _table(program: bytes) -> Forms:
-    """Return a program's patterns; their module is imported when a host has the program."""
+    """Return a program's patterns; their modules are imported when a host has the program."""
+    from textfile_users.auth.pam import pam_forms
+
     module = PROGRAMS[program]
     own: Forms = {}
     if module:
