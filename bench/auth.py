@@ -10,7 +10,7 @@ import time
 
 from bench.hosts import MB, PROCESSES, fill, logged_host
 from bench.logs import ATTACKED, BUSY, happening, stamp, write_log
-from bench.tools import PEAK, PYTHON, cpu_seconds, ours, table
+from bench.tools import PEAK, PYTHON, cpu_seconds, ours, table, times_base
 from tests.hosts import busy_host
 
 BACKLOG = 100 * MB
@@ -118,22 +118,22 @@ def _new_lines(directory: str, runs: int) -> str:
     if journal:
         commands["journal only, all collectors"] = ours(f"{journal}-all", "--root", journal)
         bounds["journal only, all collectors"] = "at most 4.5"
-    times: dict[str, list[float]] = {name: [] for name in ("base", *commands)}
+    costs: dict[str, list[float]] = {name: [] for name in commands}
+    bare: list[float] = []
     for number in range(runs + 1):
         for root in hosts.values():
             with open(os.path.join(root, "var/log/auth.log"), "ab") as file:
                 file.write(_some_lines(number))
         if journal:
             _write_journal(journal, number)
-        for name, argv in {"base": [PYTHON, "-I", "-c", "pass"], **commands}.items():
-            seconds = cpu_seconds(argv)
+        for name, argv in commands.items():
+            cost = times_base(argv, bare)
             if number:  # the first one is a first look
-                times[name].append(seconds)
-    found = {name: statistics.median(values) for name, values in times.items()}
-    base = found.pop("base")
+                costs[name].append(cost)
+    found = {name: statistics.median(values) for name, values in costs.items()}
     rows = [(f"{NEW_LINES} new lines, 10 sessions, {PROCESSES} processes, wtmp", "x BASE", "bound")]
-    for name, seconds in found.items():
-        rows.append((name, f"{seconds / base:.2f}", bounds[name]))
+    for name, cost in found.items():
+        rows.append((name, f"{cost:.2f}", bounds[name]))
     ratio = found["log of 1000 MB"] / found["log of 1 MB"]
     rows.append(("1000 MB : 1 MB", f"{ratio:.3f}", "within a tenth of 1"))
     return table(rows)

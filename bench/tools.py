@@ -12,6 +12,7 @@ import time
 # As the unit starts it.
 RUN = "from textfile_users.__main__ import run; run()"
 PYTHON = sys.executable
+BARE = [PYTHON, "-I", "-c", "pass"]
 # Prints the process's peak memory (proc_pid_status(5)) when it ends.
 PEAK = (
     "import os, sys\n"
@@ -40,15 +41,35 @@ def peak_kib(code: str) -> int:
     return int(done.stdout.split()[1])
 
 
-def medians(commands: dict[str, list[str]], runs: int, slow: set[str]) -> dict[str, float]:
-    """Return each command's median; all take turns in random order, the slow ones fewer."""
-    times: dict[str, list[float]] = {name: [] for name in commands}
+def times_base(argv: list[str], bare: list[float]) -> float:
+    """Return a command's cost in times BASE; ``bare`` has what that cost, and gets more.
+
+    It is that of the bare interpreters before and behind the command: machines change their pace
+    from second to second.
+    """
+    if not bare:
+        bare.append(cpu_seconds(BARE))
+    seconds = cpu_seconds(argv)
+    bare.append(cpu_seconds(BARE))
+    return seconds / statistics.mean(bare[-2:])
+
+
+def medians(
+    commands: dict[str, list[str]], runs: int, slow: set[str]
+) -> tuple[dict[str, float], float]:
+    """Return each command's cost in times BASE, and BASE in seconds; both are medians.
+
+    All take turns in random order, the ``slow`` ones fewer.
+    """
+    found: dict[str, list[float]] = {name: [] for name in commands}
+    bare: list[float] = []
     for number in range(runs):
         for name in random.sample(sorted(commands), len(commands)):
             if name not in slow or number < 5:
                 wait_for_minute(name)
-                times[name].append(cpu_seconds(commands[name]))
-    return {name: statistics.median(values) for name, values in times.items()}
+                found[name].append(times_base(commands[name], bare))
+    ratios = {name: statistics.median(costs) for name, costs in found.items()}
+    return ratios, statistics.median(bare)
 
 
 def wait_for_minute(name: str) -> None:
