@@ -129,7 +129,7 @@ def check_steps(guest: Guest) -> None:
 
 def check_between_looks(guest: Guest) -> None:
     """A session that begins and ends between two looks counts, with its time and duration."""
-    guest.sh("systemctl stop textfile-users.timer")
+    guest.sh("systemctl stop textfile-users.timer textfile-users.path")
     time.sleep(8)  # a look that has begun
     before = guest.samples()
     began = guest.now()
@@ -138,7 +138,7 @@ def check_between_looks(guest: Guest) -> None:
     time.sleep(12)  # bob's user manager
     look = "users_run_timestamp_seconds"
     guest.check("no look meanwhile", guest.samples()[look] == before[look], before[look])
-    guest.sh("systemctl start textfile-users.timer")
+    guest.sh("systemctl start textfile-users.timer textfile-users.path")
     guest.check_adds("a session between two looks", login("publickey", "bob") + ended())
     after = guest.samples()
     last = after['users_last_login_timestamp_seconds{user="bob"}']
