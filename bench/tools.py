@@ -89,6 +89,7 @@ def table(rows: list[tuple[str, str, str]]) -> str:
 
 def ours(directory: str, *argv: str) -> list[str]:
     """Return our command as the timer runs it, with output and state below `directory`."""
+    os.environ["STATE_DIRECTORY"] = directory  # by hand it would read the settings first
     os.makedirs(directory, exist_ok=True)
     state = os.path.join(directory, "state")
     return [

@@ -36,9 +36,12 @@ class Run:
         self.capsys = capsys
 
     def __call__(self, *extra: str, now: float = NOW) -> tuple[int, str]:
+        where = [] if "--output" in extra else ["--textfile-directory", str(self.output.parent)]
+        return self.without_directory(*where, *extra, now=now)
+
+    def without_directory(self, *extra: str, now: float = NOW) -> tuple[int, str]:
         argv = ["--root", self.host.root, "--now", str(now), "--timeout", "60"]
         argv += ["--state-directory", str(self.state), "--runtime-directory", str(self.state)]
-        argv += [] if "--output" in extra else ["--textfile-directory", str(self.output.parent)]
         self.capsys.readouterr()
         status = main([*argv, *extra])
         return status, self.capsys.readouterr().err
@@ -267,11 +270,11 @@ def test_no_textfile_directory(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("TEXTFILE_DIRECTORY", raising=False)
     monkeypatch.setattr("textfile_users.paths.TEXTFILE_DIRECTORIES", ("/nowhere",))
     both_sources(run.host)
-    status, said = run("--textfile-directory", "")
+    status, said = run.without_directory()
     assert status == 1
     assert said.count("\n") == 1
     assert "give --textfile-directory or --output" in said
-    assert run("--textfile-directory", "", now=NOW + 5) == (1, "")
+    assert run.without_directory(now=NOW + 5) == (1, "")
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -42,14 +43,18 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     root = directory / "root"
     busy_host(str(root), 10, True, True)
     (root / "var/log").mkdir(parents=True, exist_ok=True)
-    argv = ["x", "--root", str(root), "--output", str(directory / "users.prom"), "--timeout", "60",
-            "--state-directory", str(directory), "--runtime-directory", str(directory)]  # fmt: skip
+    argv = ["x", "--root", str(root), "--output", str(directory / "users.prom"), "--timeout", "60"]
+    as_service = {"STATE_DIRECTORY": str(directory), "RUNTIME_DIRECTORY": str(directory)}
     code = LOOK.format(project=str(PROJECT), argv=argv)
     for _ in range(2):
         with open(root / "var/log/auth.log", "a") as log:
             log.write(LINES.format(time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())))
         done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
+            [sys.executable, "-I", "-S", "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, **as_service},
         )
     return set(done.stdout.split())
 

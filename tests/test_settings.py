@@ -70,7 +70,7 @@ def _as_a_shell_reads(text: str) -> dict[str, str]:
         ("OPTIONS=--all-user", "OPTIONS: unrecognized arguments: --all-user"),
         ('OPTIONS="--timeout soon"', "'soon' is not a number"),
         ("OPTIONS=show", "unrecognized arguments: show"),
-        ("OPTIONS=--help", "asks for words instead of a look"),
+        ("OPTIONS=--help", "asks for words instead of a scan"),
         ('OPTIONS="--exclude-user \'a\'"', "leave them out"),
     ],
 )  # fmt: skip

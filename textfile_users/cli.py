@@ -8,20 +8,13 @@ import sys
 from textfile_users.messages import ERROR, say
 from textfile_users.metrics.sets import SSH_SESSIONS, USER_SESSIONS, USERS
 from textfile_users.model import Wanted
-from textfile_users.options import (
-    WRONG_USAGE,
-    Values,
-    parse,
-    parse_collect,
-    port,
-)
+from textfile_users.options import Values, WrongUsage, parse, parse_collect, port
 from textfile_users.paths import (
     OUTPUT_NAME,
     RUNTIME_OUTPUT,
     Paths,
-    default_runtime_directory,
-    default_state_directory,
     default_textfile_directory,
+    state_directories,
 )
 from textfile_users.sources.files import reason
 
@@ -31,6 +24,7 @@ if TYPE_CHECKING:
 
     from textfile_users.collect import Options
 
+WRONG_USAGE = 2
 INTERRUPTED = 130  # as a shell has it
 
 
@@ -57,14 +51,33 @@ def _command(argv: list[str]) -> int:
     name = argv[0] if argv and argv[0] in COMMANDS else ""
     try:
         return COMMANDS[name](argv[1:]) if name else _collect(argv)
-    except SystemExit as end:  # argparse: --help, --version, wrong usage
+    except WrongUsage as error:
+        say(ERROR, error.said)
+        return WRONG_USAGE
+    except SystemExit as end:  # argparse: --help, --version
         return end.code if isinstance(end.code, int) else 0
 
 
 def _collect(argv: list[str]) -> int:
-    from textfile_users.collect import collect
+    if os.environ.get("STATE_DIRECTORY"):  # the unit's run or cron's, which have the settings
+        return _collect_as_service(argv)
+    from textfile_users.by_hand import collect_by_hand
 
-    return collect(_options(parse_collect(argv)))
+    return collect_by_hand(argv, _options)
+
+
+def _collect_as_service(argv: list[str]) -> int:
+    from textfile_users.collect import collect, say_if_due
+
+    try:
+        options = _options(parse_collect(argv))
+    except WrongUsage as error:
+        from textfile_users.settings import SETTINGS
+
+        _, runtime_directory = state_directories(None, None)
+        say_if_due(runtime_directory, f"{error.said}; mind OPTIONS in {SETTINGS}")
+        return WRONG_USAGE
+    return collect(options)
 
 
 def _options(values: Values) -> Options:
@@ -74,16 +87,17 @@ def _options(values: Values) -> Options:
     if USER_SESSIONS in values.metrics:
         _take_environment(values)
     if values.aggregate_only and values.metrics != (USERS,):
-        say(ERROR, "--aggregate-only leaves nothing of other sets than users: see --metrics")
-        raise SystemExit(WRONG_USAGE)
+        raise WrongUsage("--aggregate-only leaves nothing of other sets than users: see --metrics")
     directory = values.textfile_directory or default_textfile_directory()
-    state_directory = values.state_directory or default_state_directory()
+    state_directory, runtime_directory = state_directories(
+        values.state_directory, values.runtime_directory
+    )
     return Options(
         paths=_paths(values),
         output=values.output or (directory and _file_in(directory)),
         waits=bool(values.output),
         state_directory=state_directory,
-        runtime_directory=values.runtime_directory or default_runtime_directory(state_directory),
+        runtime_directory=runtime_directory,
         metrics=values.metrics,
         prefix=values.metrics_prefix,
         excluded=_excluded(values.exclude_user),
@@ -132,15 +146,16 @@ def _take_environment(values: Values) -> None:
             try:
                 getattr(values, flag).append(read(text))
             except ValueError as error:
-                say(ERROR, f"${name}: {error}")
-                raise SystemExit(WRONG_USAGE) from None
+                raise WrongUsage(f"${name}: {error}") from None
     if os.environ.get("LOG_LEVEL", "").upper() == "DEBUG":
         values.verbose = max(values.verbose, 1)
 
 
 def _show(argv: list[str]) -> int:
-    values = parse("show", argv)
+    from textfile_users.by_hand import parse_by_hand
     from textfile_users.show import show
+
+    values = parse_by_hand("show", argv)
 
     wanted = Wanted(
         auth_source=values.auth_source,
@@ -182,7 +197,11 @@ def _install(argv: list[str]) -> int:
     from textfile_users.install import install
 
     return install(
-        values.root, values.textfile_directory, values.cron, values.runtime_file, values.dry_run
+        values.root,
+        values.textfile_directory or "",
+        values.cron,
+        values.runtime_file,
+        values.dry_run,
     )
 
 
@@ -190,7 +209,7 @@ def _uninstall(argv: list[str]) -> int:
     values = parse("uninstall", argv)
     from textfile_users.install import uninstall
 
-    return uninstall(values.root, values.textfile_directory, values.dry_run)
+    return uninstall(values.root, values.textfile_directory or "", values.dry_run)
 
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
@@ -205,8 +224,8 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
 
 
 def _paths(values: Values) -> Paths:
-    given = (values.utmp, values.wtmp, values.btmp, tuple(values.auth_log))
-    return Paths(values.root, *given)
+    given = (values.utmp or "", values.wtmp or "", values.btmp or "")
+    return Paths(values.root, *given, tuple(values.auth_log))
 
 
 def _excluded(globs: list[str]) -> Callable[[str], bool] | None:

@@ -29,7 +29,7 @@ from textfile_users.volatile import (
     remember_sessions,
     save,
 )
-from textfile_users.writer import write_whole
+from textfile_users.writer import make_directory, open_own, write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class Options(Record):
     redacted: tuple[str, ...] = ()  # user, host, ip
     aggregate: bool = False  # nothing by user, session, address or account
     apart: int = 0  # seconds that must have passed since the last look
+    saves: bool = True  # the state, under its lock; else it is only read
     wanted: Wanted = Wanted()
 
 
@@ -130,6 +131,8 @@ def looks(
 
 def _look_once(options: Options) -> int:
     faults: list[str] = []
+    if not options.saves:
+        return _look_locked(options, faults)
     # What is left of the time is for the look itself.
     wait = options.timeout * (1 - COLLECTOR_SHARE) if options.waits else 0.0
     lock = _open_lock(options.state_directory, faults)
@@ -171,7 +174,9 @@ def _look_locked(options: Options, faults: list[str]) -> int:
     after = remember_sessions(before, snapshot.sessions, now, is_whole(snapshot))
     kept = snapshot.kept or before.kept
     # What the journal held may only be skipped next time if what was read of it is kept.
-    if not _save_durable(options.state_directory, counted, snapshot.durable, faults):
+    if options.saves and not _save_durable(
+        options.state_directory, counted, snapshot.durable, faults
+    ):
         kept = kept._replace(asked=before.kept.asked)
     after = after._replace(kept=kept)
     excluded = options.excluded or (lambda _: False)
@@ -201,10 +206,24 @@ def _tell(
     """Say the faults that are due, and keep them with what ``after`` holds; `failure` is graver."""
     all_faults = tuple(dict.fromkeys(map(printable, faults)))
     after, due = remember_faults(after, all_faults, now)
-    if after != before:
+    if after != before and options.saves:
         _save(options.runtime_directory, after, boot_id)
-    for fault in all_faults if _is_terminal(sys.stderr) else due:
+    for fault in all_faults if _is_terminal(sys.stderr) or not options.saves else due:
         say(ERROR if fault == printable(failure) else WARNING, fault)
+
+
+def say_if_due(runtime_directory: str, fault: str) -> None:
+    """Say why there is no scan: once and then once an hour, as any other fault."""
+    fault = printable(fault)
+    boot_id = read_boot_id()
+    try:
+        before = load(runtime_directory, boot_id)
+    except (OSError, ValueError):
+        before = NOTHING
+    after, due = remember_faults(before, (fault,), time.time())
+    if due:
+        say(ERROR, fault)
+        _save(runtime_directory, after, boot_id)
 
 
 def _redacted(options: Options, snapshot: Snapshot) -> tuple[Snapshot, Hide | None, str]:
@@ -240,7 +259,7 @@ def _write(options: Options, snapshot: Snapshot) -> str:
             with open(1, "wb", closefd=False) as stdout:  # UTF-8, whatever the locale
                 stdout.write(text.encode())
         else:
-            write_whole(options.output, text.encode(), 0o644)
+            write_whole(options.output, text.encode(), 0o644, for_owner=True)
     except OSError as error:
         mend = MENDS.get(error.errno or 0, "")
         return f"{options.output}: not written: {reason(error)}{mend}"
@@ -303,6 +322,9 @@ def _load_durable(options: Options, faults: list[str]) -> Durable:
         why = "damaged" if options.redacted else str(error)
         if isinstance(error, OSError):
             why = reason(error)
+        if not options.saves:
+            faults.append(f"{path}: {why}; counters begin anew in this file")
+            return durable.NOTHING
         try:
             aside = durable.put_aside(directory)
             faults.append(f"{path}: {why}; it is now {aside}, and counting starts anew")
@@ -330,7 +352,7 @@ def _save_durable(
 
 def _save(directory: str, volatile: Volatile, boot_id: str) -> None:
     try:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
+        make_directory(directory)
         save(directory, volatile, boot_id)
     except OSError as error:
         # Not among the faults remembered: it is why they cannot be.
@@ -342,9 +364,8 @@ def _save(directory: str, volatile: Volatile, boot_id: str) -> None:
 def _open_lock(directory: str, faults: list[str]) -> int:
     """Return a descriptor of the state directory's lock file, -1 where there can be none."""
     try:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        return os.open(os.path.join(directory, "lock"), flags, 0o600)
+        make_directory(directory)
+        return open_own(os.path.join(directory, "lock"))
     except OSError as error:
         faults.append(f"{directory}: cannot be written: {reason(error)}; see --state-directory")
         return -1

@@ -246,7 +246,7 @@ def put_aside(directory: str) -> str:
 def save(directory: str, durable: Durable) -> None:
     """Replace the file in ``directory``. Raises OSError."""
     data = format_durable(durable)
-    write_whole(os.path.join(directory, FILE_NAME), data, 0o600)
+    write_whole(os.path.join(directory, FILE_NAME), data, 0o600, for_owner=True)
     last[:] = [(data, durable)]
 
 

@@ -8,7 +8,7 @@ gives the same plain arguments 17,280 times a day. Whatever is not plain (help, 
 from __future__ import annotations
 
 from textfile_users import __version__
-from textfile_users.messages import ERROR, PROGRAM, say
+from textfile_users.messages import PROGRAM
 from textfile_users.metrics.sets import SETS, WHAT
 from textfile_users.model import COLLECTORS, REDACTABLE
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from textfile_users.networks import Network
 
-WRONG_USAGE = 2
 # With these the names of the set `what` would be those of others.
 _TAKEN = ("users", "unix", "unix_user", "ssh", "ssh_session", "ssh_sessions", "user_sessions")
 
@@ -36,6 +35,15 @@ COMMANDS_HELP = """commands:
   doctor         check the set-up and name the mend for each fault
   install        put timer or cron entry in place; uninstall removes them
 Each has --help of its own."""
+
+
+class WrongUsage(SystemExit):
+    """What the command line says cannot be done; ``said`` is why, in one line."""
+
+    def __init__(self, said: str) -> None:
+        """Remember what is wrong."""
+        super().__init__(2)
+        self.said = said
 
 
 class Option:
@@ -141,13 +149,15 @@ SESSION_COMMAND = Option(
 )
 HOST_OPTIONS = (
     Option("--root", "DIR", "look at the host whose file system is in DIR", "/", _path),
-    Option("--utmp", "FILE", "default: /run/utmp below the root", ""),
-    Option("--wtmp", "FILE", "default: /var/log/wtmp below the root", ""),
-    Option("--btmp", "FILE", "default: /var/log/btmp below the root", ""),
+    Option("--utmp", "FILE", "default: /run/utmp below the root", None, _path),
+    Option("--wtmp", "FILE", "default: /var/log/wtmp below the root", None, _path),
+    Option("--btmp", "FILE", "default: /var/log/btmp below the root", None, _path),
     Option(
         "--auth-log",
         "FILE",
         "an auth log; may be repeated. Default: auth.log, secure or messages in /var/log",
+        None,
+        _path,
         repeats=True,
     ),
     Option(
@@ -185,25 +195,37 @@ HOST_OPTIONS = (
     NOW,
 )
 TEXTFILE_DIRECTORY = Option(
-    "--textfile-directory", "DIR", "default: $TEXTFILE_DIRECTORY, else the distribution's", ""
+    "--textfile-directory",
+    "DIR",
+    "default: $TEXTFILE_DIRECTORY, else the distribution's",
+    None,
+    _path,
 )
 COLLECT_OPTIONS = (
     *HOST_OPTIONS,
-    Option("--output", "FILE", "default: users.prom in the textfile directory; - is stdout", ""),
+    Option(
+        "--output",
+        "FILE",
+        "default: users.prom in the textfile directory; - is stdout",
+        None,
+        _path,
+    ),
     TEXTFILE_DIRECTORY,
     Option(
         "--state-directory",
         "DIR",
         "default: $STATE_DIRECTORY, else /var/lib/textfile-users for root, else below "
         "$XDG_STATE_HOME",
-        "",
+        None,
+        _path,
     ),
     Option(
         "--runtime-directory",
         "DIR",
-        "default: $RUNTIME_DIRECTORY, else /run/textfile-users for root, else below "
-        "$XDG_RUNTIME_DIR",
-        "",
+        "default: $RUNTIME_DIRECTORY, else a state directory that is given, else "
+        "/run/textfile-users for root, else below $XDG_RUNTIME_DIR",
+        None,
+        _path,
     ),
     Option(
         "--collectors",
@@ -273,9 +295,14 @@ def parse_collect(argv: list[str]) -> Values:
     return parse("collect", argv) if values is None else values
 
 
-def parse(command: str, argv: list[str]) -> Values:
-    """Return the values of a command's arguments. Raises SystemExit as argparse does."""
-    return PARSERS[command]().parse_args(argv, Values())
+def parse(command: str, argv: list[str], start: Values | None = None) -> Values:
+    """Return the values of a command's arguments, which go before and add to those of ``start``.
+
+    Raises WrongUsage, and SystemExit for what argparse answers itself: --help, --version.
+    """
+    values = Values()
+    vars(values).update(vars(start or values))
+    return PARSERS[command]().parse_args(argv, values)
 
 
 def _collect_parser() -> ArgumentParser:
@@ -432,8 +459,7 @@ def _parser(prog: str, description: str, epilog: str = "") -> ArgumentParser:
         """Says what is wrong with the arguments in one line."""
 
         def error(self, message: str) -> NoReturn:
-            say(ERROR, f"{message} (see {self.prog} --help)")
-            raise SystemExit(WRONG_USAGE)
+            raise WrongUsage(f"{message} (see {self.prog} --help)")
 
     return Parser(
         prog=prog,

@@ -109,25 +109,27 @@ RUNTIME_OUTPUT = f"/run/textfile-users/{OUTPUT_NAME}"
 REDACT_KEY = "/etc/textfile-users/redact.key"
 
 
-def default_state_directory() -> str:
-    """Return $STATE_DIRECTORY, /var/lib/textfile-users for root, else one below the home."""
-    return os.environ.get("STATE_DIRECTORY") or (
-        "/var/lib/textfile-users" if os.geteuid() == 0 else _xdg_state_directory()
-    )
+# Where the service keeps its state, and root without a service.
+STATE = "/var/lib/textfile-users"
+RUNTIME = "/run/textfile-users"
 
 
-def default_runtime_directory(state_directory: str) -> str:
-    """Return $RUNTIME_DIRECTORY, /run/textfile-users for root, else $XDG_RUNTIME_DIR's.
+def state_directories(state: str | None, runtime: str | None) -> tuple[str, str]:
+    """Return the directories of the durable and of the volatile state.
 
-    Without any of these it is ``state_directory``: what lies there carries the boot id.
+    They are ``state`` and ``runtime`` where given, else $STATE_DIRECTORY and $RUNTIME_DIRECTORY,
+    else root's or those below the home. A state directory that is given, either way, serves for
+    the volatile state too unless its own is given: that carries the boot id.
     """
-    given = os.environ.get("RUNTIME_DIRECTORY")
-    if given:
-        return given
+    state = state or os.environ.get("STATE_DIRECTORY")
+    runtime = runtime or os.environ.get("RUNTIME_DIRECTORY")
+    if state:
+        return state, runtime or state
     if os.geteuid() == 0:
-        return "/run/textfile-users"
+        return STATE, runtime or RUNTIME
+    state = _xdg_state_directory()
     xdg = os.environ.get("XDG_RUNTIME_DIR")
-    return os.path.join(xdg, "textfile-users") if xdg else state_directory
+    return state, runtime or (os.path.join(xdg, "textfile-users") if xdg else state)
 
 
 def _xdg_state_directory() -> str:

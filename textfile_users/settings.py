@@ -122,18 +122,16 @@ def _check(name: str, value: str) -> None:
 def _check_options(value: str) -> None:
     """Raise ValueError where ``value`` is not flags of `collect`, divided by blanks."""
     import io
-    from contextlib import redirect_stderr, redirect_stdout
+    from contextlib import redirect_stdout
 
-    from textfile_users.messages import PROGRAM
-    from textfile_users.options import parse_collect
+    from textfile_users.options import WrongUsage, parse_collect
 
     if any(char in value for char in "'\""):
         raise ValueError("OPTIONS holds quotes; its words are divided at blanks, so leave them out")
-    said = io.StringIO()
     try:
-        with redirect_stderr(said), redirect_stdout(io.StringIO()):
+        with redirect_stdout(io.StringIO()):
             parse_collect(value.split())
-    except SystemExit:
-        text = said.getvalue().partition(f"{PROGRAM}: ")[2].strip()
-        text = text or "asks for words instead of a look; give other flags"
-        raise ValueError(f"OPTIONS: {text}") from None
+    except WrongUsage as error:
+        raise ValueError(f"OPTIONS: {error.said}") from None
+    except SystemExit:  # --help, --version
+        raise ValueError("OPTIONS: asks for words instead of a scan; give other flags") from None

@@ -179,7 +179,7 @@ def load(directory: str, boot_id: str) -> Volatile:
 def save(directory: str, volatile: Volatile, boot_id: str) -> None:
     """Replace the file in ``directory``. Raises OSError."""
     data = format_volatile(volatile, boot_id)
-    write_whole(os.path.join(directory, FILE_NAME), data, 0o600)
+    write_whole(os.path.join(directory, FILE_NAME), data, 0o600, for_owner=True)
     last[:] = [((data, boot_id), volatile)]
 
 

@@ -6,12 +6,12 @@ from textfile_users.paths import OUTPUT_NAME as OUTPUT_NAME
 from textfile_users.paths import REDACT_KEY as REDACT_KEY
 from textfile_users.paths import RUNTIME_OUTPUT as RUNTIME_OUTPUT
 from textfile_users.paths import SERVICE_USER
+from textfile_users.paths import STATE as STATE
 from textfile_users.settings import SETTINGS as SETTINGS
 
 USER = SERVICE_USER
 GROUPS = ("adm", "systemd-journal", "utmp")  # of the sources' files, where a host has them
 PREFIX = "/opt/textfile-users"
-STATE = "/var/lib/textfile-users"
 RUNTIME = RUNTIME_OUTPUT.rpartition("/")[0]
 CONFIGURATION = REDACT_KEY.rpartition("/")[0]
 # What the textfile directory was before: root's, for what it says is done by root.

@@ -29,7 +29,7 @@ def open_regular(path: str) -> int:
     """Return a descriptor of the regular file ``path``, opened for reading.
 
     Never blocks and never opens a FIFO, device, directory or socket. A link is followed
-    only where nobody but its owner can write to its directory. Raises OSError.
+    only where nobody but root or this process's user can write to its directory. Raises OSError.
     """
     status = os.lstat(path)
     follow = stat.S_ISLNK(status.st_mode) and _is_private(os.path.dirname(path) or ".")
@@ -72,7 +72,9 @@ def reason(error: OSError) -> str:
 
 
 def _is_private(directory: str) -> bool:
-    return not os.stat(directory).st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    status = os.stat(directory)
+    is_ours = status.st_uid in (0, os.geteuid())
+    return is_ours and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _require_regular(status: os.stat_result, path: str) -> None:

@@ -1,0 +1,174 @@
+"""What root does by hand on a host where the service runs: ten good scans follow each time."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.parts import Box, samples
+
+pytestmark = pytest.mark.e2e
+
+PROGRAM = "/opt/textfile-users/bin/textfile-users"
+TEXTFILE = "/var/lib/prometheus/node-exporter"
+OUTPUT = f"{TEXTFILE}/users.prom"
+STATE, RUNTIME = "/var/lib/textfile-users", "/run/textfile-users"
+LOG = "/var/log/auth.log"
+# What install has put in place, with the unit that the project has.
+INSTALLED = """set -e
+mount -t tmpfs -o mode=755 tmpfs /var/lib
+mkdir -p /run/systemd/system /etc/systemd/system {textfile}
+useradd --system --home-dir {state} --shell /usr/sbin/nologin --groups adm textfile-users
+install -d -m 700 -o textfile-users -g textfile-users {state} {runtime}
+chgrp textfile-users {textfile}; chmod 1775 {textfile}
+cp {source}/systemd-timer/textfile-users.service /etc/systemd/system
+: >{log}; chown root:adm {log}; chmod 640 {log}
+"""
+
+
+class Installed:
+    """A box with an installed service, and what its counters must be."""
+
+    def __init__(self, box: Box) -> None:
+        self.box = box
+        self.failures = 0
+
+    def sh(self, command: str, check: bool = True) -> tuple[int, str, str]:
+        done = self.box.run("sh", "-c", command, check=check)
+        return done.returncode, done.stdout, done.stderr
+
+    def refuse(self) -> None:
+        """Have the log tell of a refused password."""
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+        self.failures += 1
+        pid = 700 + self.failures
+        said = "Failed password for root from 192.0.2.7 port 22 ssh2"
+        self.sh(f"echo '{stamp} host sshd[{pid}]: {said}' >>{LOG}")
+
+    def scan(self) -> tuple[int, str]:
+        """Scan as the unit does; return status and stderr."""
+        status, _, said = self.sh(
+            "setpriv --reuid textfile-users --regid textfile-users --init-groups --no-new-privs "
+            f"env -C / STATE_DIRECTORY={STATE} RUNTIME_DIRECTORY={RUNTIME} {PROGRAM} --timeout 60",
+            check=False,
+        )
+        return status, said
+
+    def count(self) -> float:
+        family = "users_auth_failures_total"
+        text = self.sh(f"cat {OUTPUT}")[1]
+        return samples(text)[f'{family}{{method="password",service="sshd",user="root"}}']
+
+    def owners(self) -> dict[str, str]:
+        """Return owner and mode of all that the service writes."""
+        where = f"{STATE} {RUNTIME} {TEXTFILE}"
+        lines = self.sh(f"find {where} -printf '%p %u:%g %m\\n'")[1].splitlines()
+        return dict(line.split(" ", 1) for line in lines)
+
+    def require_well(self) -> None:
+        """Ten scans of the service succeed, say nothing, and count on."""
+        owners = self.owners()
+        for _ in range(10):
+            self.refuse()
+            assert self.scan() == (0, "")
+            assert self.count() == self.failures
+        assert self.owners() == owners
+        assert owners[OUTPUT] == "textfile-users:textfile-users 644"
+
+
+@pytest.fixture(scope="module")
+def installed(new_directory: Callable[[], Path], packages: Path) -> Iterator[Installed]:
+    with Box(new_directory()) as box:
+        places = {"textfile": TEXTFILE, "state": STATE, "runtime": RUNTIME, "log": LOG}
+        script = INSTALLED.format(source=packages / "source", **places)
+        box.run("sh", "-c", script)
+        box.run("/usr/bin/python3", "-m", "venv", "/opt/textfile-users")
+        wheels = ("--no-index", "--find-links", str(packages / "wheels"))
+        box.run("/opt/textfile-users/bin/pip", "install", "-q", *wheels, "textfile-users")
+        found = Installed(box)
+        assert found.scan() == (0, "")
+        found.refuse()
+        assert found.scan() == (0, "")
+        yield found
+
+
+@pytest.mark.parametrize(
+    ("words", "counts"),
+    [
+        ("", True),
+        ("-v", True),
+        ("collect --network office=192.0.2.0/24", True),
+        (f"--output {OUTPUT}", True),
+        (f"--output {TEXTFILE}/../node-exporter/users.prom", True),
+        (f"--textfile-directory {TEXTFILE}", True),
+        ("--output -", False),
+        ("--output /root/mine.prom", False),
+        (f"--output {TEXTFILE}/../mine.prom", False),
+        ("--root / --output -", False),
+        ("--root /proc/self/root --output /root/other.prom", False),
+        ("--state-directory /root/trial --output /root/mine.prom", False),
+        ("show", False),
+        ("doctor", False),
+    ],
+)
+def test_root_by_hand_harms_nothing(installed: Installed, words: str, counts: bool) -> None:
+    """`counts`: what the run finds is in the service's file at once."""
+    installed.refuse()
+    status, _, said = installed.sh(f"cd /root && sudo {PROGRAM} {words}", check=False)
+    assert status == 0 or words == "doctor", said
+    assert "Traceback" not in said
+    if not words.startswith(("-v", "doctor")):
+        assert said == ""
+    assert (installed.count() == installed.failures) == counts
+    installed.require_well()
+
+
+def test_a_state_of_the_service_s_that_is_given(installed: Installed) -> None:
+    """Root stays root, and what it saves stays the service's."""
+    installed.refuse()
+    installed.sh(f"sudo {PROGRAM} --state-directory {STATE} --runtime-directory {RUNTIME}")
+    assert installed.count() == installed.failures
+    installed.require_well()
+
+
+def test_the_service_s_user_by_hand(installed: Installed) -> None:
+    """It would begin a state of its own in its home, and the service's counters at 0."""
+    installed.refuse()
+    installed.sh(f"sudo -u textfile-users {PROGRAM}")
+    assert installed.count() == installed.failures
+    installed.require_well()
+
+
+def test_another_user_by_hand(installed: Installed) -> None:
+    status, _, said = installed.sh(f"sudo -u alice {PROGRAM}", check=False)
+    assert status == 1
+    assert re.fullmatch(rf"textfile-users: {OUTPUT}: not written: permission denied.*\n", said)
+    installed.require_well()
+
+
+def test_a_link_in_the_state_is_not_followed(installed: Installed) -> None:
+    """Whoever is the service's user could have root read a file of root's and show its text."""
+    installed.sh(f"cp -a {STATE}/durable.csv /root/kept; echo top secret >/root/secret")
+    installed.sh(f"ln -sf /root/secret {STATE}/durable.csv")
+    _, text, said = installed.sh(f"sudo {PROGRAM} --output -", check=False)
+    assert "secret" not in text + said.replace("/root/secret", "")
+    assert "is a link" in said
+    assert installed.sh(f"readlink {STATE}/durable.csv")[1] == "/root/secret\n"
+    installed.sh(f"rm {STATE}/durable.csv; cp -a /root/kept {STATE}/durable.csv")
+    installed.require_well()
+
+
+def test_a_user_who_is_gone(installed: Installed) -> None:
+    """Not run at all, rather than as somebody else."""
+    drop_in = "/etc/systemd/system/textfile-users.service.d"
+    installed.sh(f"mkdir {drop_in}; printf '[Service]\\nUser=nobody-here\\n' >{drop_in}/x.conf")
+    status, _, said = installed.sh(f"sudo {PROGRAM}", check=False)
+    assert status == 1
+    assert said.startswith("textfile-users: not run as the service's user nobody-here: ")
+    assert said.count("\n") == 1
+    installed.sh(f"rm -r {drop_in}")
+    installed.require_well()

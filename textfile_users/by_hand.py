@@ -1,0 +1,146 @@
+"""What people run by hand: with the settings that the service has, and without harm to it."""
+
+from __future__ import annotations
+
+import os
+
+from textfile_users.messages import ERROR, WARNING, say
+from textfile_users.options import COLLECT_OPTIONS, Values, parse, parse_collect
+from textfile_users.paths import Paths
+from textfile_users.service import Service, become, find_service
+from textfile_users.settings import OPTIONS, SETTINGS, read_settings
+from textfile_users.sources.files import reason
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textfile_users.collect import Options
+
+STDOUT = "-"
+# Of the service's options these are of its own runs alone.
+OWN = ("repeat", "interval", "verbose", "now", "root")
+# What the settings of another root may decide: it may be a container's, whose owner must not
+# choose what is read or written here.
+OF_OTHER_ROOTS = ("auth_source", "exclude_user", "ssh_port", "network", "session_command")
+ENVIRONMENT_OF_OTHER_ROOTS = ("EXCLUDE_USERS", "SSH_PORTS")
+FILES = ("utmp", "wtmp", "btmp", "textfile_directory", "runtime_directory")
+
+
+def parse_by_hand(command: str, argv: list[str]) -> Values:
+    """Return the values of a command's arguments, added to those that the service is given."""
+    given = parse(command, argv)
+    return parse(command, argv, service_values(given.root))
+
+
+def service_values(root: str) -> Values:
+    """Return what the settings of the host below ``root`` make of the options of `collect`.
+
+    What they say of variables is put into the environment, unless it has them. Their faults are
+    said, and what is faulty does not count.
+    """
+    paths = Paths(root)
+    values, faults = read_settings(paths)
+    for fault in faults:
+        say(WARNING, f"{paths.below(SETTINGS)}: {fault}")
+    if any(not fault.line for fault in faults):
+        values = {}  # of the file as a whole: another than root may have written it
+    options = parse_collect(values.pop(OPTIONS, "").split())
+    start = parse_collect([])
+    names = [option.name for option in COLLECT_OPTIONS if option.name not in OWN]
+    if not paths.is_own_host:
+        values = {name: values[name] for name in ENVIRONMENT_OF_OTHER_ROOTS if name in values}
+        names = list(OF_OTHER_ROOTS)
+    for name, value in values.items():
+        os.environ.setdefault(name, value)
+    for name in names:
+        setattr(start, name, getattr(options, name))
+    return start
+
+
+def collect_by_hand(argv: list[str], options_of: Callable[[Values], Options]) -> int:
+    """Scan as `collect` does; root's run leaves the service's file and state the service's."""
+    from textfile_users.collect import collect
+
+    given = parse_collect(argv)
+    by_settings = service_values(given.root)
+    service = _find_service(by_settings)
+    output = options_of(by_settings).output
+    values = parse("collect", argv, by_settings)
+    options = options_of(values)
+    uid = os.geteuid()
+    if given.state_directory or not (uid == 0 or (service and uid == _uid_of(service.user))):
+        return collect(options)
+    if uid == 0 and _only_looks(options, output, service):
+        return collect(_of_service(options, service)._replace(saves=False))
+    if service and uid == 0:
+        options = options_of(_absolute(values))._replace(output=output)
+        if not _give_up_root(service):
+            return 1
+    return collect(_of_service(options, service))
+
+
+def _find_service(by_settings: Values) -> Service | None:
+    """Return the service of this host; where it keeps its state is for none but itself."""
+    service = find_service()
+    if service:
+        state = by_settings.state_directory
+        service = service._replace(
+            state=state or service.state,
+            runtime=by_settings.runtime_directory or service.runtime,
+        )
+    vars(by_settings).update(state_directory=None, runtime_directory=None)
+    return service
+
+
+def _only_looks(options: Options, service_output: str, service: Service | None) -> bool:
+    """Return whether root's run neither writes the service's file nor has a state of its own."""
+    if options.output == STDOUT or not options.paths.is_own_host:
+        return True
+    is_same = os.path.realpath(options.output) == os.path.realpath(service_output)
+    return service is not None and not is_same
+
+
+def _of_service(options: Options, service: Service | None) -> Options:
+    if not service:
+        return options
+    return options._replace(state_directory=service.state, runtime_directory=service.runtime)
+
+
+def _absolute(values: Values) -> Values:
+    """Return the values with whole paths: the directory that they are relative to is left."""
+    found = Values()
+    vars(found).update(vars(values))
+    for name in FILES:
+        path = getattr(values, name)
+        setattr(found, name, path and os.path.abspath(path))
+    vars(found)["auth_log"] = [os.path.abspath(path) for path in values.auth_log]
+    return found
+
+
+def _uid_of(user: str) -> int:
+    from pwd import getpwnam
+
+    try:
+        return int(user) if user.isdigit() else getpwnam(user).pw_uid
+    except KeyError:
+        return -1
+
+
+def _give_up_root(service: Service) -> bool:
+    """Become the service's user; say why and return False where that cannot be."""
+    try:
+        become(service.user)
+    except KeyError:
+        why = "there is no such user; run: textfile-users install"
+    except (OSError, ImportError) as error:
+        why = reason(error) if isinstance(error, OSError) else str(error)
+    else:
+        try:
+            os.listdir(os.path.dirname(os.path.abspath(__file__)))
+        except OSError:
+            why = "that user cannot read this program: run the installed one"
+        else:
+            return True
+    say(ERROR, f"not run as the service's user {service.user}: {why}")
+    return False

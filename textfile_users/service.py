@@ -1,0 +1,173 @@
+"""The installed service: who runs it and where it keeps its state, as root's files name it.
+
+Root's run by hand becomes the service's user by this, and never by who owns a directory.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from textfile_users.messages import PROGRAM
+from textfile_users.paths import RUNTIME, STATE
+from textfile_users.record import Record
+from textfile_users.sources.files import read_regular
+from textfile_users.sources.text import decode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# In the order in which systemd looks, see systemd.unit(5).
+UNIT_DIRECTORIES = (
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
+UNIT = "textfile-users.service"
+# With a column for the user; busybox's are named after the user instead.
+CRON_D = "/etc/cron.d/textfile-users"
+CRONTABS = ("/etc/crontabs/textfile-users", "/var/spool/cron/crontabs/textfile-users")
+MAX_BYTES = 1 << 20
+OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
+PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
+
+
+class Service(Record):
+    """``user`` runs it, root or another; the directories are of the two kinds of state."""
+
+    user: str
+    state: str = STATE
+    runtime: str = RUNTIME
+
+
+def find_service() -> Service | None:
+    """Return the service that root's unit or crontab defines on this host, None without."""
+    unit = _unit_lines()
+    crontab = _first_service(_crontabs())
+    # The unit of a host that systemd does not run is a leftover, if there is a crontab.
+    if unit is None or (crontab and not os.path.isdir("/run/systemd/system")):
+        return crontab
+    return parse_unit(unit)
+
+
+def parse_unit(lines: Iterable[str]) -> Service:
+    """Return what a unit's lines, its drop-ins' behind its own, say of the service."""
+    values: dict[str, str] = {}
+    section = ""
+    for line in map(str.strip, lines):
+        name, equals, value = line.partition("=")
+        if line.startswith("["):
+            section = line
+        elif equals and section == "[Service]" and not line.startswith(("#", ";")):
+            values[name.rstrip()] = value.strip()
+    return Service(
+        values.get("User") or "root",
+        _below("/var/lib", values.get("StateDirectory", ""), STATE),
+        _below("/run", values.get("RuntimeDirectory", ""), RUNTIME),
+    )
+
+
+def parse_crontab(data: bytes, user: str = "") -> Service | None:
+    """Return the service of a crontab, None where none of its lines runs this program.
+
+    The user is named before the command, where ``user`` is '' (crontab(5), /etc/cron.d).
+    """
+    lines = [line.strip() for line in decode(data).split("\n")]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    for line in lines:
+        *times, command = line.split(None, 5 if user else 6)
+        is_whole = line[0] in "*0123456789" and len(times) == (5 if user else 6)
+        if is_whole and PROGRAM in command.replace("_", "-"):
+            pairs = dict(_assignments(lines))
+            directories = (pairs.get("STATE_DIRECTORY", STATE), pairs.get("RUNTIME_DIRECTORY", ""))
+            return Service(user or times[5], directories[0], directories[1] or directories[0])
+    return None
+
+
+def become(user: str) -> None:
+    """Give up root for ``user`` and for good, as systemd starts a service.
+
+    Raises OSError, and KeyError where there is no such user.
+    """
+    import pwd
+    from time import tzset
+
+    account = pwd.getpwuid(int(user)) if user.isdigit() else pwd.getpwnam(user)
+    if account.pw_uid == 0:
+        return
+    _gain_nothing_more()
+    os.chdir("/")
+    os.umask(0o077)
+    os.initgroups(account.pw_name, account.pw_gid)
+    os.setresgid(account.pw_gid, account.pw_gid, account.pw_gid)
+    os.setresuid(account.pw_uid, account.pw_uid, account.pw_uid)
+    os.environ.update(HOME=account.pw_dir, USER=account.pw_name, LOGNAME=account.pw_name)
+    os.environ.pop("TZ", None)  # the caller's: the service has none
+    tzset()
+
+
+def _gain_nothing_more() -> None:
+    """Have no program that is started from here on gain rights, see prctl(2)."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "no_new_privs is refused", "prctl")
+
+
+def _unit_lines() -> list[str] | None:
+    """Return the lines of the unit and its drop-ins, None where there is no unit of root's."""
+    units = (_read_roots(f"{directory}/{UNIT}") for directory in UNIT_DIRECTORIES)
+    unit = next((found for found in units if found), None)
+    if unit is None:
+        return None
+    drop_ins: dict[str, bytes] = {}  # of those with the same name the first counts
+    for directory in UNIT_DIRECTORIES:
+        above = f"{directory}/{UNIT}.d"
+        try:
+            names = [name for name in os.listdir(above) if name.endswith(".conf")]
+        except OSError:
+            continue
+        for name in names:
+            drop_ins.setdefault(name, _read_roots(f"{above}/{name}"))
+    parts = [unit, *(drop_ins[name] for name in sorted(drop_ins))]
+    return [line for part in parts for line in decode(part).split("\n")]
+
+
+def _crontabs() -> Iterator[Service | None]:
+    yield parse_crontab(_read_roots(CRON_D))
+    for path in CRONTABS:
+        yield parse_crontab(_read_roots(path), os.path.basename(path))
+
+
+def _first_service(found: Iterable[Service | None]) -> Service | None:
+    return next((one for one in found if one), None)
+
+
+def _read_roots(path: str) -> bytes:
+    """Return the bytes of a file that root alone can write, b'' for anything else."""
+    try:
+        status = os.stat(path)
+        above = os.stat(os.path.dirname(path))
+        if any(one.st_uid or one.st_mode & OTHERS_CAN_WRITE for one in (status, above)):
+            return b""
+        return read_regular(path, MAX_BYTES)
+    except OSError:
+        return b""
+
+
+def _below(above: str, value: str, default: str) -> str:
+    """Return the directory of StateDirectory= or RuntimeDirectory=; one is all that is used."""
+    name = value.split(":")[0].split(" ")[0]
+    return f"{above}/{name}" if name and "%" not in name and ".." not in name else default
+
+
+def _assignments(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        for word in line.split():
+            name, equals, value = word.partition("=")
+            if equals and value.startswith("/"):
+                yield name, value
