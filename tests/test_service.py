@@ -88,7 +88,7 @@ class Places:
         real = os.path.isdir
         self.is_booted = True
         monkeypatch.setattr(
-            service.os.path,
+            os.path,
             "isdir",
             lambda path: self.is_booted if path == "/run/systemd/system" else real(path),
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from textfile_users.writer import LEFTOVER_SECONDS, write_whole
+from textfile_users.writer import LEFTOVER_SECONDS, make_directory, open_own, write_whole
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o000])
@@ -100,3 +100,74 @@ def test_a_link_is_replaced_not_followed(tmp_path: Path) -> None:
     write_whole(str(tmp_path / "a.prom"), b"x", 0o644)
     assert (tmp_path / "target").read_bytes() == b"precious"
     assert not (tmp_path / "a.prom").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("old", "directory", "asked", "owner"),
+    [
+        (None, 0, True, 0),
+        (None, 1234, True, 1234),
+        # The service's file in a directory of root's, and in one of another user's.
+        (1234, 0, True, 1234),
+        (1234, 4321, True, 1234),
+        # Left there by root's run: it is the directory's owner's from now on.
+        (0, 1234, True, 1234),
+        # What install writes is root's, whoever was there before.
+        (1234, 4321, False, 0),
+    ],
+)
+def test_whose_root_s_file_becomes(
+    tmp_path: Path, old: int | None, directory: int, asked: bool, owner: int
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("left out: needs root")
+    path = tmp_path / "users.prom"
+    if old is not None:
+        path.write_bytes(b"old")
+        os.chown(path, old, old)
+    os.chown(tmp_path, directory, directory)
+    write_whole(str(path), b"new", 0o640, for_owner=asked)
+    status = path.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (owner, owner, 0o640)
+
+
+def test_a_link_s_owner_gets_nothing(tmp_path: Path) -> None:
+    """Anybody can put one into a sticky directory."""
+    if os.geteuid() != 0:
+        pytest.skip("left out: needs root")
+    path = tmp_path / "users.prom"
+    path.symlink_to("/etc/passwd")
+    os.lchown(path, 1234, 1234)
+    write_whole(str(path), b"new", 0o644, for_owner=True)
+    assert path.stat().st_uid == 0
+
+
+def test_own_files_and_directories_of_another_user(tmp_path: Path) -> None:
+    """A lock of root's in the service's directory would stop the service."""
+    if os.geteuid() != 0:
+        pytest.skip("left out: needs root")
+    os.chown(tmp_path, 1234, 4321)
+    made = tmp_path / "state"
+    make_directory(str(made))
+    make_directory(str(made))  # it is there
+    os.close(open_own(str(made / "lock")))
+    os.close(open_own(str(made / "lock")))
+    for path, mode in ((made, 0o700), (made / "lock", 0o600)):
+        status = path.stat()
+        found = (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+        assert found == (1234, 4321, mode)
+
+
+def test_a_lock_of_another_user_in_a_sticky_directory(tmp_path: Path) -> None:
+    """With O_CREAT the kernel refuses it even to root (fs.protected_regular)."""
+    if os.geteuid() != 0:
+        pytest.skip("left out: needs root")
+    tmp_path.chmod(0o1777)
+    lock = tmp_path / "lock"
+    lock.touch(mode=0o600)
+    os.chown(lock, 1234, 1234)
+    os.close(open_own(str(lock)))
+    lock.unlink()
+    lock.symlink_to("/etc/passwd")
+    with pytest.raises(OSError, match="symbolic link"):
+        open_own(str(lock))
