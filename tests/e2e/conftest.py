@@ -96,7 +96,7 @@ def packages(new_directory: Callable[[], Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def box(new_directory: Callable[[], Path], packages: Path) -> Iterator[Box]:
-    """A box with the program installed in /opt/textfile-users and a user alice."""
+    """A box with the program installed in /opt/textfile-users and users of its own."""
     with Box(new_directory()) as box:
         box.run("/usr/bin/python3", "-m", "venv", "/opt/textfile-users")
         pip = "/opt/textfile-users/bin/pip"

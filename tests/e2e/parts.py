@@ -45,7 +45,7 @@ chown root:utmp /run/utmp /var/log/*; chmod 664 /run/utmp; chmod 660 /var/log/bt
 ssh-keygen -q -t ed25519 -N '' -f {directory}/key
 ssh-keygen -q -t ed25519 -N '' -f {directory}/host_key
 id=20001
-for name in alice bob carol; do
+for name in tu-alice tu-bob tu-carol; do
     useradd --uid $id --shell /bin/sh --create-home $name
     echo "$name:{password}" | chpasswd
     mkdir -m 700 /home/$name/.ssh
@@ -79,8 +79,8 @@ auth,authpriv.* /var/log/auth.log
 # The box shares the host's mail spool, and what notes whom sudo has lectured.
 SUDOERS = """Defaults !mail_badpass, !mail_no_user, !lecture
 root ALL=(ALL) ALL
-alice ALL=(ALL) NOPASSWD: ALL
-bob ALL=(alice) ALL
+tu-alice ALL=(ALL) NOPASSWD: ALL
+tu-bob ALL=(tu-alice) ALL
 """
 LOGROTATE_CONFIG = """/var/log/auth.log {{
     rotate 99
@@ -241,7 +241,7 @@ class Box:
         return port
 
     def ssh(
-        self, port: int, *argv: str, user: str = "alice", password: str = ""
+        self, port: int, *argv: str, user: str = "tu-alice", password: str = ""
     ) -> subprocess.Popen[bytes]:
         """Start an ssh client on the host that logs in with the key, or with `password`."""
         options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR",
