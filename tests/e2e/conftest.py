@@ -53,7 +53,7 @@ def missing_parts() -> str:
     """Return why the tests here cannot run, '' where they can."""
     if os.geteuid() != 0:
         return "needs root"
-    search = os.environ["PATH"] + ":/usr/sbin:/sbin:/usr/lib/systemd:/lib/systemd"
+    search = os.environ["PATH"] + ":/usr/lib/systemd:/lib/systemd"
     packages = {package for name, package in NEEDED.items() if not shutil.which(name, path=search)}
     if not os.path.exists("/usr/bin/python3"):
         packages.add("python3-venv")
