@@ -1,6 +1,11 @@
-"""Settings of all tests: no test fails because a machine is slow."""
+"""Settings of all tests: what the caller's environment holds changes nothing, nor does slowness."""
 
 from __future__ import annotations
+
+import os
+import re
+import tempfile
+import time
 
 from hypothesis import HealthCheck, settings
 
@@ -8,3 +13,21 @@ settings.register_profile(
     "machines-differ", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("machines-differ")
+
+# All that tests and their children get of the caller's environment: where things are, the way to
+# the registries, and what is asked of the tests. Not how Python, pip, a locale or a service is set.
+KEPT = (
+    r"HOME|PATH|PYTHONPATH|TERM|\w+_proxy|SSL_CERT_(DIR|FILE)|(CURL|REQUESTS)_CA_BUNDLE"
+    r"|PIP_(CERT|CLIENT_CERT|CONFIG_FILE|CONSTRAINT|DEFAULT_TIMEOUT|(EXTRA_)?INDEX_URL|FIND_LINKS"
+    r"|NO_INDEX|PROXY|RETRIES|TRUSTED_HOST)"
+    r"|TEXTFILE_USERS_\w+|UPDATE_GOLDEN|(COV|FOLLOW|HYPOTHESIS|PYTEST)_\w+"
+)
+for name in set(os.environ):
+    if not re.fullmatch(KEPT, name, re.IGNORECASE):
+        del os.environ[name]
+os.environ["LANG"] = "C.UTF-8"
+# An ordinary user's, and that of su, lacks these.
+os.environ["PATH"] += ":/usr/local/sbin:/usr/sbin:/sbin"
+time.tzset()
+tempfile.tempdir = None  # the caller's may be closed to others
+os.umask(0o022)

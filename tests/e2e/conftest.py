@@ -53,7 +53,7 @@ def missing_parts() -> str:
     """Return why the tests here cannot run, '' where they can."""
     if os.geteuid() != 0:
         return "needs root"
-    search = os.environ["PATH"] + ":/usr/sbin:/sbin:/usr/lib/systemd:/lib/systemd"
+    search = os.environ["PATH"] + ":/usr/lib/systemd:/lib/systemd"
     packages = {package for name, package in NEEDED.items() if not shutil.which(name, path=search)}
     if not os.path.exists("/usr/bin/python3"):
         packages.add("python3-venv")
@@ -96,7 +96,7 @@ def packages(new_directory: Callable[[], Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def box(new_directory: Callable[[], Path], packages: Path) -> Iterator[Box]:
-    """A box with the program installed in /opt/textfile-users and a user alice."""
+    """A box with the program installed in /opt/textfile-users and users of its own."""
     with Box(new_directory()) as box:
         box.run("/usr/bin/python3", "-m", "venv", "/opt/textfile-users")
         pip = "/opt/textfile-users/bin/pip"

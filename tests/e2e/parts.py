@@ -19,6 +19,8 @@ PASSWORD = "correct horse"  # of every user of a box
 
 # A mount and a pid namespace: /etc and /dev of its own, a fresh /run with a utmp, logs, homes
 # and accounts. /dev has no log socket: the host's would take what is said in the box.
+# Of /etc the host's people stay outside, and this program where it is installed: no name and no
+# uid of the box is taken. So does what keeps people out.
 SETUP = """set -e
 mount -t tmpfs tmpfs /run
 mkdir -p /home
@@ -29,6 +31,15 @@ mkdir {directory}/etc {directory}/dev
 mount -t tmpfs -o mode=755 tmpfs {directory}/etc
 cp -a /etc/. {directory}/etc
 mount --move {directory}/etc /etc
+sed -Ei '/^textfile-users:/d; /^[^:]*:[^:]*:[1-9][0-9]{{3,}}:/{{ /^[^:]*:[^:]*:65534:/!d }}' \\
+    /etc/passwd /etc/group
+for pair in passwd:shadow group:gshadow; do
+    kept=$(awk -F: 'NR == FNR {{ kept[$1]; next }} $1 in kept' /etc/${{pair%:*}} /etc/${{pair#*:}})
+    echo "$kept" >/etc/${{pair#*:}}
+done
+sed -Ei 's/^((passwd|group|shadow|gshadow):).*/\\1 files/' /etc/nsswitch.conf
+find /etc -name 'textfile-users*' -prune -exec rm -r {{}} +
+rm -f /etc/subuid /etc/subgid /etc/nologin /etc/hosts.deny
 mount -t tmpfs -o mode=755 tmpfs {directory}/dev
 for name in null zero full random urandom tty; do
     : >{directory}/dev/$name
@@ -45,8 +56,8 @@ chown root:utmp /run/utmp /var/log/*; chmod 664 /run/utmp; chmod 660 /var/log/bt
 ssh-keygen -q -t ed25519 -N '' -f {directory}/key
 ssh-keygen -q -t ed25519 -N '' -f {directory}/host_key
 id=20001
-for name in alice bob carol; do
-    useradd --uid $id --shell /bin/sh --create-home $name
+for name in tu-alice tu-bob tu-carol; do
+    useradd --uid $id --user-group --shell /bin/sh --create-home $name
     echo "$name:{password}" | chpasswd
     mkdir -m 700 /home/$name/.ssh
     cp {directory}/key.pub /home/$name/.ssh/authorized_keys
@@ -79,8 +90,8 @@ auth,authpriv.* /var/log/auth.log
 # The box shares the host's mail spool, and what notes whom sudo has lectured.
 SUDOERS = """Defaults !mail_badpass, !mail_no_user, !lecture
 root ALL=(ALL) ALL
-alice ALL=(ALL) NOPASSWD: ALL
-bob ALL=(alice) ALL
+tu-alice ALL=(ALL) NOPASSWD: ALL
+tu-bob ALL=(tu-alice) ALL
 """
 LOGROTATE_CONFIG = """/var/log/auth.log {{
     rotate 99
@@ -173,10 +184,12 @@ class Box:
         self._process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private",
              "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script],
+            stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         while not (self.directory / "ready").exists():
-            assert self._process.poll() is None, "the box did not start"
-            os.sched_yield()
+            if self._process.poll() is not None:
+                raise AssertionError(f"the box did not start: {self._process.communicate()[1]}")
+            time.sleep(0.05)
         children = f"/proc/{self._process.pid}/task/{self._process.pid}/children"
         self._init = Path(children).read_text().split()[0]
         self.root = Path(f"/proc/{self._init}/root")
@@ -190,7 +203,7 @@ class Box:
     ) -> None:
         """End the box and all that runs in it."""
         self._process.kill()
-        self._process.wait()
+        self._process.communicate()
 
     def argv(self, *argv: str) -> list[str]:
         """Return the command that runs `argv` in the box."""
@@ -241,7 +254,7 @@ class Box:
         return port
 
     def ssh(
-        self, port: int, *argv: str, user: str = "alice", password: str = ""
+        self, port: int, *argv: str, user: str = "tu-alice", password: str = ""
     ) -> subprocess.Popen[bytes]:
         """Start an ssh client on the host that logs in with the key, or with `password`."""
         options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR",

@@ -188,16 +188,16 @@ def looks(box: Box) -> Iterator[Looks]:
 
 def test_accounts_of_a_source_that_does_not_enumerate(looks: Looks) -> None:
     enumerated = looks.box.run(*looks.env("getent", "passwd")).stdout
-    assert "alice:" in enumerated
+    assert "tu-alice:" in enumerated
     assert "dora:" not in enumerated
     one = looks.box.run(*looks.env("getent", "passwd", "70001")).stdout.split(":")
     assert [one[0], int(one[2]), one[4].partition(",")[0]] == [DORA[0], DORA[1], DORA[3]]
 
-    found, asked = looks.look(0, "alice dora", "20001 70001 70002 70003 70009")
+    found, asked = looks.look(0, "tu-alice dora", "20001 70001 70002 70003 70009")
     assert asked == ["user dora", *(f"uid {uid}" for uid in (70001, 70002, 70003, 70009)),
                      "gid 70100"]  # fmt: skip
     accounts = found["accounts"]
-    assert accounts[0][:2] == ["alice", 20001]
+    assert accounts[0][:2] == ["tu-alice", 20001]
     assert accounts[1:] == [
         DORA,
         EMIL,
@@ -206,27 +206,32 @@ def test_accounts_of_a_source_that_does_not_enumerate(looks: Looks) -> None:
     ]
     assert (found["status"], found["faults"]) == ("ok", [])
 
-    again, asked = looks.look(5, "alice dora", "20001 70001 70002 70003 70009")
+    again, asked = looks.look(5, "tu-alice dora", "20001 70001 70002 70003 70009")
     assert asked == []
     assert again["accounts"] == accounts
 
 
 def test_a_new_line_of_passwd_is_seen_at_once(looks: Looks) -> None:
     """NSS has said that there is no such account, for ten minutes."""
-    found, asked = looks.look(0, "frieda", "70007")
-    assert (found["accounts"], asked) == ([["70007", 70007, "", ""]], ["user frieda", "uid 70007"])
-    looks.box.run("useradd", "--uid", "70007", "--comment", "Frieda F,,", "--user-group", "frieda")
+    found, asked = looks.look(0, "tu-frida", "70007")
+    assert (found["accounts"], asked) == (
+        [["70007", 70007, "", ""]],
+        ["user tu-frida", "uid 70007"],
+    )
+    looks.box.run(
+        "useradd", "--uid", "70007", "--comment", "Frieda F,,", "--user-group", "tu-frida"
+    )
     try:
-        found, asked = looks.look(5, "frieda", "70007")
-        assert (found["accounts"], asked) == ([["frieda", 70007, "frieda", "Frieda F"]], [])
+        found, asked = looks.look(5, "tu-frida", "70007")
+        assert (found["accounts"], asked) == ([["tu-frida", 70007, "tu-frida", "Frieda F"]], [])
     finally:
-        looks.box.run("userdel", "frieda")
+        looks.box.run("userdel", "tu-frida")
     found, asked = looks.look(10, "", "70007")
     assert found["accounts"] == [["70007", 70007, "", ""]]
 
 
 @pytest.mark.parametrize("fault", ["hangs", "crashes"])
-@pytest.mark.parametrize("user", ["root", "bob"])
+@pytest.mark.parametrize("user", ["root", "tu-bob"])
 def test_a_fault_costs_its_time_once(looks: Looks, fault: str, user: str) -> None:
     as_user = () if user == "root" else ("setpriv", f"--reuid={user}", "--clear-groups")
     looks.look(0, "", "70001", as_user=as_user)

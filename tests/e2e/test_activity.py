@@ -184,7 +184,7 @@ def test_figures_of_sessions(box: Box) -> None:
         rows = rows_of_ps(box)
         terminal, plain = sorted(seen.sessions, key=lambda one: one.tty == "")
         assert (terminal.type, terminal.user, plain.tty, plain.user) == (
-            "ssh", "alice", "", "alice"
+            "ssh", "tu-alice", "", "tu-alice"
         )  # fmt: skip
         assert plain.id == f"pid:{plain.leader}"
         for session in seen.sessions:
@@ -200,7 +200,7 @@ def test_figures_of_sessions(box: Box) -> None:
         # Debian 13's w asks logind, of which the box has none.
         for line in box.run("w", "-h").stdout.splitlines():
             user, tty, _, _, idle, jcpu, pcpu, what = line.split(None, 7)
-            assert (user, tty, what.strip()) == ("alice", terminal.tty, "sleep 900")
+            assert (user, tty, what.strip()) == ("tu-alice", terminal.tty, "sleep 900")
             assert abs(burnt.command_cpu - float(pcpu.rstrip("s"))) < 0.015
             assert -0.015 < burnt.cpu - float(jcpu.rstrip("s")) < SSHD_CPU
             seconds = time.time() - burnt.last_activity
@@ -221,7 +221,7 @@ def test_every_ssh_connection_is_one_session(box: Box) -> None:
     clients = [
         box.ssh(port, "-tt", "exec sleep 900"),
         box.ssh(port, "-T", "exec sleep 901"),
-        box.ssh(port, "-s", "sftp", user="bob"),
+        box.ssh(port, "-s", "sftp", user="tu-bob"),
         box.ssh(port, "-T", "exec sleep 902", user="root"),
         box.ssh(port, "-tt", "exec sleep 903", user="root"),
         box.ssh(port, "-s", "sftp", user="root"),
@@ -229,13 +229,13 @@ def test_every_ssh_connection_is_one_session(box: Box) -> None:
     forward = subprocess.Popen(
         ["ssh", "-F", "/dev/null", "-N", "-i", f"{box.directory}/key", "-p", str(port), "-o",
          "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o",
-         "LogLevel=ERROR", "-l", "carol", "127.0.0.1"],
+         "LogLevel=ERROR", "-l", "tu-carol", "127.0.0.1"],
     )  # fmt: skip
     expected = [
-        ("ssh", "sshd", "alice", False),
-        ("ssh", "sshd", "alice", True),
-        ("ssh", "sshd", "bob", False),
-        ("ssh", "sshd", "carol", False),
+        ("ssh", "sshd", "tu-alice", False),
+        ("ssh", "sshd", "tu-alice", True),
+        ("ssh", "sshd", "tu-bob", False),
+        ("ssh", "sshd", "tu-carol", False),
         ("ssh", "sshd", "root", False),
         ("ssh", "sshd", "root", False),
         ("ssh", "sshd", "root", True),
@@ -270,14 +270,14 @@ def test_detached_servers_are_sessions_of_those_who_have_no_other(box: Box) -> N
     port = box.sshd()
     client = box.ssh(port, "-T", "exec sleep 900")
     with ended(box, client):
-        for user in ("alice", "bob"):
+        for user in ("tu-alice", "tu-bob"):
             assert box.run_as(user, "tmux", "-S", f"/home/{user}/t", "new", "-d", "sleep 901") == 0
-        assert box.run_as("carol", "env", "SCREENDIR=/home/carol/.s", "screen", "-dmS", "x",
+        assert box.run_as("tu-carol", "env", "SCREENDIR=/home/tu-carol/.s", "screen", "-dmS", "x",
                           "sleep", "902") == 0  # fmt: skip
         expected = [
-            ("multiplexer", "other", "bob", False),
-            ("multiplexer", "other", "carol", False),
-            ("ssh", "sshd", "alice", False),
+            ("multiplexer", "other", "tu-bob", False),
+            ("multiplexer", "other", "tu-carol", False),
+            ("ssh", "sshd", "tu-alice", False),
         ]
         # Debian's tmux and screen are in utmp too, as windows.
         in_utmp = {(type_, user) for type_, _, user, _ in expected}
@@ -300,13 +300,13 @@ def test_detached_servers_are_sessions_of_those_who_have_no_other(box: Box) -> N
 def test_mosh_is_one_session(box: Box) -> None:
     script = "LC_ALL=C.UTF-8 mosh-server new -i 127.0.0.1 -- sleep 900 >/dev/null 2>&1 </dev/null"
     with ended(box):
-        assert box.run_as("bob", "sh", "-c", script) == 0
+        assert box.run_as("tu-bob", "sh", "-c", script) == 0
         look_until(box, lambda seen: len(seen.sessions) > 0)
         looks = [look(box)]
         with no_utmp(box):
             looks.append(look(box))
         for seen in looks:
-            assert [(one.type, one.user) for one in seen.sessions] == [("mosh", "bob")]
+            assert [(one.type, one.user) for one in seen.sessions] == [("mosh", "tu-bob")]
             (session,) = seen.sessions
             assert session.tty in seen.terminals
             # It runs no program before a client is there.
@@ -319,7 +319,7 @@ def test_dropbear_with_a_program_is_one_session(box: Box) -> None:
     box.run("dropbearkey", "-t", "ed25519", "-f", str(key))
     box.run("sh", "-c", f"dropbear -r {key} -p 127.0.0.1:{port} -P /run/dropbear.pid 2>/dev/null")
     clients = [box.ssh(port, "-T", "exec sleep 900"), box.ssh(port, "-tt", "exec sleep 901")]
-    expected = [("ssh", "dropbear", "alice", False), ("ssh", "dropbear", "alice", True)]
+    expected = [("ssh", "dropbear", "tu-alice", False), ("ssh", "dropbear", "tu-alice", True)]
     try:
         with ended(box, *clients), socket.create_connection(("127.0.0.1", port)) as stranger:
             stranger.recv(100)

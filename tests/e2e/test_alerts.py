@@ -70,12 +70,12 @@ def test_a_burst_over_loopback(
             "-o",
             f"NumberOfPasswordPrompts={tries}",
         ]
-        client = box.ssh(port, *options, "true", user="alice", password=password)
+        client = box.ssh(port, *options, "true", user="tu-alice", password=password)
         client.communicate(timeout=PATIENCE)
 
     with box.rsyslogd("RSYSLOG_FileFormat", reduce=False):
         port = box.sshd("UsePAM=yes", f"MaxAuthTries={TRIES}")
-        box.run_as("alice", "sudo", "true")  # so that there is a log
+        box.run_as("tu-alice", "sudo", "true")  # so that there is a log
         look()
         prometheus.wait(f"users_auth_probes_total offset {WINDOW}s", WINDOW + PATIENCE)
         look()
@@ -87,16 +87,16 @@ def test_a_burst_over_loopback(
         refused = f"{CONNECTIONS * TRIES} times"
         assert refused in alert["annotations"]["summary"]
         alert = wait_for("UsersFailedLoginsOfUser", prometheus, look)
-        assert alert["labels"]["user"] == "alice"
+        assert alert["labels"]["user"] == "tu-alice"
         assert "127.0.0.1" in alert["annotations"]["description"]
         assert "UsersSuccessAfterFailures" not in firing(prometheus)
         log_in(PASSWORD, 1)
         alert = wait_for("UsersSuccessAfterFailures", prometheus, look)
         assert alert["labels"]["severity"] == "critical"
         assert "UsersEscalationRefused" not in firing(prometheus)
-        assert box.run_as("carol", "sudo", "-S", "true", password=PASSWORD)
+        assert box.run_as("tu-carol", "sudo", "-S", "true", password=PASSWORD)
         alert = wait_for("UsersEscalationRefused", prometheus, look)
-        assert alert["labels"]["user"] == "carol"
+        assert alert["labels"]["user"] == "tu-carol"
     assert "UsersRootLogin" not in firing(prometheus)
 
 
@@ -135,8 +135,8 @@ def test_faults_of_the_program(
     of_bob.parent.mkdir()
     of_bob.parent.chmod(0o777)
     with box.rsyslogd("RSYSLOG_FileFormat", reduce=False):
-        box.run_as("alice", "sudo", "true")
-        status, said = box.collect(str(of_bob), user="bob")
+        box.run_as("tu-alice", "sudo", "true")
+        status, said = box.collect(str(of_bob), user="tu-bob")
         assert status == 0
         assert "auth.log" in said
     shutil.copy(of_bob, path)

@@ -24,7 +24,7 @@ BURN = (
     "any(time.process_time() > 3 for _ in itertools.count()); "
     "print(1, flush=True); time.sleep(600)'"
 )
-CPU = 'users_cpu_seconds_total{user="alice"}'
+CPU = 'users_cpu_seconds_total{user="tu-alice"}'
 
 
 def look(box: Box, *argv: str) -> dict[str, float]:
@@ -56,24 +56,24 @@ def test_what_a_session_without_a_terminal_does_is_in_the_file(box: Box) -> None
     """No logind here, and no record in utmp: only processes and sockets show it."""
     port = box.sshd("PidFile=/run/sshd-collectors.pid")
     idle = look(box)
-    assert not idle.get('users_sessions{type="ssh",user="alice"}')
-    used_before = used(box, "alice")  # zombies of other tests
+    assert not idle.get('users_sessions{type="ssh",user="tu-alice"}')
+    used_before = used(box, "tu-alice")  # zombies of other tests
     with login(box, port, BURN) as client:
         assert client.stdout
         before = look(box)  # it burns, or has just begun
         assert client.stdout.readline() == b"1\n"
-        burnt = used(box, "alice") - used_before
+        burnt = used(box, "tu-alice") - used_before
         found = look(box)
         (info,) = [name for name in found if name.startswith("users_session_info{")]
         assert 'ip="127.0.0.1"' in info
-        assert 'type="ssh",user="alice"' in info
+        assert 'type="ssh",user="tu-alice"' in info
         assert 'tty=""' in info
-        assert found['users_sessions{type="ssh",user="alice"}'] == 1
+        assert found['users_sessions{type="ssh",user="tu-alice"}'] == 1
         assert abs(found[CPU] - idle.get(CPU, 0.0) - burnt) < 0.3
         assert found[CPU] >= before.get(CPU, 0.0)
-        rows = box.run("ps", "-U", "alice", "-o", "rss=").stdout.split()
-        assert found['users_processes{user="alice"}'] == len(rows)
-        memory = found['users_memory_resident_bytes{user="alice"}']
+        rows = box.run("ps", "-U", "tu-alice", "-o", "rss=").stdout.split()
+        assert found['users_processes{user="tu-alice"}'] == len(rows)
+        memory = found['users_memory_resident_bytes{user="tu-alice"}']
         assert abs(memory - sum(map(int, rows)) * 1024) < 1 << 20
         assert memory > 64 << 20
         (session,) = [name for name in found if name.startswith("users_session_cpu_seconds{")]
@@ -81,7 +81,7 @@ def test_what_a_session_without_a_terminal_does_is_in_the_file(box: Box) -> None
         time.sleep(0.5)
         assert look(box)[CPU] - found[CPU] < 0.1, "it sleeps: no average of its life"
     # The client's end is not yet that of all it has begun.
-    wait_for(lambda: look(box)['users_sessions{type="ssh",user="alice"}'] == 0)
+    wait_for(lambda: look(box)['users_sessions{type="ssh",user="tu-alice"}'] == 0)
     assert look(box)[CPU] >= found[CPU], "what ended processes used is not taken back"
 
 
@@ -89,13 +89,13 @@ def test_a_desktop_that_is_looked_at_is_a_session(box: Box) -> None:
     (display,) = free_displays(1)
     port = 5900 + display
     argv = ["-SecurityTypes", "None", "-localhost", "-rfbport", str(port)]
-    with started(box, "alice", "Xtigervnc", f":{display}", *argv):
+    with started(box, "tu-alice", "Xtigervnc", f":{display}", *argv):
         wait_for(lambda: ("127.0.0.1", port) in listeners(box))
         look(box)
         with viewer(port):
             found = look(box)
             (info,) = [name for name in found if name.startswith("users_session_info{")]
-            assert f'tty="vnc:{display}",type="vnc",user="alice"' in info
+            assert f'tty="vnc:{display}",type="vnc",user="tu-alice"' in info
             assert found['users_remote_connections{service="vnc"}'] == 1
         wait_for(lambda: look(box)['users_remote_connections{service="vnc"}'] == 0)
-        assert look(box)['users_sessions{type="vnc",user="alice"}'] == 0
+        assert look(box)['users_sessions{type="vnc",user="tu-alice"}'] == 0

@@ -172,11 +172,11 @@ class Servers:
         self.forwarded = 5900 + forwarded
         self.tunnel = free_port()
         desktop = started(
-            box, "alice", "Xtigervnc", f":{self.display}", "-SecurityTypes", "None", "-localhost",
-            "-geometry", "320x200", "-nolisten", "local", "-AlwaysShared",
+            box, "tu-alice", "Xtigervnc", f":{self.display}", "-SecurityTypes", "None",
+            "-localhost", "-geometry", "320x200", "-nolisten", "local", "-AlwaysShared",
         )  # fmt: skip
         running.enter_context(desktop)
-        other = started(box, "bob", "/usr/bin/python3", "-c", OTHER, *map(str, self.others))
+        other = started(box, "tu-bob", "/usr/bin/python3", "-c", OTHER, *map(str, self.others))
         stdout = running.enter_context(other).stdout
         assert stdout is not None
         assert stdout.readline() == "ready\n"
@@ -219,7 +219,7 @@ def clients(box: Box, servers: Servers) -> Iterator[list[int]]:
         yield sorted(peers, key=lambda port: port != direct)
 
 
-@pytest.mark.parametrize("user", ["root", "carol"])
+@pytest.mark.parametrize("user", ["root", "tu-carol"])
 def test_connections_are_those_of_ss(box: Box, servers: Servers, user: str) -> None:
     """An unprivileged user sees as much: what servers' command lines say is open to all."""
     with clients(box, servers) as viewers:
@@ -247,13 +247,13 @@ def test_connections_are_those_of_ss(box: Box, servers: Servers, user: str) -> N
 def test_who_sees_no_process_counts_default_ports(box: Box, servers: Servers) -> None:
     """With hidepid=2 what is no VNC looks like it at displays' ports, and sshd's must be named."""
     with clients(box, servers):
-        found = look(box, servers.ssh, user="carol", hide=True)
+        found = look(box, servers.ssh, user="tu-carol", hide=True)
         assert found["hidden"] is True
         assert found["counts"] == {"ssh": 3, "vnc": 5, "rdp": 0}
-        assert look(box, user="carol", hide=True)["counts"] == {"ssh": 0, "vnc": 5, "rdp": 0}
+        assert look(box, user="tu-carol", hide=True)["counts"] == {"ssh": 0, "vnc": 5, "rdp": 0}
 
 
-@pytest.mark.parametrize("user", ["root", "carol"])
+@pytest.mark.parametrize("user", ["root", "tu-carol"])
 def test_what_has_ended_does_not_count(box: Box, servers: Servers, user: str) -> None:
     with clients(box, servers):
         assert look(box, user=user)["counts"] != {"ssh": 0, "vnc": 0, "rdp": 0}
@@ -263,7 +263,7 @@ def test_what_has_ended_does_not_count(box: Box, servers: Servers, user: str) ->
 def test_a_private_network_does_not_hide_the_hosts(box: Box, servers: Servers) -> None:
     """The unit has PrivateNetwork=, so its own tables are empty."""
     program = ["/opt/textfile-users/bin/python", "-I", "-c", LOOK]
-    as_carol = ["setpriv", "--reuid=carol", "--regid=carol", "--init-groups"]
+    as_carol = ["setpriv", "--reuid=tu-carol", "--regid=tu-carol", "--init-groups"]
     with clients(box, servers):
         done = box.run("unshare", "--net", *as_carol, *program)
     assert json.loads(done.stdout)["counts"] == {"ssh": 3, "vnc": 2, "rdp": 0}

@@ -147,8 +147,10 @@ def test_a_container_sees_what_the_host_sees(box: Box, manifest: str) -> None:
             login.kill()
             login.communicate()
     assert of_people(inside) == of_people(native)
-    assert inside['users_auth_failures_total{method="password",service="sshd",user="alice"}'] == 1
-    labels = f'{{session="{line}",tty="{line}",user="alice"}}'
+    assert (
+        inside['users_auth_failures_total{method="password",service="sshd",user="tu-alice"}'] == 1
+    )
+    labels = f'{{session="{line}",tty="{line}",user="tu-alice"}}'
     for name in ("last_activity_timestamp_seconds", "processes"):
         assert inside[f"users_session_{name}{labels}"] == native[f"users_session_{name}{labels}"]
     for name in ("sessions", "auth", "processes", "accounts", "history"):

@@ -36,10 +36,10 @@ ALL = {"job": ".*", "instance": ".*", "user": ".*"}
 STEPS = (
     login(*ONLY_PASSWORD, password=PASSWORD),
     login(*ONLY_PASSWORD, password=WRONG, tries=3),
-    login(*ONLY_PASSWORD, user="oracle", password=WRONG),
+    login(*ONLY_PASSWORD, user="tu-nobody", password=WRONG),
     login(*ONLY_NONE),
-    as_user("alice", "sudo", "true"),
-    as_user("alice", "su", "bob", "-c", "true", password=WRONG),
+    as_user("tu-alice", "sudo", "true"),
+    as_user("tu-alice", "su", "tu-bob", "-c", "true", password=WRONG),
 )
 # The last of what the steps do is counted, and then counted again.
 REFUSED = 'users_escalations_total{service="su"}'
@@ -149,12 +149,12 @@ def choices(fleet: Fleet) -> dict[str, dict[str, str]]:
         "one": {
             "job": picked(JOB),
             "instance": picked(fleet.first),
-            "user": picked("alice"),
+            "user": picked("tu-alice"),
         },
         "several": {
             "job": picked(JOB, "other"),
             "instance": picked(fleet.first, fleet.stale),
-            "user": picked("alice", "root"),
+            "user": picked("tu-alice", "root"),
         },
     }
 
@@ -215,15 +215,15 @@ def test_variables_offer_what_is_there(fleet: Fleet) -> None:
             offered[name] = set(json.load(response)["data"])
     assert offered["job"] == {JOB}
     assert offered["instance"] == {fleet.first, fleet.stale, fleet.quiet}
-    assert {"alice", "root"} <= offered["user"]
-    assert "oracle" not in offered["user"]
+    assert {"tu-alice", "root"} <= offered["user"]
+    assert "tu-nobody" not in offered["user"]
 
 
 def test_who_is_on(fleet: Fleet) -> None:
     """The table's rows of one session have the same labels, so Grafana makes them one."""
     here = {**ALL, "instance": picked(fleet.first)}
     ((info, _),) = fleet.ask("Who is on", "A", here)
-    assert (info["user"], info["type"], info["ip"]) == ("alice", "ssh", "127.0.0.1")
+    assert (info["user"], info["type"], info["ip"]) == ("tu-alice", "ssh", "127.0.0.1")
     assert info["tty"].startswith("pts/")
     who = {name: info[name] for name in ("instance", "session", "user", "tty")}
     values = {}
@@ -245,7 +245,7 @@ def test_who_tried_and_failed(fleet: Fleet) -> None:
     assert where == {"instance": fleet.first, "ip": "127.0.0.1"}
     assert count == 8  # su's has no address
     by_user = {labels["user"]: value for labels, value in fleet.ask("Refused attempts by user")}
-    assert by_user["alice"] > by_user["(no account)"] > 0
+    assert by_user["tu-alice"] > by_user["(no account)"] > 0
     assert by_user["root"] == 0
     assert fleet.only("Probes") > 0
     changes = {
@@ -253,8 +253,8 @@ def test_who_tried_and_failed(fleet: Fleet) -> None:
         for labels, value in fleet.ask("sudo, su, doas and pkexec", "A", here)
     }
     assert changes == {
-        ("sudo", "alice", "root", "success"): 2,
-        ("su", "alice", "bob", "failure"): 2,
+        ("sudo", "tu-alice", "root", "success"): 2,
+        ("su", "tu-alice", "tu-bob", "failure"): 2,
     }
 
 
@@ -272,7 +272,7 @@ def test_the_fleet(fleet: Fleet) -> None:
     assert all(value > LAG / 2 for _, value in off)
     assert here == {"instance": fleet.first}
     assert age < 120
-    assert fleet.ask("Users on more than one host") == [({"user": "alice"}, 2)]
+    assert fleet.ask("Users on more than one host") == [({"user": "tu-alice"}, 2)]
 
 
 def test_what_is_counted_once_has_grown(fleet: Fleet) -> None:

@@ -29,7 +29,7 @@ LINE = "2026-11-20T09:12:00.000000+00:00 host sshd[9]: Server listening on :: po
 SETUP = f"""set -e
 useradd --system --home-dir {STATE} textfile-users
 usermod -aG adm,utmp,systemd-journal textfile-users
-useradd --system exporter
+useradd --system tu-exporter
 install -d -m 1775 -g textfile-users {DIRECTORY}
 install -d -m 700 -o textfile-users {STATE} /run/volatile
 printf '%s' '{CRON}' >/etc/cron.d/textfile-users
@@ -44,7 +44,7 @@ chown root:adm /var/log/auth.log; chmod 640 /var/log/auth.log
 CLEANUP = f"""
 rm -rf {DIRECTORY} {STATE} /run/volatile /run/cron /run/*.pid /etc/cron.d/textfile-users
 rm -rf /etc/default/textfile-users /etc/textfile-users /var/log/auth.log
-userdel textfile-users; userdel exporter; true
+userdel textfile-users; userdel tu-exporter; true
 """
 
 
@@ -103,7 +103,7 @@ class Doctor:
                 self.sh(f"kill $(cat /run/{name}.pid) || true")
 
     @contextmanager
-    def node_exporter(self, *flags: str, user: str = "exporter") -> Iterator[None]:
+    def node_exporter(self, *flags: str, user: str = "tu-exporter") -> Iterator[None]:
         """Run a real node_exporter in the box."""
         port = free_port()
         argv = ["prometheus-node-exporter", *flags, f"--web.listen-address=127.0.0.1:{port}"]
@@ -170,9 +170,9 @@ OPTIONS = "echo 'OPTIONS=\"--redact user\"' >>/etc/default/textfile-users"
 SETTINGS = f"echo TEXTFILE_DIRECTORY={DIRECTORY} >/etc/default/textfile-users"
 # What is done, the check that tells it, a part of what it says.
 MENDED = [
-    (f"chmod 600 {FILE}", "users.prom", "users.prom is closed to exporter"),
+    (f"chmod 600 {FILE}", "users.prom", "users.prom is closed to tu-exporter"),
     (f"chmod 666 {FILE}", "users.prom", "others can write it"),
-    (f"chmod 700 {DIRECTORY}", "users.prom", f"{DIRECTORY} is closed to exporter"),
+    (f"chmod 700 {DIRECTORY}", "users.prom", f"{DIRECTORY} is closed to tu-exporter"),
     (f"chown root {FILE}", "users.prom", "root's: the sticky directory"),
     (f"rm {FILE}; ln -s nothing {FILE}", "users.prom", "is a link to nothing"),
     (f"rm {FILE}; mkdir {FILE}", "users.prom", "is no file"),
@@ -182,8 +182,8 @@ MENDED = [
     (f"chmod 755 {STATE}", "state directory", "others get in"),
     (f"rm -r {STATE}", "state directory", "is not there"),
     (f"rm -r {STATE}; touch {STATE}", "state directory", "is no directory"),
-    (f"mv {STATE} {STATE}.0; ln -s {STATE}.0 {STATE}; chown -h alice {STATE}",
-     "state directory", "is a link, of alice's"),
+    (f"mv {STATE} {STATE}.0; ln -s {STATE}.0 {STATE}; chown -h tu-alice {STATE}",
+     "state directory", "is a link, of tu-alice's"),
     (f"rm -f {STATE}/lock; mkdir {STATE}/lock", "state directory", "lock is not textfile-users's"),
     (f"touch -d '+1 day' {STATE}/durable.csv", "state directory", "from the future, by 24 h"),
     ("chmod 755 /run/volatile", "runtime directory", "others get in"),
@@ -196,7 +196,7 @@ MENDED = [
     ("rm /run/utmp; mkdir /run/utmp", "utmp", "as a missing bind mount leaves"),
     ("rm /run/utmp", "utmp", "nobody is seen"),
     ("chmod 666 /etc/cron.d/textfile-users", "cron", "passed over: others can write it"),
-    ("chown alice /etc/cron.d/textfile-users", "cron", "passed over: it is not root's"),
+    ("chown tu-alice /etc/cron.d/textfile-users", "cron", "passed over: it is not root's"),
     ("chmod 600 /etc/localtime", "time zone", "/etc/localtime: permission denied"),
     ("chmod 666 /etc/default/textfile-users", "settings", "others than root can write it"),
     (OPTIONS, "redact key", "no such file or directory"),
@@ -346,12 +346,12 @@ def test_the_user_of_the_unit_may_ask_too(doctor: Doctor) -> None:
 
 def test_an_ordinary_users_node_exporter_is_not_obeyed(doctor: Doctor) -> None:
     flags = ("--collector.disable-defaults", "--collector.textfile")
-    away = "--collector.textfile.directory=/home/alice"
-    with doctor.node_exporter(*flags, away, user="alice"):
+    away = "--collector.textfile.directory=/home/tu-alice"
+    with doctor.node_exporter(*flags, away, user="tu-alice"):
         assert doctor.faults() == {}
         done = doctor.box.run(PROGRAM, "doctor", "--json", check=False)
     notes = [one["found"] for one in json.loads(done.stdout) if one["check"] == "node_exporter"]
-    assert any("of alice is not believed: it is an ordinary user's" in note for note in notes)
+    assert any("of tu-alice is not believed: it is an ordinary user's" in note for note in notes)
 
 
 def test_a_node_exporter_that_does_not_read_textfiles(doctor: Doctor) -> None:
@@ -369,7 +369,7 @@ def test_a_file_in_memory_is_followed_by_its_link(doctor: Doctor) -> None:
         assert doctor.faults() == {}
         doctor.sh(f"chmod 700 {memory}")
         fault = doctor.faults()["users.prom"]
-        assert fault["found"].startswith(f"{memory} is closed to exporter")
+        assert fault["found"].startswith(f"{memory} is closed to tu-exporter")
         doctor.sh(fault["mend"])
         assert doctor.faults() == {}
     finally:

@@ -63,7 +63,7 @@ def test_a_read_only_directory(box: Box) -> None:
 def test_without_rights_each_fault_is_said_and_the_rest_works(box: Box) -> None:
     """An unprivileged user, a utmp for root alone, a logind that holds a session."""
     box.run("sh", "-c", "mkdir -p /run/systemd/sessions; printf "
-            "'USER=alice\\nCLASS=user\\nSERVICE=sshd\\nREMOTE_HOST=192.0.2.7\\n'"
+            "'USER=tu-alice\\nCLASS=user\\nSERVICE=sshd\\nREMOTE_HOST=192.0.2.7\\n'"
             " >/run/systemd/sessions/5; chmod 600 /run/utmp; mkdir -m 777 /home/out")  # fmt: skip
     try:
         status, said = box.collect("/home/out/users.prom", user="nobody")
@@ -73,7 +73,7 @@ def test_without_rights_each_fault_is_said_and_the_rest_works(box: Box) -> None:
         lines = [f"textfile-users: {line}\n" for line in denied]
         assert (status, said) == (0, "".join(lines))
         text = box.run("cat", "/home/out/users.prom").stdout
-        assert 'users_sessions{type="ssh",user="alice"} 1.0\n' in text
+        assert 'users_sessions{type="ssh",user="tu-alice"} 1.0\n' in text
         assert 'users_collector_success{collector="sessions"} 0.0\n' in text
         status, said = box.collect("/opt/users.prom", user="nobody")
         assert status == 1

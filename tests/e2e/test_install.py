@@ -282,11 +282,11 @@ def test_another_textfile_directory(hosts: Callable[..., Host]) -> None:
         (f"ln -s /etc {TEXTFILE}/users.prom", [], "users.prom: is a link to /etc; run: rm"),
         (f"mkdir {TEXTFILE}/users.prom", [], "users.prom: is no file; run: rm -r"),
         ("ln -s /etc /var/lib/textfile-users", [], "textfile-users: is a link to /etc; run: rm"),
-        ("mkdir /var/lib/textfile-users; chown alice /var/lib/textfile-users", [],
+        ("mkdir /var/lib/textfile-users; chown tu-alice /var/lib/textfile-users", [],
          "is another user's (uid 20001)"),
-        (f"chown alice {TEXTFILE}", [], "is an ordinary user's (uid 20001); run: chown root"),
+        (f"chown tu-alice {TEXTFILE}", [], "is an ordinary user's (uid 20001); run: chown root"),
         (f"chmod 777 {TEXTFILE}", [], "others can write it; run: chmod o-w"),
-        (f"chgrp alice {TEXTFILE}; chmod 775 {TEXTFILE}", [], "run: chmod g-w"),
+        (f"chgrp tu-alice {TEXTFILE}; chmod 775 {TEXTFILE}", [], "run: chmod g-w"),
         (f"rmdir {TEXTFILE}", [], "no textfile directory: none of"),
         ("", ["--textfile-directory", "/none"], "/none: is not there"),
         ("", ["--textfile-directory", "/opt/a b"], "without odd characters"),
@@ -382,10 +382,10 @@ def test_an_update_replaces_the_environment_whole(hosts: Callable[..., Host]) ->
 
 def test_an_impostor_does_not_steer(hosts: Callable[..., Host]) -> None:
     """An ordinary user's process with the name and the flag, beside a real one of the system's."""
-    host = hosts("mkdir -m 777 /opt/evil; mkdir -p /opt/real; useradd --system exporter")
+    host = hosts("mkdir -m 777 /opt/evil; mkdir -p /opt/real; useradd --system tu-exporter")
     path = host.sh("readlink -f $(command -v prometheus-node-exporter)").strip()
     flags = "--web.listen-address=127.0.0.1:0 --collector.textfile.directory"
-    for user, directory in (("alice", "/opt/evil"), ("exporter", "/opt/real")):
+    for user, directory in (("tu-alice", "/opt/evil"), ("tu-exporter", "/opt/real")):
         host.sh(f"setpriv --reuid={user} --clear-groups {path} {flags}={directory}"
                 " >/dev/null 2>&1 &")  # fmt: skip
     _wait(lambda: host.sh("pgrep -fc textfile.directory=/opt || :").strip() >= "2")

@@ -304,10 +304,10 @@ def test_who_is_believed_of_what_journald_saw(journald: Box) -> None:
     the box a refusal comes without the delay that it has elsewhere.
     """
     (journald.root / "etc/sudoers").write_text(SUDOERS)
-    log(journald, "Accepted password for root from 192.0.2.7 port 22 ssh2", user="bob")
+    log(journald, "Accepted password for root from 192.0.2.7 port 22 ssh2", user="tu-bob")
     log(journald, "Server listening on 192.0.2.1 port 22.")
-    assert journald.run_as("bob", "su", "-c", "sleep 1", "alice", password=PASSWORD) == 0
-    assert journald.run_as("alice", "sudo", "sleep", "1") == 0
+    assert journald.run_as("tu-bob", "su", "-c", "sleep 1", "tu-alice", password=PASSWORD) == 0
+    assert journald.run_as("tu-alice", "sudo", "sleep", "1") == 0
     found, _ = read_on(journald, BEGINNING)
     said = {(entry.program, entry.message, entry.trusted) for entry in found}
     assert (
@@ -315,7 +315,9 @@ def test_who_is_believed_of_what_journald_saw(journald: Box) -> None:
     ) in said  # fmt: skip
     assert ("sshd", b"Server listening on 192.0.2.1 port 22.", True) in said
     su = {(message, trusted) for program, message, trusted in said if program == "su"}
-    assert any(message.startswith(b"(to alice) bob on ") and trusted for message, trusted in su)
+    assert any(
+        message.startswith(b"(to tu-alice) tu-bob on ") and trusted for message, trusted in su
+    )
     sudo = {(message, trusted) for program, message, trusted in said if program == "sudo"}
     assert any(b"COMMAND=/usr/bin/sleep 1" in message and trusted for message, trusted in sudo)
 
@@ -331,10 +333,10 @@ def test_flushed_rotated_and_vacuumed_each_entry_is_read_once(journald: Box) -> 
     )
     for number, commands in enumerate(changes):
         log(journald, f"before {number}")
-        log(journald, f"before {number}", user="bob")
+        log(journald, f"before {number}", user="tu-bob")
         new, position = read_on(journald, position)
         found += new
-        log(journald, f"unread {number}", user="bob")
+        log(journald, f"unread {number}", user="tu-bob")
         log(journald, f"unread {number}")
         if "--vacuum-files=1" in "".join(commands):
             new, position = read_on(journald, position)

@@ -386,7 +386,7 @@ from textfile_users.sources.processes import read_all
 processes, report, _ = read_all(Paths(), {}, 0.0)
 print(report.status, len({process.uid for process in processes}), *report.faults)
 """
-    enter = f'mount -t proc -o {hidden} proc /proc; exec setpriv --reuid=bob --regid=bob \
+    enter = f'mount -t proc -o {hidden} proc /proc; exec setpriv --reuid=tu-bob --regid=tu-bob \
         --init-groups "$@"'
     argv = ["unshare", "--mount", "sh", "-c", enter, "sh", PYTHON, "-I", "-c", code]
     status, users, *fault = box.run(*argv).stdout.split(" ", 2)

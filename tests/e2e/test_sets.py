@@ -106,7 +106,7 @@ def test_labels_are_the_columns_of_w(box: Box) -> None:
     before = hosts.read_text()
     hosts.write_text(f"127.0.0.1 {CLIENT}\n{before}")
     burning = box.ssh(box.sshd("UseDNS=no"), "-tt", BURNING)
-    idle = box.ssh(box.sshd("UseDNS=yes"), "-tt", f"exec {SLEEPER}", user="bob")
+    idle = box.ssh(box.sshd("UseDNS=yes"), "-tt", f"exec {SLEEPER}", user="tu-bob")
     try:
         with ended(box, burning, idle):
             assert burning.stdout is not None
@@ -121,7 +121,12 @@ def test_labels_are_the_columns_of_w(box: Box) -> None:
             assert series(shown.text, "ssh_session_info", COLUMNS, 1) == shown.w
             assert samples(shown.text)["ssh_sessions_total"] == 2
             (alice, bob) = shown.w
-            assert (alice[0], alice[2], bob[0], bob[2]) == ("alice", "127.0.0.1", "bob", CLIENT)
+            assert (alice[0], alice[2], bob[0], bob[2]) == (
+                "tu-alice",
+                "127.0.0.1",
+                "tu-bob",
+                CLIENT,
+            )
             assert bob[4].startswith("3:")
             assert float(alice[5].rstrip("s")) > float(alice[6].rstrip("s")) > 0
             for full, cut in zip(shown.w, shown.cut):
@@ -133,7 +138,7 @@ def test_labels_are_the_columns_of_w(box: Box) -> None:
             )
             assert each == [(row[0], row[2], row[1]) for row in shown.w_i]
             users = series(shown.text, "what_user_sessions_currently_active", ("user",), 1)
-            assert users == [("alice",), ("bob",)]
+            assert users == [("tu-alice",), ("tu-bob",)]
             box.run("kill", "-CONT", pid)
         text = collect(box, f"{box.directory}/sets.prom")
         # What has ended is 0, so that a scrape sees it.
@@ -151,7 +156,7 @@ def test_six_sets_in_one_file(box: Box, node_exporter: NodeExporter) -> None:
     output = str(node_exporter.directory / "users.prom")
     with box.rsyslogd(STAMPS, reduce=False):
         refused = ("-o", "PreferredAuthentications=password", "-o", "NumberOfPasswordPrompts=1")
-        box.ssh(port, *refused, "true", user="bob", password="wrong horse").communicate()
+        box.ssh(port, *refused, "true", user="tu-bob", password="wrong horse").communicate()
         login = box.ssh(port, "-tt", "echo here; exec sleep 900")
         with ended(box, login):
             assert login.stdout is not None
@@ -164,7 +169,7 @@ def test_six_sets_in_one_file(box: Box, node_exporter: NodeExporter) -> None:
     )
     for name, value in (
         ("users_logged_in", 1),
-        ('what_user_sessions_currently_active{user="alice"}', 1),
+        ('what_user_sessions_currently_active{user="tu-alice"}', 1),
         ("unix_users_logged_in_total", 1),
         ('ssh_num_sessions{remote_ip="127.0.0.1"}', 1),
         ("user_sessions_failed_logins_1h", 1),

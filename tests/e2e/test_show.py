@@ -15,9 +15,9 @@ pytestmark = pytest.mark.e2e
 PROGRAM = "/opt/textfile-users/bin/textfile-users"
 STAMPS = "RSYSLOG_FileFormat"  # ISO stamps
 NETWORK = "lab=127.0.0.0/8"
-IDLE = {"alice": "3h05m", "bob": "2d"}  # by show, and by w:
-IDLE_BY_W = {"alice": "3:05m", "bob": "2days"}
-AGO = {"alice": "11130 seconds ago", "bob": "50 hours ago"}
+IDLE = {"tu-alice": "3h05m", "tu-bob": "2d"}  # by show, and by w:
+IDLE_BY_W = {"tu-alice": "3:05m", "tu-bob": "2days"}
+AGO = {"tu-alice": "11130 seconds ago", "tu-bob": "50 hours ago"}
 
 
 def show(box: Box, *options: str) -> list[str]:
@@ -37,14 +37,14 @@ def test_sessions_are_those_of_w_and_failures_those_of_the_log(box: Box) -> None
         port = box.sshd("UseDNS=no")
         clients = [
             box.ssh(port, "-tt", "exec sleep 900"),
-            box.ssh(port, "-tt", "exec sleep 901", user="bob"),
+            box.ssh(port, "-tt", "exec sleep 901", user="tu-bob"),
         ]
         with ended(box, *clients):
             by_w = {row[0]: row for row in wait_for(box, "sleep 900", "sleep 901").values()}
             for user, when in AGO.items():
                 box.run("touch", "-a", "-d", when, f"/dev/{by_w[user][1]}")
             by_w = {row[0]: row for row in rows_of_w(box)}
-            for user in ("alice", "root", "root", "nobody-has-this-name"):
+            for user in ("tu-alice", "root", "root", "nobody-has-this-name"):
                 refuse(box, port, user)
             end = time.monotonic() + PATIENCE
             while "4 failures in the last hour from 1 address" not in (lines := show(box)):
@@ -67,4 +67,4 @@ def test_sessions_are_those_of_w_and_failures_those_of_the_log(box: Box) -> None
         failures = dict(zip(rest[4], rest[5]))
         assert failures["FAILURES"] == "4"
         assert failures["FROM"] == "127.0.0.1"
-        assert lines[6].endswith("  root, alice, others")
+        assert lines[6].endswith("  root, tu-alice, others")

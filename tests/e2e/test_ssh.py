@@ -27,22 +27,22 @@ def test_real_logins_reach_node_exporter(box: Box, node_exporter: NodeExporter) 
         assert box.collect(str(output)) == (0, "")
         who = [line.split()[:2] for line in box.run("who").stdout.splitlines()]
         # Debian 13's who asks logind, of which the box has none.
-        assert who in ([["alice", line] for line in lines], [])
+        assert who in ([["tu-alice", line] for line in lines], [])
 
         samples = node_exporter.scrape()
         assert samples["node_textfile_scrape_error"] == 0
         assert f'node_textfile_mtime_seconds{{file="{output}"}}' in samples
         assert samples["users_logged_in"] == 1
-        assert samples['users_sessions{type="ssh",user="alice"}'] == 2
+        assert samples['users_sessions{type="ssh",user="tu-alice"}'] == 2
         assert samples['users_source_available{source="utmp"}'] == 1
         for line in lines:
             labels = f'session="{line}",tty="{line}"'
             info = (
                 'users_session_info{host="",ip="127.0.0.1",network="local",service="sshd",'
-                f'{labels},type="ssh",user="alice"}}'
+                f'{labels},type="ssh",user="tu-alice"}}'
             )
             assert samples[info] == 1
-            start = samples[f'users_session_start_timestamp_seconds{{{labels},user="alice"}}']
+            start = samples[f'users_session_start_timestamp_seconds{{{labels},user="tu-alice"}}']
             assert began - 1 <= start <= time.time()
         checked = run("promtool", "check", "metrics", input=output.read_text())
         assert (checked.stdout, checked.stderr) == ("", "")
@@ -61,7 +61,7 @@ def test_real_logins_reach_node_exporter(box: Box, node_exporter: NodeExporter) 
             break
         time.sleep(0.1)
     assert samples["users_logged_in"] == 0
-    assert samples['users_sessions{type="ssh",user="alice"}'] == 0
+    assert samples['users_sessions{type="ssh",user="tu-alice"}'] == 0
     assert not [name for name in samples if name.startswith("users_session_info")]
 
 
