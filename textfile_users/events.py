@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+
 from textfile_users.auth.attempts import AuthEvent
 from textfile_users.auth.finding import (
     ESCALATION,
@@ -17,7 +18,7 @@ from textfile_users.auth.finding import (
 )
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import Reader
-from textfile_users.messages import ERROR, say
+from textfile_users.messages import ERROR, PROGRAM, say
 from textfile_users.options import WRONG_USAGE
 from textfile_users.sources.authlog import Stamps, has_stamps, own_time
 from textfile_users.sources.follow import behind_last_end, without_nuls
@@ -56,7 +57,8 @@ def events(files: list[str], unmatched: bool, now: float | None) -> int:
     which years are told, that of the clock where it is None.
     """
     if not files and os.isatty(0):
-        say(ERROR, "events reads a log: give a FILE, or - for standard input")
+        wanted = "events reads a log: give a FILE, or - for standard input"
+        say(ERROR, f"{wanted} (see {PROGRAM} events --help)")
         return WRONG_USAGE
     status = 0
     for path in files or [STDIN]:
@@ -93,7 +95,9 @@ def _fault(data: bytes) -> str:
     Text is a log, and so is what has lines with a stamp, whatever else is in it.
     """
     if data.startswith(JOURNAL):
-        return "is a file of the journal: journalctl --file FILE -o short-iso | textfile-users events -"
+        return (
+            "is a file of the journal: journalctl -o short-iso --file FILE reads it, events - that"
+        )
     if data.startswith(DATABASE):
         return "is an SQLite database, not a log"
     if not data.translate(None, _TEXT) or has_stamps(without_nuls(data)):
@@ -124,7 +128,7 @@ def read_log(data: Iterable[bytes], unmatched: bool, now: float) -> Iterator[dic
 
 
 def _whole_lines(data: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield whole lines; a last one need not have a newline, and a run of NUL bytes ends one too."""
+    """Yield whole lines; a run of NUL bytes ends one too, and the last one needs no newline."""
     rest = b""
     for block in data:
         rest += block

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import closing
 from itertools import chain
 
 from utmp import UTmpRecordType
@@ -11,10 +12,15 @@ from utmp import UTmpRecordType
 from textfile_users.messages import ERROR, NOTICE, say
 from textfile_users.model import UtmpRecord
 from textfile_users.sources import lastlog
+from textfile_users.sources.files import reason
 from textfile_users.sources.given import UnreadableError, blocks
 from textfile_users.sources.sqlite import MAGIC, UnreadableDatabase
 from textfile_users.sources.utmp import holds_records, parse_utmp
 from textfile_users.sources.wtmpdb import DatabaseRecord, each_record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # What is read at once: whole records of every layout. The first block tells the layout, and
 # whether the file holds records at all.
@@ -37,15 +43,19 @@ def records(files: list[str]) -> int:
 
 def _print_records(path: str) -> str:
     """Print a file's records; return its layout and how many there are. Raises UnreadableError."""
-    data = blocks(path, BLOCK)
-    first = next(data, b"")
-    if first.startswith(MAGIC):
-        data.close()  # before SQLite opens it: see sqlite.ask()
-        return _print_rows(path)
-    if first and not holds_records(first):
+    with closing(blocks(path, BLOCK)) as data:
+        first = next(data, b"")
+        if not first.startswith(MAGIC):
+            return _print_blocks(path, first, data)
+    return _print_rows(path)  # SQLite opens it itself, once it is closed: see sqlite.ask()
+
+
+def _print_blocks(path: str, first: bytes, others: Iterator[bytes]) -> str:
+    is_hole = len(first) == BLOCK and not any(first)  # so begins a sparse lastlog, and no utmp
+    if first and (is_hole or not holds_records(first)):
         raise UnreadableError(_another_thing(path, first))
     layout, sound, damaged, partial = "", 0, 0, 0
-    for block in chain([first] if first else (), data):
+    for block in chain([first] if first else [], others):
         found = parse_utmp(block, layout)
         layout = found.layout
         sound += len(found.records)
@@ -68,7 +78,7 @@ def _print_rows(path: str) -> str:
     try:
         damaged = each_record(path, take)
     except OSError as error:
-        raise UnreadableError(error.strerror) from error
+        raise UnreadableError(reason(error)) from error
     except UnreadableDatabase as error:
         raise UnreadableError(_another_database(path, error)) from error
     return f"wtmpdb (SQLite); {_counts(sound, damaged, 0)}"

@@ -7,8 +7,10 @@ from textfile_users.sources.follow import decompress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from io import BufferedReader
+
+    Blocks = Generator[bytes, None, None]
 
 STDIN = "-"
 # How compressed files begin (RFC 1952, RFC 8878, bzip2, xz): no log and no record begins so.
@@ -24,7 +26,7 @@ class UnreadableError(Exception):
     """A file cannot be read, or is another thing; an error of stdout is not meant."""
 
 
-def blocks(path: str, size: int) -> Iterator[bytes]:
+def blocks(path: str, size: int) -> Blocks:
     """Yield the bytes of a file, decompressed, ``size`` at once; less only at its end.
 
     ``-`` is standard input. Raises UnreadableError with the reason.
@@ -36,8 +38,11 @@ def blocks(path: str, size: int) -> Iterator[bytes]:
                 if beginning.startswith(magic):
                     yield from _decompressed(file, compression, size)
                     return
-            while data := file.read(size):
+            # What is short is the last: a terminal would wait for more behind its end.
+            data = file.read(size) if beginning else b""
+            while data:
                 yield data
+                data = file.read(size) if len(data) == size else b""
     except OSError as error:
         raise UnreadableError(reason(error)) from error
 
@@ -48,7 +53,7 @@ def _open(path: str) -> BufferedReader:
     return open(open_regular(path), "rb")
 
 
-def _decompressed(file: BufferedReader, compression: str, size: int) -> Iterator[bytes]:
+def _decompressed(file: BufferedReader, compression: str, size: int) -> Blocks:
     """Yield what was compressed. What comes before damage is yielded, then the damage raised."""
     try:
         stream, faults = decompress(file, compression)
