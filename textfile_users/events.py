@@ -95,9 +95,7 @@ def _fault(data: bytes) -> str:
     Text is a log, and so is what has lines with a stamp, whatever else is in it.
     """
     if data.startswith(JOURNAL):
-        return (
-            "is a file of the journal: journalctl -o short-iso --file FILE reads it, events - that"
-        )
+        return "is the journal's: journalctl -o short-iso --file FILE | textfile-users events -"
     if data.startswith(DATABASE):
         return "is an SQLite database, not a log"
     if not data.translate(None, _TEXT) or has_stamps(without_nuls(data)):
