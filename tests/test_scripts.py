@@ -32,7 +32,7 @@ def checkout(tmp_path: Path) -> Path:
             "run --ouptut x",
             2,
             "",
-            "textfile-users: '--ouptut' is no option; did you mean --output?",
+            "textfile-users: '--ouptut' is no option; did you mean",
         ),
         ("run --output", 2, "", "textfile-users: argument --output: expected one argument"),
         ("run show", 2, "", "run: takes options alone, no command: then run .venv/bin/textfile"),

@@ -36,8 +36,11 @@ SETS = "users, what, unix-user, ssh, user-sessions, ssh-sessions"
         (["\udcff\udcfe"], rf"'\xff\xfe' is no command; choose from {COMMANDS}"),
         (["a" * 100_000], f"'{'a' * 64}...' is no command; choose from {COMMANDS}"),
         # A command behind something else.
-        (["--root", "/", "show"], "'show' is a command: give one, as the first word"),
-        (["collect", "show"], "'show' is a command: give one, as the first word"),
+        (
+            ["--root", "/", "show"],
+            "'show' is a command, not an option; a command is the first word",
+        ),
+        (["collect", "show"], "'show' is a command, not an option; a command is the first word"),
         # Options.
         (["--ouptut", "x"], "'--ouptut' is no option; did you mean --output?"),
         (["--ouptut=x"], "'--ouptut' is no option; did you mean --output?"),
@@ -81,7 +84,7 @@ def test_the_nearest_is_suggested(
         ("show", ["extra"], "'extra' is no word for show"),
         ("show", ["help"], "'help' is no word for show; did you mean --help?"),
         ("show", ["json"], "'json' is no word for show; did you mean --json?"),
-        ("show", ["doctor"], "'doctor' is a command: give one, as the first word"),
+        ("show", ["doctor"], "'doctor' is a command, not an option; a command is the first word"),
         ("show", ["--ouptut"], "'--ouptut' is no option of show"),
         ("show", ["--wacth"], "'--wacth' is no option of show; did you mean --watch?"),
         ("show", ["--output", "x"], "'--output' is an option of collect and doctor, not of show"),

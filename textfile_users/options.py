@@ -366,7 +366,7 @@ def _events_parser() -> ArgumentParser:
 def _records_parser() -> ArgumentParser:
     parser = _parser(
         f"{PROGRAM} records",
-        "Print the records of utmp, wtmp, btmp and wtmp.db files as JSON lines.",
+        "Print the records of utmp, wtmp, btmp and wtmp.db as JSON lines.",
     )
     parser.add_argument("files", metavar="FILE", nargs="+")
     return parser

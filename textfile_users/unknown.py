@@ -24,7 +24,7 @@ def tell_unknown(word: str, command: str, flags: Mapping[str, Iterable[str]]) ->
     ``flags`` has each command's options.
     """
     if word in flags:
-        return f"{quoted(word)} is a command: give one, as the first word"
+        return f"{quoted(word)} is a command, not an option; a command is the first word"
     flag = word.partition("=")[0]
     if word.startswith("-") and word != "-":
         return _tell_unknown_flag(flag, command, flags)
