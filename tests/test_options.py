@@ -79,8 +79,8 @@ def test_what_the_timer_and_cron_give_is_plain(argv: list[str]) -> None:
         (["--utmp", ""], "argument --utmp: an empty path"),
         (["--auth-log", ""], "argument --auth-log: an empty path"),
         (["--root"], "argument --root: expected one argument"),
-        (["nonsense"], "unrecognized arguments: nonsense"),
-        (["--rep", "3"], "unrecognized arguments: --rep 3"),
+        (["nonsense"], "'nonsense' is no command; choose from collect, show"),
+        (["--rep", "3"], "'--rep' is no option; did you mean --repeat?"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(

@@ -8,7 +8,7 @@ import sys
 from textfile_users.messages import ERROR, say
 from textfile_users.metrics.sets import SSH_SESSIONS, USER_SESSIONS, USERS
 from textfile_users.model import Wanted
-from textfile_users.options import Values, WrongUsage, parse, parse_collect, port
+from textfile_users.options import WRONG_USAGE, Values, WrongUsage, parse, parse_collect, port
 from textfile_users.paths import (
     OUTPUT_NAME,
     RUNTIME_OUTPUT,
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from textfile_users.collect import Options
 
-WRONG_USAGE = 2
 INTERRUPTED = 130  # as a shell has it
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import time
-from typing import BinaryIO
 
 from textfile_users.auth.attempts import AuthEvent
 from textfile_users.auth.finding import (
@@ -18,18 +18,26 @@ from textfile_users.auth.finding import (
 )
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import Reader
-from textfile_users.messages import ERROR, say
-from textfile_users.sources.authlog import Stamps, own_time
-from textfile_users.sources.files import open_regular, reason
+from textfile_users.messages import ERROR, PROGRAM, say
+from textfile_users.options import WrongUsage
+from textfile_users.sources.authlog import Stamps, has_stamps, own_time
+from textfile_users.sources.follow import behind_last_end, without_nuls
+from textfile_users.sources.given import STDIN, UnreadableError, blocks
+from textfile_users.sources.sqlite import MAGIC as DATABASE
 from textfile_users.sources.text import decode
+from textfile_users.sources.utmp import holds_records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-STDIN = "-"
 BLOCK = 1 << 20
 MAX_LINE = 64 << 10
+RECORDS = 384 * 400  # of a block: whole records of every layout
+JOURNAL = b"LPKSHHRH"  # systemd's journal-def.h
+# What text consists of, in any encoding: no control characters but blanks and those of colours,
+# and NULs, which a crash leaves.
+_TEXT = b"\0\t\n\v\f\r\x1b" + bytes(range(32, 256))
 # What an event says, though it be empty; all else is printed where there is something.
 _ALWAYS = {
     SUCCESS: ("method", "user", "account", "ip", "host", "port", "count"),
@@ -42,46 +50,68 @@ _ALWAYS = {
 }
 
 
-class UnreadableError(Exception):
-    """A file cannot be read; an error of stdout is another thing."""
-
-
 def events(files: list[str], unmatched: bool, now: float | None) -> int:
     """Print the events of each file, or the lines ``unmatched``; return 1 where one cannot be read.
 
-    ``now`` is the time by which years are told, that of the clock where it is None.
+    Without ``files`` standard input is read; raises WrongUsage where that is a terminal. ``now`` is the time by
+    which years are told, that of the clock where it is None.
     """
+    if not files and os.isatty(0):
+        wanted = "events reads a log: give a FILE, or - for standard input"
+        raise WrongUsage(f"{wanted} (see {PROGRAM} events --help)")
     status = 0
-    for path in files:
+    for path in files or [STDIN]:
         where = {"file": path} if len(files) > 1 else {}
+        # People give /dev/null for nothing.
+        data = () if path == os.devnull else _of_a_log(blocks(path, BLOCK))
         try:
-            with _open(path) as file:
-                for found in read_log(file, unmatched, time.time() if now is None else now):
-                    print(json.dumps({**where, **found}))
+            for found in read_log(data, unmatched, time.time() if now is None else now):
+                print(json.dumps({**where, **found}))
         except UnreadableError as error:
             say(ERROR, f"{path}: {error}")
             status = 1
     return status
 
 
-def _open(path: str) -> BinaryIO:
-    try:
-        return open(0, "rb", closefd=False) if path == STDIN else open(open_regular(path), "rb")
-    except OSError as error:
-        raise UnreadableError(reason(error)) from error
+def _of_a_log(data: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield ``data``. Raises UnreadableError where it begins as no log does.
 
-
-def read_log(file: BinaryIO, unmatched: bool, now: float) -> Iterator[dict[str, object]]:
-    """Yield the events of a log in their order, or its lines that are ``unmatched``.
-
-    Raises UnreadableError.
+    The first block with more than NUL bytes decides: a crash leaves blocks of them.
     """
+    is_decided = False
+    for block in data:
+        if not is_decided and block.strip(b"\0"):
+            is_decided = True
+            fault = _fault(block)
+            if fault:
+                raise UnreadableError(fault)
+        yield block
+
+
+def _fault(data: bytes) -> str:
+    """Return what ``data`` is if it is no log, else ''.
+
+    Text is a log, and so is what has lines with a stamp, whatever else is in it.
+    """
+    if data.startswith(JOURNAL):
+        return "is the journal's: journalctl -o short-iso --file FILE | textfile-users events -"
+    if data.startswith(DATABASE):
+        return "is an SQLite database, not a log"
+    if not data.translate(None, _TEXT) or has_stamps(without_nuls(data)):
+        return ""
+    if holds_records(data[:RECORDS]):
+        return "holds records, not lines of a log: see textfile-users records"
+    return "is not a log: it is not text, and none of its lines has a stamp"
+
+
+def read_log(data: Iterable[bytes], unmatched: bool, now: float) -> Iterator[dict[str, object]]:
+    """Yield the events of a log in their order, or its lines that are ``unmatched``."""
     reader = Reader(Pairing(), Stamps(now, own_time))
     reader.numbered = True
     if unmatched:
         reader.unmatched = []
-    for data in _blocks(file):
-        found = map(as_dict, reader.read_block(data))
+    for lines in _whole_lines(data):
+        found = map(as_dict, reader.read_block(lines))
         if reader.unmatched is None:
             yield from found
             continue
@@ -94,19 +124,17 @@ def read_log(file: BinaryIO, unmatched: bool, now: float) -> Iterator[dict[str, 
         yield from map(as_dict, reader.pairing.finish())
 
 
-def _blocks(file: BinaryIO) -> Iterator[bytes]:
-    """Yield whole lines; a last one need not have a newline, and NUL bytes are left out."""
+def _whole_lines(data: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield whole lines; a run of NUL bytes ends one too, and the last one needs no newline."""
     rest = b""
-    while True:
-        try:
-            data = file.read(BLOCK)
-        except OSError as error:
-            raise UnreadableError(reason(error)) from error
-        if not data:
-            break
-        lines, newline, rest = (rest + data).replace(b"\0", b"").rpartition(b"\n")
-        if newline:
-            yield lines + newline
+    for block in data:
+        rest += block
+        cut = behind_last_end(rest)
+        lines, rest = rest[:cut], rest[cut:]
+        if b"\0" in lines:
+            lines = without_nuls(lines)
+        if lines:
+            yield lines
         elif len(rest) > MAX_LINE:  # no line can be so long
             rest = rest[:MAX_LINE]
     if rest:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from textfile_users.networks import Network
 
+WRONG_USAGE = 2
+MAX_MESSAGE = 300  # characters of what is wrong with the arguments
 # With these the names of the set `what` would be those of others.
 _TAKEN = ("users", "unix", "unix_user", "ssh", "ssh_session", "ssh_sessions", "user_sessions")
 
@@ -42,7 +44,7 @@ class WrongUsage(SystemExit):
 
     def __init__(self, said: str) -> None:
         """Remember what is wrong."""
-        super().__init__(2)
+        super().__init__(WRONG_USAGE)
         self.said = said
 
 
@@ -76,7 +78,7 @@ def _choice_of(*known: str) -> Callable[[str], tuple[str, ...]]:
         names = tuple(dict.fromkeys(text.split(",")))
         for name in names:
             if name not in known:
-                raise ValueError(f"{name!r} is not known; choose from {', '.join(known)}")
+                raise _unknown_value(name, known)
         return names
 
     return parse
@@ -85,10 +87,16 @@ def _choice_of(*known: str) -> Callable[[str], tuple[str, ...]]:
 def _one_of(*known: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in known:
-            raise ValueError(f"{text!r} is not known; choose from {', '.join(known)}")
+            raise _unknown_value(text, known)
         return text
 
     return parse
+
+
+def _unknown_value(text: str, known: tuple[str, ...]) -> ValueError:
+    from textfile_users.unknown import tell_unknown_value  # difflib, for mistakes alone
+
+    return ValueError(tell_unknown_value(text, known))
 
 
 def _count(text: str) -> int:
@@ -300,9 +308,25 @@ def parse(command: str, argv: list[str], start: Values | None = None) -> Values:
 
     Raises WrongUsage, and SystemExit for what argparse answers itself: --help, --version.
     """
+    parser = PARSERS[command]()
     values = Values()
     vars(values).update(vars(start or values))
-    return PARSERS[command]().parse_args(argv, values)
+    words = argv[: argv.index("--")] if "--" in argv else argv
+    # argparse would take -help for -h with a value.
+    unknown = [word for word in words if word[:1] == "-" and f"-{word}" in _flags(parser)]
+    if not unknown:
+        values, unknown = parser.parse_known_args(argv, values)
+    if unknown:
+        from textfile_users.unknown import tell_unknown
+
+        word = next((word for word in unknown if word != "--"), "--")
+        flags = {name: _flags(make()) for name, make in PARSERS.items()}
+        parser.error(tell_unknown(word, command, flags))
+    return values
+
+
+def _flags(parser: ArgumentParser) -> tuple[str, ...]:
+    return tuple(parser._option_string_actions)
 
 
 def _collect_parser() -> ArgumentParser:
@@ -315,7 +339,6 @@ def _collect_parser() -> ArgumentParser:
         default=0,
         help="say which sessions began and ended; twice: why a record or line counts or not",
     )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     return parser
 
 
@@ -358,7 +381,7 @@ def _uninstall_parser() -> ArgumentParser:
 
 def _events_parser() -> ArgumentParser:
     parser = _parser(f"{PROGRAM} events", "Print the events that auth logs tell of as JSON lines.")
-    parser.add_argument("files", metavar="FILE", nargs="*", default=["-"], help="- is stdin")
+    parser.add_argument("files", metavar="FILE", nargs="*", help="- is stdin, the default")
     parser.add_argument(
         "--unmatched",
         action="store_true",
@@ -370,7 +393,8 @@ def _events_parser() -> ArgumentParser:
 
 def _records_parser() -> ArgumentParser:
     parser = _parser(
-        f"{PROGRAM} records", "Print the records of utmp, wtmp and btmp files as JSON lines."
+        f"{PROGRAM} records",
+        "Print the records of utmp, wtmp, btmp and wtmp.db as JSON lines.",
     )
     parser.add_argument("files", metavar="FILE", nargs="+")
     return parser
@@ -459,12 +483,17 @@ def _parser(prog: str, description: str, epilog: str = "") -> ArgumentParser:
         """Says what is wrong with the arguments in one line."""
 
         def error(self, message: str) -> NoReturn:
-            raise WrongUsage(f"{message} (see {self.prog} --help)")
+            shown = message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}..."
+            raise WrongUsage(f"{shown} (see {self.prog} --help)")
 
-    return Parser(
+    parser = Parser(
         prog=prog,
         description=description,
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.add_argument(
+        "--version", action="version", version=f"{PROGRAM} {__version__}", help="print the version"
+    )
+    return parser

@@ -291,7 +291,7 @@ def test_another_textfile_directory(hosts: Callable[..., Host]) -> None:
         ("", ["--textfile-directory", "/none"], "/none: is not there"),
         ("", ["--textfile-directory", "/opt/a b"], "without odd characters"),
         ("echo 'OPTIONS=--nonsense' >/etc/default/textfile-users", [],
-         "line 1: OPTIONS: unrecognized arguments: --nonsense"),
+         "line 1: OPTIONS: '--nonsense' is no option"),
         ("rm /usr/sbin/cron", [], "neither systemd nor cron runs here"),
     ],
 )  # fmt: skip
@@ -333,7 +333,7 @@ def test_script_install_asks_before_it_changes_anything(
         (["--cron", "--help"], 0, "usage: textfile-users install"),
         (["--root", "/srv"], 2, "textfile-users.pyz install --root DIR"),
         (["--root=/srv"], 2, "textfile-users.pyz install --root DIR"),
-        (["--nonsense"], 1, "unrecognized arguments: --nonsense"),
+        (["--nonsense"], 1, "'--nonsense' is no option"),
     ],
 )
 def test_words_of_script_install_that_change_nothing(

@@ -639,7 +639,7 @@ class _Plain:
         if unit:
             return self.position(size - size % unit)
         start = max(0, size - MAX_LINE - 1)
-        cut = _behind_last_end(self._bytes_at(start, size - start))
+        cut = behind_last_end(self._bytes_at(start, size - start))
         if cut or not start:
             return self.position(start + cut)
         return self.position(size, skipping=True)
@@ -674,7 +674,7 @@ class _Compressed:
         self.data = b""
         self.is_damaged = False
         try:
-            self.stream, self.faults = _decompress(self.packed, file.compression)
+            self.stream, self.faults = decompress(self.packed, file.compression)
         except ImportError:
             self.close()
             raise _Gap from None
@@ -745,7 +745,7 @@ class _Compressed:
         return b"".join(parts)
 
 
-def _decompress(
+def decompress(
     file: BufferedReader, compression: str
 ) -> tuple[BufferedIOBase, tuple[type[Exception], ...]]:
     """Return the stream of what was compressed, and how it fails. Raises ImportError."""
@@ -774,14 +774,14 @@ def _take_lines(data: bytes, skipping: bool, final: bool) -> _Taken:
 
     ``final``: nothing will come behind, so that a line without its end is one too.
     """
-    cut = _behind_last_end(data)
+    cut = behind_last_end(data)
     if skipping and not cut:
         return _Taken(b"", len(data), True, ())
     start = _behind_first_end(data) if skipping else 0
     lines, rest = data[start:cut], data[cut:]
     is_damaged = b"\0" in data[:cut]
     if is_damaged:
-        lines = _without_nuls(lines)
+        lines = without_nuls(lines)
     lines, too_long = _without_long(lines)
     skipping = len(rest) > MAX_LINE
     is_partial = final and 0 < len(rest) <= MAX_LINE
@@ -807,7 +807,7 @@ def _counts(*counts: tuple[str, int]) -> tuple[tuple[str, int], ...]:
     return tuple(item for item in counts if item[1])
 
 
-def _behind_last_end(data: bytes) -> int:
+def behind_last_end(data: bytes) -> int:
     """Return where the last line that has an end is over, 0 where none has."""
     return max(data.rfind(b"\n"), data.rfind(b"\0")) + 1
 
@@ -816,7 +816,7 @@ def _behind_first_end(data: bytes) -> int:
     return min(end for end in (data.find(b"\n"), data.find(b"\0")) if end >= 0) + 1
 
 
-def _without_nuls(lines: bytes) -> bytes:
+def without_nuls(lines: bytes) -> bytes:
     """Return the lines with each run of NULs made the end of a line, if none is there yet."""
     import re  # damage is rare
 

@@ -28,6 +28,7 @@ MAX_CHARACTERS = 256  # of a text that is asked for
 MAX_MESSAGE = 200
 SQLITE_LIMIT_LENGTH = 0  # sqlite3.h; Python's sqlite3 names it since 3.11
 
+MAGIC = b"SQLite format 3\0"  # the header's first bytes
 # The header's format versions for writing and reading (sqlite.org/fileformat.html), 2 for WAL.
 _VERSIONS = slice(18, 20)
 _WAL = 2

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EMPTY = 0
+RUN_LVL = 1
 INIT_PROCESS = 5
 USER_PROCESS = 7
 DEAD_PROCESS = 8
@@ -29,6 +30,8 @@ LAST_TYPE = 9
 MAX_BYTES = 16 << 20
 MAX_PID = 1 << 22  # PID_MAX_LIMIT of linux/threads.h
 SAMPLE = 64
+# Seconds: a login or logout before 1973 was no real one, but a host without a clock has them.
+A_DATE = 100_000_000
 
 # type, pid, line, id, user, host, [exit], session, seconds, microseconds, address, [unused]
 _FIELDS_384 = "h2xi32s4s32s256s4xiIi16s20x"
@@ -92,6 +95,32 @@ def detect_layout(data: bytes) -> str:
         return points, -(len(data) % struct.size)
 
     return max(LAYOUTS, key=rank)
+
+
+def holds_records(data: bytes) -> bool:
+    """Return whether ``data``, the beginning of a file, is one of utmp, wtmp or btmp.
+
+    Other files hold accidents: a quarter of the records that are not empty must name a
+    terminal and a user or a date. NUL bytes alone are empty records.
+    """
+    if not any(data):
+        return True
+    struct = LAYOUTS[detect_layout(data)]
+    whole = memoryview(data)[: len(data) - len(data) % struct.size]
+    certain = damaged = 0
+    for values in struct.iter_unpack(whole):
+        if _doubts(values) > 1:
+            damaged += 1
+        elif _is_certain(values):
+            certain += 1
+    return certain > 0 and damaged <= 3 * certain
+
+
+def _is_certain(values: _Fields) -> bool:
+    kind, _, line, ident, user, host, _, seconds, *_ = values
+    if kind == EMPTY or not field(line) or not all(map(_is_text, (line, ident, host))):
+        return False
+    return seconds >= A_DATE or (field(user) != "" and _is_text(user))
 
 
 def read_utmp(paths: Paths) -> tuple[tuple[UtmpRecord, ...], SourceReport]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from textfile_users.model import UtmpRecord
 from textfile_users.record import Record
 from textfile_users.sources.sqlite import ask, integer, signature, text
-from textfile_users.sources.utmp import USER_PROCESS
-from textfile_users.sources.wtmp import BOOT, LOGOUT, Turn, begins_login, login_turn
+from textfile_users.sources.text import parse_ip
+from textfile_users.sources.utmp import EMPTY, RUN_LVL, USER_PROCESS
+from textfile_users.sources.wtmp import BOOT, BOOT_TIME, LOGOUT, Turn, begins_login, login_turn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from sqlite3 import Connection
 
 MAX_OPEN = 10_000
@@ -22,6 +24,7 @@ MAX_OLD_ROWS = 100_000  # that a first run looks at
 # Column Type; its numbers are not utmp's.
 _BOOT_TIME = 1
 _USER_PROCESS = 3
+_TYPES = {0: EMPTY, _BOOT_TIME: BOOT_TIME, 2: RUN_LVL, _USER_PROCESS: USER_PROCESS}
 
 _MAX_MICROSECONDS = (1 << 32) * 1_000_000
 
@@ -64,6 +67,14 @@ class _Row(Record):
     tty: str | None
     host: str | None
     service: str | None
+
+
+class DatabaseRecord(Record):
+    """A row as a utmp record, whose ``id`` is the row's; ``logout`` is 0 where there is none."""
+
+    record: UtmpRecord
+    service: str
+    logout: float
 
 
 def read_wtmpdb(path: str, position: WtmpdbPosition, limit: int = MAX_ROWS) -> WtmpdbFound:
@@ -129,6 +140,33 @@ def last_logins(path: str, limit: int = MAX_OLD_ROWS) -> dict[str, float]:
         return last
 
     return ask(path, _TABLE, _COLUMNS, logins, {})
+
+
+def each_record(path: str, take: Callable[[DatabaseRecord], None]) -> int:
+    """Call ``take`` with each sound row, of any type; return how many rows are damaged.
+
+    Raises OSError and UnreadableDatabase, also after some rows.
+    """
+
+    def tell(connection: Connection) -> int:
+        damaged = 0
+        for values in connection.execute(f"SELECT {_ROW} FROM {_TABLE}"):  # noqa: S608
+            row = _Row(*values)
+            if _is_damaged(row) or row.type not in _TYPES:
+                damaged += 1
+            else:
+                take(_as_record(row))
+        return damaged
+
+    return ask(path, _TABLE, _COLUMNS, tell, 0)
+
+
+def _as_record(row: _Row) -> DatabaseRecord:
+    host = row.host or ""
+    times = _stamp(row.login) / 1e6, _stamp(row.logout) / 1e6
+    who = row.tty or "", str(row.id), row.user or "", host, parse_ip(host)
+    record = UtmpRecord(_TYPES[row.type or 0], 0, *who, 0, times[0])
+    return DatabaseRecord(record, row.service or "", times[1])
 
 
 def _read(connection: Connection, position: WtmpdbPosition, limit: int, seen: str) -> WtmpdbFound:
