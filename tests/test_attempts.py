@@ -14,7 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textfile_users.auth.attempts import FORGOTTEN_AT_ONCE, MAX_REMEMBERED, AuthEvent
+from textfile_users.auth.attempts import (
+    FORGOTTEN_AT_ONCE,
+    MAX_REMEMBERED,
+    MAX_WAITING,
+    AuthEvent,
+)
+from textfile_users.auth.finding import Finding
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import Reader
 from textfile_users.durable import NOTHING, format_durable, parse_durable
@@ -188,7 +194,143 @@ CASES = [
         0 sshd[100]: error: PAM: Authentication failure for alice from client.example.org
         1 sshd[100]: Connection closed by authenticating user alice 192.0.2.7 port 38926 [preauth]
         """,
-        "failure pam alice client.example.org",
+        "failure pam alice 192.0.2.7",
+    ),
+    # UseDNS yes: PAM's errors name the client, all other lines of sshd have its address.
+    Case(
+        "with names: each refusal of a connection has the address of its end",
+        """
+        0 sshd[100]: error: PAM: Authentication failure for alice from client.example.org
+        4 sshd[100]: error: PAM: Authentication failure for alice from client.example.org
+        9 sshd[100]: Connection closed by authenticating user alice 192.0.2.7 port 38926 [preauth]
+        """,
+        """
+        failure pam alice 192.0.2.7
+        failure pam alice 192.0.2.7
+        """,
+    ),
+    Case(
+        "with names: the one that Failed says again is not counted twice",
+        """
+        0 sshd[100]: error: PAM: Authentication failure for alice from client.example.org
+        4 sshd[100]: error: PAM: Authentication failure for alice from client.example.org
+        8 sshd[100]: error: PAM: Authentication failure for alice from client.example.org
+        8 sshd[100]: Failed keyboard-interactive/pam for alice from 192.0.2.7 port 38926 ssh2
+        9 sshd[100]: Connection closed by authenticating user alice 192.0.2.7 port 38926 [preauth]
+        """,
+        """
+        failure pam alice 192.0.2.7
+        failure pam alice 192.0.2.7
+        failure keyboard-interactive alice 192.0.2.7
+        """,
+    ),
+    Case(
+        "with names: refused behind a password that was refused, it is decided at the end",
+        """
+        0 sshd[100]: Failed password for alice from 192.0.2.7 port 38926 ssh2
+        20 sshd[100]: error: PAM: Authentication failure for alice from client.example.org
+        21 sshd[100]: Connection closed by authenticating user alice 192.0.2.7 port 38926 [preauth]
+        """,
+        """
+        failure password alice 192.0.2.7
+        failure pam alice 192.0.2.7
+        """,
+    ),
+    Case(
+        "with names: the third answer is right",
+        """
+        0 sshd[100]: error: PAM: Authentication failure for alice from client.example.org
+        4 sshd[100]: error: PAM: Authentication failure for alice from client.example.org
+        8 sshd[100]: Accepted keyboard-interactive/pam for alice from 192.0.2.7 port 38926 ssh2
+        """,
+        """
+        failure pam alice 192.0.2.7
+        failure pam alice 192.0.2.7
+        success keyboard-interactive alice 192.0.2.7
+        """,
+    ),
+    Case(
+        "with names: at LogLevel VERBOSE the first line has the address",
+        """
+        0 sshd[100]: Connection from 192.0.2.7 port 38926 on 198.51.100.1 port 22 rdomain ""
+        1 sshd[100]: error: PAM: Authentication failure for alice from client.example.org
+        """,
+        "failure pam alice 192.0.2.7",
+    ),
+    Case(
+        "with names: so has the line of an unknown user",
+        """
+        0 sshd[100]: Invalid user x from 192.0.2.7 port 38926
+        1 sshd[100]: error: PAM: Authentication failure for illegal user x from client.example.org
+        """,
+        "failure pam x 192.0.2.7",
+    ),
+    Case(
+        "with names: the listener tells of a child's connection",
+        """
+        0 sshd-session[100]: error: PAM: Authentication failure for alice from client.example.org
+        120 sshd[7]: Timeout before authentication for connection from 192.0.2.7 to 198.51.100.1, pid = 100
+        """,
+        "failure pam alice 192.0.2.7",
+    ),
+    Case(
+        "with names: no other line of that pid has the address",
+        """
+        0 sshd[100]: error: PAM: Authentication failure for alice from client.example.org
+        1 sshd[101]: Connection closed by authenticating user alice 192.0.2.7 port 38926 [preauth]
+        """,
+        """
+        probe closed alice 192.0.2.7
+        failure pam alice client.example.org
+        """,
+    ),
+    Case(
+        "with names: a log without pids joins no lines",
+        """
+        0 sshd: error: PAM: Authentication failure for alice from client.example.org
+        1 sshd: Connection closed by authenticating user alice 192.0.2.7 port 38926 [preauth]
+        """,
+        """
+        probe closed alice 192.0.2.7
+        failure pam alice client.example.org
+        """,
+    ),
+    Case(
+        "with names: a pid's next connection has another address",
+        """
+        0 sshd[100]: error: PAM: Authentication failure for alice from client.example.org
+        60 sshd[100]: Connection from 192.0.2.8 port 38927 on 198.51.100.1 port 22 rdomain ""
+        61 sshd[100]: Connection closed by authenticating user bob 192.0.2.8 port 38927 [preauth]
+        """,
+        """
+        failure pam alice client.example.org
+        probe closed bob 192.0.2.8
+        """,
+    ),
+    Case(
+        "with names: a name of digits is a name, and a user's name has no address",
+        """
+        0 sshd[100]: Invalid user x from 192.0.2.9 port 1 from 192.0.2.7 port 38926
+        1 sshd[100]: error: PAM: Authentication failure for illegal user x from 192.0.2.9 port 1 from 192.0.2.9.evil.example
+        2 sshd[100]: Failed password for invalid user x from 192.0.2.9 port 1 from 192.0.2.7 port 38926 ssh2
+        """,
+        """
+        failure password x from 192.0.2.9 port 1 192.0.2.7
+        """,
+    ),
+    Case(
+        "at LogLevel VERBOSE a connection that is given up is a probe",
+        """
+        0 sshd[100]: Connection from 192.0.2.7 port 38926 on 198.51.100.1 port 22 rdomain ""
+        1 sshd[100]: Connection closed by authenticating user alice 192.0.2.7 port 38926 [preauth]
+        """,
+        "probe closed alice 192.0.2.7",
+    ),
+    Case(
+        "at LogLevel VERBOSE a connection of which nothing more is said is nothing",
+        """0 sshd[100]: Connection from 192.0.2.7 port 38926 on 198.51.100.1 port 22 rdomain ""
+        """,
+        "",
     ),
     Case(
         "PAM's error alone, and nothing ever follows",
@@ -940,6 +1082,40 @@ def test_a_probe_says_what_both_lines_know(first: str, end: str, port: int, host
     assert event["event"] == "probe"
     assert (event["user"], event["account"]) == ("admin", "invalid")
     assert (event.get("port"), event.get("host")) == (port, host)
+
+
+def test_a_refusal_by_name_keeps_the_name() -> None:
+    lines = [
+        "0 sshd[100]: error: PAM: Authentication failure for alice from client.example.org",
+        "1 sshd[100]: Connection closed by authenticating user alice 192.0.2.7 port 2 [preauth]",
+    ]
+    (event,) = read_log(io.BytesIO(log_of(lines)), False, START + 86_400.0)
+    assert (event["time"], event["ip"], event["host"]) == (START, "192.0.2.7", "client.example.org")
+
+
+def test_refusals_that_wait_for_an_address_do_not_grow() -> None:
+    pairing = Pairing()
+    reader = Reader(pairing, Stamps(START, utc_time))
+    refused = "5 sshd[100]: error: PAM: Authentication failure for alice from client.example.org"
+    count = 100
+    found = list(reader.read_block(log_of([refused] * count)))
+    ((_, memory),) = pairing.attempts.items()
+    assert len(memory.held) <= MAX_WAITING + 1
+    assert len(found) + len(pairing.finish()) == count
+
+
+def test_of_a_program_with_many_connections_no_other_line_has_the_address() -> None:
+    """A host is another process's only where sshd says it, which has one for each connection."""
+    refused = Finding(
+        "PAM failure", "xrdp", "pam", "alice", "valid", "", "client", 0, 1, "", "", "", 0
+    )
+    other = refused._replace(event="success", ip="192.0.2.7", host="", user="bob")
+    pairing = Pairing()
+    found = [
+        *pairing.take(AuthEvent(START, 9, 1, refused)),
+        *pairing.take(AuthEvent(START + 5, 9, 2, other)),
+    ]
+    assert [(one.said.user, one.said.ip) for one in found] == [("alice", ""), ("bob", "192.0.2.7")]
 
 
 def test_of_too_many_pids_the_oldest_are_decided() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,61 @@ def test_a_damaged_table_is_said(run: Run) -> None:
     assert status == 0
     assert "1 damaged lines skipped" in said
     assert run.samples()['users_records_unusable{reason="damaged",source="sockets"}'] == 1
+
+
+BEGAN = int(NOW) - 60
+ACCEPTED = (
+    f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(BEGAN))}.000000+00:00 host sshd[1000]: "
+    "Accepted publickey for alice from 192.0.2.7 port 40000 ssh2: ED25519 SHA256:abc\n"
+)
+
+
+def by_name(host: Host) -> None:
+    """Have logind name the client of a session of alice, as with UseDNS; no socket is shown."""
+    host.process(1000, "sshd", start=BEGAN, title="sshd: alice [priv]")
+    host.logind("1", REMOTE_HOST="client.example", REALTIME=BEGAN * 1_000_000)
+
+
+def place_of_session(run: Run, *extra: str, at: float = 0.0) -> tuple[str, str]:
+    """Return the address and the network of the one session, after a run."""
+    found = run.counts(*extra, at=at)
+    (info,) = [name for name in found if name.startswith("users_session_info{")]
+    assert 'host="client.example"' in info
+    return info.partition('ip="')[2].split('"')[0], info.partition('network="')[2].split('"')[0]
+
+
+def test_a_session_by_name_is_from_where_its_socket_is(run: Run) -> None:
+    by_name(run.host)
+    listen(run.host)
+    os.makedirs(run.host.path("proc/1000/fd"))
+    os.symlink("socket:[12]", run.host.path("proc/1000/fd/4"))
+    networks = ("--network", "office=192.0.2.0/24")
+    assert place_of_session(run, *networks) == ("192.0.2.7", "office")
+    run.host.write("proc/1/net/tcp", TABLE[: TABLE.index("   1:")])
+    assert place_of_session(run, *networks, at=5) == ("192.0.2.7", "office"), "while it ends, too"
+
+
+def test_a_session_by_name_is_from_where_the_log_says(run: Run) -> None:
+    by_name(run.host)
+    run.host.write("var/log/auth.log", "")
+    assert place_of_session(run) == ("", ""), "logind was faster than the log"
+    path = run.host.write("var/log/auth.log", ACCEPTED)
+    assert place_of_session(run, at=5) == ("192.0.2.7", "")
+    os.unlink(path)
+    os.unlink(run.state / "durable.csv")
+    assert place_of_session(run, at=10) == ("192.0.2.7", ""), "it is remembered"
+    run.host.logind("1", REMOTE_HOST="client.example", REALTIME=(BEGAN - 600) * 1_000_000)
+    assert place_of_session(run, at=15) == ("", ""), "another session, with the same id and leader"
+
+
+def test_a_session_by_the_name_of_the_machine_is_local(run: Run) -> None:
+    """Its socket is at hand; logind's word alone tells of no place at all."""
+    by_name(run.host)
+    run.host.logind("1", REMOTE_HOST="localhost", REALTIME=BEGAN * 1_000_000)
+    run.host.write("var/log/auth.log", ACCEPTED.replace("192.0.2.7", "127.0.0.1"))
+    found = run.counts()
+    (info,) = [name for name in found if name.startswith("users_session_info{")]
+    assert 'host="",ip="127.0.0.1",network="local"' in info
 
 
 def test_sessions_that_only_processes_show(run: Run) -> None:

@@ -26,6 +26,7 @@ from textfile_users.durable import (
     save,
 )
 from textfile_users.logins import Login
+from textfile_users.rows import end_of
 from textfile_users.sources.follow import Position
 from textfile_users.sources.journals import JournalPosition
 from textfile_users.sources.wtmpdb import WtmpdbPosition
@@ -49,7 +50,7 @@ LOGIN = st.builds(
 )  # fmt: skip
 MEMORIES = st.dictionaries(
     st.tuples(TEXT, NUMBER | TEXT | st.sampled_from(("0", "²"))),
-    st.builds(Memory, FLOAT, TEXT, EVENTS),
+    st.builds(Memory, FLOAT, TEXT, EVENTS, TEXT),
     max_size=2,
 )
 DURABLE = st.builds(
@@ -101,6 +102,15 @@ def test_a_state_cut_short_anywhere_is_none() -> None:
     for length in range(len(data)):
         with pytest.raises(ValueError):
             parse_durable(data[:length])
+
+
+def test_an_older_state_knows_no_peers() -> None:
+    row = b'"process","sshd","pid","100","5.0","f"\n'
+    data = b'"textfile-users durable","1"\n"began","1.0"\n"boot","","0.0"\n"source","","0.0"\n'
+    data += b'"forgotten","0.0"\n' + row
+    assert parse_durable(data + end_of(data)).remembered == (
+        (("sshd", 100), Memory(5.0, "f", (), "")),
+    )
 
 
 @given(st.data())

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textfile_users import logins as logins_module
-from textfile_users.logins import EVENT, REMEMBERED_SECONDS, Login, Logins
+from textfile_users.logins import EVENT, REMEMBERED_SECONDS, Login, Logins, logged_addresses
 from textfile_users.model import Session
 
 T = 1_765_000_000.0
@@ -650,3 +650,22 @@ def test_what_is_left_when_another_is_forgotten_is_still_found(
     for step in (row(0.5), logout(1_001)):
         step(host)
     assert host.ends == [("ssh", 1), ("ssh", 1_001)]
+
+
+@pytest.mark.parametrize(
+    ("known", "expected", "why"),
+    [
+        ([login(EVENT, 0, pid=100)], IP, "the line of the session's leader"),
+        ([login(EVENT, -5, "alice@EXAMPLE", 100)], IP, "the account has another name there"),
+        ([login(EVENT, 0, pid=100)._replace(end=T + 1)], IP, "it has just ended"),
+        ([login(EVENT, 0, pid=100), login(EVENT, 1, pid=100, ip="192.0.2.9")], IP, "the first"),
+        ([login(EVENT, 0, pid=101)], "", "another process's"),
+        ([login(EVENT, -3600, pid=100)], "", "an earlier process had the pid"),
+        ([login(EVENT, 0, pid=100, ip="")], "", "it has no address"),
+        ([login(EVENT, 0, pid=100, type_="tty")], "", "of another kind"),
+        ([], "", "none is known"),
+    ],
+)
+def test_the_log_has_the_address_of_a_session(known: list[Login], expected: str, why: str) -> None:
+    session = Session("1", "alice", "", "ssh", "sshd", "client.example", "", "", T + 1, 100)
+    assert logged_addresses(known, [session]).get(100, "") == expected, why

@@ -43,6 +43,9 @@ CASES = [
     ("my mosh [123]", "", Origin(host="my mosh [123]"), "not mosh's form"),
     ("mosh []", "", Origin(host="mosh []"), "not mosh's form"),
     ("tty2", "", Origin(), "gdm names the terminal itself"),
+    ("tty2.example", "192.0.2.7", Origin("", "tty2.example", "192.0.2.7"), "a client's name"),
+    ("192.0.2.9.example", "192.0.2.7", Origin("", "192.0.2.9.example", "192.0.2.7"), "UseDNS yes"),
+    ("192.0.2.9.example", "", Origin("", "192.0.2.9.example"), "UseDNS yes, of logind"),
     ("6.1.0-18-amd64", "", Origin(host="6.1.0-18-amd64"), "a kernel, in boot records only"),
     ("h" * 256, "", Origin(host="h" * 256), "cut by utmp"),
 ]

@@ -28,6 +28,7 @@ from textfile_users.sources.sockets import (
     parse_table,
     read_activity,
     read_owners,
+    read_peers,
     read_sockets,
 )
 
@@ -427,6 +428,60 @@ def test_descriptors_of_others_are_denied(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "scandir", scandir)
     held = read_owners(Paths(host.root), [7001, 7002], [50, 60])
     assert held == Owners({7002: 60}, frozenset({50}))
+
+
+LISTENS = "   0: 0100007F:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 7000\n"
+# From 192.0.2.7 and .8 to port 22, to a port that nobody listens on, and one that is closed.
+LINES = {
+    7001: "0A0200C0:0016 070200C0:9C40 01",
+    7002: "0A0200C0:0016 080200C0:9C41 01",
+    7003: "0A0200C0:C350 090200C0:01BB 01",
+    7004: "0A0200C0:0016 070200C0:9C42 06",
+    7005: "0A0200C0:0016 070200C0:9C43 01",
+}
+
+
+@pytest.mark.parametrize(
+    ("inodes", "expected", "why"),
+    [
+        ((7001,), "192.0.2.7", "its one connection"),
+        ((7001, 7003), "192.0.2.7", "root's sshd forwards to elsewhere, too"),
+        ((7003,), "192.0.2.9", "sshd is restarted: nobody listens"),
+        ((7001, 7005), "192.0.2.7", "two from one address"),
+        ((7001, 7002), "", "two from different ones: not known"),
+        ((7004,), "", "it is closed"),
+        ((9999,), "", "a socket of another kind"),
+        ((), "", "none"),
+    ],
+)
+def test_from_where_a_connection_is(
+    tmp_path: Path, inodes: tuple[int, ...], expected: str, why: str
+) -> None:
+    host = Host(str(tmp_path))
+    rest = "00000000:00000000 00:00000000 00000000 0 0"
+    lines = [
+        f"   {n}: {place} {rest} {inode}\n" for n, (inode, place) in enumerate(LINES.items(), 1)
+    ]
+    host.write("proc/1/net/tcp", HEAD.decode() + "\n" + LISTENS + "".join(lines))
+    holder(host, 50, *inodes)
+    assert read_peers(Paths(host.root), [50, 60]) == {50: expected}, why
+
+
+def test_where_no_connection_is_can_be_seen(tmp_path: Path) -> None:
+    """No table is not no connection: it is asked for again."""
+    host = Host(str(tmp_path))
+    holder(host, 50, 7001)
+    assert read_peers(Paths(host.root), [50]) == {}
+
+
+def test_peers_of_too_many_are_for_another_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Host(str(tmp_path))
+    for pid in (50, 60):
+        holder(host, pid)
+    monkeypatch.setattr(sockets, "MAX_LINKS", 1)
+    assert read_peers(Paths(host.root), [50, 60]) == {50: ""}
 
 
 def test_nobody_is_asked_when_all_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,7 @@ KEPT = st.builds(
     )
     | st.just(NO_NETWORK),
     TIME,
+    st.dictionaries(st.tuples(TEXT, NUMBER, TIME), TEXT, max_size=3),
 )
 VOLATILES = st.builds(
     Volatile,

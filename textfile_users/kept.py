@@ -28,6 +28,10 @@ class Network(Record):
 
 NO_NETWORK = Network("", 0.0, ())
 
+if TYPE_CHECKING:
+    # The id, leader and start of a session of which no source of sessions has the address.
+    Unaddressed = tuple[str, int, float]
+
 
 class Kept(Record):
     """What is remembered.
@@ -36,6 +40,7 @@ class Kept(Record):
     ``usage`` what CPU time goes on from, found at ``time`` (seconds since the epoch, 0 for never),
     ``places`` of which sessions, slices and users processes are,
     ``known`` what files and NSS said of accounts, and ``network`` who was connected.
+    ``addresses`` are those of sessions that were found elsewhere, '' where only a log may tell.
     """
 
     asked: tuple[str, float] = ("", 0.0)
@@ -44,6 +49,7 @@ class Kept(Record):
     known: Known = accounts.NOTHING
     network: Network = NO_NETWORK
     time: float = 0.0
+    addresses: dict[Unaddressed, str] = {}  # noqa: RUF012 - immutable
 
 
 NOTHING = Kept()
@@ -66,9 +72,15 @@ def to_rows(kept: Kept) -> Iterator[Row]:
         yield ("accounts", kept.known.signature, *to_row(kept.known.pause))
     for answer in kept.known.answers.values():
         yield ("answer", *to_row(answer))
-    if kept.network.signature:
-        yield "network", kept.network.signature, kept.network.time
-        for connection in kept.network.connections:
+    yield from _network_rows(kept.network)
+    for session, ip in kept.addresses.items():
+        yield ("address", *session, ip)
+
+
+def _network_rows(network: Network) -> Iterator[Row]:
+    if network.signature:
+        yield "network", network.signature, network.time
+        for connection in network.connections:
             yield ("connection", *to_row(connection))
 
 
@@ -88,7 +100,11 @@ def from_rows(found: dict[str, list[list[str]]]) -> Kept:
     looked = 0.0
     for (text,) in found.get("looked", ()):
         looked = float(text)
-    return Kept(asked, _usage(found), places, _known(found), network, looked)
+    addresses = {
+        (ident, int(leader), float(start)): ip
+        for ident, leader, start, ip in found.get("address", ())
+    }
+    return Kept(asked, _usage(found), places, _known(found), network, looked, addresses)
 
 
 def _known(found: dict[str, list[list[str]]]) -> Known:

@@ -276,6 +276,22 @@ class Logins:
             self._count_end(login)
 
 
+def logged_addresses(logins: Iterable[Login], sessions: Iterable[Session]) -> dict[int, str]:
+    """Return the addresses of SSH ``sessions`` of which there is a login, by their leader.
+
+    Of several logins of one pid and time the first: it was there before the session was.
+    """
+    starts = {session.leader: session.start for session in sessions if session.leader > 1}
+    found: dict[int, str] = {}
+    for login in logins:
+        start = starts.get(login.pid)
+        if start is None or not login.ip or login.type != "ssh":
+            continue
+        if abs(login.start - start) < LONG_BEFORE:
+            found.setdefault(login.pid, login.ip)
+    return found
+
+
 def _place(tty: str, key: str) -> str:
     """Return what an end is known by: wtmpdb's row, else the terminal; '' for neither."""
     return "row " + key if key else tty and "tty " + tty

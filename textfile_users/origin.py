@@ -69,6 +69,7 @@ def _parse_special(text: str, ip: str) -> Origin | None:
 
 def _from(kind: str, host: str, ip: str) -> Origin:
     address = parse_ip(host)
-    if address or host in _OWN_NAMES or host.startswith((":", "pts/", "tty")):
+    is_terminal = host.startswith((":", "pts/")) or (host.startswith("tty") and "." not in host)
+    if address or is_terminal or host in _OWN_NAMES:
         return Origin(kind, "", address or ip)
     return Origin(kind, host, ip)

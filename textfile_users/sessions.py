@@ -343,6 +343,11 @@ def _session(
     return Session(ident, user, tty, type_, service, origin.host, origin.ip, network, start, leader)
 
 
+def from_address(session: Session, ip: str) -> Session:
+    """Return a session of which the address has become known."""
+    return session._replace(ip=ip, network="local" if is_loopback(ip) else "")
+
+
 def _by_terminal(record: UtmpRecord) -> tuple[bool, float, str]:
     # gdm writes a record for the seat beside that of the terminal
     return record.line.startswith(("seat", ":")), record.time, record.line

@@ -11,7 +11,7 @@ from textfile_users.collectors.auth import look_at_auth
 from textfile_users.collectors.connections import look_at_connections
 from textfile_users.collectors.history import look_at_history
 from textfile_users.collectors.processes import add_activities, look_at_processes
-from textfile_users.collectors.sessions import add_unrecorded, look_at_sessions
+from textfile_users.collectors.sessions import add_addresses, add_unrecorded, look_at_sessions
 from textfile_users.counting import user_of
 from textfile_users.durable import NOTHING, Durable
 from textfile_users.kept import NOTHING as NOTHING_KEPT
@@ -141,6 +141,7 @@ STEPS: Steps = (
     (ACCOUNTS, look_at_accounts),  # of those sessions too
     (PROCESSES, add_activities),
     (AUTH, look_at_auth),
+    (SESSIONS, add_addresses),  # which the log may tell
     (HISTORY, look_at_history),
 )
 

@@ -14,6 +14,7 @@ from textfile_users.auth.finding import (
     FAILURE,
     INVALID,
     PAM_FAILURE,
+    PEER,
     PROBE,
     SUCCESS,
     Finding,
@@ -30,6 +31,8 @@ FORGOTTEN_AT_ONCE = 1_000  # beyond that; one by one, a dict's beginning gets sl
 # What a program and PAM say of one thing stands closer than this.
 PAIRED_SECONDS = 10.0
 AT_ONCE_SECONDS = 1.5
+# So many refusals of a process wait for the address; sshd allows six attempts.
+MAX_WAITING = 16
 
 # What a process has said that decides, in Memory.said.
 ACCEPTED = "a"
@@ -50,15 +53,17 @@ class AuthEvent(Record):
 class Memory(Record):
     """What is remembered of a process: when it last spoke, and what.
 
-    ``held`` is a finding, if any, that makes an event unless a later line decides otherwise.
+    ``held`` are findings, if any, that make events unless a later line decides otherwise.
+    ``peer`` is the address of its connection, where its first line has said it.
     """
 
     time: float
     said: str
     held: tuple[AuthEvent, ...]
+    peer: str = ""
 
 
-NEW = Memory(0.0, "", ())
+NEW = Memory(0.0, "", (), "")
 
 # The service, and the pid; where a log has no pids, the address.
 Key = tuple[str, "str | int"]
@@ -79,7 +84,9 @@ class Attempts:
     def has_decided(self, service: str, pid: int, now: float | None) -> bool:
         """Return whether the process of this pid has said what its connection comes to."""
         memory = self._memories.get((service, pid))
-        return not (memory is None or memory[2] or now is None or _is_over(memory, now))
+        if memory is None or not memory[1] or memory[2] or now is None:
+            return False
+        return not _is_over(memory, now)
 
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the events that a line's finding makes certain."""
@@ -93,6 +100,11 @@ class Attempts:
         earlier: list[AuthEvent] = []
         if before is not NEW and _is_over(before, event.time):  # the pid is another process's
             earlier, before = _undecided(before), NEW
+        if _lacks_address(said):
+            event = _with_address(event, _peer(before))
+        elif before.held and said.ip and said.event != PEER:
+            held = tuple([_with_address(one, said.ip) for one in before.held])
+            before = quick(Memory, (before.time, before.said, held, before.peer))
         memories[key], events = step(before, event)
         if len(memories) >= MAX_REMEMBERED + FORGOTTEN_AT_ONCE:
             events = [*events, *self._forget(FORGOTTEN_AT_ONCE)]
@@ -123,6 +135,23 @@ class Attempts:
         return events
 
 
+def _peer(memory: Memory) -> str:
+    """Return the address that lines of a process have told of its connection, '' for none."""
+    return memory.peer or next((held.said.ip for held in memory.held if held.said.ip), "")
+
+
+def _lacks_address(said: Finding) -> bool:
+    """Return whether sshd names a host (UseDNS yes): another line of that pid has the address.
+
+    Each of its processes has one connection; those of other programs may have many.
+    """
+    return said.host != "" and said.ip == "" and said.service == "sshd"
+
+
+def _with_address(event: AuthEvent, ip: str) -> AuthEvent:
+    return event._replace(said=event.said._replace(ip=ip)) if _lacks_address(event.said) else event
+
+
 def _is_over(memory: Memory, now: float) -> bool:
     # What lies far ahead was said before the clock was set back.
     return abs(now - memory.time) >= REMEMBERED_SECONDS
@@ -130,7 +159,7 @@ def _is_over(memory: Memory, now: float) -> bool:
 
 def _on_success(memory: Memory, event: AuthEvent) -> Step:
     events = [*_refused(memory), event] if memory.held else [event]
-    return quick(Memory, (event.time, memory.said or ACCEPTED, ())), events
+    return quick(Memory, (event.time, memory.said or ACCEPTED, (), memory.peer)), events
 
 
 def _on_failure(memory: Memory, event: AuthEvent) -> Step:
@@ -140,10 +169,10 @@ def _on_failure(memory: Memory, event: AuthEvent) -> Step:
         said = FAILED
         if event.said.method == "keyboard-interactive":
             said += UNPAIRED
-        return quick(Memory, (event.time, said, ())), [event]
+        return quick(Memory, (event.time, said, (), memory.peer)), [event]
     if not _is_another(memory, event):
         refused = _without_last(refused, event.said.times)
-    return Memory(event.time, FAILED, ()), [*refused, event]
+    return Memory(event.time, FAILED, (), memory.peer), [*refused, event]
 
 
 def _without_last(refused: list[AuthEvent], times: int) -> list[AuthEvent]:
@@ -165,14 +194,21 @@ def _is_another(memory: Memory, event: AuthEvent) -> bool:
 
 def _on_pam_failure(memory: Memory, event: AuthEvent) -> Step:
     if UNPAIRED in memory.said and abs(event.time - memory.time) < PAIRED_SECONDS:
-        return Memory(event.time, memory.said.replace(UNPAIRED, ""), memory.held), []
-    return Memory(event.time, memory.said, (event,)), _refused(memory)
+        said = memory.said.replace(UNPAIRED, "")
+        return Memory(event.time, said, memory.held, memory.peer), []
+    waiting: tuple[AuthEvent, ...] = ()
+    refused = _refused(memory)
+    if event.pid and _lacks_address(event.said):  # a later line has it
+        waiting = tuple(held for held in memory.held if held.said.event == PAM_FAILURE)
+        refused = [_as_event(held) for held in waiting[:-MAX_WAITING]]
+    held = (*waiting[-MAX_WAITING:], event)
+    return Memory(event.time, memory.said, held, memory.peer), refused
 
 
 def _on_invalid(memory: Memory, event: AuthEvent) -> Step:
     if memory.said or memory.held:
-        return Memory(event.time, memory.said, memory.held), []
-    return quick(Memory, (event.time, "", (event,))), []
+        return Memory(event.time, memory.said, memory.held, memory.peer), []
+    return quick(Memory, (event.time, "", (event,), memory.peer)), []
 
 
 def _on_end(memory: Memory, event: AuthEvent) -> Step:
@@ -180,13 +216,19 @@ def _on_end(memory: Memory, event: AuthEvent) -> Step:
     over = memory.said or ENDED
     refused = _refused(memory)
     if memory.said or refused:
-        return Memory(event.time, over, ()), refused
+        return Memory(event.time, over, (), memory.peer), refused
     first = next((held for held in memory.held if held.said.event == END), None)
     user = next((held for held in memory.held if held.said.event == INVALID), None)
     probe = _probe(event, first, user)
     if probe.said.ip or probe.said.host or first:
-        return Memory(event.time, over, ()), [probe]
-    return Memory(event.time, "", (event,)), []  # the next line may have the address
+        return Memory(event.time, over, (), memory.peer), [probe]
+    # The next line may have the address.
+    return Memory(event.time, "", (event,), memory.peer), []
+
+
+def _on_peer(memory: Memory, event: AuthEvent) -> Step:
+    """Take the first line of a connection's process: what another of that pid said is over."""
+    return quick(Memory, (event.time, "", (), event.said.ip)), _undecided(memory)
 
 
 _STEPS = {
@@ -195,6 +237,7 @@ _STEPS = {
     PAM_FAILURE: _on_pam_failure,
     INVALID: _on_invalid,
     END: _on_end,
+    PEER: _on_peer,
 }
 
 

@@ -27,6 +27,7 @@ ESCALATION_FAILURE = "escalation-failure"
 # Findings that only together with others make an event, see attempts.py.
 INVALID = "invalid user"
 END = "end"
+PEER = "peer"
 PAM_FAILURE = "PAM failure"
 PAM_ESCALATION = "PAM escalation"
 PAM_ESCALATION_FAILURE = "PAM escalation failure"

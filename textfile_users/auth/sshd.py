@@ -13,6 +13,7 @@ from textfile_users.auth.finding import (
     INVALID,
     NOTHING,
     PAM_FAILURE,
+    PEER,
     PROBE,
     SUCCESS,
     Finding,
@@ -98,6 +99,12 @@ def _end_by_peer(match: Match[bytes]) -> Finding:
     return quick(Finding, fields)
 
 
+def _peer(match: Match[bytes]) -> Finding:
+    ip, host = address(match["address"])
+    fields = PEER, "sshd", "", "", "", ip, host, int(match["port"]), 1, "", "", "", 0
+    return quick(Finding, fields) if ip else NOTHING
+
+
 def _refused(kind: str) -> Callable[[Match[bytes]], Finding]:
     """Return what makes a probe: the listener itself turned a connection away."""
 
@@ -165,6 +172,11 @@ def _plain_invalid(message: bytes) -> Finding | None:
 
 
 def _plain_connection(message: bytes) -> Finding | None:
+    if message.startswith(b"Connection from "):
+        words = message.split(b" ", 6)
+        if len(words) < 6 or words[3] != b"port" or words[5] != b"on":
+            return None
+        return _plain(PEER, "", b"", "", words[2], words[4])
     if not message.startswith((b"Connection closed by ", b"Connection reset by ")):
         return None
     return _plain_end(message.split(b" ")[3:], "closed" if message[11:12] == b"c" else "reset")
@@ -395,19 +407,26 @@ FORMS = forms(
     # - Connection reset by peer
     # - Connection reset by authenticating user root [preauth]
     (b"Connection", Pattern(rb"Connection reset by (?P<address>\S+) \[preauth\]", _end("reset"))),
+    # The first line of a connection's process, at LogLevel VERBOSE.
     # + Connection from 192.0.2.7 port 38926 on 198.51.100.1 port 22 rdomain ""
+    # + Connection from 192.0.2.7 port 38926 on 198.51.100.1 port 22
+    # + Connection from 192.0.2.7 port 38926
+    # = sshd peer ip=192.0.2.7 port=38926
+    # - Connection from 192.0.2.7
+    # - Connection from 192.0.2.7 port x
+    # - Connection from 192.0.2.7 port 389261 on 198.51.100.1 port 22
+    # - Connection from 192.0.2.7 192.0.2.8 port 38926
+    # - Connection from 192.0.2.7 port 38926 and others
+    (b"Connection", Pattern(rb"Connection from " + _PEER + rb"(?: on .*)?", _peer)),
     # + Connection closed by user alice 192.0.2.7 port 38926
     # + Connection reset by 192.0.2.7
-    # + Connection from 192.0.2.7 port 38926
     # = irrelevant
     # - Connection refused
-    # - Connection from 192.0.2.7 port x
-    # - Connection from 192.0.2.7 192.0.2.8 port 38926
     # - Connection reset by 192.0.2.7 and others
     (
         b"Connection",
         Pattern(
-            rb"Connection (?:from \S+ port \d+(?: on .*)?|(?:closed|reset) by (?:user .*|\S+))",
+            rb"Connection (?:closed|reset) by (?:user .*|\S+)",
             irrelevant,
         ),
     ),

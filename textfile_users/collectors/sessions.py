@@ -6,11 +6,14 @@ from itertools import islice
 
 from textfile_users.accounts import name_of
 from textfile_users.connections import SSH
+from textfile_users.durable import NOTHING as NOTHING_DURABLE
 from textfile_users.kept import NOTHING
+from textfile_users.logins import logged_addresses
 from textfile_users.model import ABSENT, OK, SESSIONS, Account, Session, Snapshot, Wanted
 from textfile_users.paths import Paths
 from textfile_users.sessions import (
     MAX_SESSIONS,
+    from_address,
     leaders_without_terminal,
     merge,
     newest,
@@ -19,6 +22,7 @@ from textfile_users.sessions import (
 )
 from textfile_users.sources.logind import read_logind
 from textfile_users.sources.procfs import read_descents, read_processes, read_terminals
+from textfile_users.sources.sockets import read_peers
 from textfile_users.sources.terminals import read_command_lines
 from textfile_users.sources.utmp import read_utmp
 from textfile_users.unrecorded import may_show, titles_wanted, unrecorded, without_windows
@@ -27,6 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from textfile_users.kept import Unaddressed
     from textfile_users.model import Process
     from textfile_users.unrecorded import Remote
 
@@ -110,6 +115,41 @@ def add_unrecorded(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snap
     kept = set(everything)
     verdicts += [(one, window) for one in sessions if one not in kept]
     return before._replace(sessions=everything, verdicts=(*before.verdicts, *verdicts))
+
+
+def add_addresses(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snapshot:
+    """Add the addresses of SSH sessions that have none, by their sockets, else by the auth log.
+
+    With UseDNS logind has a name alone. What was found stays the session's. Raises nothing.
+    """
+    kept = before.kept or NOTHING
+    lacking = {_key(one): one for one in before.sessions or () if _lacks_address(one)}
+    if before.sessions is None or not (lacking or kept.addresses):
+        return before
+    addresses = {key: ip for key, ip in kept.addresses.items() if key in lacking}
+    new = [one for key, one in lacking.items() if key not in addresses]
+    peers = read_peers(paths, {one.leader for one in new})
+    addresses.update((_key(one), peers[one.leader]) for one in new if one.leader in peers)
+    unknown = [one for key, one in lacking.items() if not addresses.get(key)]
+    if unknown:
+        logged = logged_addresses((before.durable or NOTHING_DURABLE).logins, unknown)
+        addresses.update((_key(one), logged[one.leader]) for one in unknown if one.leader in logged)
+    found = {key: ip for key, ip in addresses.items() if ip}
+    return before._replace(
+        sessions=tuple(
+            from_address(one, found[_key(one)]) if _key(one) in found else one
+            for one in before.sessions
+        ),
+        kept=kept._replace(addresses=addresses),
+    )
+
+
+def _lacks_address(session: Session) -> bool:
+    return session.type == SSH and not session.ip and session.leader > 1
+
+
+def _key(session: Session) -> Unaddressed:
+    return session.id, session.leader, session.start
 
 
 def _accounts(snapshot: Snapshot) -> list[Account]:

@@ -192,6 +192,43 @@ def read_owners(paths: Paths, inodes: Iterable[int], pids: Iterable[int]) -> Own
     return Owners(owners, frozenset(denied))
 
 
+def read_peers(paths: Paths, pids: Iterable[int]) -> dict[int, str]:
+    """Return from where the connection of each of ``pids`` is.
+
+    It is '' for those without one, or with several that differ. Left out are those of which
+    it cannot be known: without CAP_SYS_PTRACE all but our own.
+    """
+    held: dict[int, set[str]] = {}
+    left = MAX_LINKS
+    for pid in pids:
+        if left <= 0:  # the rest is for another time
+            break
+        try:
+            links = _read_links(paths.proc(f"{pid}/fd"), min(left, MAX_DESCRIPTORS))
+        except OSError:  # it ended, or is another user's
+            continue
+        left -= len(links)
+        held[pid] = {link[8:-1] for link in links if link.startswith("socket:[")}
+    if not any(held.values()):  # a busy host's tables are long
+        return dict.fromkeys(held, "")
+    tables, _ = read_sockets(paths)
+    if tables is None:
+        return {}
+    wanted = {inode.encode() for inodes in held.values() for inode in inodes}
+    lines = [line for line in tables.connected if not wanted.isdisjoint(line.split(None, 10)[9:10])]
+    sockets, _ = parse_sockets(lines)
+    ports = {socket.local_port for socket in tables.listening}
+    places = {str(one.inode): (one.ip, one.local_port in ports) for one in sockets}
+    return {pid: _peer([places[i] for i in inodes if i in places]) for pid, inodes in held.items()}
+
+
+def _peer(places: Iterable[tuple[str, bool]]) -> str:
+    """Return the one address of a process's connections; those that were accepted come first."""
+    accepted = {ip for ip, is_accepted in places if is_accepted}
+    found = accepted or {ip for ip, _ in places}
+    return found.pop() if len(found) == 1 else ""
+
+
 def _parse_place(field: bytes, order: str) -> tuple[str, int]:
     address, _, port = field.partition(b":")
     raw = unhexlify(address)
