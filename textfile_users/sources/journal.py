@@ -58,9 +58,11 @@ SYSTEM_DIRECTORIES = (
 # _EXE: /usr/bin/sudo may be one to sudo-rs' or to sudo.ws.
 SETUID_PROGRAMS = {
     "sudo": ("sudo", "sudo.ws", "sudo-rs"),
+    "sudo-rs": ("sudo", "sudo-rs"),
     "sudoedit": ("sudo", "sudo.ws", "sudo-rs", "sudoedit"),
     "su": ("su", "su-rs"),
     "su-l": ("su", "su-rs"),
+    "su-rs": ("su", "su-rs"),
     "doas": ("doas",),
     "pkexec": ("pkexec",),
     "polkit-agent-helper-1": ("polkit-agent-helper-1",),
