@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import socket
 import time
 from collections import Counter
@@ -116,15 +118,69 @@ STEPS: list[Step] = [
     ("su by root", lambda guest: guest.sh("su alice -c true"),
      escalation("su", "root", "alice", "success")),
 ]  # fmt: skip
+# A command that looks like the lines that tell of one, and so long that sudo-rs splits it.
+LONG = "alice : TTY=pts/0 ; PWD=/ ; USER=bob ; COMMAND=/bin/id [...] " * 40
+# What only the newest hosts have.
+NEWEST: list[Step] = [
+    ("sudo-rs", key("alice", "echo pw | sudo-rs -S true"),
+     BY_KEY + escalation("sudo", "alice", "root", "success")),
+    ("sudo-rs, PTY", key("alice", "echo pw | sudo-rs -S -u bob true", "-tt"),
+     BY_KEY + escalation("sudo", "alice", "bob", "success")),
+    ("sudo-rs, the second password is right",
+     key("alice", r"printf 'wrong\npw\n' | sudo-rs -S true"),
+     BY_KEY + escalation("sudo", "alice", "root", "success")),
+    ("sudo-rs, a long command", key("alice", f"echo pw | sudo-rs -S echo '{LONG}'"),
+     BY_KEY + escalation("sudo", "alice", "root", "success")),
+    ("su-rs by root", lambda guest: guest.sh("su-rs alice -c true"),
+     escalation("su", "", "alice", "success")),
+    # Its session is no login, nor is an account that is made.
+    ("run0 for a while", lambda guest: guest.sh("run0 --user=alice sleep 20"), Counter()),
+    ("useradd, passwd and others", lambda guest: guest.sh(ACCOUNTS), Counter()),
+]  # fmt: skip
+ACCOUNTS = """useradd carl; echo carl:pw | chpasswd; usermod -aG sudo carl; passwd -l carl
+gpasswd -d carl sudo; userdel carl"""
+PENALTIES = "/etc/ssh/sshd_config.d/20-vm-penalties.conf"
 LOAD = [STEPS[number] for number in (0, 3, 1, 5, 2, 9, 4, 13)] * 2
 AT_ONCE = 3
 
 
 def check_steps(guest: Guest) -> None:
     """Each thing that is done counts once."""
-    for what, act, adds in STEPS:
+    for what, act, adds in [*STEPS, *(NEWEST if guest.suite == "sid" else ())]:
         act(guest)
         guest.check_adds(what, adds)
+
+
+def check_lost_clients(guest: Guest) -> None:
+    """A client that is gone ends its login; what the login's own process says is no probe."""
+    for user in ("root", "alice"):
+        ident, _, output = guest.call("tty", f"{user}@{guest.suite}").split()
+        end = time.monotonic() + 4 * PATIENCE
+        while not os.path.getsize(output) and time.monotonic() < end:  # until its shell prompts
+            time.sleep(1)
+        time.sleep(5)
+        os.kill(int(ident), signal.SIGKILL)
+        guest.check_adds(f"{user}'s client is killed", login("publickey", user) + ended())
+
+
+def check_penalties(guest: Guest) -> None:
+    """sshd shuts out who fails often: each refusal is a probe, as its own lines have it."""
+    since = guest.sh("date '+%F %T'").strip()
+    lines = f"journalctl -q --no-pager -o cat -t sshd -t sshd-session --since '{since}'"
+    guest.sh(f"mv {PENALTIES} /root; systemctl reload ssh; sleep 3")
+    try:
+        for _ in range(10):
+            password("alice", "wrong")(guest)
+            if "drop connection" in guest.sh(lines):
+                break
+    finally:
+        guest.sh(f"mv /root/{os.path.basename(PENALTIES)} {PENALTIES}; systemctl reload ssh")
+    said = guest.sh(lines).splitlines()
+    failed = sum(line.startswith("Failed password for alice ") for line in said)
+    dropped = sum(line.startswith("drop connection ") for line in said)
+    guest.check("sshd shuts out who fails", failed > 0 < dropped, f"{failed}, then {dropped}")
+    adds = Counter(dict.fromkeys(failure("alice"), failed))
+    guest.check_adds("its refusals", adds + Counter(dict.fromkeys(probe("penalty"), dropped)))
 
 
 def check_between_looks(guest: Guest) -> None:
@@ -160,7 +216,7 @@ def check_forged(guest: Guest, fifo: str) -> None:
 def check_rotation(guest: Guest) -> None:
     """While many do what they do, the log is rotated twice, and everything counts once."""
     rotate, load = "logrotate -f /etc/logrotate.d/rsyslog", LOAD
-    if guest.suite == "trixie":
+    if not guest.has_log_file:
         # A journald that is behind cannot see any more whose line it was (_EXE) when the
         # process has gone: sudo's and su's own then count as untrusted.
         rotate, load = "journalctl --rotate", [step for step in LOAD if "su" not in step[0]]
@@ -195,7 +251,7 @@ def check_reboot(guest: Guest, open_sessions: int) -> None:
 def check_whole_log(guest: Guest) -> None:
     """Every line of the guest's log is of a known form."""
     log = "journalctl -q --no-pager -o short-iso"
-    if guest.suite == "bookworm":
+    if guest.has_log_file:
         log = "cd /var/log; zcat -f $(ls -tr auth.log*)"
     unmatched = guest.sh(f"({log}) | {PROGRAM} events --unmatched -")
     guest.check("lines that no pattern knows", unmatched == "", unmatched)

@@ -90,7 +90,7 @@ FAULTS = (
     ),
 )
 FAULTS_OF = {
-    "trixie": (
+    "journal": (
         (
             "user",
             "gpasswd -d textfile-users systemd-journal",
@@ -102,7 +102,7 @@ FAULTS_OF = {
             "chmod 644 /var/lib/lastlog/lastlog2.db; sleep 6",
         ),
     ),
-    "bookworm": (
+    "log file": (
         (
             "user",  # the log is closed then, and the journal tells the same
             "gpasswd -d textfile-users adm",
@@ -217,7 +217,7 @@ def check_doctor(guest: Guest) -> None:
     """Clean; then each fault, made by hand, is told with its mend; clean again."""
     status, told = diagnose(guest, lambda told: not told)
     guest.check("doctor is clean", status == 0 and not told, told)
-    for check, make, mend in (*FAULTS, *FAULTS_OF[guest.suite]):
+    for check, make, mend in (*FAULTS, *FAULTS_OF["log file" if guest.has_log_file else "journal"]):
         guest.sh(f"{make}; sleep 1")
 
         def tells(told: list[dict[str, str]], check: str = check) -> bool:

@@ -165,7 +165,7 @@ def _check_as_nobody(guest: Guest) -> None:
     command = f"{NOBODY} {PROGRAM} --output - --timeout 60 --state-directory /tmp/nobody/state"
     command += " --runtime-directory /tmp/nobody/run"
     said = guest.sh(f"{command} 2>&1 >/tmp/nobody/prom")
-    group = "adm" if guest.suite == "bookworm" else "systemd-journal"
+    group = "adm" if guest.has_log_file else "systemd-journal"
     guest.check("nobody is told which group", f"see group {group}" in said, said.strip())
     samples = guest.samples("cat /tmp/nobody/prom")
     success = {

@@ -25,6 +25,7 @@ from textfile_users.sources.journal import (
     MAX_MESSAGE,
     Entry,
     Gap,
+    Refused,
     advance,
     entries,
     is_believed,
@@ -302,6 +303,9 @@ def test_no_line_raises(data: bytes) -> None:
         ("sudo", "1000", "/usr/bin/sudo", True, "the caller's uid, the program's file"),
         ("sudo", "1000", "/usr/lib/cargo/bin/sudo", True, "sudo-rs, through a link"),
         ("sudo", "1000", "/usr/bin/sudo.ws", True, "sudo beside sudo-rs"),
+        ("sudo-rs", "1000", "/usr/lib/cargo/bin/sudo", True, "Debian's, called by the link's name"),
+        ("sudo-rs", "1000", "/usr/bin/logger", False, "logger -t sudo-rs"),
+        ("su-rs", "1000", "/usr/lib/cargo/bin/su", True, "Debian's, called by the link's name"),
         ("sudoedit", "1000", "/usr/bin/sudo", True, "a link to sudo"),
         ("su", "1000", "/usr/bin/su", True, "the same for su"),
         ("su", "1000", "/bin/su", True, "/usr not merged"),
@@ -487,7 +491,7 @@ def test_the_own_host_has_no_directory_option(fake: Fake, monkeypatch: pytest.Mo
 
 def test_journalctl_is_asked_for_these_programs_and_fields_alone(fake: Fake) -> None:
     fake.prints(line(1))
-    assert messages(fake.read(JournalPosition("", START + 0.000001))) == ["message 1"]
+    assert messages(fake.read(JournalPosition("", START + 0.5))) == ["message 1"]
     (call,) = fake.calls()
     assert {
         "--no-pager",
@@ -495,7 +499,7 @@ def test_journalctl_is_asked_for_these_programs_and_fields_alone(fake: Fake) -> 
         "--output=json",
         "--identifier=sshd",
         "--identifier=sshd-session",
-        f"--since=@{START}.000001",
+        f"--since=@{START}",
     } < set(call)
     assert "--all" not in call, "a user's message may have hundreds of megabytes"
 
@@ -503,7 +507,18 @@ def test_journalctl_is_asked_for_these_programs_and_fields_alone(fake: Fake) -> 
 def test_a_time_before_the_epoch_is_its_beginning(fake: Fake) -> None:
     fake.prints()
     assert list(fake.read(JournalPosition("", -5.0))) == []
-    assert "--since=@0.000000" in fake.calls()[0]
+    assert not [word for word in fake.calls()[0] if word.startswith("--since")]
+
+
+def test_a_time_is_exact_though_journalctl_is_given_whole_seconds(fake: Fake) -> None:
+    """The fraction of a second after the `@` is not documented."""
+    stamps = [(START + 3) * 10**6 + micros for micros in (0, 299_999, 300_000, 300_001, 300_002)]
+    fake.prints(
+        *(line(n, __REALTIME_TIMESTAMP=f"{t}") for n, t in enumerate(stamps)), b"garbage", line(9)
+    )
+    found = messages(fake.read(JournalPosition("", START + 3.3 + journal.MICROSECOND)))
+    assert found == ["message 3", "message 4", "<damaged>", "message 9"]
+    assert f"--since=@{START + 3}" in fake.calls()[0]
 
 
 def test_without_programs_nothing_is_asked(fake: Fake) -> None:
@@ -571,9 +586,9 @@ def test_reading_goes_on_behind_the_cursor(
      cursor(3).replace("x=4", "x=xyz"), cursor(3).replace("x=4", "x=" + "4" * 17)],
 )  # fmt: skip
 def test_a_malformed_cursor_is_a_gap_and_time_decides(fake: Fake, malformed: str) -> None:
-    fake.prints(line(4))
+    fake.prints(line(3), line(4))
     assert messages(fake.read(JournalPosition(malformed, START + 3.0))) == ["<gap>", "message 4"]
-    assert f"--since=@{START + 3}.000001" in fake.calls()[0], "behind the last one read"
+    assert f"--since=@{START + 3}" in fake.calls()[0], "behind the last one read"
 
 
 def test_a_time_that_no_float_holds_makes_a_cursor_malformed() -> None:
@@ -662,9 +677,82 @@ def test_boots_never_read_are_read_from_the_newest_time_on(fake: Fake) -> None:
     for newest, since in ((0.0, 3), (START + 9.0, 9)):
         list(fake.read(JournalPosition(OLD, START + 3.0, newest)))
         (call,) = [words for words in fake.calls() if f"_BOOT_ID={'a' * 32}" in words]
-        assert f"--since=@{START + since}.000001" in call
+        assert f"--since=@{START + since}" in call
         assert f"_BOOT_ID={FIRST}" not in call
         (fake.directory / "calls").unlink()
+
+
+# What journalctl refuses, by release.
+
+KNOWN = "--no-pager --quiet --output=json --identifier=* --directory=* --cursor=* --since=@*"
+REFUSALS = {
+    "262 lists values without a limit only": """
+case "$*" in *--field=*) case "$*" in
+    *--identifier*|*--since*|*--cursor*|*_BOOT_ID=*) echo '-F/--field= and -N/--fields cannot be
+combined with options that limit the journal.' >&2; exit 1;;
+esac;; esac""",
+    "235 does not know --output-fields": """
+for word; do case $word in --output-fields*)
+    echo "journalctl: unrecognized option '$word'" >&2; exit 1;;
+esac; done""",
+    "219 knows these and documents whole seconds": f"""
+for word; do case $word in --since=@*.*) echo 'Failed to parse timestamp' >&2; exit 1;;
+    {KNOWN.replace(" ", "|")}|--all|--field=_BOOT_ID|_BOOT_ID=*) ;;
+    *) echo "journalctl: unrecognized option '$word'" >&2; exit 1;;
+esac; done""",
+    "one that does not list the boots": """
+case "$*" in *--field=*) echo 'no' >&2; exit 1;; esac""",
+    "one that takes no cursor": """
+case "$*" in *--cursor=*) echo 'Failed to seek to cursor' >&2; exit 1;; esac""",
+}
+
+PRINTS = """
+case "$*" in
+    *--field*) cat boots;; *_BOOT_ID=c*) cat new;; *_BOOT_ID=*) cat old;; *) cat old new;;
+esac"""
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+@pytest.mark.parametrize(
+    ("position", "expected"),
+    [
+        (JournalPosition(OLD, START + 3.0), ["message 4", "message 2"]),
+        (JournalPosition(NEW, START + 2.0), ["message 5"]),
+        (JournalPosition("", BOOT - 1.0), ["message 3", "message 4", "message 2"]),
+        (JournalPosition("", BOOT + 1.0), ["message 2"]),
+    ],
+    ids=["from the boot before", "from this boot", "by time before it", "by time in it"],
+)
+def test_what_journalctl_refuses_costs_no_entry_and_none_counts_twice(
+    fake: Fake, position: JournalPosition, expected: list[str], refusal: str
+) -> None:
+    this = [line(2, __CURSOR=NEW)]
+    if position.cursor == NEW:
+        this += [line(5, __CURSOR=cursor(5, boot=SECOND))]
+    boots(fake, [line(3), line(4)], this)
+    fake.does(REFUSALS[refusal] + PRINTS)
+    found = messages(fake.read(position))
+    if refusal == "one that takes no cursor" and position.cursor:
+        assert found.pop(0) == "<gap>"
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("script", "calls", "why"),
+    [
+        ("echo 'Bad message' >&2; exit 1", 2, "with fewer options once more, then it is a failure"),
+        ("cat out; echo 'Bad message' >&2; exit 1", 1, "something was printed already"),
+        ("cat out; exit 1", 1, "silent, but something was printed"),
+        ("kill -9 $$", 1, "killed, as for want of memory"),
+        ("echo 'a file is truncated, ignoring it' >&2", 1, "a damaged file, the rest was read"),
+    ],
+)
+def test_a_failure_is_no_refusal(fake: Fake, script: str, calls: int, why: str) -> None:
+    fake.prints(line(1))
+    fake.does(script)
+    with pytest.raises(OSError, match=r"Bad message|ended with|truncated"):
+        list(fake.read())
+    assert len(fake.calls()) == calls
 
 
 # How it ends.
@@ -792,7 +880,8 @@ class Model:
     An entry is its number, its boot, and its seconds by the clock of that boot.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, refused: str = "") -> None:
+        self.refused = refused  # an option that this journalctl does not take
         self.entries: list[tuple[int, str, int]] = []
         self.boots = ["0" * 32]
         self.count = 0
@@ -826,11 +915,13 @@ class Model:
 
     def output(self, argv: list[str], left: object) -> Iterator[bytes]:
         """Stand for journal._output, in chunks of an odd size."""
+        if self.refused and any(word.startswith(self.refused) for word in argv):
+            raise Refused(errno.EIO, "unrecognized option", "journalctl")
         if "--field=_BOOT_ID" in argv:
             yield b"".join(b"%s\n" % boot.encode() for boot in {e[1] for e in self.entries})
             return
         boots = {word.partition("=")[2] for word in argv if word.startswith("_BOOT_ID=")}
-        chosen = [entry for entry in self.entries if entry[1] in boots]
+        chosen = [entry for entry in self.entries if not boots or entry[1] in boots]
         for word in argv:
             if word.startswith("--since="):
                 since = round(float(word.partition("@")[2]) * 10**6)
@@ -861,9 +952,12 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS)
-def test_each_entry_is_read_exactly_once_or_a_gap_is_said(steps: list[tuple[str, int]]) -> None:
-    model = Model()
+@pytest.mark.parametrize("refused", ["", "--field=", "--output-fields=", "--cursor="])
+@given(steps=STEPS)
+def test_each_entry_is_read_exactly_once_or_a_gap_is_said(
+    refused: str, steps: list[tuple[str, int]]
+) -> None:
+    model = Model(refused)
     position = BEGINNING
     seen: list[int] = []
     gaps = 0

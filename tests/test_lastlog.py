@@ -235,6 +235,7 @@ def db(tmp_path: Path) -> Lastlog2:
         ("su", False, "a change of user"),
         ("su-l", False, "a change of user"),
         ("sudo", False, "a change of user"),
+        ("systemd-run0", False, "a change of user"),
         ("cron", False, "a job"),
         ("systemd-user", False, "a user manager"),
     ],

@@ -507,6 +507,12 @@ CASES: list[tuple[str, list[Step], list[tuple[str, str]], list[tuple[str, float]
         [],
     ),
     (
+        "run0 is a change of user",
+        [look(5, session(0, 100, "root", "pts/1", "", "other", "run0")), look(50)],
+        [],
+        [],
+    ),
+    (
         "users from one address are not one",
         [event(0, 100), event(0, 200, "bob"), wtmp(0, 102), look(30)],
         [ALICE, ("bob", "ssh")],

@@ -94,7 +94,17 @@ def test_services_of_logins(service: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "service", ["su", "su-l", "sudo", "sudo-i", "cron", "systemd-user", "gdm-launch-environment"]
+    "service",
+    [
+        "su",
+        "su-l",
+        "sudo",
+        "sudo-i",
+        "systemd-run0",
+        "cron",
+        "systemd-user",
+        "gdm-launch-environment",
+    ],
 )
 def test_services_that_begin_no_login(service: str) -> None:
     assert not begins_login(service)

@@ -143,7 +143,9 @@ class Counting:
                 del refused[forgotten]
 
     def _probe(self, _: AuthEvent, said: Finding) -> None:
-        self._add((PROBES, said.service, said.kind), said.times)
+        # Since OpenSSH 10.6 a login's own process tells of its end as of a stranger's.
+        if not self.logins.is_of(said.ip, said.port):
+            self._add((PROBES, said.service, said.kind), said.times)
 
     def _escalation(self, _: AuthEvent, said: Finding) -> None:
         refused = said.event == ESCALATION_FAILURE

@@ -75,6 +75,7 @@ class Logins:
         self._by_pid: dict[tuple[str, int], int] = {}
         self._open: dict[tuple[str, int], int] = {}
         self._by_place: dict[str, int] = {}
+        self._by_peer: dict[tuple[str, int], int] = {}
         self._by_user: dict[str, list[int]] = {}
         self._uncovered: dict[str, list[int]] = {}
         for number, login in self._logins.items():
@@ -96,6 +97,10 @@ class Logins:
     def knows(self, user: str, pid: int) -> bool:
         """Return whether a login of a user with the leader ``pid`` is remembered."""
         return (user, pid) in self._by_pid
+
+    def is_of(self, ip: str, port: int) -> bool:
+        """Return whether a login that is remembered came over the connection from there."""
+        return port != 0 and (ip, port) in self._by_peer
 
     def recorded(self, login: Login) -> None:
         """Take a login that a record or a look at the sessions tells of."""
@@ -144,7 +149,7 @@ class Logins:
     ) -> None:
         """Take the sessions of a look: new ones, and which logins' leaders are gone."""
         for session in sessions:
-            if session.type != "multiplexer":
+            if session.is_login:
                 self._take_session(session)
         leaders = {session.leader for session in sessions}
         ttys = {session.tty for session in sessions if session.tty}
@@ -200,6 +205,7 @@ class Logins:
             self.forgotten = max(self.forgotten, min(login.start, now))
         self._take_out(self._open, (login.service, login.pid), number)
         self._take_out(self._by_pid, (login.user, login.pid), number)
+        self._take_out(self._by_peer, (login.ip, login.port), number)
         for place in (_place(login.tty, ""), _place("", login.key)):
             self._take_out(self._by_place, place, number)
         for numbers in (self._by_user, self._uncovered):
@@ -249,6 +255,8 @@ class Logins:
             self._by_pid[login.user, login.pid] = number
             if not login.end:
                 self._open[login.service, login.pid] = number
+        if login.port:
+            self._by_peer[login.ip, login.port] = number
         if login.tty:
             self._by_place[_place(login.tty, "")] = number
         if login.key:

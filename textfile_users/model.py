@@ -128,6 +128,11 @@ class Session(Record):
         """From where it is: an address, else a name, '' where it is local or not known."""
         return self.ip or self.host
 
+    @property
+    def is_login(self) -> bool:
+        """Whether somebody came: not in a window, and not by run0, a change of user."""
+        return self.type != "multiplexer" and self.service != "run0"
+
 
 class SourceReport(Record):
     """What a source says of itself: its status, faults to tell, and records left out."""

@@ -53,6 +53,7 @@ SERVICES = (
     ("su", "su", ""),
     ("doas", "doas", ""),
     ("polkit-1", "pkexec", ""),
+    ("systemd-run0", "run0", ""),
 )
 _CONSOLES = ("tty", "console", "hvc", "xvc", "sclp_line", "lxc/")
 

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.debian import programs
 from tests.e2e.parts import PASSWORD, SUDOERS, Box
 from tests.hosts import Host
 from textfile_users.model import DENIED, OK
 from textfile_users.paths import Paths
+from textfile_users.sources import journal as source
 from textfile_users.sources.journal import (
     Entry,
     Gap,
@@ -97,10 +99,80 @@ class Journal:
         ]
 
 
-@pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    """A host without any entry yet."""
+@pytest.fixture(params=["own", "trixie", "sid"])
+def journal(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Journal:
+    """A host without any entry yet, and this machine's journalctl or that of another release."""
+    if request.param != "own":
+        monkeypatch.setenv("PATH", f"{programs(request.param)}:{os.environ['PATH']}")
     return Journal(str(tmp_path / "host"))
+
+
+# The sets of options that journalctl is run with, and when.
+ALWAYS = ["--no-pager", "--quiet", "--directory"]
+ENTRIES = [*ALWAYS, "--output", "--output-fields", "--identifier"]
+PLAIN = [*ALWAYS, "--output", "--identifier"]
+OPTION_SETS = {
+    "the boots": ([*ALWAYS, "--field"], True),
+    "all, where no boot is known": (ENTRIES, True),
+    "all that a boot has": ([*ENTRIES, "_BOOT_ID"], True),
+    "behind an entry": ([*ENTRIES, "--cursor", "_BOOT_ID"], True),
+    "behind a time": ([*ENTRIES, "--since", "_BOOT_ID"], True),
+    "a long message": ([*ENTRIES, "--all", "--cursor"], True),
+    "where the boots are not told": ([*ENTRIES, "--since"], False),
+    "where --output-fields is refused": ([*PLAIN, "--cursor", "_BOOT_ID"], False),
+    "there behind a time": ([*PLAIN, "--since", "_BOOT_ID"], False),
+    "there a long message": ([*PLAIN, "--all", "--cursor"], False),
+}
+
+
+@pytest.mark.parametrize(
+    "options", [options for options, _ in OPTION_SETS.values()], ids=OPTION_SETS
+)
+def test_every_journalctl_takes_the_options_together(journal: Journal, options: list[str]) -> None:
+    """Alone, without the program: it would make do with fewer."""
+    journal.write(exported(1), exported(2))
+    second = journal.read()[1]
+    values = {
+        "--output": "json",
+        "--output-fields": "MESSAGE",
+        "--identifier": "sshd-session",
+        "--directory": os.path.dirname(journal.path()),
+        "--field": "_BOOT_ID",
+        "--cursor": second.cursor,
+        "--since": f"@{START + 2}",
+        "_BOOT_ID": BOOTS[0],
+    }
+    argv = [f"{name}={values[name]}" if name in values else name for name in options]
+    done = subprocess.run(["journalctl", *argv], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = 2 if {"--cursor", "--since", "--field"}.isdisjoint(options) else 1
+    assert len(done.stdout.splitlines()) == lines
+
+
+def test_the_options_in_the_table_are_what_is_used(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And none of them is refused: then others would be."""
+    used = set()
+
+    def spy(argv: list[str]) -> tuple[int, int, int]:
+        used.add(tuple(sorted({word.partition("=")[0] for word in argv[1:]})))
+        return spawn(argv)
+
+    spawn = source._spawn
+    monkeypatch.setattr(source, "_spawn", spy)
+    journal.write(exported(1), exported(2, MESSAGE=b"x" * 5000))
+    assert len(journal.messages()) == 2
+    journal.host.write("proc/sys/kernel/random/boot_id", "bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb\n")
+    journal.write(exported(3, "c" * 32), exported(4, BOOTS[1]))
+    assert journal.messages() == ["message 3", "message 4"]
+    journal.position = JournalPosition("", START + 3.5)
+    assert journal.messages() == ["message 4"]
+    assert used == {
+        tuple(sorted(options)) for options, is_usual in OPTION_SETS.values() if is_usual
+    }
 
 
 def test_entries_are_what_was_logged_and_believed_by_uid_and_file(journal: Journal) -> None:

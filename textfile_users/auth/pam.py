@@ -52,8 +52,8 @@ def _escalation(service: str, *programs: bytes) -> Use:
     return Use(service, programs, PAM_ESCALATION_FAILURE, PAM_ESCALATION, IRRELEVANT)
 
 
-_SU = _escalation("su", b"su", b"su-l")
-_SUDO = _escalation("sudo", b"sudo")
+_SU = _escalation("su", b"su", b"su-l", b"su-rs")
+_SUDO = _escalation("sudo", b"sudo", b"sudo-rs")
 _LOGIN = _login("login", PAM_FAILURE, b"login")
 _GDM = _login(
     "gdm",
@@ -179,6 +179,8 @@ _BY_KIND = {
         # = login session-opened user=alice
         # + pam_unix(su:session): session opened for user root(uid=0) by alice(uid=1000)
         # = su 'PAM escalation' user=alice target=root
+        # + pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        # = sudo 'PAM escalation' target=root
         # + pam_unix(gdm-autologin:session): session opened for user (uid=0) by (uid=0)
         # = gdm session-opened
         # - pam_unix(sshd:session): session opened for user alice

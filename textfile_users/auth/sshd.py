@@ -592,35 +592,39 @@ FORMS = forms(
     # The next line has the address.
     # + kex_exchange_identification: Connection closed by remote host
     # + ssh_exchange_identification: Connection closed by remote host
+    # + kex_exchange_identification: Connection closed by remote host [preauth]
     # = sshd end kind=closed
     # - kex_exchange_identification: Connection closed by remote host 192.0.2.7
     (
         b"kex_exchange_identification: ssh_exchange_identification:",
         Pattern(
-            rb"(?:kex|ssh)_exchange_identification: Connection closed by remote host",
+            rb"(?:kex|ssh)_exchange_identification: Connection closed by remote host" + _PREAUTH,
             _end("closed"),
         ),
     ),
     # + kex_exchange_identification: read: Connection reset by peer
     # + ssh_exchange_identification: write: Broken pipe
+    # + kex_exchange_identification: read: Connection reset by peer [preauth]
     # = sshd end kind=reset
     # - kex_exchange_identification: read
     (
         b"kex_exchange_identification: ssh_exchange_identification:",
         Pattern(
             rb"(?:kex|ssh)_exchange_identification: (?:read|write): (?:Connection reset by peer"
-            rb"|Broken pipe)",
+            rb"|Broken pipe)" + _PREAUTH,
             _end("reset"),
         ),
     ),
     # + kex_exchange_identification: read: Connection timed out
+    # + kex_exchange_identification: read: Connection timed out [preauth]
     # + ssh_exchange_identification: write: Connection timed out
     # = sshd end kind=timeout
     # - kex_exchange_identification: Connection timed out
     (
         b"kex_exchange_identification: ssh_exchange_identification:",
         Pattern(
-            rb"(?:kex|ssh)_exchange_identification: (?:read|write): Connection timed out",
+            rb"(?:kex|ssh)_exchange_identification: (?:read|write): Connection timed out"
+            + _PREAUTH,
             _end("timeout"),
         ),
     ),
@@ -634,6 +638,7 @@ FORMS = forms(
     ),
     # + banner exchange: Connection from 192.0.2.7 port 38926: invalid format
     # + banner exchange: Connection from 192.0.2.7 port 38926: x from 192.0.2.9 port 1: y
+    # + banner exchange: Connection from 192.0.2.7 port 38926: invalid format [preauth]
     # = sshd end ip=192.0.2.7 port=38926 kind=protocol
     # - banner exchange: Connection from 192.0.2.7
     # - banner exchange: Connection from 192.0.2.7 port 389261: x

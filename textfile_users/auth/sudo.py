@@ -1,5 +1,6 @@
 """sudo (plugins/sudoers/logging.c): ``alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id``.
 
+sudo-rs writes the same, with two blanks where there is no terminal, and no refusals.
 What stands before ``COMMAND=`` decides; all behind it is the user's text.
 """
 
@@ -67,6 +68,13 @@ _FIELDS = (
 )
 
 FORMS = forms(
+    # How sudo-rs goes on with a long command; what follows is the user's text.
+    # + [...] alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+    # + [...] : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+    # + [...] xxx
+    # = irrelevant
+    # - [...]
+    (b"[...]", Pattern(rb"\[\.\.\.\] .*", irrelevant)),
     (b"", _plain_success),
     # + alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id
     # +  alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id
@@ -77,6 +85,10 @@ FORMS = forms(
     # + alice : HOST=vm ; CHROOT=/ ; PWD=/tmp ; USER=root ; GROUP=adm ; ENV=A=1 ; COMMAND=/usr/bin/id
     # + alice : CHROOT=/a;b ; c ; PWD=/a;b ; USER=root ; COMMAND=/bin/x ; USER=bob ; COMMAND=y
     # = sudo escalation user=alice target=root
+    # + alice :  PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+    # + alice :  PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/echo x [...]
+    # = sudo escalation user=alice target=root
+    # - alice :   PWD=/ ; USER=root ; COMMAND=/usr/bin/id
     # - alice : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # - alice : TTY=pts/0 ; PWD=/home/alice ; COMMAND=/usr/bin/id ; USER=root
     # - alice : TTY=pts/0 ; PWD=/ ; COMMAND=x ; USER=root ; COMMAND=y
@@ -87,7 +99,7 @@ FORMS = forms(
     # - alice bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # - alice : TTY=pts/0 ; PWD=/ ; USER=root ; GROUP=adm x ; COMMAND=/bin/id
     # - alice : TTY=pts/0 ; PWD=/ ; USER=root ; /bin/id
-    (b"", Pattern(rb" *(\S+) : " + _FIELDS, _success)),
+    (b"", Pattern(rb" *(\S+) :  ?" + _FIELDS, _success)),
     # + alice : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id
     # = sudo escalation-failure user=alice target=root tty=pts/0
     # + bob : user NOT in sudoers ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id

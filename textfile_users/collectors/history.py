@@ -158,7 +158,7 @@ class _Reading:
         if self._sessions is not None:
             logins.look(self._sessions, self._now, self._living)
             for session in self._sessions:
-                if session.start and session.type != "multiplexer":
+                if session.start and session.is_login:
                     self._counting.last_login(session.user, session.start)
         logins.settle(self._now, patient, self._began or self._now)
         if self._is_complete:  # else what is ended here may have records still to be read

@@ -32,7 +32,9 @@ CHUNK = 64 << 10  # what a pipe holds
 MINUTE = 60.0
 SIGKILL = 9  # the module signal imports enum
 
-FIELDS = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_UID,_EXE"
+JSON = "--output=json"
+# Left out where it is refused: before systemd 236 all fields are printed.
+FIELDS = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_UID,_EXE"
 
 # In a string of JSON the quotes would be escaped, so that no message can hold one.
 CURSOR_KEYS = (b'"__CURSOR":"', b'"__CURSOR" : "')  # the latter before systemd 240
@@ -56,9 +58,11 @@ SYSTEM_DIRECTORIES = (
 # _EXE: /usr/bin/sudo may be one to sudo-rs' or to sudo.ws.
 SETUID_PROGRAMS = {
     "sudo": ("sudo", "sudo.ws", "sudo-rs"),
+    "sudo-rs": ("sudo", "sudo-rs"),
     "sudoedit": ("sudo", "sudo.ws", "sudo-rs", "sudoedit"),
     "su": ("su", "su-rs"),
     "su-l": ("su", "su-rs"),
+    "su-rs": ("su", "su-rs"),
     "doas": ("doas",),
     "pkexec": ("pkexec",),
     "polkit-agent-helper-1": ("polkit-agent-helper-1",),
@@ -93,6 +97,10 @@ LOST = Gap("gap", "", 0.0)
 MICROSECOND = 1e-6  # the journal's resolution
 
 _Fields = dict[str, object]
+
+
+class Refused(OSError):
+    """journalctl failed before it printed anything, as where it does not take an option."""
 
 
 def entries(
@@ -288,14 +296,13 @@ def _find(
     """Yield what ``entries`` does, and LOST wherever the cursor's entry is missed."""
     if position.cursor and not _cursor_parts(position.cursor):
         yield LOST
-        position = JournalPosition("", position.time + MICROSECOND)
+        position = _by_time(position.time)
     command = _command(paths, identifiers)
     if not command:
         return
     boot = read_id(paths, paths.proc("sys/kernel/random/boot_id"))
     if not boot or _is_in_boot(position, boot, paths):
-        start = [_start(position), *_in_boots(boot)]
-        yield from _read(command, start, position.cursor, left)
+        yield from _read(command, position, {boot}, left)
     else:
         yield from _read_boots(command, position, boot, left)
 
@@ -308,13 +315,25 @@ def _is_in_boot(position: JournalPosition, boot: str, paths: Paths) -> bool:
 
 
 def _read(
-    command: list[str], start: list[str], cursor: str, left: Countdown
+    command: list[str], position: JournalPosition, boots: set[str], left: Countdown
 ) -> Generator[Entry | Gap, None, None]:
-    """Yield what ``command`` prints from ``start``, behind the entry of ``cursor`` if given."""
-    lines = _lines([*command, *start], left)
-    with closing(lines):
-        for line in _behind(lines, cursor):
-            yield LOST if line is None else _parse_whole(command, line, left)
+    """Yield what ``boots``, all where there is none, logged behind ``position``."""
+    more = [*_start(position), *(f"_BOOT_ID={boot}" for boot in sorted(boots) if boot)]
+    behind = position.time - MICROSECOND / 2  # half of one, since floats are not exact
+    try:
+        with closing(_run(command, more, left)) as lines:
+            for line in _behind(lines, position.cursor):
+                found = LOST if line is None else _parse_whole(command, line, left)
+                if position.cursor or not 0 < found.time < behind:
+                    yield found
+    except Refused:
+        if not position.cursor:
+            raise
+    else:
+        return
+    # A cursor that journalctl does not take is one whose entry has gone: time decides.
+    yield LOST
+    yield from _read(command, _by_time(position.time), boots, left)
 
 
 def _read_boots(
@@ -323,35 +342,51 @@ def _read_boots(
     """Yield what earlier boots logged behind ``position``, then what ``boot``, the last, did.
 
     journalctl puts boots in order by real time alone: one whose clock was behind would lie
-    before the position, and boots read long ago behind it.
+    before the position, and boots read long ago behind it. Where it refuses to list the boots
+    all are read, and the entries of these two passed over.
     """
-    with closing(_lines([*command, "--field=_BOOT_ID"], left)) as lines:
-        others = set(map(decode, lines)) - {boot}
     reached = _boot_of(position.cursor)
-    start = [_start(position)]
-    since, since_boot = start, start
+    since, since_boot = position, position
     if reached:
-        newest = max(position.newest, position.time)
-        since, since_boot = [_start(JournalPosition("", newest + MICROSECOND))], []
-    if reached in others:
-        others.remove(reached)
-        yield from _read(command, start + _in_boots(reached), position.cursor, left)
+        since = _by_time(max(position.newest, position.time))
+        since_boot = JournalPosition("", 0.0)
+    listed = _list_boots(command, left)
+    if reached and (not listed or reached in listed):
+        yield from _read(command, position, {reached}, left)
     elif reached:
         yield LOST
-    if others:
-        yield from _read(command, since + _in_boots(*others), "", left)
-    yield from _read(command, since_boot + _in_boots(boot), "", left)
+    others = listed - {reached, boot}
+    if others or not listed:
+        with closing(_read(command, since, others, left)) as every:
+            for found in every:
+                if not found.cursor or _boot_of(found.cursor) not in (reached, boot):
+                    yield found
+    yield from _read(command, since_boot, {boot}, left)
 
 
-def _in_boots(*boots: str) -> list[str]:
-    return [f"_BOOT_ID={boot}" for boot in boots if boot]
+def _list_boots(command: list[str], left: Countdown) -> set[str]:
+    """Return the boots that the journal has entries of, none where that is refused.
+
+    --field= alone: beside it systemd ignores what would limit the entries, and 262 refuses it.
+    """
+    plain = command[: command.index(JSON)]
+    try:
+        with closing(_lines([*plain, "--field=_BOOT_ID"], left)) as lines:
+            return set(map(decode, lines))
+    except Refused:
+        return set()
 
 
-def _start(position: JournalPosition) -> str:
+def _by_time(time: float) -> JournalPosition:
+    return JournalPosition("", time + MICROSECOND)
+
+
+def _start(position: JournalPosition) -> list[str]:
     # Not --after-cursor: systemd 252's skips one entry more where the cursor's has gone.
     if position.cursor:
-        return f"--cursor={position.cursor}"
-    return f"--since=@{max(position.time, 0):.6f}"
+        return [f"--cursor={position.cursor}"]
+    # Whole seconds are what is documented.
+    return [f"--since=@{int(position.time)}"] if position.time >= 1 else []
 
 
 def _behind(lines: Iterator[bytes], cursor: str) -> Iterator[bytes | None]:
@@ -388,8 +423,11 @@ def _parse_whole(command: list[str], line: bytes, left: Countdown) -> Entry | Ga
     found = parse_entry(line)
     if isinstance(found, Entry) or found.reason != "too-long" or not _is_trusted(_fields(line)):
         return found
-    with closing(_lines([*command, "--all", f"--cursor={found.cursor}"], left)) as lines:
-        whole = parse_entry(next(lines, b""))
+    with closing(_run(command, ["--all", f"--cursor={found.cursor}"], left)) as lines:
+        try:
+            whole = parse_entry(next(lines, b""))
+        except Refused:
+            return found
     return whole if whole.cursor == found.cursor else found
 
 
@@ -398,15 +436,28 @@ def _command(paths: Paths, identifiers: Iterable[str]) -> list[str]:
     names = [f"--identifier={name}" for name in identifiers]
     if not names:  # it would print what all programs logged
         return []
-    options = ["--no-pager", "--quiet", "--output=json", f"--output-fields={FIELDS}", *names]
+    plain = ["journalctl", "--no-pager", "--quiet"]
     if not paths.is_own_host:
         found = journals(paths)
         if not found:
             return []
         # One is all that journalctl takes: after a change of Storage= the other is left over.
         directory = max(found, key=last_written)[0]
-        options.append(f"--directory={directory}")
-    return ["journalctl", *options]
+        plain.append(f"--directory={directory}")
+    return [*plain, JSON, FIELDS, *names]
+
+
+def _run(command: list[str], more: list[str], left: Countdown) -> Generator[bytes, None, None]:
+    """Yield what ``_lines`` does; where all is refused FIELDS is taken out of ``command``."""
+    try:
+        yield from _lines([*command, *more], left)
+    except Refused:  # so nothing was yielded
+        if FIELDS not in command:
+            raise
+    else:
+        return
+    command.remove(FIELDS)
+    yield from _lines([*command, *more], left)
 
 
 def _lines(argv: list[str], left: Countdown) -> Generator[bytes, None, None]:
@@ -428,12 +479,14 @@ def _cut_down(line: bytes) -> bytes:
 def _output(argv: list[str], left: Countdown) -> Generator[bytes, None, None]:
     """Run ``argv`` and yield what it prints, in chunks; it does not outlive the generator.
 
-    Raises TimeoutError at the deadline, OSError where it fails or has something to say.
+    Raises TimeoutError at the deadline, OSError where it fails or has something to say, of
+    these Refused where it fails without having printed anything.
     """
     import select
 
     pid, out, err = _spawn(argv)
     is_running = True
+    has_printed = False
     said = b""
     try:
         poller = select.poll()
@@ -447,6 +500,7 @@ def _output(argv: list[str], left: Countdown) -> Generator[bytes, None, None]:
                     poller.unregister(end)
                     ends.remove(end)
                 elif end == out:
+                    has_printed = True
                     yield chunk
                 else:
                     said = (said + chunk)[:MAX_SAID]
@@ -460,7 +514,8 @@ def _output(argv: list[str], left: Countdown) -> Generator[bytes, None, None]:
             os.waitpid(pid, 0)
     if status or said:
         text = decode(said).strip().partition("\n")[0]
-        raise OSError(errno.EIO, text or f"ended with status {status}", argv[0])
+        kind = OSError if has_printed or status <= 0 else Refused
+        raise kind(errno.EIO, text or f"ended with status {status}", argv[0])
 
 
 def _spawn(argv: list[str]) -> tuple[int, int, int]:

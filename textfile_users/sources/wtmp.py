@@ -29,6 +29,7 @@ _NO_LOGINS = frozenset(
         "runuser",
         "runuser-l",
         "polkit-1",
+        "systemd-run0",
         "cron",
         "crond",
         "atd",

@@ -1,0 +1,99 @@
+"""Programs of other Debian releases, which run here with their own libraries.
+
+Their packages come from this machine's own mirror, once, into .test/debian.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.parts import run
+
+CACHE = Path(__file__).parents[2] / ".test/debian"
+SUITES = {
+    "trixie": ("systemd",),
+    "sid": ("systemd", "promtool", "prometheus-node-exporter"),
+}
+# What journalctl opens when it needs it.
+LIBRARIES = ("libzstd1", "liblz4-1", "liblzma5", "libgcrypt20", "libacl1", "libcap2")
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+# apt's state in a directory of its own, in which nothing is installed yet.
+CONFIG = """Dir::Etc::sourcelist "{directory}/sources.list";
+Dir::Etc::sourceparts "-";
+Dir::Etc::preferencesparts "-";
+Dir::State::lists "{directory}/lists";
+Dir::State::status "{directory}/status";
+Dir::Cache "{directory}/cache";
+Acquire::Languages "none";
+Acquire::Retries "3";
+Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
+APT::Sandbox::User "root";
+APT::Install-Recommends "false";
+"""
+
+
+def programs(suite: str) -> Path:
+    """Return the directory with the programs of `suite`; where it cannot be had the test ends."""
+    found = CACHE / suite / "bin"
+    if not found.exists():
+        try:
+            _fetch(suite, CACHE / f"{suite}.new")
+            (CACHE / f"{suite}.new").rename(CACHE / suite)
+        except AssertionError as error:
+            why = f"left out: {', '.join(SUITES[suite])} of Debian {suite}: {str(error)[-300:]}"
+            if os.environ.get("TEXTFILE_USERS_E2E") == "required":
+                pytest.fail(why)
+            pytest.skip(why)
+    return found
+
+
+def _fetch(suite: str, directory: Path) -> None:
+    """Unpack the packages, with all that they depend on, and make their programs callable."""
+    shutil.rmtree(directory, ignore_errors=True)
+    for name in ("lists/partial", "cache/archives/partial", "bin"):
+        (directory / name).mkdir(parents=True)
+    (directory / "status").touch()
+    (directory / "sources.list").write_text(f"deb [signed-by={KEYRING}] {_mirror()} {suite} main\n")
+    config = directory / "apt.conf"
+    config.write_text(CONFIG.format(directory=directory))
+    apt = ("env", f"APT_CONFIG={config}", "apt-get", "-q", "-y")
+    run(*apt, "-o", "APT::Update::Error-Mode=any", "update")
+    run(*apt, "install", "--download-only", *SUITES[suite], *LIBRARIES)
+    root = directory / "root"
+    for package in (directory / "cache/archives").glob("*.deb"):
+        run("dpkg-deb", "--extract", str(package), str(root))
+    for name in ("lists", "cache"):
+        shutil.rmtree(directory / name)
+    for name, text in _wrappers(root, CACHE / suite / "root"):
+        wrapper = directory / "bin" / name
+        wrapper.write_text(text)
+        wrapper.chmod(0o755)
+
+
+def _mirror() -> str:
+    """Return where this machine has Debian's packages from."""
+    uris = run("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages").stdout
+    found = [uri for uri in uris.split() if uri.rstrip("/").endswith("/debian")]
+    assert found, "apt knows no mirror of Debian"
+    return found[0]
+
+
+def _wrappers(root: Path, later: Path) -> Iterator[tuple[str, str]]:
+    """Yield scripts for programs in `root`, which will be called `later`."""
+    loader = next(root.glob("usr/lib*/ld-linux*"))
+    libraries = [*root.glob("usr/lib/*-linux-gnu*"), *root.glob("usr/lib/*-linux-gnu*/systemd")]
+    paths = ":".join(str(later / path.relative_to(root)) for path in libraries)
+    for name in ("journalctl", "promtool", "prometheus-node-exporter"):
+        if (root / "usr/bin" / name).exists():
+            yield (
+                name,
+                (
+                    f"#!/bin/sh\nexec {later / loader.relative_to(root)} --library-path {paths} "
+                    f'{later / "usr/bin" / name} "$@"\n'
+                ),
+            )
