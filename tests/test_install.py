@@ -24,7 +24,7 @@ from textfile_users.installing.facts import (
     Entry,
     Facts,
     choose_directory,
-    format_before,
+    format_record,
     parse_before,
     read_facts,
     share_files,
@@ -516,7 +516,7 @@ def test_notes() -> None:
 
 def test_the_record_of_what_was() -> None:
     before = Before("/srv/with blank", 50, 0o2775)
-    assert parse_before(format_before(before)) == before
+    assert parse_before(format_record(before)) == before
 
 
 @pytest.mark.parametrize(
