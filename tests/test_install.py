@@ -26,6 +26,7 @@ from textfile_users.installing.facts import (
     choose_directory,
     format_record,
     parse_before,
+    parse_words,
     read_facts,
     share_files,
 )
@@ -45,6 +46,10 @@ from textfile_users.node_exporter import NodeExporter
 TEXTFILE = "/var/lib/prometheus/node-exporter"
 OUTPUT = f"{TEXTFILE}/users.prom"
 PYTHON = "/opt/textfile-users/bin/python3"
+LINKED, PAGE = places.LINKS  # what shells and man(1) find
+LINKS = tuple(
+    Entry(path, LINK, target=f"/opt/textfile-users/{to}") for path, to in places.LINKS.items()
+)
 ABOVE = tuple(
     Entry(path, DIRECTORY, mode=0o755) for path in ("/", "/var", "/var/lib", "/var/lib/prometheus")
 )
@@ -69,6 +74,9 @@ INSTALLED = FRESH._replace(
     old_entry=Entry(TEXTFILE, DIRECTORY, gid=990, mode=0o1775),
     old_output=Entry(OUTPUT, FILE, 990, 990, 0o644),
     state=Entry("/var/lib/textfile-users", DIRECTORY, 990, 990, 0o700),
+    prefixes=(places.PREFIX,),
+    links=LINKS,
+    made=(os.path.dirname(PAGE),),
     present=frozenset({*places.UNITS, places.DROP_IN, places.DROP_INS, places.SETTINGS,
                        *places.OWN_TREES}),
 )  # fmt: skip
@@ -118,6 +126,9 @@ def test_the_steps_on_a_fresh_host_with_systemd() -> None:
         "write /etc/textfile-users/installed",
         f"chgrp textfile-users {TEXTFILE}",
         f"chmod 1775 {TEXTFILE}",
+        f"mkdir -p /usr/local/bin && ln -sfn /opt/textfile-users/bin/textfile-users {LINKED}",
+        "mkdir -p /usr/local/share/man/man1 && "
+        f"ln -sfn /opt/textfile-users/share/man/man1/textfile-users.1 {PAGE}",
         "mkdir -p /etc/default",
         "write /etc/default/textfile-users",
         f"mkdir -p {units}.service.d",
@@ -339,6 +350,9 @@ def test_uninstall_removes_what_is_there() -> None:
         f"find {TEXTFILE} -maxdepth 1 -name '.users.prom.*.tmp' -delete",
         f"chgrp 0 {TEXTFILE}",
         f"chmod 0755 {TEXTFILE}",
+        f"rm -f {LINKED}",
+        f"rm -f {PAGE}",
+        "rmdir --ignore-fail-on-non-empty /usr/local/share/man/man1",
         "rm -f /etc/default/textfile-users",
         "rm -rf /var/lib/textfile-users",
         "rm -rf /run/textfile-users",
@@ -365,6 +379,137 @@ def test_uninstall_leaves_alone_what_is_not_ours() -> None:
     assert f"rm -f {OUTPUT}" in removal(recorded)
     gone = INSTALLED._replace(old_entry=Entry(TEXTFILE), entry=Entry(TEXTFILE))
     assert not [step for step in removal(gone) if TEXTFILE in step]
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "is_made", "is_foreign", "is_removed", "why"),
+    [
+        ("", "", True, False, False, "nothing is there"),
+        (LINK, "/opt/textfile-users/bin/textfile-users", False, False, True, "it is right"),
+        (LINK, "../../../opt/textfile-users/bin/textfile-users", True, False, True,
+         "it leads to us, spelled in another way"),
+        (LINK, "/srv/old/bin/textfile-users", True, False, True, "--prefix was another one"),
+        (LINK, "/opt/pipx/venvs/textfile-users/bin/textfile-users", False, True, False,
+         "pipx has made it, and will want it"),
+        (LINK, "/srv/none", False, True, False, "a dangling one that is not ours"),
+        (LINK, "textfile-users", False, True, False, "a loop"),
+        (FILE, "", False, True, False, "a file"),
+        (DIRECTORY, "", False, True, False, "a directory"),
+        (OTHER, "", False, True, False, "a FIFO"),
+    ],
+)  # fmt: skip
+def test_what_has_the_place_of_the_link(
+    kind: str, target: str, is_made: bool, is_foreign: bool, is_removed: bool, why: str
+) -> None:
+    links = (Entry(LINKED, kind, target=target), LINKS[1])
+    facts = INSTALLED._replace(links=links, prefixes=("/srv/old", places.PREFIX))
+    made = [
+        step.words[1:]
+        for step in install_steps(facts, TIMER, SHARE)
+        if step.words[0] == "make link"
+    ]
+    right = "/opt/textfile-users/bin/textfile-users"
+    assert made == [(LINKED, right, target)] * is_made, why
+    notes = [note for note in find_notes(facts) if note.startswith(LINKED)]
+    text = f"{LINKED}: is not ours and stays; use {right}, or remove it and install again"
+    assert notes == [text] * is_foreign, why
+    removed = [step.words[1:] for step in uninstall_steps(facts) if step.words[0] == "remove link"]
+    assert removed == [(LINKED, target)] * is_removed + [(PAGE, LINKS[1].target)], why
+
+
+def test_pip_has_linked_a_program_that_is_in_no_environment() -> None:
+    facts = FRESH._replace(is_environment=False, links=(Entry(LINKED, FILE), Entry(PAGE, FILE)))
+    assert not [step for step in steps(facts) if "/usr/local" in step]
+    assert list(find_notes(facts)) == []
+    assert "prefix" not in written(facts, Wish(), places.RECORD)
+
+
+def test_another_prefix_is_written_down_before_the_links_change() -> None:
+    facts = INSTALLED._replace(prefix="/srv/new", missing=("/usr/local/bin",))
+    record = written(facts, Wish(), places.RECORD)
+    assert parse_before(record) == INSTALLED.before
+    assert parse_words(record, "prefix") == ("/opt/textfile-users", "/srv/new")
+    assert parse_words(record, "made") == (os.path.dirname(PAGE), "/usr/local/bin")
+    found = steps(facts)
+    links = [at for at, step in enumerate(found) if " && ln -sfn /srv/new/" in step]
+    assert len(links) == 2
+    assert found.index(f"write {places.RECORD}") < links[0]
+
+
+def test_an_image_without_usr_local(tmp_path: Path) -> None:
+    """The links lead to where the program is inside the image; uninstall leaves nothing."""
+    facts = read_facts(str(tmp_path), "")
+    assert facts.missing == ("/usr", "/usr/local", "/usr/local/bin", "/usr/local/share",
+                             "/usr/local/share/man", "/usr/local/share/man/man1")  # fmt: skip
+    facts = facts._replace(prefix=places.PREFIX, is_environment=True, directory=TEXTFILE)
+    for step in install_steps(facts, TIMER, SHARE):
+        if step.words[0] == "make link" or step.words[:2] == (
+            "write",
+            f"{tmp_path}{places.RECORD}",
+        ):
+            (tmp_path / "etc/textfile-users").mkdir(parents=True, exist_ok=True)
+            do(step, str(tmp_path))
+    for path, name in places.LINKS.items():
+        assert os.readlink(f"{tmp_path}{path}") == f"{places.PREFIX}/{name}"
+    (tmp_path / "usr/local/bin/other").touch()
+    again = read_facts(str(tmp_path), "")._replace(prefix=places.PREFIX)
+    for step in uninstall_steps(again):
+        if step.words[0] in ("remove link", "remove empty"):
+            do(step, str(tmp_path))
+    assert [str(path) for path in sorted(tmp_path.glob("usr/local/**/*"))] == [
+        f"{tmp_path}/usr/local/bin", f"{tmp_path}/usr/local/bin/other",
+    ]  # fmt: skip
+
+
+LINK_STEP = Step(("make link", LINKED, "/opt/textfile-users/bin/textfile-users", ""))
+
+
+@pytest.mark.parametrize(
+    ("prepare", "made", "said"),
+    [
+        ("mkdir -p usr/local/bin", "usr/local/bin", ""),
+        ("mkdir -p usr var/usrlocal; ln -s ../var/usrlocal usr/local", "var/usrlocal/bin", ""),
+        ("mkdir -p usr var/usrlocal; ln -s /var/usrlocal usr/local", "var/usrlocal/bin", ""),
+        ("mkdir -p usr/local; ln -s ../../../../../../srv usr/local/bin", "srv", ""),
+        ("mkdir -p usr/local etc; ln -s /etc usr/local/bin; chown -h 995 usr/local/bin", "",
+         "a link on the way is not root's"),
+        ("mkdir -p usr/local etc; chown 995 usr/local; ln -s /etc usr/local/bin; "
+         "chown -h 995 usr/local/bin", "", "a link on the way is not root's"),
+        ("mkdir -p usr/local; ln -s bin usr/local/bin", "", "Too many levels of symbolic links"),
+        ("mkdir -p usr/local; touch usr/local/bin", "", "Not a directory"),
+        ("mkdir -p usr/local/bin; touch usr/local/bin/textfile-users", "", "File exists"),
+        ("mkdir -p usr/local/bin/textfile-users", "", "File exists"),
+        ("mkdir -p usr/local/bin etc; ln -s /etc usr/local/bin/textfile-users", "", "File exists"),
+    ],
+)  # fmt: skip
+def test_a_link_is_made_where_it_is_meant_or_not_at_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], prepare: str, made: str, said: str
+) -> None:
+    """Others may write below /usr/local, and the owner of an image anywhere in it."""
+    if os.geteuid():
+        pytest.skip("needs root")
+    subprocess.run(["sh", "-ec", f"mkdir image; cd image; {prepare}"], cwd=tmp_path, check=True)
+    do(LINK_STEP, f"{tmp_path}/image")
+    err = capsys.readouterr().err
+    found = {str(path.relative_to(tmp_path / "image").parent)
+             for path in (tmp_path / "image").rglob("*textfile-users")
+             if path.is_symlink() and os.readlink(path) == LINK_STEP.words[2]}  # fmt: skip
+    assert found == ({made} if made else set())
+    assert os.listdir(tmp_path) == ["image"]
+    text = (
+        f"textfile-users: {LINKED}: no link is made: {said}; {LINK_STEP.words[2]} works without\n"
+    )
+    assert err.lower() == (text.lower() if said else "")
+
+
+def test_only_the_link_that_was_seen_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "usr/local/bin").mkdir(parents=True)
+    link = tmp_path / LINKED[1:]
+    for target in ("/srv/other", LINK_STEP.words[2]):
+        link.symlink_to(target)
+        do(Step(("remove link", LINKED, LINK_STEP.words[2])), str(tmp_path))
+        assert link.is_symlink() == (target == "/srv/other")
+        link.unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("uid", [-1, 0])
@@ -517,6 +662,11 @@ def test_notes() -> None:
 def test_the_record_of_what_was() -> None:
     before = Before("/srv/with blank", 50, 0o2775)
     assert parse_before(format_record(before)) == before
+    record = format_record(before, ("/opt/a", "/opt/b"), ("/usr/local/bin",))
+    assert parse_before(record) == before
+    assert parse_words(record, "prefix") == ("/opt/a", "/opt/b")
+    assert parse_words(record, "made") == ("/usr/local/bin",)
+    assert parse_words("prefix ../x\nprefixes /y\n/made /z\n", "prefix") == ()
 
 
 @pytest.mark.parametrize(

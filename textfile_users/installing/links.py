@@ -93,8 +93,10 @@ def open_directory(root: str, path: str, *, make: bool = False) -> int:
                 here = descriptor
                 continue
             links += 1
-            if status.st_uid or links > MAX_LINKS:
-                raise OSError(errno.ELOOP, "a link on the way is not root's", path)
+            if links > MAX_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+            if status.st_uid:
+                raise OSError(errno.EACCES, "a link on the way is not root's", path)
             target = os.readlink("", dir_fd=descriptor)
             here = top if target.startswith("/") else here
             rest += target.split("/")[::-1]
