@@ -14,7 +14,7 @@ import pytest
 from textfile_users import install as command
 from textfile_users.cli import _file_in, main
 from textfile_users.collect import _wait_apart
-from textfile_users.installing import places
+from textfile_users.installing import first, places
 from textfile_users.installing.facts import (
     DIRECTORY,
     FILE,
@@ -31,7 +31,13 @@ from textfile_users.installing.facts import (
     share_files,
 )
 from textfile_users.installing.faults import find_faults, find_notes
-from textfile_users.installing.plan import Wish, install_steps, uninstall_steps
+from textfile_users.installing.plan import (
+    Wish,
+    install_steps,
+    scan_step,
+    uninstall_steps,
+    uses_timer,
+)
 from textfile_users.installing.steps import (
     Failed,
     Step,
@@ -917,3 +923,177 @@ def test_looks_of_the_unit_are_a_second_apart(
     assert slept == waited
     _wait_apart(str(tmp_path / "none"), 1, lambda: 1000.0, slept.append)
     assert slept == waited
+
+
+def test_the_first_scan_is_as_the_timer_or_cron_starts_it() -> None:
+    assert shell(scan_step(FRESH, Wish(), SHARE)) == "systemctl start textfile-users.service"
+    for facts, path, variables in (
+        (BY_CRON, "/etc/cron.d/textfile-users", ["MAILTO=root", f"STATE_DIRECTORY={places.STATE}"]),
+        (BUSYBOX, "/etc/crontabs/textfile-users", []),
+    ):
+        there = facts._replace(prefix="/srv/tu")
+        kind, *words = scan_step(there, Wish(), SHARE).words
+        assert (kind, words[:2], words[-3:-1]) == ("as our user", ["env", "-i"], ["/bin/sh", "-c"])
+        assert set(variables) <= set(words)
+        assert "/srv/tu/bin/python3" in words[-1]
+        # A whole minute of scans is nothing to wait for; the rest is the entry, word for word.
+        assert "--repeat" not in words[-1]
+        minute = words[-1].replace(" $OPTIONS", " --repeat 12 --interval 5 $OPTIONS")
+        (line,) = [line for line in written(there, Wish(), path).splitlines() if line[0:2] == "* "]
+        assert line.removeprefix("* * * * * ").removeprefix("textfile-users ") == minute
+
+
+def as_user(script: str) -> Step:
+    return Step(("as our user", "sh", "-c", script))
+
+
+@pytest.mark.parametrize(
+    ("script", "is_done", "said"),
+    [
+        ("id -u; id -g", True, ""),
+        ("echo textfile-users: a log is closed >&2", True, "the first scan: a log is closed\n"),
+        ("echo textfile-users: users.prom: not written >&2; exit 1", False,
+         "the first scan: users.prom: not written\n"
+         "textfile-users: the first scan failed with status 1; all else is in place\n"),
+        ("exec /none/python3 2>&1 >&2", False, "failed with status 127"),
+        ("[ $(id -u) = 64321 ] && [ $(id -g) = 64322 ] && [ $PWD = / ]", True, ""),
+    ],
+)  # fmt: skip
+def test_what_the_first_scan_by_cron_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    script: str, is_done: bool, said: str,
+) -> None:  # fmt: skip
+    if os.geteuid():
+        pytest.skip("needs root")
+    monkeypatch.setattr(first, "read_ids", lambda _: (64321, 64322))
+    assert first.scan_first(as_user(script)) == is_done
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
+    assert bool(err) == bool(said)
+
+
+# What journalctl of systemd 252 prints for the unit, and for the program within an hour.
+EXITED = (
+    "textfile-users.service: Main process exited, code=exited, status={}\n"
+    "textfile-users.service: Failed with result 'exit-code'.\n"
+)
+SYSTEMCTL = """#!/bin/sh
+[ "$*" = "start textfile-users.service" ] && [ $(cat {}/status) = 0 ] && exit
+echo Job for textfile-users.service failed. >&2
+exit 1
+"""
+JOURNALCTL = """#!/bin/sh
+case "$*" in
+*--sync*) ;;
+*"-u textfile-users.service --since=@"*) cat {0}/unit ;;
+*"-t textfile-users -n 1 --since=-1h"*) cat {0}/hour ;;
+*) exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("unit", "hour", "said"),
+    [
+        ("textfile-users: users.prom: full\n" + EXITED.format("1/FAILURE"), "", "users.prom: full"),
+        (EXITED.format("1/FAILURE"), "textfile-users: told before\n", "told before"),
+        (EXITED.format("226/NAMESPACE"), "textfile-users: another fault\n",
+         "textfile-users.service: Main process exited, code=exited, status=226/NAMESPACE"),
+        ("", "", "Job for textfile-users.service failed."),
+    ],
+)  # fmt: skip
+def test_what_the_first_scan_by_systemd_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    unit: str, hour: str, said: str,
+) -> None:  # fmt: skip
+    for name, text in (("systemctl", SYSTEMCTL), ("journalctl", JOURNALCTL)):
+        (tmp_path / name).write_text(text.format(tmp_path))
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "unit").write_text(unit)
+    (tmp_path / "hour").write_text(hour)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    step = scan_step(FRESH, Wish(), SHARE)
+    for status in (1, 0):
+        (tmp_path / "status").write_text(str(status))
+        assert first.scan_first(step) == (not status)
+        err = capsys.readouterr().err.splitlines()
+        assert err[:-1] == [f"textfile-users: the first scan: {said}"] * bool(status)
+        assert err[-1:] == [
+            "textfile-users: the first scan failed with status 1; all else is in place"
+        ] * bool(status)
+
+
+def test_a_failure_is_said_without_a_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not first.scan_first(scan_step(FRESH, Wish(), SHARE))
+    assert "the first scan: systemctl: no such file or directory\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("facts", "wish", "has_crond", "said"),
+    [
+        (FRESH, Wish(), False, f"Installed: the timer scans every 5 seconds and writes {OUTPUT}."),
+        (BY_CRON, Wish(), True, "Installed: /etc/cron.d/textfile-users scans every 5 seconds"),
+        (BY_CRON, Wish(), False, "but no cron daemon runs: start it with: "),
+        (FRESH, Wish(cron=True), False, "start it with: systemctl enable --now"),
+        (BUSYBOX, Wish(), False, "/etc/crontabs/textfile-users, but no cron daemon runs"),
+        (BY_CRON._replace(root="/image"), Wish(), False, "scans every 5 seconds"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_what_runs_it(
+    monkeypatch: pytest.MonkeyPatch, facts: Facts, wish: Wish, has_crond: bool, said: str
+) -> None:
+    monkeypatch.setattr(first, "has_crond", lambda: has_crond)
+    assert said in first.describe(facts, uses_timer(facts, wish))
+
+
+def test_a_cron_daemon_is_found_but_not_that_of_a_container(tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("needs root")
+    tmp_path.chmod(0o755)
+    shutil.copy(shutil.which("busybox") or pytest.skip("needs busybox"), tmp_path / "crond")
+    command_of_it = f"{tmp_path}/crond"
+    known = first.has_crond()  # the machine's own
+    for argv in (["chroot", str(tmp_path), "/crond", "sh"], [f"{tmp_path}/crond", "sh"]):
+        # A shell that waits for its stdin, under the name of a cron daemon.
+        child = subprocess.Popen(argv, stdin=subprocess.PIPE)
+        try:
+            while Path(f"/proc/{child.pid}/comm").read_text() != "crond\n":
+                assert child.poll() is None
+            assert first.has_crond() == (known or argv[0] == command_of_it)
+        finally:
+            child.kill()
+            child.communicate()
+
+
+@pytest.mark.parametrize(("is_scanned", "status"), [(True, 0), (False, 1)])
+def test_the_status_is_that_of_the_first_scan_not_doctors(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path,
+    is_scanned: bool, status: int,
+) -> None:  # fmt: skip
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python3").write_text('#!/bin/sh\necho "$*: FAULT"\nexit 1\n')
+    (tmp_path / "bin/python3").chmod(0o755)
+    facts = INSTALLED._replace(prefix=str(tmp_path), prefixes=(str(tmp_path),))
+    monkeypatch.setattr(command, "read_facts", lambda *_: facts)
+    monkeypatch.setattr(command, "find_faults", lambda *_: ())
+    monkeypatch.setattr(command, "do", lambda *_: None)
+    monkeypatch.setattr(first, "scan_first", lambda _: is_scanned)
+    assert command.install("/", "", False, False, False) == status
+    out = capfd.readouterr().out.splitlines()
+    assert out[0].startswith("Installed: the timer scans every 5 seconds")
+    assert out[-1] == "-I -m textfile_users doctor: FAULT"
+
+
+def test_nothing_is_scanned_in_an_image(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "read_facts", lambda *_: FRESH._replace(root="/image"))
+    monkeypatch.setattr(command, "do", lambda *_: None)
+    monkeypatch.setattr(first, "scan_first", lambda _: pytest.fail("a scan"))
+    for dry_run in (True, False):
+        assert command.install("/image", "", False, False, dry_run) == 0
+        assert "start textfile-users.service" not in capsys.readouterr().out

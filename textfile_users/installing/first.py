@@ -13,6 +13,7 @@ from textfile_users.installing.facts import Facts
 from textfile_users.installing.steps import AS_USER, Step, read_ids
 from textfile_users.messages import ERROR, PROGRAM, WARNING, say
 from textfile_users.paths import Paths
+from textfile_users.sources.files import reason
 from textfile_users.sources.procfs import parse_stat, read_file
 
 SAID = f"{PROGRAM}: "
@@ -51,7 +52,7 @@ def scan_first(step: Step) -> bool:
     try:
         status, said = _scan_as_user(step.words[1:]) if is_cron else _run(step.words)
     except OSError as error:
-        status, said = 1, [str(error)]
+        status, said = 1, [f"{error.filename}: {reason(error)}"]
     if status and not is_cron:
         said = _journal_since(began) or said
     for line in said:
