@@ -14,9 +14,10 @@ from guest import OUTPUT, PROGRAM, Guest
 SOURCE = "/opt/source"
 WHEELS = "/opt/wheels"
 SETTINGS = "/etc/default/textfile-users"
-# An emulated guest is many times slower than the hosts that the deadlines and limits are for.
+# An emulated guest is many times slower than the hosts that the deadlines and limits are for, from
+# the first scan on.
 EMULATED = f"""set -e
-echo 'OPTIONS="--timeout 24"' >>{SETTINGS}
+grep -qs timeout {SETTINGS} || echo 'OPTIONS="--timeout 24"' >>{SETTINGS}
 mkdir -p /etc/systemd/system/textfile-users.service.d
 printf '[Service]\\nTimeoutStartSec=30\\nCPUQuota=\\n' \\
     >/etc/systemd/system/textfile-users.service.d/emulated.conf
@@ -24,6 +25,9 @@ systemctl daemon-reload
 """
 NOT_EMULATED = """cd /etc/systemd/system && rm textfile-users.service.d/emulated.conf
 rmdir textfile-users.service.d 2>/dev/null || true"""
+# What is found by name: the command and its version, the page's file, and the page by man(1).
+LINKED = """textfile-users --version; readlink -e /usr/local/share/man/man1/textfile-users.1
+command -v man >/dev/null && man -w textfile-users || echo no-man"""
 # A guest that has just booted has a day's work to catch up with: packages, manuals, logs.
 CALM = """for i in $(seq 60); do
     read -r load _ </proc/loadavg; [ ${load%.*} -gt 0 ] || break; sleep 5
@@ -137,9 +141,16 @@ def listing(guest: Guest) -> set[str]:
 def install(guest: Guest, *arguments: str) -> str:
     """Install as the README says, with packages from a folder since a guest has no network."""
     command = f"{SOURCE}/script/install {' '.join(arguments)}"
-    said = guest.sh(f"PIP_NO_INDEX=1 PIP_FIND_LINKS={WHEELS} {command} 2>&1")
     guest.sh(EMULATED)
-    guest.sh(f"until [ -e {OUTPUT} ]; do sleep 1; done")
+    said = guest.sh(f"PIP_NO_INDEX=1 PIP_FIND_LINKS={WHEELS} {command} 2>&1")
+    is_scanned = "users_run_timestamp_seconds" in guest.sh(f"cat {OUTPUT} || true")
+    guest.check("install has made the first scan", is_scanned, said.splitlines()[:3])
+    is_told = re.search(
+        "^Installed: .*doctor finds:\n.* users.prom ", said, re.DOTALL | re.MULTILINE
+    )
+    guest.check("and tells what doctor finds", bool(is_told), said.splitlines()[-3:])
+    found = guest.sh(LINKED).split()
+    guest.check("command and manual page are found", len(found) == 4, found)
     return said
 
 
@@ -274,7 +285,6 @@ def check_install(guest: Guest) -> None:
     print(install(guest))
     changed = listing(guest)
     print(install(guest))  # run again it updates
-    guest.sh(f"sed -i '$d' {SETTINGS}")  # the test's own line, twice now
     again = listing(guest)
     guest.check("installed twice", again == changed, sorted(again ^ changed)[:20])
     guest.check("dry run", "textfile-users" in guest.sh(f"{PROGRAM} install --dry-run"), "")

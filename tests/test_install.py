@@ -14,7 +14,7 @@ import pytest
 from textfile_users import install as command
 from textfile_users.cli import _file_in, main
 from textfile_users.collect import _wait_apart
-from textfile_users.installing import places
+from textfile_users.installing import first, places
 from textfile_users.installing.facts import (
     DIRECTORY,
     FILE,
@@ -24,13 +24,20 @@ from textfile_users.installing.facts import (
     Entry,
     Facts,
     choose_directory,
-    format_before,
+    format_record,
     parse_before,
+    parse_words,
     read_facts,
     share_files,
 )
 from textfile_users.installing.faults import find_faults, find_notes
-from textfile_users.installing.plan import Wish, install_steps, uninstall_steps
+from textfile_users.installing.plan import (
+    Wish,
+    install_steps,
+    scan_step,
+    uninstall_steps,
+    uses_timer,
+)
 from textfile_users.installing.steps import (
     Failed,
     Step,
@@ -45,6 +52,10 @@ from textfile_users.node_exporter import NodeExporter
 TEXTFILE = "/var/lib/prometheus/node-exporter"
 OUTPUT = f"{TEXTFILE}/users.prom"
 PYTHON = "/opt/textfile-users/bin/python3"
+LINKED, PAGE = places.LINKS  # what shells and man(1) find
+LINKS = tuple(
+    Entry(path, LINK, target=f"/opt/textfile-users/{to}") for path, to in places.LINKS.items()
+)
 ABOVE = tuple(
     Entry(path, DIRECTORY, mode=0o755) for path in ("/", "/var", "/var/lib", "/var/lib/prometheus")
 )
@@ -69,6 +80,9 @@ INSTALLED = FRESH._replace(
     old_entry=Entry(TEXTFILE, DIRECTORY, gid=990, mode=0o1775),
     old_output=Entry(OUTPUT, FILE, 990, 990, 0o644),
     state=Entry("/var/lib/textfile-users", DIRECTORY, 990, 990, 0o700),
+    prefixes=(places.PREFIX,),
+    links=LINKS,
+    made=(os.path.dirname(PAGE),),
     present=frozenset({*places.UNITS, places.DROP_IN, places.DROP_INS, places.SETTINGS,
                        *places.OWN_TREES}),
 )  # fmt: skip
@@ -118,6 +132,9 @@ def test_the_steps_on_a_fresh_host_with_systemd() -> None:
         "write /etc/textfile-users/installed",
         f"chgrp textfile-users {TEXTFILE}",
         f"chmod 1775 {TEXTFILE}",
+        f"mkdir -p /usr/local/bin && ln -sfn /opt/textfile-users/bin/textfile-users {LINKED}",
+        "mkdir -p /usr/local/share/man/man1 && "
+        f"ln -sfn /opt/textfile-users/share/man/man1/textfile-users.1 {PAGE}",
         "mkdir -p /etc/default",
         "write /etc/default/textfile-users",
         f"mkdir -p {units}.service.d",
@@ -339,6 +356,9 @@ def test_uninstall_removes_what_is_there() -> None:
         f"find {TEXTFILE} -maxdepth 1 -name '.users.prom.*.tmp' -delete",
         f"chgrp 0 {TEXTFILE}",
         f"chmod 0755 {TEXTFILE}",
+        f"rm -f {LINKED}",
+        f"rm -f {PAGE}",
+        "rmdir --ignore-fail-on-non-empty /usr/local/share/man/man1",
         "rm -f /etc/default/textfile-users",
         "rm -rf /var/lib/textfile-users",
         "rm -rf /run/textfile-users",
@@ -365,6 +385,137 @@ def test_uninstall_leaves_alone_what_is_not_ours() -> None:
     assert f"rm -f {OUTPUT}" in removal(recorded)
     gone = INSTALLED._replace(old_entry=Entry(TEXTFILE), entry=Entry(TEXTFILE))
     assert not [step for step in removal(gone) if TEXTFILE in step]
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "is_made", "is_foreign", "is_removed", "why"),
+    [
+        ("", "", True, False, False, "nothing is there"),
+        (LINK, "/opt/textfile-users/bin/textfile-users", False, False, True, "it is right"),
+        (LINK, "../../../opt/textfile-users/bin/textfile-users", True, False, True,
+         "it leads to us, spelled in another way"),
+        (LINK, "/srv/old/bin/textfile-users", True, False, True, "--prefix was another one"),
+        (LINK, "/opt/pipx/venvs/textfile-users/bin/textfile-users", False, True, False,
+         "pipx has made it, and will want it"),
+        (LINK, "/srv/none", False, True, False, "a dangling one that is not ours"),
+        (LINK, "textfile-users", False, True, False, "a loop"),
+        (FILE, "", False, True, False, "a file"),
+        (DIRECTORY, "", False, True, False, "a directory"),
+        (OTHER, "", False, True, False, "a FIFO"),
+    ],
+)  # fmt: skip
+def test_what_has_the_place_of_the_link(
+    kind: str, target: str, is_made: bool, is_foreign: bool, is_removed: bool, why: str
+) -> None:
+    links = (Entry(LINKED, kind, target=target), LINKS[1])
+    facts = INSTALLED._replace(links=links, prefixes=("/srv/old", places.PREFIX))
+    made = [
+        step.words[1:]
+        for step in install_steps(facts, TIMER, SHARE)
+        if step.words[0] == "make link"
+    ]
+    right = "/opt/textfile-users/bin/textfile-users"
+    assert made == [(LINKED, right, target)] * is_made, why
+    notes = [note for note in find_notes(facts) if note.startswith(LINKED)]
+    text = f"{LINKED}: is not ours and stays; use {right}, or remove it and install again"
+    assert notes == [text] * is_foreign, why
+    removed = [step.words[1:] for step in uninstall_steps(facts) if step.words[0] == "remove link"]
+    assert removed == [(LINKED, target)] * is_removed + [(PAGE, LINKS[1].target)], why
+
+
+def test_pip_has_linked_a_program_that_is_in_no_environment() -> None:
+    facts = FRESH._replace(is_environment=False, links=(Entry(LINKED, FILE), Entry(PAGE, FILE)))
+    assert not [step for step in steps(facts) if "/usr/local" in step]
+    assert list(find_notes(facts)) == []
+    assert "prefix" not in written(facts, Wish(), places.RECORD)
+
+
+def test_another_prefix_is_written_down_before_the_links_change() -> None:
+    facts = INSTALLED._replace(prefix="/srv/new", missing=("/usr/local/bin",))
+    record = written(facts, Wish(), places.RECORD)
+    assert parse_before(record) == INSTALLED.before
+    assert parse_words(record, "prefix") == ("/opt/textfile-users", "/srv/new")
+    assert parse_words(record, "made") == (os.path.dirname(PAGE), "/usr/local/bin")
+    found = steps(facts)
+    links = [at for at, step in enumerate(found) if " && ln -sfn /srv/new/" in step]
+    assert len(links) == 2
+    assert found.index(f"write {places.RECORD}") < links[0]
+
+
+def test_an_image_without_usr_local(tmp_path: Path) -> None:
+    """The links lead to where the program is inside the image; uninstall leaves nothing."""
+    facts = read_facts(str(tmp_path), "")
+    assert facts.missing == ("/usr", "/usr/local", "/usr/local/bin", "/usr/local/share",
+                             "/usr/local/share/man", "/usr/local/share/man/man1")  # fmt: skip
+    facts = facts._replace(prefix=places.PREFIX, is_environment=True, directory=TEXTFILE)
+    for step in install_steps(facts, TIMER, SHARE):
+        if step.words[0] == "make link" or step.words[:2] == (
+            "write",
+            f"{tmp_path}{places.RECORD}",
+        ):
+            (tmp_path / "etc/textfile-users").mkdir(parents=True, exist_ok=True)
+            do(step, str(tmp_path))
+    for path, name in places.LINKS.items():
+        assert os.readlink(f"{tmp_path}{path}") == f"{places.PREFIX}/{name}"
+    (tmp_path / "usr/local/bin/other").touch()
+    again = read_facts(str(tmp_path), "")._replace(prefix=places.PREFIX)
+    for step in uninstall_steps(again):
+        if step.words[0] in ("remove link", "remove empty"):
+            do(step, str(tmp_path))
+    assert [str(path) for path in sorted(tmp_path.glob("usr/local/**/*"))] == [
+        f"{tmp_path}/usr/local/bin", f"{tmp_path}/usr/local/bin/other",
+    ]  # fmt: skip
+
+
+LINK_STEP = Step(("make link", LINKED, "/opt/textfile-users/bin/textfile-users", ""))
+
+
+@pytest.mark.parametrize(
+    ("prepare", "made", "said"),
+    [
+        ("mkdir -p usr/local/bin", "usr/local/bin", ""),
+        ("mkdir -p usr var/usrlocal; ln -s ../var/usrlocal usr/local", "var/usrlocal/bin", ""),
+        ("mkdir -p usr var/usrlocal; ln -s /var/usrlocal usr/local", "var/usrlocal/bin", ""),
+        ("mkdir -p usr/local; ln -s ../../../../../../srv usr/local/bin", "srv", ""),
+        ("mkdir -p usr/local etc; ln -s /etc usr/local/bin; chown -h 995 usr/local/bin", "",
+         "a link on the way is not root's"),
+        ("mkdir -p usr/local etc; chown 995 usr/local; ln -s /etc usr/local/bin; "
+         "chown -h 995 usr/local/bin", "", "a link on the way is not root's"),
+        ("mkdir -p usr/local; ln -s bin usr/local/bin", "", "Too many levels of symbolic links"),
+        ("mkdir -p usr/local; touch usr/local/bin", "", "Not a directory"),
+        ("mkdir -p usr/local/bin; touch usr/local/bin/textfile-users", "", "File exists"),
+        ("mkdir -p usr/local/bin/textfile-users", "", "File exists"),
+        ("mkdir -p usr/local/bin etc; ln -s /etc usr/local/bin/textfile-users", "", "File exists"),
+    ],
+)  # fmt: skip
+def test_a_link_is_made_where_it_is_meant_or_not_at_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], prepare: str, made: str, said: str
+) -> None:
+    """Others may write below /usr/local, and the owner of an image anywhere in it."""
+    if os.geteuid():
+        pytest.skip("needs root")
+    subprocess.run(["sh", "-ec", f"mkdir image; cd image; {prepare}"], cwd=tmp_path, check=True)
+    do(LINK_STEP, f"{tmp_path}/image")
+    err = capsys.readouterr().err
+    found = {str(path.relative_to(tmp_path / "image").parent)
+             for path in (tmp_path / "image").rglob("*textfile-users")
+             if path.is_symlink() and os.readlink(path) == LINK_STEP.words[2]}  # fmt: skip
+    assert found == ({made} if made else set())
+    assert os.listdir(tmp_path) == ["image"]
+    text = (
+        f"textfile-users: {LINKED}: no link is made: {said}; {LINK_STEP.words[2]} works without\n"
+    )
+    assert err.lower() == (text.lower() if said else "")
+
+
+def test_only_the_link_that_was_seen_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "usr/local/bin").mkdir(parents=True)
+    link = tmp_path / LINKED[1:]
+    for target in ("/srv/other", LINK_STEP.words[2]):
+        link.symlink_to(target)
+        do(Step(("remove link", LINKED, LINK_STEP.words[2])), str(tmp_path))
+        assert link.is_symlink() == (target == "/srv/other")
+        link.unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("uid", [-1, 0])
@@ -516,7 +667,12 @@ def test_notes() -> None:
 
 def test_the_record_of_what_was() -> None:
     before = Before("/srv/with blank", 50, 0o2775)
-    assert parse_before(format_before(before)) == before
+    assert parse_before(format_record(before)) == before
+    record = format_record(before, ("/opt/a", "/opt/b"), ("/usr/local/bin",))
+    assert parse_before(record) == before
+    assert parse_words(record, "prefix") == ("/opt/a", "/opt/b")
+    assert parse_words(record, "made") == ("/usr/local/bin",)
+    assert parse_words("prefix ../x\nprefixes /y\n/made /z\n", "prefix") == ()
 
 
 @pytest.mark.parametrize(
@@ -767,3 +923,177 @@ def test_looks_of_the_unit_are_a_second_apart(
     assert slept == waited
     _wait_apart(str(tmp_path / "none"), 1, lambda: 1000.0, slept.append)
     assert slept == waited
+
+
+def test_the_first_scan_is_as_the_timer_or_cron_starts_it() -> None:
+    assert shell(scan_step(FRESH, Wish(), SHARE)) == "systemctl start textfile-users.service"
+    for facts, path, variables in (
+        (BY_CRON, "/etc/cron.d/textfile-users", ["MAILTO=root", f"STATE_DIRECTORY={places.STATE}"]),
+        (BUSYBOX, "/etc/crontabs/textfile-users", []),
+    ):
+        there = facts._replace(prefix="/srv/tu")
+        kind, *words = scan_step(there, Wish(), SHARE).words
+        assert (kind, words[:2], words[-3:-1]) == ("as our user", ["env", "-i"], ["/bin/sh", "-c"])
+        assert set(variables) <= set(words)
+        assert "/srv/tu/bin/python3" in words[-1]
+        # A whole minute of scans is nothing to wait for; the rest is the entry, word for word.
+        assert "--repeat" not in words[-1]
+        minute = words[-1].replace(" $OPTIONS", " --repeat 12 --interval 5 $OPTIONS")
+        (line,) = [line for line in written(there, Wish(), path).splitlines() if line[0:2] == "* "]
+        assert line.removeprefix("* * * * * ").removeprefix("textfile-users ") == minute
+
+
+def as_user(script: str) -> Step:
+    return Step(("as our user", "sh", "-c", script))
+
+
+@pytest.mark.parametrize(
+    ("script", "is_done", "said"),
+    [
+        ("id -u; id -g", True, ""),
+        ("echo textfile-users: a log is closed >&2", True, "the first scan: a log is closed\n"),
+        ("echo textfile-users: users.prom: not written >&2; exit 1", False,
+         "the first scan: users.prom: not written\n"
+         "textfile-users: the first scan failed with status 1; all else is in place\n"),
+        ("exec /none/python3 2>&1 >&2", False, "failed with status 127"),
+        ("[ $(id -u) = 64321 ] && [ $(id -g) = 64322 ] && [ $PWD = / ]", True, ""),
+    ],
+)  # fmt: skip
+def test_what_the_first_scan_by_cron_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    script: str, is_done: bool, said: str,
+) -> None:  # fmt: skip
+    if os.geteuid():
+        pytest.skip("needs root")
+    monkeypatch.setattr(first, "read_ids", lambda _: (64321, 64322))
+    assert first.scan_first(as_user(script)) == is_done
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
+    assert bool(err) == bool(said)
+
+
+# What journalctl of systemd 252 prints for the unit, and for the program within an hour.
+EXITED = (
+    "textfile-users.service: Main process exited, code=exited, status={}\n"
+    "textfile-users.service: Failed with result 'exit-code'.\n"
+)
+SYSTEMCTL = """#!/bin/sh
+[ "$*" = "start textfile-users.service" ] && [ $(cat {}/status) = 0 ] && exit
+echo Job for textfile-users.service failed. >&2
+exit 1
+"""
+JOURNALCTL = """#!/bin/sh
+case "$*" in
+*--sync*) ;;
+*"-u textfile-users.service --since=@"*) cat {0}/unit ;;
+*"-t textfile-users -n 1 --since=-1h"*) cat {0}/hour ;;
+*) exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("unit", "hour", "said"),
+    [
+        ("textfile-users: users.prom: full\n" + EXITED.format("1/FAILURE"), "", "users.prom: full"),
+        (EXITED.format("1/FAILURE"), "textfile-users: told before\n", "told before"),
+        (EXITED.format("226/NAMESPACE"), "textfile-users: another fault\n",
+         "textfile-users.service: Main process exited, code=exited, status=226/NAMESPACE"),
+        ("", "", "Job for textfile-users.service failed."),
+    ],
+)  # fmt: skip
+def test_what_the_first_scan_by_systemd_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    unit: str, hour: str, said: str,
+) -> None:  # fmt: skip
+    for name, text in (("systemctl", SYSTEMCTL), ("journalctl", JOURNALCTL)):
+        (tmp_path / name).write_text(text.format(tmp_path))
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "unit").write_text(unit)
+    (tmp_path / "hour").write_text(hour)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    step = scan_step(FRESH, Wish(), SHARE)
+    for status in (1, 0):
+        (tmp_path / "status").write_text(str(status))
+        assert first.scan_first(step) == (not status)
+        err = capsys.readouterr().err.splitlines()
+        assert err[:-1] == [f"textfile-users: the first scan: {said}"] * bool(status)
+        assert err[-1:] == [
+            "textfile-users: the first scan failed with status 1; all else is in place"
+        ] * bool(status)
+
+
+def test_a_failure_is_said_without_a_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not first.scan_first(scan_step(FRESH, Wish(), SHARE))
+    assert "the first scan: systemctl: no such file or directory\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("facts", "wish", "has_crond", "said"),
+    [
+        (FRESH, Wish(), False, f"Installed: the timer scans every 5 seconds and writes {OUTPUT}."),
+        (BY_CRON, Wish(), True, "Installed: /etc/cron.d/textfile-users scans every 5 seconds"),
+        (BY_CRON, Wish(), False, "but no cron daemon runs: start it with: "),
+        (FRESH, Wish(cron=True), False, "start it with: systemctl enable --now"),
+        (BUSYBOX, Wish(), False, "/etc/crontabs/textfile-users, but no cron daemon runs"),
+        (BY_CRON._replace(root="/image"), Wish(), False, "scans every 5 seconds"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_what_runs_it(
+    monkeypatch: pytest.MonkeyPatch, facts: Facts, wish: Wish, has_crond: bool, said: str
+) -> None:
+    monkeypatch.setattr(first, "has_crond", lambda: has_crond)
+    assert said in first.describe(facts, uses_timer(facts, wish))
+
+
+def test_a_cron_daemon_is_found_but_not_that_of_a_container(tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("needs root")
+    tmp_path.chmod(0o755)
+    shutil.copy(shutil.which("busybox") or pytest.skip("needs busybox"), tmp_path / "crond")
+    command_of_it = f"{tmp_path}/crond"
+    known = first.has_crond()  # the machine's own
+    for argv in (["chroot", str(tmp_path), "/crond", "sh"], [f"{tmp_path}/crond", "sh"]):
+        # A shell that waits for its stdin, under the name of a cron daemon.
+        child = subprocess.Popen(argv, stdin=subprocess.PIPE)
+        try:
+            while Path(f"/proc/{child.pid}/comm").read_text() != "crond\n":
+                assert child.poll() is None
+            assert first.has_crond() == (known or argv[0] == command_of_it)
+        finally:
+            child.kill()
+            child.communicate()
+
+
+@pytest.mark.parametrize(("is_scanned", "status"), [(True, 0), (False, 1)])
+def test_the_status_is_that_of_the_first_scan_not_doctors(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path,
+    is_scanned: bool, status: int,
+) -> None:  # fmt: skip
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python3").write_text('#!/bin/sh\necho "$*: FAULT"\nexit 1\n')
+    (tmp_path / "bin/python3").chmod(0o755)
+    facts = INSTALLED._replace(prefix=str(tmp_path), prefixes=(str(tmp_path),))
+    monkeypatch.setattr(command, "read_facts", lambda *_: facts)
+    monkeypatch.setattr(command, "find_faults", lambda *_: ())
+    monkeypatch.setattr(command, "do", lambda *_: None)
+    monkeypatch.setattr(first, "scan_first", lambda _: is_scanned)
+    assert command.install("/", "", False, False, False) == status
+    out = capfd.readouterr().out.splitlines()
+    assert out[0].startswith("Installed: the timer scans every 5 seconds")
+    assert out[-1] == "-I -m textfile_users doctor: FAULT"
+
+
+def test_nothing_is_scanned_in_an_image(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "read_facts", lambda *_: FRESH._replace(root="/image"))
+    monkeypatch.setattr(command, "do", lambda *_: None)
+    monkeypatch.setattr(first, "scan_first", lambda _: pytest.fail("a scan"))
+    for dry_run in (True, False):
+        assert command.install("/image", "", False, False, dry_run) == 0
+        assert "start textfile-users.service" not in capsys.readouterr().out

@@ -53,8 +53,8 @@ _ALWAYS = {
 def events(files: list[str], unmatched: bool, now: float | None) -> int:
     """Print the events of each file, or the lines ``unmatched``; return 1 where one cannot be read.
 
-    Without ``files`` standard input is read; raises WrongUsage where that is a terminal. ``now`` is the time by
-    which years are told, that of the clock where it is None.
+    Without ``files`` standard input is read; raises WrongUsage where that is a terminal. ``now``
+    is the time by which years are told, that of the clock where it is None.
     """
     if not files and os.isatty(0):
         wanted = "events reads a log: give a FILE, or - for standard input"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from zipfile import BadZipFile
 
 from textfile_users.installing import places
@@ -12,6 +13,7 @@ from textfile_users.installing.plan import (
     Wish,
     install_steps,
     resume_steps,
+    scan_step,
     uninstall_steps,
     uses_timer,
 )
@@ -28,9 +30,10 @@ if TYPE_CHECKING:
 def install(
     root: str, textfile_directory: str, cron: bool, runtime_file: bool, dry_run: bool
 ) -> int:
-    """Put timer or cron entry in place; return 0, or 1 where that cannot be done.
+    """Put timer or cron entry in place and scan once; return 0, or 1 where one of these fails.
 
-    All that can be seen to be wrong is said first, and then nothing is changed.
+    All that can be seen to be wrong is said first, and then nothing is changed. What doctor finds
+    at the end does not change the status: it may be node_exporter's, which is installed later.
     """
     facts, wish = read_facts(root, textfile_directory), Wish(cron, runtime_file)
     if dry_run and not facts.is_root:
@@ -47,7 +50,8 @@ def install(
         say(ERROR, "nothing was changed")
         return 1
     try:
-        steps = tuple(install_steps(facts, wish, share_files()))
+        share = share_files()
+        steps, scan = tuple(install_steps(facts, wish, share)), scan_step(facts, wish, share)
     except (OSError, KeyError, BadZipFile) as error:
         say(ERROR, f"units and cron entries are missing: {error}; run script/install again")
         return 1
@@ -55,7 +59,9 @@ def install(
         carry_out(resume_steps(facts), facts.root, "install", dry_run)
         return 1
     if not dry_run:
-        _tell(facts, wish)
+        return _finish(facts, wish, scan)
+    if facts.is_running:
+        print(shell(scan))
     return 0
 
 
@@ -102,8 +108,16 @@ def carry_out(steps: Iterable[Step], root: str, what: str, dry_run: bool) -> boo
     return True
 
 
-def _tell(facts: Facts, wish: Wish) -> None:
-    by = "the timer looks" if uses_timer(facts, wish) else f"{facts.cron}/{places.USER} looks"
-    print(f"Installed: {by} every 5 seconds and writes {facts.output.path}.")
-    if facts.is_running:
-        print(f"{own_command()} doctor checks it; settings are in {places.SETTINGS}.")
+def _finish(facts: Facts, wish: Wish, scan: Step) -> int:
+    """Do the first scan on the host that runs, and print doctor's verdict; return the status."""
+    from textfile_users.installing.first import describe, scan_first
+
+    print(describe(facts, uses_timer(facts, wish)), flush=True)
+    if not facts.is_running:
+        return 0
+    is_scanned = scan_first(scan)
+    print(f"Settings are in {places.SETTINGS}. {own_command()} doctor finds:", flush=True)
+    subprocess.run(  # noqa: S603 - the program that was installed
+        [f"{facts.prefix}/bin/python3", "-I", "-m", "textfile_users", "doctor"], check=False
+    )
+    return 0 if is_scanned else 1

@@ -360,7 +360,9 @@ def _doctor_parser() -> ArgumentParser:
 
 
 def _install_parser() -> ArgumentParser:
-    parser = _parser(f"{PROGRAM} install", "Put the timer or the cron entry in place. As root.")
+    parser = _parser(
+        f"{PROGRAM} install", "Put the timer or the cron entry in place and scan once. As root."
+    )
     add_options(parser, (INSTALL_ROOT, TEXTFILE_DIRECTORY))
     parser.add_argument("--cron", action="store_true", help="cron, though systemd is there")
     parser.add_argument(

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.e2e
 
 TEXTFILE = "/var/lib/prometheus/node-exporter"
 PROGRAM = "/opt/textfile-users/bin/textfile-users"
-# What install may change; the host's /usr is closed to the box but for a copy of its sbin.
-WATCHED = "/etc /opt /run /var/lib /var/spool /usr/sbin"
+# What install may change; of the host's /usr the box has a copy of sbin, and a layer over local.
+WATCHED = "/etc /opt /run /var/lib /var/spool /usr/sbin /usr/local/bin /usr/local/share"
 PREPARE = """set -e
 for name in /var/lib /var/spool; do mount -t tmpfs -o mode=755 tmpfs $name; done
 mkdir -p /var/lib/prometheus/node-exporter /var/spool/cron/crontabs /etc/cron.d
@@ -29,6 +29,12 @@ cp -a /usr/sbin/. {directory}/sbin
 printf '#!/bin/sh\\ncat >>/run/mail\\n' >{directory}/sbin/sendmail
 chmod 755 {directory}/sbin/sendmail
 mount --bind {directory}/sbin /usr/sbin
+mkdir {directory}/local
+mount -t tmpfs -o mode=755 tmpfs {directory}/local
+mkdir {directory}/local/upper {directory}/local/work
+layers=lowerdir=/usr/local,upperdir={directory}/local/upper,workdir={directory}/local/work
+mount -t overlay -o $layers overlay /usr/local
+rm -f /usr/local/bin/textfile-users /usr/local/share/man/man1/textfile-users.1
 rm -f /etc/cron.d/* /run/mail
 """
 BUSYBOX = "rm /usr/sbin/cron; ln -s /usr/bin/busybox /usr/sbin/crond; mkdir /etc/crontabs"
@@ -127,11 +133,19 @@ def test_cron_runs_it_and_uninstall_leaves_nothing(
                                f" cp {cronie}/etc/pam.d/* /etc/pam.d/")  # fmt: skip
     before = {name: (host.listing(), host.accounts()) for name, host in made.items()}
     for name, host in made.items():
-        host.install()
+        assert "no cron daemon runs: start it with: " in host.install()[1]
         host.script()  # twice without harm, as an update
+        assert f"textfile-users 644 {TEXTFILE}/users.prom\n" in host.sh(
+            f"stat -c '%U %a %n' {TEXTFILE}/*"
+        ), "the first scan was made"
+        assert host.box.run("textfile-users", "--version").stdout.startswith("textfile-users ")
+        assert host.sh("readlink -e /usr/local/share/man/man1/textfile-users.1")
         # Settings that only reach the program if the entry hands them on; a glob stays one.
         host.sh("echo 'OPTIONS=\"--exclude-user * --ssh-port 2222\"' >>/etc/default/textfile-users")
         host.box.run(*CRONDS[name])
+        again = host.install()[1]  # with a daemon, whose entry it is that runs
+        assert re.match("Installed: /etc/cron[a-z./]*/textfile-users scans every 5 seconds", again)
+        assert re.search(r"doctor finds:\n.*\nok +cron ", again, re.DOTALL)
     looks: dict[str, set[float]] = {name: set() for name in made}
     end = time.monotonic() + PATIENCE + 60
     while time.monotonic() < end and not all(map(_two_minutes, looks.values())):
@@ -242,15 +256,16 @@ def test_a_file_in_memory(hosts: Callable[..., Host]) -> None:
     before = host.listing()
     host.install("--runtime-file")
     link = f"{TEXTFILE}/users.prom"
-    assert host.sh(f"readlink {link}; stat -Lc '%U %s' {link}; stat -c %a /run/textfile-users") == (
-        "/run/textfile-users/users.prom\ntextfile-users 0\n711\n"
+    assert host.sh(f"readlink {link}; stat -Lc %U {link}; stat -c %a /run/textfile-users") == (
+        "/run/textfile-users/users.prom\ntextfile-users\n711\n"
     )
+    assert "users_logged_in" in host.sh(f"cat {link}"), "by the first scan, as cron's user"
     assert host.box.run(PROGRAM, "--timeout", "30").stderr == ""
     assert "users_logged_in" in host.sh(f"cat {link}")
     assert host.sh(f"readlink {link}") == "/run/textfile-users/users.prom\n"
     assert "users_logged_in" in host.sh(f"setpriv --reuid=nobody --clear-groups cat {link}")
     host.install()
-    assert host.sh(f"ls -A {TEXTFILE}") == "", "the next look writes it"
+    assert host.sh(f"stat -c '%F %U' {link}") == "regular file textfile-users\n"
     host.install("--runtime-file")
     host.uninstall()
     host.sh("rm -r /opt/textfile-users")
@@ -365,6 +380,7 @@ def test_an_update_replaces_the_environment_whole(hosts: Callable[..., Host]) ->
         f"{host.packages}/source/script/install", check=False,
     )  # fmt: skip
     assert failed.returncode
+    assert failed.stderr.endswith("textfile-users.pyz install\n"), "the way without packages"
     assert host.sh("ls -A /opt; ls /opt/textfile-users/old").split() == [
         "textfile-users", "textfile-users.old", "/opt/textfile-users/old",
     ]  # fmt: skip
@@ -378,6 +394,60 @@ def test_an_update_replaces_the_environment_whole(hosts: Callable[..., Host]) ->
     assert not any(word in line for line in said for word in mixed), said
     assert "/opt/.textfile" not in host.sh("grep -rIl /opt/.textfile /opt/textfile-users/bin || :")
     assert host.sh("/opt/textfile-users/bin/pip --version").startswith("pip ")
+
+
+def test_without_a_network_pips_words_are_few(hosts: Callable[..., Host]) -> None:
+    """The reason and the way that needs no network; none of pip's tries."""
+    host = hosts()
+    failed = host.box.run(
+        "unshare", "--net", "env", "-u", "PIP_FIND_LINKS", "PIP_CONFIG_FILE=/dev/null",
+        "PIP_RETRIES=1", f"{host.packages}/source/script/install", check=False,
+    )  # fmt: skip
+    assert failed.returncode == 1
+    assert "No matching distribution found for setuptools" in failed.stderr
+    assert "Retrying" not in failed.stderr
+    assert failed.stderr.endswith("textfile-users.pyz install\n")
+    assert host.sh("ls -A /opt") == ""
+
+
+def test_links_lead_to_the_program_and_no_further(hosts: Callable[..., Host]) -> None:
+    """Another prefix, a file of another's, directories of Debian's group staff."""
+    host = hosts("rm -rf /usr/local/share/man; chgrp staff /usr/local /usr/local/bin;"
+                 " chmod 2775 /usr/local /usr/local/bin")  # fmt: skip
+    before = host.listing()
+    host.script("--prefix", "/opt/first")
+    host.sh("rm -r /opt/first")  # what it leads to is gone
+    host.script("--prefix", "/opt/second")
+    link, page = "/usr/local/bin/textfile-users", "/usr/local/share/man/man1/textfile-users.1"
+    assert host.sh(f"readlink {link} {page}") == (
+        "/opt/second/bin/textfile-users\n/opt/second/share/man/man1/textfile-users.1\n"
+    )
+    host.sh(f"rm {link}; echo another >{link}")
+    _, _, err = host.script("--prefix", "/opt/second")
+    assert err == (
+        f"textfile-users: {link}: is not ours and stays; use /opt/second/bin/textfile-users, "
+        "or remove it and install again\n"
+    )
+    host.box.run("/opt/second/bin/textfile-users", "uninstall")
+    assert host.sh(f"cat {link}; rm {link} -r /opt/second") == "another\n"
+    assert differences(before, host.listing()) == {}
+    # One of the group puts a link in the way: root's ends nowhere else.
+    host.sh("mv /usr/local/bin /usr/local/old; ln -s /etc /usr/local/bin;"
+            " chown -h alice /usr/local/bin")  # fmt: skip
+    _, _, err = host.script()
+    assert f"{link}: no link is made: a link on the way is not root's; " in err
+    assert host.sh("ls -d /etc/textfile-users*") == "/etc/textfile-users\n"
+
+
+def test_a_first_scan_that_fails_is_said(hosts: Callable[..., Host]) -> None:
+    """With its own words; all is in place, and doctor names the fault."""
+    host = hosts("echo 'OPTIONS=\"--timeout 0.000001\"' >/etc/default/textfile-users")
+    status, out, err = host.install(check=False)
+    assert status == 1
+    assert "textfile-users: the first scan: " in err
+    assert err.endswith("the first scan failed with status 1; all else is in place\n")
+    assert "doctor finds:" in out
+    assert host.sh("ls /etc/cron.d") == "textfile-users\n"
 
 
 def test_an_impostor_does_not_steer(hosts: Callable[..., Host]) -> None:
@@ -433,6 +503,9 @@ def test_an_image_with_systemd(hosts: Callable[..., Host]) -> None:
         for place in (image, f"{image}.printed")
     ]
     assert made[0] == made[1]
+    for path, name in (("bin", "bin/textfile-users"), ("share/man/man1", "textfile-users.1")):
+        told = f"./usr/local/{path}/{os.path.basename(name)} l 777 0:0 /opt/textfile-users/"
+        assert f"{told}{'' if path == 'bin' else 'share/man/man1/'}{name}\n" in made[0]
     host.sh(f"rm -r {image}.printed")
     host.box.run(*program, "install", "--root", image)
     assert differences(own, host.listing()) == {}, "nothing of the host itself"

@@ -21,6 +21,10 @@ from textfile_users.settings import TEXTFILE_DIRECTORY, read_settings
 from textfile_users.sources.files import read_regular
 from textfile_users.unpack import running_archive
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 DIRECTORY = "directory"
 FILE = "file"
 LINK = "link"
@@ -37,6 +41,9 @@ TOOLS = (
 SYSTEMD_OF_IMAGES = 999  # theirs is not known: what they have is taken for new
 ACTIVE = "active\n"
 MAX_OUTPUT = 64 << 20
+# The words of the record that are followed by a path.
+PREFIX = "prefix"
+MADE = "made"
 CRON_DAEMONS = ("usr/sbin/cron", "usr/sbin/crond", "sbin/cron", "sbin/crond", "usr/bin/crond")
 
 
@@ -79,8 +86,11 @@ class Facts(Record):
     that runs, and ``active`` are those of our starters that it runs. ``cron`` is the directory for
     cron's entry, '' where there is no cron. ``is_output_ours`` is whether ``output`` holds what we
     write. ``present`` are those of our files and trees that exist. ``python`` runs the program in
-    the environment ``prefix``; ``to_python`` leads to it and to the Python behind it, which is the
-    last, and is () for an image. ``archive`` is the one-file build that it is first unpacked from.
+    the environment ``prefix``; it was in ``prefixes`` before. ``links`` is what there is of the
+    links to it, ``missing`` are the directories that are to hold them, and ``made`` those that
+    install has made before. ``to_python`` leads to the environment and to the Python behind it,
+    which is the last, and is () for an image. ``archive`` is the one-file build that it is first
+    unpacked from.
     """
 
     root: str = "/"
@@ -111,6 +121,10 @@ class Facts(Record):
     exporters: tuple[NodeExporter, ...] = ()
     is_selinux: bool = False
     prefix: str = places.PREFIX
+    prefixes: tuple[str, ...] = ()
+    links: tuple[Entry, ...] = tuple(map(Entry, places.LINKS))
+    missing: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
     python: Entry = Entry("")
     to_python: tuple[Entry, ...] = ()
     is_environment: bool = True
@@ -129,7 +143,8 @@ def read_facts(root: str, given: str) -> Facts:
     exporters = find_node_exporters(paths) if paths.is_own_host else ()
     setting = values.get(TEXTFILE_DIRECTORY, "")
     directory, why = choose_directory(given, setting, exporters, _default_directory(paths))
-    before = _read_before(paths)
+    record = _read_record(paths)
+    before = parse_before(record)
     old = before.directory if before else ""
     uid, gid = read_ids(paths)
     prefix, archive = _prefix(paths), running_archive()
@@ -162,6 +177,10 @@ def read_facts(root: str, given: str) -> Facts:
         exporters=exporters,
         is_selinux=paths.is_own_host and _is_enforcing(paths),
         prefix=prefix,
+        prefixes=parse_words(record, PREFIX),
+        links=tuple(read_entry(paths, path) for path in places.LINKS),
+        missing=_missing(paths),
+        made=parse_words(record, MADE),
         python=read_entry(paths, f"{prefix}/bin/python3"),
         to_python=_to_python(paths, prefix) if paths.is_own_host else (),
         is_environment=bool(archive) or sys.prefix != sys.base_prefix,
@@ -231,24 +250,41 @@ def parse_before(text: str) -> Before | None:
     return None
 
 
-def format_before(before: Before) -> str:
-    """Return the text of the record, see parse_before()."""
-    return (
-        "# Of `textfile-users install`: group, mode and path of the textfile directory as it was, "
-        f"for uninstall.\n{before.gid} {before.mode:04o} {before.directory}\n"
+def parse_words(text: str, word: str) -> tuple[str, ...]:
+    """Return the paths that the record has behind ``word``, PREFIX or MADE."""
+    pairs = (line.partition(" ") for line in text.split("\n"))
+    return tuple(path for name, _, path in pairs if name == word and path.startswith("/"))
+
+
+def format_record(before: Before, prefixes: Iterable[str] = (), made: Iterable[str] = ()) -> str:
+    """Return the text of the record, see parse_before() and parse_words()."""
+    lines = (
+        "# Of `textfile-users install`, for uninstall: group, mode and path of the textfile",
+        "# directory as it was; where the program was put, and the directories made for its links.",
+        f"{before.gid} {before.mode:04o} {before.directory}",
+        *(f"{PREFIX} {path}" for path in prefixes),
+        *(f"{MADE} {path}" for path in made),
     )
+    return "".join(f"{line}\n" for line in lines)
 
 
-def _read_before(paths: Paths) -> Before | None:
-    """Return the record, of root's alone: root acts on what it says."""
+def _read_record(paths: Paths) -> str:
+    """Return the record, of root's alone, for root acts on what it says; '' where there is none."""
     path = paths.below(places.RECORD)
     try:
         paths.require_inside(path)
         if not all(_is_roots(os.lstat(part)) for part in (os.path.dirname(path), path)):
-            return None
-        return parse_before(read_regular(path, 1 << 16).decode())
+            return ""
+        return read_regular(path, 1 << 16).decode()
     except (OSError, ValueError):
-        return None
+        return ""
+
+
+def _missing(paths: Paths) -> tuple[str, ...]:
+    """Return the directories above our links that are not there, the upper ones first."""
+    ways = [path.split("/") for path in places.LINKS]
+    above = {"/".join(names[:count]) for names in ways for count in range(2, len(names))}
+    return tuple(path for path in sorted(above) if not os.path.lexists(paths.below(path)))
 
 
 def _is_roots(status: os.stat_result) -> bool:
@@ -360,7 +396,7 @@ def _prefix(paths: Paths) -> str:
 
 
 def own_command() -> str:
-    """Return how a shell calls this program: its name is in no PATH where it is installed."""
+    """Return how a shell calls this program: by its path, for sudo may not search /usr/local."""
     archive = running_archive()
     name = f"{places.PREFIX if archive else sys.prefix}/bin/{PROGRAM}"
     if archive and not os.path.exists(name):

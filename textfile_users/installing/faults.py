@@ -6,6 +6,7 @@ import re
 
 from textfile_users.installing import places
 from textfile_users.installing.facts import DIRECTORY, FILE, LINK, Entry, Facts
+from textfile_users.installing.links import is_own, target_of
 from textfile_users.installing.places import RUNTIME_OUTPUT, USER
 from textfile_users.installing.plan import Wish, is_busybox, uses_timer
 from textfile_users.node_exporter import FIRST_USER
@@ -148,6 +149,10 @@ def find_notes(facts: Facts) -> Iterator[str]:
     implied = facts.is_default and any(not exporter.directories for exporter in readers)
     if readers and facts.directory not in named and not implied:
         yield f"no running node_exporter reads {facts.directory}"
+    for entry in facts.links if facts.is_environment else ():
+        if entry.kind and not is_own(facts, entry):
+            mend = f"use {target_of(facts, entry)}, or remove it and install again"
+            yield f"{entry.path}: is not ours and stays; {mend}"
     if facts.is_selinux and "restorecon" not in facts.tools:
         yield (
             "SELinux is enforcing and restorecon is missing: install policycoreutils and install "

@@ -14,8 +14,14 @@ GROUPS = ("adm", "systemd-journal", "utmp")  # of the sources' files, where a ho
 PREFIX = "/opt/textfile-users"
 RUNTIME = RUNTIME_OUTPUT.rpartition("/")[0]
 CONFIGURATION = REDACT_KEY.rpartition("/")[0]
-# What the textfile directory was before: root's, for what it says is done by root.
+# What was there before, and what was made: root's, for what it says is done by root.
 RECORD = f"{CONFIGURATION}/installed"
+
+# By path what shells and man(1) find, and where it leads to in the environment.
+LINKS = {
+    "/usr/local/bin/textfile-users": "bin/textfile-users",
+    "/usr/local/share/man/man1/textfile-users.1": "share/man/man1/textfile-users.1",
+}
 
 UNIT_DIRECTORY = "/etc/systemd/system"
 SERVICE = "textfile-users.service"

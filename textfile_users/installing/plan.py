@@ -13,10 +13,22 @@ from textfile_users.installing.facts import (
     Before,
     Entry,
     Facts,
-    format_before,
+    format_record,
 )
+from textfile_users.installing.links import is_own, target_of
 from textfile_users.installing.places import RUNTIME_OUTPUT, USER
-from textfile_users.installing.steps import END, OWNER, UNPACK, Step, command, write
+from textfile_users.installing.steps import (
+    AS_USER,
+    END,
+    MAKE_LINK,
+    OWNER,
+    REMOVE_EMPTY,
+    REMOVE_LINK,
+    UNPACK,
+    Step,
+    command,
+    write,
+)
 from textfile_users.record import Record
 from textfile_users.settings import TEXTFILE_DIRECTORY
 
@@ -26,6 +38,7 @@ if TYPE_CHECKING:
 
 SHARED_MODE = 0o1775
 TEMPORARY = f".{places.OUTPUT_NAME}.*.tmp"
+EACH_MINUTE = " --repeat 12 --interval 5"  # of cron's entries
 FIXED_DELAY = 247  # the systemd that knows FixedRandomDelay=
 SETTINGS_TEXT = """\
 # Settings of textfile-users: NAME=value lines, which systemd and a shell read the same way. Use
@@ -60,6 +73,7 @@ def install_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Itera
     yield from _user_steps(facts, share)
     yield from _leave_old_directory(facts)
     yield from _directory_steps(facts, wish)
+    yield from _link_steps(facts)
     yield from _setting_steps(facts)
     if uses_timer(facts, wish):
         yield from _remove(facts, places.CRON_ENTRIES)
@@ -91,6 +105,7 @@ def uninstall_steps(facts: Facts) -> Iterator[Step]:
         # Nothing tells what it was: as distributions have it.
         before = Before(facts.directory, 0, 0o755)
         yield from _restore(facts, before, facts.entry, facts.output)
+    yield from _unlink_steps(facts)
     yield from _remove(facts, places.OTHER_FILES)
     for tree in places.OWN_TREES:
         if tree in facts.present:
@@ -208,9 +223,7 @@ def _directory_steps(facts: Facts, wish: Wish) -> Iterator[Step]:
     recursive = "-h" if facts.state.uid == facts.uid else "-hR"
     yield command("chown", recursive, OWNER, state)
     yield command("chmod", "700", state)
-    if facts.entry.gid != facts.gid or not facts.before:
-        before = Before(facts.directory, facts.entry.gid, facts.entry.mode)
-        yield write(record, format_before(before))
+    yield from _record_steps(facts, record)
     directory = _below(facts, facts.directory)
     yield command("chgrp", USER, directory)
     yield command("chmod", f"{SHARED_MODE:04o}", directory)
@@ -223,6 +236,39 @@ def _directory_steps(facts: Facts, wish: Wish) -> Iterator[Step]:
         yield command("rm", "-f", output)
     elif facts.output.kind == FILE and facts.output.uid != facts.uid:
         yield command("chown", "-h", OWNER, output)
+
+
+def _record_steps(facts: Facts, path: str) -> Iterator[Step]:
+    """Yield what writes down what uninstall must know, where that has changed."""
+    before, prefixes, made = facts.before, facts.prefixes, facts.made
+    if facts.entry.gid != facts.gid or not before:
+        before = Before(facts.directory, facts.entry.gid, facts.entry.mode)
+    if facts.is_environment:
+        prefixes = tuple(dict.fromkeys((*prefixes, facts.prefix)))
+        made = tuple(dict.fromkeys((*made, *facts.missing)))
+    if (before, prefixes, made) != (facts.before, facts.prefixes, facts.made):
+        yield write(path, format_record(before, prefixes, made))
+
+
+def _link_steps(facts: Facts) -> Iterator[Step]:
+    """Yield what makes the links, or leads those of before to where the program is now.
+
+    What is no link of ours stays, see find_notes(). Without an environment pip has put the
+    program into the system's own places.
+    """
+    for entry in facts.links if facts.is_environment else ():
+        target = target_of(facts, entry)
+        if not entry.kind or (is_own(facts, entry) and entry.target != target):
+            yield Step((MAKE_LINK, entry.path, target, entry.target))
+
+
+def _unlink_steps(facts: Facts) -> Iterator[Step]:
+    """Yield what removes our links, and the directories that were made for them."""
+    for entry in facts.links:
+        if is_own(facts, entry):
+            yield Step((REMOVE_LINK, entry.path, entry.target))
+    for path in sorted(set(facts.made) - set(facts.missing), reverse=True):
+        yield Step((REMOVE_EMPTY, path))
 
 
 def _runtime_steps(facts: Facts, wish: Wish) -> Iterator[Step]:
@@ -308,6 +354,12 @@ def _remove_units(facts: Facts, files: tuple[str, ...]) -> Iterator[Step]:
 
 
 def _cron_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Iterator[Step]:
+    others = tuple(path for path in places.CRON_ENTRIES if path != f"{facts.cron}/{USER}")
+    yield from _remove(facts, others)
+    yield write(_below(facts, f"{facts.cron}/{USER}"), _cron_entry(facts, wish, share))
+
+
+def _cron_entry(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> str:
     name = f"cron/{USER}.crontab" if is_busybox(facts, wish) else f"cron/{USER}"
     text = _rendered(facts, share[name])
     if wish.runtime_file:
@@ -320,9 +372,19 @@ def _cron_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Iterato
         )
         line = f"@reboot root {' && '.join(words)}"
         text = re.sub(r"^@reboot root .*", line, text, flags=re.M)
-    others = tuple(path for path in places.CRON_ENTRIES if path != f"{facts.cron}/{USER}")
-    yield from _remove(facts, others)
-    yield write(_below(facts, f"{facts.cron}/{USER}"), text)
+    return text
+
+
+def scan_step(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Step:
+    """Return the step that scans once: as the timer starts a scan, or as cron's entry does."""
+    if uses_timer(facts, wish):
+        return command("systemctl", "start", places.SERVICE)
+    lines = _cron_entry(facts, wish, share).splitlines()
+    variables = [line for line in lines if re.match("[A-Z_]+=", line)]
+    (entry,) = [line for line in lines if line.startswith("* ")]
+    line = entry.split(None, 5 if is_busybox(facts, wish) else 6)[-1].replace(EACH_MINUTE, "")
+    variables += [f"HOME={places.STATE}", f"LOGNAME={USER}"]
+    return Step((AS_USER, "env", "-i", *variables, "/bin/sh", "-c", line))
 
 
 def is_busybox(facts: Facts, wish: Wish) -> bool:

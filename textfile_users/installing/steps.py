@@ -9,10 +9,12 @@ import subprocess
 import time
 from zipfile import BadZipFile
 
+from textfile_users.installing.links import make_link, remove_empty, remove_link
 from textfile_users.installing.places import USER
+from textfile_users.messages import WARNING, say
 from textfile_users.paths import Paths
 from textfile_users.record import Record
-from textfile_users.sources.files import read_regular
+from textfile_users.sources.files import read_regular, reason
 from textfile_users.sources.passwd import MAX_BYTES
 from textfile_users.sources.procfs import read_file
 from textfile_users.sources.text import decode, is_number
@@ -22,14 +24,22 @@ from textfile_users.writer import write_whole
 UNPACK = "unpack"
 WRITE = "write"
 END = "end"
+MAKE_LINK = "make link"
+REMOVE_LINK = "remove link"
+REMOVE_EMPTY = "remove empty"
+AS_USER = "as our user"
+SETPRIV = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups")
 OWNER = f"{USER}:{USER}"  # chown's word for our user and group
 
 
 class Step(Record):
-    """``words`` are a command's, or of WRITE, UNPACK or END.
+    """``words`` are a command's, or of WRITE and the other kinds above.
 
     WRITE takes a path and the mode; ``text`` is the content. UNPACK takes a one-file build, the
     root and the environment that it becomes. END takes the user whose processes are to end.
+    MAKE_LINK takes a path, where it is to lead, and where it leads now; REMOVE_LINK a path and
+    where it leads; REMOVE_EMPTY a directory: these have the host's own paths, without the root.
+    AS_USER takes a command.
     """
 
     words: tuple[str, ...]
@@ -58,6 +68,10 @@ def shell(step: Step, root: str = "/") -> str:
         return f"cat >{path} <<'END' && chmod {mode} {path}\n{step.text}END"
     if kind == UNPACK:
         return "# unpack " + " ".join(map(shlex.quote, rest)) + ": makes an environment"
+    if kind in (MAKE_LINK, REMOVE_LINK, REMOVE_EMPTY):
+        return _shell_link(kind, *rest, root=root)
+    if kind == AS_USER:
+        return shlex.join((*SETPRIV, *rest))
     if kind == END:
         kill = "[ ! /proc/$pid/root/. -ef / ] || kill -KILL $pid"
         return f"for pid in $(pgrep -U {rest[0]}); do {kill}; done"
@@ -66,6 +80,17 @@ def shell(step: Step, root: str = "/") -> str:
         numbers = {OWNER: f"{user}:{group}", USER: group}
         return " ".join(numbers.get(word) or shlex.quote(word) for word in step.words)
     return shlex.join(step.words)
+
+
+def _shell_link(kind: str, path: str, *targets: str, root: str) -> str:
+    there = Paths(root).below(path)
+    quoted = shlex.quote(there)
+    if kind == REMOVE_EMPTY:
+        return f"rmdir --ignore-fail-on-non-empty {quoted}"
+    if kind == REMOVE_LINK:
+        return f"rm -f {quoted}"
+    above = shlex.quote(os.path.dirname(there))
+    return f"mkdir -p {above} && ln -sfn {shlex.quote(targets[0])} {quoted}"
 
 
 def _number_of(path: str) -> str:
@@ -81,6 +106,12 @@ def do(step: Step, root: str) -> None:
             write_whole(rest[0], step.text.encode(), int(rest[1], 8))
         elif kind == UNPACK:
             unpack(*rest)
+        elif kind == MAKE_LINK:
+            _link(root, *rest)
+        elif kind == REMOVE_LINK:
+            remove_link(root, *rest)
+        elif kind == REMOVE_EMPTY:
+            remove_empty(root, *rest)
         elif kind == END:
             _end_processes(read_ids(Paths(root))[0])
         else:
@@ -89,6 +120,14 @@ def do(step: Step, root: str) -> None:
         raise Failed(error.strerror or str(error)) from None
     except (ValueError, BadZipFile) as error:
         raise Failed(str(error)) from None
+
+
+def _link(root: str, path: str, target: str, old: str) -> None:
+    """Make a link. Nothing rests on it, so that install goes on where that cannot be done."""
+    try:
+        make_link(root, path, target, old)
+    except OSError as error:
+        say(WARNING, f"{path}: no link is made: {reason(error)}; {target} works without")
 
 
 def _run(words: tuple[str, ...]) -> None:

@@ -1,0 +1,105 @@
+"""What install does when all is in place: the first scan, and what it says of cron."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+
+from textfile_users.checks.mends import service
+from textfile_users.checks.schedule import DAEMONS, SERVICES
+from textfile_users.installing import places
+from textfile_users.installing.facts import Facts
+from textfile_users.installing.steps import AS_USER, Step, read_ids
+from textfile_users.messages import ERROR, PROGRAM, WARNING, say
+from textfile_users.paths import Paths
+from textfile_users.sources.files import reason
+from textfile_users.sources.procfs import parse_stat, read_file
+
+SAID = f"{PROGRAM}: "
+
+
+def describe(facts: Facts, is_timer: bool) -> str:
+    """Return what was installed, as a sentence for people."""
+    entry = f"{facts.cron}/{places.USER}"
+    if not is_timer and facts.is_running and not has_crond():
+        start = service("start", SERVICES, facts.is_systemd)
+        return f"Installed: {entry}, but no cron daemon runs: start it with: {start}"
+    by = "the timer" if is_timer else entry
+    return f"Installed: {by} scans every 5 seconds and writes {facts.output.path}."
+
+
+def has_crond() -> bool:
+    """Return whether a cron daemon runs on this host, and not in a container on it."""
+    own = os.stat("/")
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            is_crond = parse_stat(read_file(f"/proc/{pid}/stat"))[0] in DAEMONS
+            if is_crond and os.path.samestat(os.stat(f"/proc/{pid}/root/."), own):
+                return True
+        except (OSError, ValueError):
+            continue  # ended meanwhile
+    return False
+
+
+def scan_first(step: Step) -> bool:
+    """Do the step of the first scan and wait for it; return whether the file was written.
+
+    What the scan says is said: cron's would be silent about the same fault for an hour.
+    """
+    began = int(time.time())
+    is_cron = step.words[0] == AS_USER
+    try:
+        status, said = _scan_as_user(step.words[1:]) if is_cron else _run(step.words)
+    except OSError as error:
+        status, said = 1, [f"{error.filename}: {reason(error)}"]
+    if status and not is_cron:
+        said = _journal_since(began) or said
+    for line in said:
+        say(ERROR if status else WARNING, f"the first scan: {line.removeprefix(SAID)}")
+    if status:
+        say(ERROR, f"the first scan failed with status {status}; all else is in place")
+    return not status
+
+
+def _scan_as_user(words: tuple[str, ...]) -> tuple[int, list[str]]:
+    uid, gid = read_ids(Paths())
+    groups = os.getgrouplist(places.USER, gid)
+    return _run(words, user=uid, group=gid, extra_groups=groups, cwd="/")
+
+
+def _run(words: tuple[str, ...], **options: object) -> tuple[int, list[str]]:
+    """Return the status of a command and the lines it says on stderr."""
+    done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603 - from the plan
+        words,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        **options,
+    )
+    return done.returncode, done.stderr.decode("utf-8", "backslashreplace").splitlines()
+
+
+def _journal_since(began: int) -> list[str]:
+    """Return why the unit failed: what the program said, else what systemd did."""
+    _journal("--sync")
+    found = _journal("-u", places.SERVICE, f"--since=@{began}")
+    said = [line for line in found if line.startswith(SAID)]
+    if not said and any("status=1/" in line for line in found):
+        # A fault that lasts is said once an hour.
+        said = _journal("-t", PROGRAM, "-n", "1", "--since=-1h")
+    return said or found[:1]
+
+
+def _journal(*words: str) -> list[str]:
+    """Return what journalctl prints, [] where there is none."""
+    try:
+        done = subprocess.run(  # noqa: S603 - from the lines above
+            ("journalctl", "-q", "-o", "cat", *words),  # noqa: S607
+            capture_output=True,
+            check=False,
+        )
+    except OSError:
+        return []
+    return done.stdout.decode("utf-8", "backslashreplace").splitlines()

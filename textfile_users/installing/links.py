@@ -1,0 +1,113 @@
+"""The links below /usr/local by which shells find the program, and man(1) its page.
+
+Others than root may write there (Debian's group staff), and could put a link in the way of any
+path. So each directory is opened from the one above it, and only links of root's are followed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from textfile_users.installing import places
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from textfile_users.installing.facts import Entry, Facts
+
+MAX_LINKS = 40  # as the kernel has it
+_FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def target_of(facts: Facts, entry: Entry) -> str:
+    """Return what the link ``entry`` is to lead to."""
+    return f"{facts.prefix}/{places.LINKS[entry.path]}"
+
+
+def is_own(facts: Facts, entry: Entry) -> bool:
+    """Return whether ``entry`` leads to the program, where it is now or was installed before."""
+    name = places.LINKS[entry.path]
+    leads_to = os.path.normpath(os.path.join(os.path.dirname(entry.path), entry.target))
+    own = {f"{prefix}/{name}" for prefix in (facts.prefix, *facts.prefixes)}
+    return bool(entry.target) and leads_to in own
+
+
+def make_link(root: str, path: str, target: str, old: str) -> None:
+    """Make the link ``path`` below ``root``, in place of one that leads to ``old``, '' for none.
+
+    Raises OSError, also where something else is there.
+    """
+    if old:
+        remove_link(root, path, old)
+    directory = open_directory(root, os.path.dirname(path), make=True)
+    try:
+        os.symlink(target, os.path.basename(path), dir_fd=directory)
+    finally:
+        os.close(directory)
+
+
+def remove_link(root: str, path: str, target: str) -> None:
+    """Remove the link ``path`` below ``root`` if it leads to ``target``. Raises OSError."""
+    directory = open_directory(root, os.path.dirname(path))
+    try:
+        if os.readlink(os.path.basename(path), dir_fd=directory) == target:
+            os.unlink(os.path.basename(path), dir_fd=directory)
+    finally:
+        os.close(directory)
+
+
+def remove_empty(root: str, path: str) -> None:
+    """Remove the directory ``path`` below ``root`` if it is empty. Raises OSError."""
+    directory = open_directory(root, os.path.dirname(path))
+    try:
+        os.rmdir(os.path.basename(path), dir_fd=directory)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+            raise
+    finally:
+        os.close(directory)
+
+
+def open_directory(root: str, path: str, *, make: bool = False) -> int:
+    """Return a descriptor of the directory ``path`` below ``root``; ``make`` makes it.
+
+    Links lead to where they would on the host below ``root``. Raises OSError, also where a link
+    on the way is not root's.
+    """
+    opened = [os.open(root, _FLAGS & ~os.O_NOFOLLOW)]
+    top = here = opened[0]
+    rest, links = path.split("/")[::-1], 0
+    try:
+        while rest:
+            name = rest.pop()
+            is_top = os.path.samestat(os.fstat(here), os.fstat(top))
+            if name in ("", ".") or (name == ".." and is_top):
+                continue
+            if make:
+                _make_directory(name, here)
+            descriptor = os.open(name, _FLAGS, dir_fd=here)
+            opened.append(descriptor)
+            status = os.fstat(descriptor)
+            if not stat.S_ISLNK(status.st_mode):
+                here = descriptor
+                continue
+            links += 1
+            if links > MAX_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+            if status.st_uid:
+                raise OSError(errno.EACCES, "a link on the way is not root's", path)
+            target = os.readlink("", dir_fd=descriptor)
+            here = top if target.startswith("/") else here
+            rest += target.split("/")[::-1]
+        return os.dup(here)
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def _make_directory(name: str, above: int) -> None:
+    try:
+        os.mkdir(name, 0o755, dir_fd=above)
+    except FileExistsError:
+        return
