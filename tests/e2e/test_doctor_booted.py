@@ -230,7 +230,8 @@ def test_a_slow_timers_scan_that_is_running(running: Host) -> None:
     late = "/run/systemd/system/textfile-users.service.d"
     running.sh(
         f"systemctl stop {UNITS} textfile-users.service; mkdir {slow} {late}\n"
-        f"printf '[Timer]\\nOnCalendar=\\nOnCalendar=2099-1-1\\nOnActiveSec=1\\n' >{slow}/a.conf\n"
+        "printf '[Timer]\\nRandomizedDelaySec=0\\nOnCalendar=\\nOnCalendar=2099-1-1\\n"
+        f"OnCalendar=%s\\n' \"$(date -ud '3 seconds' '+%F %T UTC')\" >{slow}/a.conf\n"
         f"printf '[Service]\\nExecStartPre=/bin/sleep 1.5\\n' >{late}/a.conf\n"
         "systemctl daemon-reload\n"
         "sed -i 's/^\\(users_run_timestamp_seconds\\) .*/\\1 1.7e9/' "
