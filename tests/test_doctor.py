@@ -32,7 +32,7 @@ from textfile_users.checks import (
     textfile,
 )
 from textfile_users.checks import sessions as sessions_check
-from textfile_users.checks.child import Failed, Identity, in_child, run_tool
+from textfile_users.checks.child import Failed, Identity, in_child, own_identity, run_tool
 from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Seen, age
 from textfile_users.checks.finding import Host as Checked
 from textfile_users.checks.mends import PROGRAM
@@ -860,10 +860,6 @@ def test_faults_of_a_schedule(
 
 def test_a_slower_timer_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     """With OnCalendar= in a drop-in; the time to the next look is the interval."""
-
-    def stamp(at: float) -> str:
-        return time.strftime("%a %Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
-
     hourly = {
         "LastTriggerUSec": stamp(NOW - 1800),
         "NextElapseUSecRealtime": stamp(NOW + 1800),
@@ -877,16 +873,115 @@ def test_a_slower_timer_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     assert unhealthy(systemd(hourly))[0].found == "active, but last ran 30 min ago"
 
     def runner(timer: dict[str, str], *entries: schedule.Entry) -> tuple[bool, float]:
-        monkeypatch.setattr(schedule, "_read_units", lambda: ({TIMER["Id"]: timer}, ""))
-        monkeypatch.setattr(schedule, "_read_entries", lambda: entries)
-        return schedule.find_runner(True, 5.0)
+        return find_runner(monkeypatch, {TIMER["Id"]: timer}, *entries)[:2]
 
     assert runner(timer) == (True, 3600)
     assert runner(timer, ENTRY) == (True, 3600), "both: cron's is to go"
     assert runner({}) == (True, 5), "install makes it"
     assert runner({}, ENTRY) == (False, 5)
     assert runner({**timer, "ActiveState": "inactive"}, ENTRY) == (False, 5)
-    assert schedule.find_runner(False, 9.0) == (False, 9)
+    assert schedule.find_runner(False, 9.0, NOW, 0.0)[:2] == (False, 9)
+
+
+def find_runner(
+    monkeypatch: pytest.MonkeyPatch,
+    units: dict[str, dict[str, str]],
+    *entries: schedule.Entry,
+    booted: float = 0.0,
+) -> schedule.Runner:
+    monkeypatch.setattr(schedule, "_read_units", lambda: (units, ""))
+    monkeypatch.setattr(schedule, "_read_entries", lambda: entries)
+    monkeypatch.setattr(schedule, "UNITS", ())
+    return schedule.find_runner(bool(units), 5.0, NOW, booted)
+
+
+def stamp(at: float) -> str:
+    return time.strftime("%a %Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
+
+
+@pytest.mark.parametrize(
+    ("timer", "service", "awaits"),
+    [
+        ({}, {}, False),  # it has run
+        # install has just started it
+        ({"LastTriggerUSec": "n/a", "ActiveEnterTimestamp": stamp(NOW - 2)}, {}, True),
+        # it runs for the first time
+        ({"ActiveEnterTimestamp": stamp(NOW - 2)}, {"ActiveState": "activating"}, True),
+        ({"ActiveEnterTimestamp": stamp(NOW - 300)}, {"ActiveState": "activating"}, False),
+        # one for each hour, half an hour after the boot
+        ({"LastTriggerUSec": "n/a", "ActiveEnterTimestamp": stamp(NOW - 1800),
+          "NextElapseUSecRealtime": stamp(NOW + 1800)}, {}, True),
+        # it was due, and has not run
+        ({"LastTriggerUSec": "n/a", "ActiveEnterTimestamp": stamp(NOW - 1800),
+          "NextElapseUSecRealtime": stamp(NOW - 900)}, {}, False),
+        ({"LastTriggerUSec": "n/a", "ActiveEnterTimestamp": stamp(NOW - 1800)}, {}, False),
+        ({"LastTriggerUSec": "n/a", "ActiveState": "inactive",
+          "ActiveEnterTimestamp": stamp(NOW - 2)}, {}, False),
+        ({"LastTriggerUSec": "n/a"}, {}, False),  # nothing is known
+    ],
+)  # fmt: skip
+def test_the_first_scan_of_a_timer(
+    timer: dict[str, str], service: dict[str, str], awaits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units = {TIMER["Id"]: {**TIMER, **timer}, SERVICE["Id"]: {**SERVICE, **service}}
+    assert find_runner(monkeypatch, units) == schedule.Runner(True, 5.0, awaits, is_there=False)
+
+
+@pytest.mark.parametrize(
+    ("changed", "booted", "awaits"),
+    [
+        (NOW - 5, NOW - 9000, True),  # installed just now
+        (NOW - 9000, NOW - 5, True),  # booted just now
+        (NOW - 90, NOW - 9000, False),
+        (NOW + 900, NOW - 9000, False),  # the clock was set back
+    ],
+)
+def test_the_first_scan_of_cron(
+    changed: float, booted: float, awaits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = ENTRY._replace(changed=changed)
+    runner = find_runner(monkeypatch, {}, entry, booted=booted)
+    assert runner == schedule.Runner(False, 5.0, awaits)
+    comment = entry._replace(is_live=False)
+    assert not find_runner(monkeypatch, {}, comment, booted=booted).awaits_scan
+
+
+def test_what_cannot_be_seen_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden = schedule.Entry("/var/spool/cron/crontabs/textfile-users", False, is_hidden=True)
+    assert find_runner(monkeypatch, {}, ENTRY).is_there
+    assert not find_runner(monkeypatch, {}, hidden).is_there
+    assert unhealthy(systemd(entries=(hidden,))) == []
+    nothing = one(unhealthy(cron(entries=(hidden,), silence=None)))
+    assert (nothing.status, nothing.mend) == (NOTE, ""), "one may be there"
+
+
+def test_what_is_said_before_the_first_scan() -> None:
+    told = [f.found for f in schedule.judge_schedule(systemd(silence=None, awaits_scan=True))]
+    assert "no scan yet" in told
+    entry = one(schedule.judge_schedule(cron(silence=9000.0, awaits_scan=True)))
+    assert (entry.status, entry.found.endswith("no scan yet")) == (OK, True)
+
+
+def test_a_scan_that_is_running_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+
+    def tool(_: list[str], __: float) -> str:
+        nonlocal asked
+        asked += 1
+        state = "activating" if asked <= runs else "inactive"
+        return f"Id=textfile-users.service\nActiveState={state}\n"
+
+    monkeypatch.setattr(schedule, "run_tool", tool)
+    monkeypatch.setattr(schedule, "POLL_SECONDS", 0.0)
+    runs = 3
+    units, _ = schedule._read_units()
+    assert (asked, units[SERVICE["Id"]]["ActiveState"]) == (4, "inactive")
+    monkeypatch.setattr(schedule, "WAIT_SECONDS", 0.0)
+    runs, asked = 10**9, 0
+    units, _ = schedule._read_units()
+    assert units[SERVICE["Id"]]["ActiveState"] == "activating", "not for ever"
+    finding = one(unhealthy(systemd(service={"ActiveState": "activating"})))
+    assert (finding.status, finding.check) == (NOTE, "service")
 
 
 def test_what_a_check_installs_is_what_was_installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1093,8 +1188,62 @@ def test_what_loginctl_lists(table: str, idents: list[str]) -> None:
 
 
 def test_what_loginctl_shows() -> None:
-    text = "Id=1\nClass=user\nState=active\n\nId=c2\nState=online\n\nClass=user\n"
-    assert sessions_check.parse_shown(text) == {"1": ("user", "active"), "c2": ("user", "online")}
+    # systemd 252's words for two sessions
+    text = "Id=10\nClass=user\nState=active\n\nId=c2\nClass=user-early\nState=online\n"
+    shown = {"10": ("user", "active"), "c2": ("user-early", "online")}
+    assert sessions_check.parse_shown(text) == shown
+    # what it does not tell of, as with a list of properties, is not made up
+    for text in ("\n\n\n", "Id=10\nState=active\n", "Class=user\nState=active\n", "Id=\nClass=x\n"):
+        assert sessions_check.parse_shown(text) == {}
+    for words in sessions_check.SHOW:
+        assert "," not in words, "loginctl knows no lists"
+
+
+def compare(
+    monkeypatch: pytest.MonkeyPatch, shown: list[str], *, ours: str = "1", later: str = "1"
+) -> Finding:
+    """Return what is found where loginctl lists 1 and answers in turn, and we see ``ours``."""
+    answers = iter(shown)
+
+    def tool(argv: list[str], _: float) -> str:
+        return "1 1000 alice\n" if argv[1] == "list-sessions" else next(answers)
+
+    monkeypatch.setattr(sessions_check, "run_tool", tool)
+    seen = Seen({"logind": (OK, ())}, (), (), tuple((name, "alice") for name in ours.split()), "")
+    again = tuple((name, "alice") for name in later.split())
+    return one(sessions_check.check_sessions(checked(seen=seen, is_systemd=True), lambda: again))
+
+
+ACTIVE = "Id=1\nClass=user\nState=active\n"
+CLOSING = ACTIVE.replace("active", "closing")
+
+
+@pytest.mark.parametrize(
+    ("shown", "ours", "later", "status", "found"),
+    [
+        ([ACTIVE], "1", "", OK, "agrees: sessions 1"),
+        (["\n", ACTIVE], "1", "", OK, "agrees: sessions 1"),  # one had just ended
+        (["\n", "\n"], "1", "1", FAULT, "loginctl lists sessions and shows nothing of them: 1"),
+        ([ACTIVE] * 3, "", "1", OK, "agrees: sessions 1"),  # who came meanwhile
+        ([ACTIVE] * 3, "", "", FAULT, "logind has sessions that are not counted: 1"),
+        # who goes while we look is neither missing nor too many
+        ([ACTIVE, ACTIVE, CLOSING], "", "", OK, "agrees: sessions 0"),
+        ([CLOSING, ACTIVE, CLOSING], "1", "1", OK, "agrees: sessions 0"),
+        ([CLOSING] * 3, "1", "1", FAULT, "logind does not take them for people: 1"),
+    ],
+)
+def test_sessions_that_change_while_they_are_compared(
+    shown: list[str],
+    ours: str,
+    later: str,
+    status: str,
+    found: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    finding = compare(monkeypatch, shown, ours=ours, later=later)
+    assert finding.status == status
+    assert finding.found.endswith(found)
+    assert bool(finding.mend) is (status == FAULT)
 
 
 # --- container
@@ -1150,7 +1299,57 @@ def test_who_the_runs_are() -> None:
     finding = one(rights.judge_user("root", False, {}, frozenset(), "INSTALL"))
     assert (finding.status, finding.mend) == (NOTE, "INSTALL")
     finding = one(rights.judge_user("alice", True, {}, frozenset(), "INSTALL"))
-    assert (finding.status, finding.mend) == (NOTE, f"sudo {PROGRAM} doctor")
+    assert (finding.status, finding.mend) == (NOTE, "")
+    assert finding.found.startswith("judged for alice, whose state directory it is")
+    assert list(rights.check_rest(checked())) == []
+    finding = one(rights.check_rest(checked(has_rights=False)))
+    assert (finding.status, finding.mend) == (NOTE, "")
+    assert finding.found.endswith(f"sudo {PROGRAM} doctor")
+
+
+ALICE = Identity("alice", 1000, 1000, (1000,))
+ROOT = Identity("root", 0, 0, (0,))
+
+
+@pytest.mark.parametrize(
+    ("own", "has_user", "owner", "judged"),
+    [
+        (ROOT, True, 995, USER),
+        (ROOT, True, 0, USER),  # a fault, not another who runs it
+        (ROOT, False, 0, ROOT),
+        (USER, True, 995, USER),
+        (ALICE, True, 995, USER),
+        (ALICE, True, None, USER),
+        (ALICE, True, 1000, ALICE),  # runs of her own
+        (ALICE, False, 1000, ALICE),
+    ],
+)
+def test_for_whom_is_judged(
+    own: Identity,
+    has_user: bool,
+    owner: int | None,
+    judged: Identity,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(module, "own_identity", lambda: own)
+    monkeypatch.setattr(module, "find_identity", lambda *_: USER if has_user else None)
+    place = tmp_path / "state"
+    if owner is not None:
+        place.mkdir()
+        monkeypatch.setattr(
+            module.os, "stat", lambda _: os.stat_result([0, 0, 0, 0, owner] + [0] * 5)
+        )
+    assert module._identity(checked("--state-directory", str(place)).options) == judged
+
+
+def test_who_this_process_is_is_not_the_environments_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """su keeps the caller's $USER."""
+    monkeypatch.setenv("USER", "mallory")
+    monkeypatch.setattr(os, "geteuid", lambda: 1)
+    assert own_identity().user == "daemon"
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    assert own_identity().user == "54321"
 
 
 def test_settings() -> None:

@@ -187,8 +187,8 @@ def _doctor(argv: list[str]) -> int:
     from textfile_users.doctor import doctor, take_settings
 
     is_bare = not set(argv) - {"--json"}
-    wanted = take_settings() if is_bare else None  # what the unit or cron would do
-    return doctor(_options(wanted or values), values.json)
+    wanted = take_settings() if values.root == "/" else None  # what the unit or cron would do
+    return doctor(_options((is_bare and wanted) or values), values.json)
 
 
 def _install(argv: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""`doctor`: what is wrong with the set-up, and the command that mends it."""
+"""`doctor`: checks the set-up and suggests a fix for each problem."""
 
 from __future__ import annotations
 
@@ -11,22 +11,34 @@ from io import StringIO, TextIOWrapper
 
 from textfile_users.checks.child import Failed, find_identity, in_child, own_identity
 from textfile_users.checks.clock import check_clock
-from textfile_users.checks.container import CONTAINER, check_container, read_init, read_mark
+from textfile_users.checks.container import CONTAINER, INITS, check_container, read_init, read_mark
 from textfile_users.checks.finding import FAULT, NOTE, Finding, Host, Seen
 from textfile_users.checks.mends import explain
 from textfile_users.checks.places import RUNTIME, STATE, check_runtime, check_state
-from textfile_users.checks.rights import KEY, check_key, check_settings, check_user
-from textfile_users.checks.schedule import check_schedule, find_directories, find_runner
+from textfile_users.checks.rights import (
+    KEY,
+    check_installed,
+    check_key,
+    check_rest,
+    check_settings,
+    check_user,
+)
+from textfile_users.checks.schedule import Runner, check_schedule, find_directories, find_runner
 from textfile_users.checks.scrape import check_view
 from textfile_users.checks.sessions import check_sessions
-from textfile_users.checks.sources import check_collectors, check_forgery, check_sources
+from textfile_users.checks.sources import (
+    check_collectors,
+    check_forgery,
+    check_readable,
+    check_sources,
+)
 from textfile_users.checks.textfile import check_directory, check_exporters, check_file
 from textfile_users.node_exporter import NodeExporter, find_node_exporters
 from textfile_users.options import Values, parse_collect
 from textfile_users.paths import SERVICE_USER, Paths
 from textfile_users.settings import OPTIONS, read_settings
 from textfile_users.snapshot import look
-from textfile_users.sources.procfs import parse_stat, read_file
+from textfile_users.sources.procfs import parse_stat, read_boot_time, read_file
 from textfile_users.sources.text import printable
 from textfile_users.terminal import has_colour, style
 
@@ -44,6 +56,10 @@ TOTAL_SECONDS = 15.0
 COLOURS = {FAULT: "red", NOTE: "yellow"}
 WIDTHS = (5, 18)
 
+LOGINCTL: tuple[str, Callable[[Host], Iterable[Finding]]] = (
+    "loginctl",
+    lambda host: check_sessions(host, lambda: _look(host).sessions or ()),
+)
 # In the order in which they are told: what others rest on comes first.
 CHECKS: tuple[tuple[str, Callable[[Host], Iterable[Finding]]], ...] = (
     ("container", check_container),
@@ -53,7 +69,7 @@ CHECKS: tuple[tuple[str, Callable[[Host], Iterable[Finding]]], ...] = (
     ("sources", check_sources),
     ("look", check_collectors),
     ("forgery", check_forgery),
-    ("loginctl", lambda host: check_sessions(host, lambda: _look(host).sessions or ())),
+    LOGINCTL,
     (STATE, check_state),
     (RUNTIME, check_runtime),
     (KEY, check_key),
@@ -62,7 +78,10 @@ CHECKS: tuple[tuple[str, Callable[[Host], Iterable[Finding]]], ...] = (
     ("textfile directory", check_directory),
     ("users.prom", check_file),
     ("scrape", check_view),
+    ("the rest", check_rest),
 )
+# Where nothing is installed yet: what can be said then.
+FIRST_CHECKS = (("install", check_installed), ("sources", check_readable), LOGINCTL)
 
 # What these look at is where the program runs, whatever root it is given.
 OWN = (CONTAINER, STATE, RUNTIME, KEY)
@@ -70,7 +89,7 @@ OWN = (CONTAINER, STATE, RUNTIME, KEY)
 
 def doctor(options: Options, as_json: bool) -> int:
     """Check the set-up, print what is found; return 1 where a fault is."""
-    if options.paths.is_own_host and _identity(options.paths).user == SERVICE_USER:
+    if options.paths.is_own_host and _identity(options).user == SERVICE_USER:
         os.environ.pop("TZ", None)  # the caller's: unit and cron entry have none
         time.tzset()
     findings = examine(options)
@@ -84,14 +103,14 @@ def doctor(options: Options, as_json: bool) -> int:
 
 
 def take_settings() -> Values | None:
-    """Put what the unit or the cron entry would set into the environment, and return its options.
+    """Put what the unit or the cron entry sets into the environment, and return its options.
 
     None where the settings file has no good ones. Raises nothing.
     """
     values, _ = read_settings(Paths())
     words = values.pop(OPTIONS, "").split()
     os.environ.update(values)
-    os.environ.update(find_directories(_identity(Paths()).user == SERVICE_USER))
+    os.environ.update(find_directories(_service_identity() is not None))
     try:
         with redirect_stderr(StringIO()), redirect_stdout(StringIO()):  # the check tells
             return parse_collect(words)
@@ -115,8 +134,8 @@ def examine(options: Options) -> list[Finding]:
     """Return what every check finds; one that fails or hangs is a finding itself."""
     end = time.monotonic() + TOTAL_SECONDS
     findings: list[Finding] = []
-    host = _host(options, findings)
-    for name, check in CHECKS:
+    host = _with_scan(_host(options, findings), findings)
+    for name, check in CHECKS if host.is_installed else FIRST_CHECKS:
         seconds = max(0.2, min(SECONDS, end - time.monotonic()))
         findings += _guarded(name, seconds, check, host)
     if options.paths.is_own_host:
@@ -140,7 +159,9 @@ def _host(options: Options, findings: list[Finding]) -> Host:
     paths = options.paths
     now = time.time() if options.now is None else options.now
     is_systemd = paths.is_own_host and os.path.isdir("/run/systemd/system")
-    host = Host(options, _identity(paths), now, is_systemd=is_systemd, container=read_mark())
+    identity, own = _identity(options), own_identity()
+    has_rights = own.uid in (0, identity.uid)
+    host = Host(options, identity, now, has_rights, is_systemd=is_systemd, container=read_mark())
 
     def ask(name: str, question: Callable[[], Any], seconds: float, otherwise: Any) -> Any:
         try:
@@ -152,13 +173,16 @@ def _host(options: Options, findings: list[Finding]) -> Host:
     values = ask("settings", lambda: read_settings(paths)[0], SECONDS, {})
     running = ask("processes", lambda: _read_names(paths), SECONDS, [])
     exporters: list[list[Any]] = []
-    runner: list[Any] = [is_systemd, options.interval]
+    runner: list[Any] = list(Runner(is_systemd, options.interval))
+    booted = float(read_boot_time(paths) or 0)
     if paths.is_own_host:
         exporters = ask("node_exporter", lambda: _read_exporters(paths), SECONDS, [])
-        runner = ask("timer", lambda: find_runner(*runner), SECONDS, runner)
+        runner = ask("timer", lambda: list(_find_runner(host, booted)), SECONDS, runner)
+    by_timer, interval, awaits_scan, is_there = runner
     host = host._replace(
-        runs_by_timer=runner[0],
-        interval=runner[1],
+        runs_by_timer=by_timer,
+        interval=interval,
+        awaits_scan=awaits_scan,
         values=values,
         running=frozenset(running),
         init=read_init(paths),
@@ -167,6 +191,13 @@ def _host(options: Options, findings: list[Finding]) -> Host:
             for pid, user, uid, directories, *rest in exporters
         ),
     )
+    return host._replace(is_installed=is_there or _is_used(host))
+
+
+def _with_scan(host: Host, findings: list[Finding]) -> Host:
+    """Return the host with what a scan finds, where this process can make one as the runs do."""
+    if not host.has_rights:
+        return host
     try:
         return host._replace(seen=_look(host))
     except (Failed, OSError) as error:
@@ -174,20 +205,43 @@ def _host(options: Options, findings: list[Finding]) -> Host:
         return host
 
 
-def _identity(paths: Paths) -> Identity:
-    """Return who the runs are: as root the unit's user, if there is one, else this process."""
+def _find_runner(host: Host, booted: float) -> Runner:
+    return find_runner(host.is_systemd, host.options.interval, host.now, booted)
+
+
+def _is_used(host: Host) -> bool:
+    """Return whether something else than timer or cron may run the program here."""
+    is_container = bool(host.container) and host.init not in INITS
+    is_written = host.options.output not in ("", "-") and os.path.lexists(host.options.output)
+    has_user = _service_identity() is not None
+    return is_container or is_written or has_user or not host.options.paths.is_own_host
+
+
+def _identity(options: Options) -> Identity:
+    """Return who the runs are: the unit's user, if there is one, else this process.
+
+    Whoever has a state directory of their own has runs of their own.
+    """
     own = own_identity()
-    if not paths.is_own_host:
+    unit = _service_identity() if options.paths.is_own_host else None
+    if unit is None:
         return own
     try:
-        unit = find_identity(paths, SERVICE_USER)
+        owner = os.stat(options.state_directory).st_uid
     except OSError:
-        return own
-    return unit if unit and own.uid in (0, unit.uid) else own
+        owner = unit.uid
+    return own if owner == own.uid not in (0, unit.uid) else unit
+
+
+def _service_identity() -> Identity | None:
+    try:
+        return find_identity(Paths(), SERVICE_USER)
+    except OSError:
+        return None
 
 
 def _look(host: Host) -> Seen:
-    """Return what a look as the unit's user finds; nothing is remembered. Raises Failed."""
+    """Return what a scan as the unit's user finds; it saves and locks nothing. Raises Failed."""
     options = host.options
     seconds = min(options.timeout, MAX_LOOK_SECONDS - 1)
 

@@ -34,6 +34,7 @@ install -d -m 1775 -g textfile-users {DIRECTORY}
 install -d -m 700 -o textfile-users {STATE} /run/volatile
 printf '%s' '{CRON}' >/etc/cron.d/textfile-users
 chmod 644 /etc/cron.d/textfile-users
+touch -d '1 hour ago' /etc/cron.d/textfile-users
 echo TEXTFILE_DIRECTORY={DIRECTORY} >/etc/default/textfile-users
 cp /bin/sleep /run/cron
 touch /etc/timezone

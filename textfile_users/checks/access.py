@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SECONDS = 2.0
 READ, WRITE, SEARCH = os.R_OK, os.W_OK, os.X_OK
+ACCESS_LIST = "system.posix_acl_access"
 
 
 class Part(Record):
@@ -41,7 +42,8 @@ def closed_part(path: str, how: int, identity: Identity) -> Part | None:
     """Return what on the way to ``path``, it included, is closed to ``identity``; None if open.
 
     As root the kernel is asked with that user's rights, so that access lists count; else
-    owner, group and mode decide. What is not there is not closed. Raises Failed.
+    owner, group and mode decide, and what has an access list is taken for open. What is not
+    there, or cannot be seen, is not closed. Raises Failed.
     """
     if os.geteuid() == 0 or identity.uid == os.geteuid():
         found = in_child(lambda: _first_closed(path, how, _may), SECONDS, identity)
@@ -88,7 +90,14 @@ def _may_by_mode(part: str, identity: Identity, how: int) -> bool:
         status = os.stat(part)
     except OSError:
         return True
-    return allows(status.st_uid, status.st_gid, status.st_mode, identity, how)
+    return allows(status.st_uid, status.st_gid, status.st_mode, identity, how) or _has_list(part)
+
+
+def _has_list(part: str) -> bool:
+    try:
+        return bool(os.getxattr(part, ACCESS_LIST))
+    except OSError:
+        return False
 
 
 def _part(path: str) -> Part:

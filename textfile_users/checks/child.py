@@ -12,18 +12,17 @@ import signal
 import subprocess
 import time
 
+from textfile_users.paths import Paths
 from textfile_users.record import Record
 from textfile_users.sources.files import read_regular
 from textfile_users.sources.group import find_memberships
-from textfile_users.sources.passwd import MAX_BYTES, find_entries
+from textfile_users.sources.passwd import MAX_BYTES, find_entries, read_passwd
 from textfile_users.sources.text import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
-
-    from textfile_users.paths import Paths
 
 MAX_ANSWER = 16 << 20
 MAX_PART = 1 << 16
@@ -58,7 +57,10 @@ def find_identity(paths: Paths, user: str) -> Identity | None:
 def own_identity() -> Identity:
     """Return who this process is; the name is the uid's where the accounts do not tell."""
     uid, gid = os.geteuid(), os.getegid()
-    user = "root" if uid == 0 else os.environ.get("USER") or str(uid)
+    try:
+        user = read_passwd(Paths()).by_uid.get(uid, str(uid))
+    except OSError:
+        user = str(uid)
     return Identity(user, uid, gid, tuple(dict.fromkeys((gid, *os.getgroups()))))
 
 

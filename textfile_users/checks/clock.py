@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from textfile_users.checks.access import READ, closed_part
 from textfile_users.checks.child import Failed, in_child
 from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, age
 from textfile_users.checks.mends import quote, service
@@ -112,6 +113,9 @@ def _zone_error(host: Host, path: str) -> str:
     if not host.options.paths.is_own_host:
         return ""
     try:
+        if not host.has_rights:
+            part = closed_part(path, READ, host.identity)
+            return f"closed to {host.identity.user}" if part else ""
         return str(in_child(read, 2.0, host.identity))
     except Failed as error:
         return str(error)

@@ -28,13 +28,15 @@ MEND = "# run it with --root and the mounts of docs/deploy.md, Containers"
 class Facts(Record):
     """``init`` is process 1's name, '' where the root shows none; ``mark`` what shows a container.
 
-    ``has_sessions`` is whether logind's directory is there.
+    ``has_sessions`` is whether logind's directory is there. ``is_hidden`` is whether processes of
+    others may be hidden from this one.
     """
 
     root: str
     init: str
     mark: str
     has_sessions: bool
+    is_hidden: bool = False
 
 
 def read_init(paths: Paths) -> str:
@@ -52,17 +54,25 @@ def read_mark() -> str:
     return next((path for path in MARKS if os.path.exists(path)), "")
 
 
+def hides_processes(host: Host) -> bool:
+    """Return whether the kernel hides other users' processes from this one (hidepid=)."""
+    return not host.init and os.geteuid() != 0 and host.options.paths.is_own_host
+
+
 def check_container(host: Host) -> Iterator[Finding]:
     """Yield whether the host that is looked at is all there."""
     paths = host.options.paths
     has_sessions = os.path.isdir(paths.logind_sessions())
-    return judge_container(Facts(paths.root, host.init, host.container, has_sessions))
+    is_hidden = hides_processes(host)
+    return judge_container(Facts(paths.root, host.init, host.container, has_sessions, is_hidden))
 
 
 def judge_container(facts: Facts) -> Iterator[Finding]:
     """Yield what is missing of the host, or that nothing is."""
     check = CONTAINER if facts.mark or facts.root != "/" else "host"
-    if facts.init not in INITS:
+    if facts.is_hidden:
+        yield Finding(check, NOTE, "the processes of others are hidden from this user: hidepid=")
+    elif facts.init not in INITS:
         name = f"process 1 is {facts.init}" if facts.init else "there is no process 1"
         if check == "host":
             yield Finding(check, NOTE, f"{name}: not a whole host?")

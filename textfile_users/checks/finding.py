@@ -48,22 +48,28 @@ class Seen(Record):
 class Host(Record):
     """What checks go on: the options of the runs, and what was found out once for all.
 
-    ``identity`` is who the runs are; ``values`` are the settings; ``running`` the names of
-    the processes; ``init`` is the name of process 1, '' where none is seen; ``container`` says what
-    shows that this is one. ``runs_by_timer`` is whether systemd's timer starts the runs, or would
-    after install, and ``interval`` how far apart they are, in seconds. ``exporters`` are the
-    node_exporters that run.
+    ``identity`` is who the runs are, and ``has_rights`` whether this process has their rights;
+    without them only what any user can tell of the runs is judged. ``values`` are the settings;
+    ``running`` the names of the processes; ``init`` is the name of process 1, '' where none is
+    seen; ``container`` says what shows that this is one. ``runs_by_timer`` is whether systemd's
+    timer starts the runs, or would after install, and ``interval`` how far apart they are, in
+    seconds. ``awaits_scan`` is whether the first scan since install or boot is still to come.
+    ``is_installed`` is whether anything of ours is there. ``exporters`` are the node_exporters that
+    run.
     """
 
     options: Options
     identity: Identity
     now: float
+    has_rights: bool = True
     values: Mapping[str, str] = {}
     running: frozenset[str] = frozenset()
     init: str = ""
     is_systemd: bool = False
     runs_by_timer: bool = False
     interval: float = 5.0
+    awaits_scan: bool = False
+    is_installed: bool = True
     container: str = ""
     exporters: tuple[NodeExporter, ...] = ()
     seen: Seen | None = None

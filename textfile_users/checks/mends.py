@@ -1,4 +1,4 @@
-"""The commands that mend, as this host has them: names and tools differ between distributions."""
+"""The commands that fix what is found, with the names and tools that this host has."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from textfile_users.checks.finding import Host
 
-PROGRAM = own_command()
+LINK = "/usr/local/bin/textfile-users"
 SOME_DIRECTORY = "DIR"  # which the reader is to choose
 LAST_WORDS = "journalctl -t textfile-users -n 5"
 UNITS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
@@ -34,6 +34,16 @@ MANAGERS = {
 # What sed and double quotes leave as it is.
 PLAIN_PATH = re.compile(r"/[A-Za-z0-9/._+@,=-]*")
 PLAIN_WORDS = re.compile(r"[A-Za-z0-9 /._+@,:*=-]*")
+
+
+def program() -> str:
+    """Return how a shell calls this program: by its name alone where install has put a link."""
+    command = own_command()
+    is_ours = os.path.islink(LINK) and os.path.realpath(LINK) == os.path.realpath(command)
+    return os.path.basename(LINK) if is_ours else command
+
+
+PROGRAM = program()
 
 
 def has(tool: str) -> bool:

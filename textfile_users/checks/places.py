@@ -49,18 +49,23 @@ class Place(Record):
 
 def check_state(host: Host) -> Iterator[Finding]:
     """Yield what is found of the state directory."""
-    place = _read(host, host.options.state_directory)
-    return judge_place(STATE, place, host.identity, host.runs_by_timer, host.now)
+    return _check(host, STATE, host.options.state_directory)
 
 
 def check_runtime(host: Host) -> Iterator[Finding]:
     """Yield what is found of the runtime directory, where it is another one."""
     if host.options.runtime_directory == host.options.state_directory:
         return iter(())
-    place = _read(host, host.options.runtime_directory)
     # A container's is a mount of its own, which root has made and nobody else sees.
     is_alone = not host.options.paths.is_own_host
-    return judge_place(RUNTIME, place, host.identity, host.runs_by_timer, host.now, is_alone)
+    return _check(host, RUNTIME, host.options.runtime_directory, is_alone)
+
+
+def _check(host: Host, check: str, path: str, is_alone: bool = False) -> Iterator[Finding]:
+    place = _read(host, path)
+    if not place.kind and host.awaits_scan and host.runs_by_timer:
+        return iter((Finding(check, OK, f"no scan yet: the first one makes {path}"),))
+    return judge_place(check, place, host.identity, host.runs_by_timer, host.now, is_alone)
 
 
 def judge_place(

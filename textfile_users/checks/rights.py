@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from textfile_users.checks.access import READ, SEARCH, closed_part, opening_command
 from textfile_users.checks.child import find_identity, in_child
 from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host
 from textfile_users.checks.mends import PROGRAM, edit, install, join, quote
@@ -27,12 +28,28 @@ SECONDS = 2.0
 ELSEWHERE = "a mend is a command for the host itself, where doctor names it"
 
 
+def check_installed(host: Host) -> Iterator[Finding]:
+    """Yield that nothing is installed, and how that is done."""
+    found = "not installed: run script/install, or textfile-users install, as root"
+    yield Finding("install", FAULT, found, install(host))
+
+
 def check_settings(host: Host) -> Iterator[Finding]:
-    """Yield the faults of the settings file."""
+    """Yield the faults of the settings file, which systemd reads as root, and cron's shell not."""
     paths = host.options.paths
+    if paths.is_own_host and not host.runs_by_timer:
+        part = closed_part(SETTINGS, READ, host.identity)
+        if part:
+            found = f"{part.path} is closed to {host.identity.user}"
+            how = READ if part.path == SETTINGS else SEARCH
+            yield Finding("settings", FAULT, found, opening_command(part, how, host.identity))
+            return
+    if os.path.lexists(paths.below(SETTINGS)) and not os.access(paths.below(SETTINGS), os.R_OK):
+        yield Finding("settings", NOTE, f"{SETTINGS} cannot be read by this user: checked without")
+        return
     values, faults = read_settings(paths)
     exists = os.path.lexists(paths.below(SETTINGS))
-    return judge_settings(values, faults, exists=exists)
+    yield from judge_settings(values, faults, exists=exists)
 
 
 def judge_settings(
@@ -72,15 +89,22 @@ def judge_user(
         found = f"{USER} is not in {', '.join(missing)}"
         yield Finding("user", FAULT, found, join(USER, missing))
     elif user != USER:
-        found = f"judged for {user}, runs are {USER}'s"
-        yield Finding("user", NOTE, found, f"sudo {PROGRAM} doctor")
+        found = f"judged for {user}, whose state directory it is; the unit's runs are {USER}'s"
+        yield Finding("user", NOTE, found)
     else:
         yield Finding("user", OK, f"{user}, in {', '.join(gids) or 'no group of logs'}")
 
 
+def check_rest(host: Host) -> Iterator[Finding]:
+    """Yield what this process has not the rights to judge, and who has."""
+    if not host.has_rights:
+        found = f"only root can check sources, scan, sessions and key: sudo {PROGRAM} doctor"
+        yield Finding("the rest", NOTE, found)
+
+
 def check_key(host: Host) -> Iterator[Finding]:
     """Yield what is found of the redaction's key, where names are redacted."""
-    if not host.options.redacted:
+    if not (host.options.redacted and host.has_rights):
         return iter(())
 
     def read() -> list[object]:

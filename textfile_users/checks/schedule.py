@@ -8,6 +8,7 @@ import stat
 import time
 
 from textfile_users.checks.child import Failed, run_tool
+from textfile_users.checks.container import hides_processes
 from textfile_users.checks.finding import (
     FAULT,
     NOTE,
@@ -18,7 +19,7 @@ from textfile_users.checks.finding import (
     Host,
     age,
 )
-from textfile_users.checks.mends import install, quote, run, service
+from textfile_users.checks.mends import UNITS, install, quote, run, service
 from textfile_users.checks.textfile import max_age, written_time
 from textfile_users.record import Record
 from textfile_users.sources.files import read_regular, reason
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 PATH_UNIT = "textfile-users.path"
 SECONDS = 2.0
+WAIT_SECONDS = 2.5  # for a scan that is running
+POLL_SECONDS = 0.1
+RUNNING = "activating"  # as systemd calls a oneshot service that runs
 MAX_BYTES = 1 << 20
 ENTRIES = (
     "/etc/cron.d/textfile-users",
@@ -41,7 +45,7 @@ DAEMONS = ("cron", "crond", "fcron", "busybox-crond")
 SERVICES = ("cron", "crond", "cronie", "fcron")
 PROPERTIES = (
     "Id,LoadState,ActiveState,UnitFileState,Result,LastTriggerUSec,NextElapseUSecRealtime,"
-    "NeedDaemonReload,ReadWritePaths,ExecMainStatus"
+    "NeedDaemonReload,ReadWritePaths,ExecMainStatus,ActiveEnterTimestamp"
 )
 RESULTS = {
     "timeout": "it was ended, for it hung",
@@ -53,20 +57,38 @@ RESULTS = {
 
 
 class Entry(Record):
-    """A cron entry: whether a line of it is one, and what cron dislikes in the file."""
+    """A cron entry: whether a line of it is one, and what cron dislikes in the file.
+
+    ``is_hidden`` is whether one may be there that this user cannot see; ``changed`` is when it was.
+    """
 
     path: str
     is_live: bool
     dislike: str = ""
     error: str = ""
+    is_hidden: bool = False
+    changed: float = 0.0
+
+
+class Runner(Record):
+    """What starts the runs: ``by_timer``, or would after install; ``interval`` seconds apart.
+
+    ``awaits_scan`` is whether the first scan since install or boot is still to come.
+    ``is_there`` is whether a timer or a cron entry is.
+    """
+
+    by_timer: bool
+    interval: float
+    awaits_scan: bool = False
+    is_there: bool = True
 
 
 class Facts(Record):
     """``units`` are systemctl's properties by unit, empty where it could not be asked (``error``).
 
     ``silence`` is the age of users.prom in seconds, None without; ``directory`` is the one
-    it is in. ``installing`` is the command that installs anew, ``admitting`` the one
-    that has the unit write that directory, ``running`` that of one run.
+    it is in. ``awaits_scan`` is as in Runner. ``installing`` is the command that installs anew,
+    ``admitting`` the one that has the unit write that directory, ``running`` that of one run.
     """
 
     is_systemd: bool
@@ -81,6 +103,7 @@ class Facts(Record):
     installing: str = ""
     admitting: str = ""
     running: str = ""
+    awaits_scan: bool = False
 
     @property
     def has_timer(self) -> bool:
@@ -88,17 +111,35 @@ class Facts(Record):
         return self.units.get(TIMER, {}).get("LoadState") == "loaded"
 
 
-def find_runner(is_systemd: bool, interval: float) -> tuple[bool, float]:
-    """Return whether systemd's timer starts the runs, or would, and how far apart they are.
+def find_runner(is_systemd: bool, interval: float, now: float, booted: float) -> Runner:
+    """Return what starts the runs.
 
-    ``interval`` is that of runs by cron, and of a timer that does not tell.
+    ``interval`` is that of runs by cron, and of a timer that does not tell; ``booted`` is when the
+    host was.
     """
-    if not is_systemd:
-        return False, interval
-    timer = _read_units()[0].get(TIMER, {})
-    if timer.get("ActiveState") != "active" and any(entry.is_live for entry in _read_entries()):
-        return False, interval
-    return True, max(interval, period_of(timer))
+    units = _read_units()[0] if is_systemd else {}
+    timer, entries = units.get(TIMER, {}), _read_entries()
+    live = [entry for entry in entries if entry.is_live]
+    is_there = any(not entry.is_hidden for entry in entries) or any(
+        os.path.exists(f"{unit}/{TIMER}") for unit in UNITS
+    )
+    if not is_systemd or (timer.get("ActiveState") != "active" and live):
+        began = max([booted, *(entry.changed for entry in live)])
+        awaits = bool(live) and 0 <= now - began < max_age(interval)
+        return Runner(False, interval, awaits, is_there)
+    interval = max(interval, period_of(timer))
+    return Runner(True, interval, awaits_timer(timer, units.get(SERVICE, {}), now), is_there)
+
+
+def awaits_timer(timer: Mapping[str, str], service: Mapping[str, str], now: float) -> bool:
+    """Return whether the first run of a timer is to come, or is the one that runs."""
+    if timer.get("ActiveState") != "active":
+        return False
+    entered = parse_time(timer.get("ActiveEnterTimestamp", ""))
+    if service.get("ActiveState") == RUNNING:
+        return now - entered < max_age(0)
+    due = parse_time(timer.get("NextElapseUSecRealtime", "")) or entered
+    return not parse_time(timer.get("LastTriggerUSec", "")) and now - due < max_age(0)
 
 
 def period_of(timer: Mapping[str, str]) -> float:
@@ -124,7 +165,7 @@ def check_schedule(host: Host) -> Iterator[Finding]:
             host.is_systemd,
             units,
             _read_entries(),
-            any(name in host.running for name in DAEMONS),
+            any(name in host.running for name in DAEMONS) or hides_processes(host),
             host.now,
             silence,
             os.path.dirname(output),
@@ -133,6 +174,7 @@ def check_schedule(host: Host) -> Iterator[Finding]:
             install(host),
             install(host, os.path.dirname(output)),
             run(host),
+            host.awaits_scan,
         )
     )
 
@@ -140,6 +182,7 @@ def check_schedule(host: Host) -> Iterator[Finding]:
 def judge_schedule(facts: Facts) -> Iterator[Finding]:
     """Yield what is found of timer and cron."""
     live = [entry for entry in facts.entries if entry.is_live]
+    hidden = [entry for entry in facts.entries if entry.is_hidden]
     if facts.error:
         yield Finding("timer", NOTE, facts.error)
     if facts.has_timer and facts.units[TIMER].get("ActiveState") == "active" and live:
@@ -148,15 +191,18 @@ def judge_schedule(facts: Facts) -> Iterator[Finding]:
     if facts.has_timer and not (live and facts.units[TIMER].get("ActiveState") == "inactive"):
         yield from _judge_units(facts)
     for entry in facts.entries:
-        yield _judge_entry(entry, facts)
+        if entry not in hidden:
+            yield _judge_entry(entry, facts)
     if not (facts.has_timer or live or facts.error):
-        yield _judge_nothing(facts)
+        yield _judge_nothing(facts, bool(hidden))
 
 
-def _judge_nothing(facts: Facts) -> Finding:
+def _judge_nothing(facts: Facts, is_hidden: bool) -> Finding:
     if facts.silence is not None and -60 < facts.silence < max_age(facts.interval):
         found = "neither timer nor cron entry; something else runs it"
         return Finding("schedule", NOTE, found)
+    if is_hidden:
+        return Finding("schedule", NOTE, "no timer, and the users' crontabs cannot be seen")
     return Finding("schedule", FAULT, "neither timer nor cron entry", facts.installing)
 
 
@@ -208,11 +254,14 @@ def _judge_service(unit: Mapping[str, str], facts: Facts) -> Finding:
         if unit.get("ExecMainStatus") == "203":
             return Finding("service", FAULT, "its program is not there", facts.installing)
         return Finding("service", FAULT, found, f"journalctl -u {SERVICE} -n 5")
+    if unit.get("ActiveState") == RUNNING and not facts.awaits_scan:
+        found = f"a scan is running, for more than {WAIT_SECONDS:g} s"
+        return Finding("service", NOTE, found)
     writable = [path.lstrip("-+") for path in unit.get("ReadWritePaths", "").split()]
     if facts.directory and writable and not _is_below(facts.directory, writable):
         found = f"the unit may not write {facts.directory}"
         return Finding("service", FAULT, found, facts.admitting)
-    return Finding("service", OK, "the last run was good")
+    return Finding("service", OK, "no scan yet" if facts.awaits_scan else "the last run was good")
 
 
 def _is_below(directory: str, paths: list[str]) -> bool:
@@ -232,6 +281,8 @@ def _judge_entry(entry: Entry, facts: Facts) -> Finding:
     if not facts.has_crond:
         mend = service("start", SERVICES, facts.is_systemd)
         return Finding("cron", FAULT, f"{entry.path} is there, and no crond runs", mend)
+    if facts.awaits_scan:
+        return Finding("cron", OK, f"{entry.path}, and a crond runs; no scan yet")
     if facts.silence is not None and facts.silence > max_age(facts.interval):
         found = f"a crond runs, and the last run was {age(facts.silence)} ago"
         return Finding("cron", FAULT, found, f"cat {path}; {facts.running}")
@@ -319,16 +370,26 @@ def _read_entry(path: str) -> Entry | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError:
-        # Those of users are closed to others; a directory that is tells nothing.
-        return None
+        return Entry(path, is_live=False, is_hidden=True)  # those of users are closed to others
     except OSError as error:
         return Entry(path, is_live=False, error=reason(error))
-    return judge_entry_file(path, status.st_uid, stat.S_IMODE(status.st_mode), data)
+    entry = judge_entry_file(path, status.st_uid, stat.S_IMODE(status.st_mode), data)
+    return entry._replace(changed=status.st_mtime)
 
 
 def _read_units() -> tuple[dict[str, dict[str, str]], str]:
+    """Return what systemd says of our units, and why it says nothing.
+
+    A scan that is running is waited for a little: meanwhile the timer does not tell when the next
+    one is due.
+    """
     argv = ["systemctl", "show", TIMER, SERVICE, PATH_UNIT, f"--property={PROPERTIES}"]
-    try:
-        return parse_units(run_tool(argv, SECONDS)), ""
-    except Failed as error:
-        return {}, str(error)
+    end = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            units = parse_units(run_tool(argv, SECONDS))
+        except Failed as error:
+            return {}, str(error)
+        if units.get(SERVICE, {}).get("ActiveState") != RUNNING or time.monotonic() > end:
+            return units, ""
+        time.sleep(POLL_SECONDS)

@@ -44,7 +44,8 @@ class Asked(Record):
     """A node_exporter that is asked: its address and process, and the names of our file.
 
     ``written`` is when the file was, None where it is not there; ``max_age`` how many seconds
-    node_exporter's time of it may be another one.
+    node_exporter's time of it may be another one. ``awaits_scan`` is whether the first scan is
+    still to come.
     """
 
     address: str
@@ -53,6 +54,7 @@ class Asked(Record):
     is_systemd: bool
     written: float | None = None
     max_age: float = 70.0
+    awaits_scan: bool = False
 
 
 def check_view(host: Host) -> Iterator[Finding]:
@@ -75,7 +77,8 @@ def check_view(host: Host) -> Iterator[Finding]:
             written = None
         address, names = ":".join(map(str, place)), (output, *links)
         late = max_age(host.interval)
-        yield judge_view(view, Asked(address, exporter.pid, names, host.is_systemd, written, late))
+        asked = Asked(address, exporter.pid, names, host.is_systemd, written, late)
+        yield judge_view(view, asked._replace(awaits_scan=host.awaits_scan))
 
 
 def judge_view(view: View, asked: Asked) -> Finding:
@@ -94,6 +97,8 @@ def judge_view(view: View, asked: Asked) -> Finding:
     times = [at for path, at in view.mtimes.items() if os.path.realpath(path) in ours]
     if view.scrape_error:
         return _judge_error(asked, bool(times))
+    if not times and asked.awaits_scan and asked.written is None:
+        return Finding("scrape", OK, "no scan yet, and node_exporter reads its textfiles")
     if not times:
         found = f"node_exporter does not see {asked.paths[0]}"
         return Finding("scrape", FAULT, found, f"{flags}; ls -l {quote(asked.paths[0])}")

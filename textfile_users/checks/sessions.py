@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 SECONDS = 2.0
 MAX_SESSIONS = 200  # of which loginctl is asked
 MAX_ID = 64
+# loginctl takes no list of properties; it would print blank lines.
+SHOW = ("loginctl", "show-session", "--property=Id", "--property=Class", "--property=State")
 
 
 def check_sessions(host: Host, again: Callable[[], tuple[tuple[str, str], ...]]) -> list[Finding]:
-    """Return how our sessions compare; ``again`` looks once more, for logins meanwhile."""
+    """Return how our sessions compare; ``again`` scans once more, for logins meanwhile."""
     if host.seen is None or host.seen.sources.get("logind", ("",))[0] != SOURCE_OK:
         return []
     if not (host.is_systemd and host.options.paths.is_own_host):
@@ -26,11 +28,30 @@ def check_sessions(host: Host, again: Callable[[], tuple[tuple[str, str], ...]])
     try:
         told = read_sessions()
         findings = list(judge_sessions(host.seen.sessions or (), told, explain(host)))
-        if findings[0].status != OK:  # who came or went between the two looks
-            findings = list(judge_sessions(again(), read_sessions(), explain(host)))
+        if findings[0].status != OK:  # who came or went meanwhile
+            before, ours, after = read_sessions(), again(), read_sessions()
+            stayed = {ident: one for ident, one in before.items() if after.get(ident) == one}
+            findings = list(judge_sessions(ours, stayed, explain(host)))
     except Failed as error:
         return [Finding("loginctl", NOTE, str(error))]
+    except NoAnswer as error:
+        return [Finding("loginctl", FAULT, f"the check itself failed: {error}", show(error.idents))]
     return findings
+
+
+class NoAnswer(Exception):
+    """loginctl lists sessions, ``idents``, and shows nothing of them."""
+
+    def __init__(self, idents: list[str]) -> None:
+        """Say which."""
+        names = " ".join(idents[:9])
+        super().__init__(f"loginctl lists sessions and shows nothing of them: {names}")
+        self.idents = idents
+
+
+def show(idents: list[str]) -> str:
+    """Return the command that shows what the check goes by."""
+    return " ".join(("loginctl", "list-sessions;", *SHOW, *idents[:9]))
 
 
 def judge_sessions(
@@ -59,7 +80,7 @@ def judge_sessions(
 
 
 def read_sessions() -> dict[str, tuple[str, str]]:
-    """Return class and state of logind's sessions by id. Raises Failed.
+    """Return class and state of logind's sessions by id. Raises Failed and NoAnswer.
 
     The first column is the id in every version; JSON came later, and lacks the class at first.
     """
@@ -68,7 +89,9 @@ def read_sessions() -> dict[str, tuple[str, str]]:
     except Failed as error:
         if "No session" not in str(error):
             raise
-        return _read_sessions()  # one ended between the two answers
+    except NoAnswer:
+        pass
+    return _read_sessions()  # one ended between the two answers
 
 
 def _read_sessions() -> dict[str, tuple[str, str]]:
@@ -76,8 +99,11 @@ def _read_sessions() -> dict[str, tuple[str, str]]:
     idents = parse_list(listed)[:MAX_SESSIONS]
     if not idents:
         return {}
-    argv = ["loginctl", "show-session", "--property=Id,Class,State", *idents]
-    return parse_shown(run_tool(argv, SECONDS))
+    shown = parse_shown(run_tool([*SHOW, *idents], SECONDS))
+    silent = [ident for ident in idents if ident not in shown]
+    if silent:
+        raise NoAnswer(silent)
+    return shown
 
 
 def parse_list(text: str) -> list[str]:
@@ -90,8 +116,7 @@ def parse_shown(text: str) -> dict[str, tuple[str, str]]:
     """Return class and state by id from what `loginctl show-session` printed."""
     shown = {}
     for block in text.split("\n\n"):
-        pairs = (line.partition("=") for line in block.strip().split("\n"))
-        values = {name: value for name, _, value in pairs}
-        if values.get("Id"):
-            shown[values["Id"]] = values.get("Class") or "user", values.get("State", "")
+        values = dict(line.split("=", 1) for line in block.split("\n") if "=" in line)
+        if values.get("Id") and values.get("Class"):
+            shown[values["Id"]] = values["Class"], values.get("State", "")
     return shown

@@ -319,6 +319,22 @@ def _repair(name: str, path: str) -> str:
     return f"ls -ld {quote(path)}"
 
 
+def check_readable(host: Host) -> Iterator[Finding]:
+    """Yield in one line what this user can read here."""
+    if host.seen is not None:
+        yield judge_readable(host.seen, host.identity.user)
+
+
+def judge_readable(seen: Seen, user: str) -> Finding:
+    """Return which sources ``user`` can read, and which are there and cannot be read."""
+    read = [name for name, (status, _) in seen.sources.items() if status == OK]
+    others = [name for name, (status, _) in seen.sources.items() if status not in (OK, ABSENT)]
+    found = f"{user} can read: {', '.join(read) or 'none'}"
+    if others:
+        found += f"; not: {', '.join(others)}"
+    return Finding("sources", OK if read else NOTE, found)
+
+
 def check_collectors(host: Host) -> Iterator[Finding]:
     """Yield how the look went as a whole."""
     if host.seen is None:

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from textfile_users.checks.access import READ, WRITE, closed_part, group_name
 from textfile_users.checks.child import Failed, Identity
+from textfile_users.checks.container import hides_processes
 from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, age
 from textfile_users.checks.mends import (
     SOME_DIRECTORY,
@@ -44,7 +45,8 @@ class Directory(Record):
     """The directory that is written to: ``closed`` is the part that our user cannot write.
 
     ``flags`` are those that the node_exporters read, none where none has the flag, and
-    ``is_served`` whether one of them is this one or has a link to the file.
+    ``is_served`` whether one of them is this one or has a link to the file. ``is_hidden`` is
+    whether this process cannot see it.
     """
 
     path: str
@@ -56,6 +58,7 @@ class Directory(Record):
     flags: tuple[str, ...] = ()
     is_served: bool = True
     exporters: int = 1
+    is_hidden: bool = False
 
 
 class File(Record):
@@ -63,7 +66,8 @@ class File(Record):
 
     ``closed`` is the part of its path that ``reader``, node_exporter's user, may not see.
     ``written`` is the time in it, else its modification's. ``is_stuck``: the sticky directory keeps
-    our user from replacing it, who is not ``owner``.
+    our user from replacing it, who is not ``owner``. ``is_hidden`` is whether this process cannot
+    see it.
     """
 
     path: str
@@ -75,6 +79,7 @@ class File(Record):
     owner: str = ""
     is_stuck: bool = False
     error: str = ""
+    is_hidden: bool = False
 
 
 def usable(host: Host) -> tuple[NodeExporter, ...]:
@@ -101,6 +106,8 @@ def check_exporters(host: Host) -> Iterator[Finding]:
             yield Finding("node_exporter", NOTE, found)
     if host.exporters and not trusted:
         yield Finding("node_exporter", NOTE, "none that can be believed: none is asked")
+    elif hides_processes(host):
+        yield Finding("node_exporter", NOTE, "none is seen: other users' processes are hidden")
     elif not trusted:
         status = NOTE if host.container else FAULT
         mend = "" if status == NOTE else _start_exporter(host.is_systemd)
@@ -147,6 +154,8 @@ def judge_directory(
         if facts.closed != facts.path:
             mend = f"chmod o+x {quote(facts.closed)}"
         yield Finding(check, FAULT, found, mend)
+    elif facts.is_hidden:
+        yield Finding(check, NOTE, f"{facts.path} cannot be seen by this user")
     elif facts.mode & stat.S_IWOTH:
         found = f"{facts.path}: everybody can write metrics there"
         yield Finding(check, FAULT, found, f"chmod o-w {path}")
@@ -165,18 +174,30 @@ def check_file(host: Host) -> Iterator[Finding]:
     if host.options.output in ("", "-"):
         return iter(())
     facts = _read_file(host, host.options.output)
-    return iter((judge_file(facts, host.identity, host.now, host.interval, run(host)),))
+    awaits_scan = host.awaits_scan
+    finding = judge_file(facts, host.identity, host.now, host.interval, run(host), awaits_scan)
+    return iter((finding,))
 
 
 def judge_file(
-    facts: File, identity: Identity, now: float, interval: float, running: str
+    facts: File,
+    identity: Identity,
+    now: float,
+    interval: float,
+    running: str,
+    awaits_scan: bool = False,
 ) -> Finding:
     """Return the fault of the file, the gravest alone, or that there is none.
 
-    ``running`` is the command that writes it, or says why it is not written.
+    ``running`` is the command that writes it, or says why it is not written. ``awaits_scan`` is
+    whether the first scan is still to come.
     """
     check, path = os.path.basename(facts.path), quote(facts.path)
     silence = now - facts.written
+    if facts.is_hidden:
+        return Finding(check, NOTE, f"{facts.path} cannot be seen by this user")
+    if awaits_scan and not facts.kind:
+        return Finding(check, OK, f"no scan yet: the first one writes {facts.path}")
     stuck = f"{facts.owner}'s: the sticky directory keeps {identity.user} from it"
     closed = f"{facts.closed} is closed to {facts.reader}, who runs node_exporter"
     opening = f"chmod {'644' if facts.closed == facts.path else 'o+x'} {quote(facts.closed)}"
@@ -191,7 +212,7 @@ def judge_file(
         (facts.is_stuck, stuck, f"rm {path}"),
         (facts.closed, closed, opening),
         (facts.mode & 0o022, f"mode {facts.mode:04o}: others can write it", f"chmod 644 {path}"),
-        (silence > max_age(interval), late, running),
+        (silence > max_age(interval) and not awaits_scan, late, running),
         (silence < -FUTURE_SECONDS, early, f"date; {running}"),
     )
     for is_so, found, mend in faults:
@@ -234,6 +255,9 @@ def _read_directory(host: Host, output: str) -> Directory:
     flags = tuple(dict.fromkeys(flag for one in trusted for flag in one.directories))
     try:
         status = os.stat(path)
+    except PermissionError:
+        part = closed_part(path, WRITE, host.identity)
+        return Directory(path, True, closed=part.path if part else "", is_hidden=True)
     except OSError:
         served = _is_served(path, name, flags)
         return Directory(path, False, flags=flags, is_served=served, exporters=len(trusted))
@@ -260,6 +284,8 @@ def _is_served(path: str, name: str, flags: tuple[str, ...]) -> bool:
         linked = os.path.join(flag, name)
         if os.path.islink(linked) and os.path.realpath(linked) == output:
             return True
+        if os.path.isdir(flag) and not os.access(flag, os.X_OK):
+            return True  # it may: this user cannot see what is in it
     return False
 
 
@@ -276,7 +302,8 @@ def _read_file(host: Host, path: str) -> File:
     except FileNotFoundError:
         return File(path, "")
     except OSError as error:
-        return File(path, "file", error=reason(error))
+        is_hidden = isinstance(error, PermissionError) and not host.has_rights
+        return File(path, "file", error=reason(error), is_hidden=is_hidden)
     reader, closed = _closed_to(host, path)
     uid = host.identity.uid
     is_stuck = bool(directory.st_mode & stat.S_ISVTX) and uid not in (
