@@ -78,7 +78,7 @@ def test_the_command_line_comes_first_and_adds(
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("OPTIONS=--netwrok\n", "line 1: OPTIONS: unrecognized arguments: --netwrok"),
+        ("OPTIONS=--netwrok\n", "line 1: OPTIONS: '--netwrok' is no option; did you mean --network?"),
         ("OPTIONS=--network\n", "line 1: OPTIONS: argument --network: expected one argument"),
         ("NETWORKS=a\n", "line 1: 'NETWORKS' is not known"),
     ],
@@ -158,7 +158,7 @@ def test_a_mistake_in_options_is_said_once_an_hour(
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
     assert main(["--netwrok", "a=192.0.2.0/24"]) == 2
     said = capsys.readouterr().err
-    assert said.startswith("textfile-users: unrecognized arguments: --netwrok a=192.0.2.0/24")
+    assert said.startswith("textfile-users: '--netwrok' is no option; did you mean --network?")
     assert SETTINGS in said
     assert said.count("\n") == 1
     for _ in range(2):

@@ -1338,7 +1338,7 @@ def test_for_whom_is_judged(
     if owner is not None:
         place.mkdir()
         monkeypatch.setattr(
-            module.os, "stat", lambda _: os.stat_result([0, 0, 0, 0, owner] + [0] * 5)
+            os, "stat", lambda _: os.stat_result([0, 0, 0, 0, owner] + [0] * 5)
         )
     assert module._identity(checked("--state-directory", str(place)).options) == judged
 

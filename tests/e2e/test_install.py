@@ -348,7 +348,7 @@ def test_script_install_asks_before_it_changes_anything(
         (["--cron", "--help"], 0, "usage: textfile-users install"),
         (["--root", "/srv"], 2, "textfile-users.pyz install --root DIR"),
         (["--root=/srv"], 2, "textfile-users.pyz install --root DIR"),
-        (["--nonsense"], 1, "'--nonsense' is no option"),
+        (["--nonsense"], 2, "'--nonsense' is no option"),
     ],
 )
 def test_words_of_script_install_that_change_nothing(
