@@ -22,8 +22,8 @@ NETWORK = f"office={ADDRESS}/32"
 TERMINAL, PLAIN = "alice", "bob"  # who logs in with a terminal, and without
 WRONG = ["-o", "NumberOfPasswordPrompts=1", "-o"]
 REFUSED = (
-    ("alice", "PreferredAuthentications=password"),
-    ("alice", "PreferredAuthentications=keyboard-interactive"),
+    (TERMINAL, "PreferredAuthentications=password"),
+    (TERMINAL, "PreferredAuthentications=keyboard-interactive"),
     ("nobody-here", "PreferredAuthentications=password"),
 )
 PROGRAM = "/opt/textfile-users/bin/textfile-users"
@@ -150,15 +150,15 @@ def test_refusals_are_from_an_address(box_with_names: Box) -> None:
     box = box_with_names
     box.run("sh", "-c", f"rm -rf {box.state}-*")
     log = (box.root / "var/log/auth.log").read_text()
-    assert f"error: PAM: Authentication failure for alice from {CLIENT}" in log
+    assert f"error: PAM: Authentication failure for {TERMINAL} from {CLIENT}" in log
     events = [
         json.loads(line)
         for line in box.run(PROGRAM, "events", "/var/log/auth.log").stdout.splitlines()
     ]
     refused = [(one["user"], one["ip"], one["host"]) for one in events if one["event"] == "failure"]
     assert refused == [
-        ("alice", ADDRESS, ""),
-        ("alice", ADDRESS, CLIENT),
+        (TERMINAL, ADDRESS, ""),
+        (TERMINAL, ADDRESS, CLIENT),
         ("nobody-here", ADDRESS, ""),
     ]
     output = f"{box.state}-nobody/users.prom"

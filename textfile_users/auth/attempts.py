@@ -100,9 +100,9 @@ class Attempts:
         earlier: list[AuthEvent] = []
         if before is not NEW and _is_over(before, event.time):  # the pid is another process's
             earlier, before = _undecided(before), NEW
-        if _lacks_address(said):
+        if said.host and _lacks_address(said):
             event = _with_address(event, _peer(before))
-        elif before.held and said.ip and said.event != PEER:
+        elif before.held and not before.held[-1].said.ip and said.ip and said.event != PEER:
             held = tuple([_with_address(one, said.ip) for one in before.held])
             before = quick(Memory, (before.time, before.said, held, before.peer))
         memories[key], events = step(before, event)
