@@ -144,7 +144,7 @@ def test_the_service_s_user_by_hand(installed: Installed) -> None:
 
 
 def test_another_user_by_hand(installed: Installed) -> None:
-    status, _, said = installed.sh(f"sudo -u alice {PROGRAM}", check=False)
+    status, _, said = installed.sh(f"sudo -u tu-alice {PROGRAM}", check=False)
     assert status == 1
     assert re.search(rf"^textfile-users: {OUTPUT}: not written: permission denied", said, re.M)
     installed.require_well()

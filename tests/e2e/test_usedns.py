@@ -19,7 +19,7 @@ pytestmark = pytest.mark.e2e
 
 CLIENT, ADDRESS = "client.example", "127.0.0.7"
 NETWORK = f"office={ADDRESS}/32"
-TERMINAL, PLAIN = "alice", "bob"  # who logs in with a terminal, and without
+TERMINAL, PLAIN = "tu-alice", "tu-bob"  # who logs in with a terminal, and without
 WRONG = ["-o", "NumberOfPasswordPrompts=1", "-o"]
 REFUSED = (
     (TERMINAL, "PreferredAuthentications=password"),
