@@ -281,7 +281,7 @@ def test_another_textfile_directory(hosts: Callable[..., Host]) -> None:
     assert (status, err.count("\n")) == (1, 2)
     assert "run: sed -i" in err
     host.sh(re.findall("run: (sed .*)", err)[0])
-    host.sh(": >/opt/one/users.prom")
+    assert host.sh("ls /opt/one") == "users.prom\n", "the first scan's"
     host.install("--textfile-directory", "/opt/two")
     assert host.sh("stat -c '%U:%G %a' /opt/one /opt/two; ls /opt/one") == (
         "root:adm 750\nroot:textfile-users 1775\n"
