@@ -987,7 +987,7 @@ JOURNALCTL = """#!/bin/sh
 case "$*" in
 *--sync*) ;;
 *"-u textfile-users.service --since=@"*) cat {0}/unit ;;
-*"-t textfile-users -n 1 --since=-1h"*) cat {0}/hour ;;
+*"-t textfile-users --since=-1h"*) cat {0}/hour ;;
 *) exit 1 ;;
 esac
 """
@@ -997,7 +997,8 @@ esac
     ("unit", "hour", "said"),
     [
         ("textfile-users: users.prom: full\n" + EXITED.format("1/FAILURE"), "", "users.prom: full"),
-        (EXITED.format("1/FAILURE"), "textfile-users: told before\n", "told before"),
+        (EXITED.format("1/FAILURE"), "textfile-users: told first\ntextfile-users: told before\n",
+         "told before"),
         (EXITED.format("226/NAMESPACE"), "textfile-users: another fault\n",
          "textfile-users.service: Main process exited, code=exited, status=226/NAMESPACE"),
         ("", "", "Job for textfile-users.service failed."),

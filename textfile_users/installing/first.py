@@ -87,8 +87,8 @@ def _journal_since(began: int) -> list[str]:
     found = _journal("-u", places.SERVICE, f"--since=@{began}")
     said = [line for line in found if line.startswith(SAID)]
     if not said and any("status=1/" in line for line in found):
-        # A fault that lasts is said once an hour.
-        said = _journal("-t", PROGRAM, "-n", "1", "--since=-1h")
+        # A fault that lasts is said once an hour. With --since= journalctl's -n counts from there.
+        said = _journal("-t", PROGRAM, "--since=-1h")[-1:]
     return said or found[:1]
 
 
