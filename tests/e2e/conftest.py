@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.debian import program
 from tests.e2e.parts import Box, NodeExporter, run, serving
 
 PROJECT = Path(__file__).parents[2]
@@ -103,6 +104,20 @@ def box(new_directory: Callable[[], Path], packages: Path) -> Iterator[Box]:
         wheels = str(packages / "wheels")
         box.run(pip, "install", "--no-index", "--find-links", wheels, "textfile-users")
         yield box
+
+
+@pytest.fixture(scope="session", params=["own", "sid"])
+def promtool(request: pytest.FixtureRequest) -> str:
+    """How promtool is called: of Prometheus 2, as Debian 12 has it, and of 3."""
+    return program("promtool", request.param)
+
+
+@pytest.fixture(params=["own", "sid"])
+def each_node_exporter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NodeExporter]:
+    """A real node_exporter, and the newest one."""
+    name = program("prometheus-node-exporter", request.param)
+    with serving(tmp_path / "textfile", name) as exporter:
+        yield exporter
 
 
 @pytest.fixture

@@ -37,6 +37,11 @@ APT::Install-Recommends "false";
 """
 
 
+def program(name: str, suite: str) -> str:
+    """Return how the program `name` of `suite` is called; "own" is this machine's."""
+    return name if suite == "own" else str(programs(suite) / name)
+
+
 def programs(suite: str) -> Path:
     """Return the directory with the programs of `suite`; where it cannot be had the test ends."""
     found = CACHE / suite / "bin"

@@ -142,13 +142,13 @@ class NodeExporter:
 
 
 @contextmanager
-def serving(directory: Path) -> Iterator[NodeExporter]:
+def serving(directory: Path, program: str = "prometheus-node-exporter") -> Iterator[NodeExporter]:
     """Run a real node_exporter on a loopback port that reads `directory`."""
     directory.mkdir()
     port = free_port()
     with subprocess.Popen(
         [
-            "prometheus-node-exporter",
+            program,
             "--collector.disable-defaults",
             "--collector.textfile",
             f"--collector.textfile.directory={directory}",

@@ -29,9 +29,11 @@ SESSIONS = 200
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_golden_files_are_served_and_linted(node_exporter: NodeExporter, path: Path) -> None:
-    shutil.copy(path, node_exporter.directory / "users.prom")
-    samples = node_exporter.scrape()
+def test_golden_files_are_served_and_linted(
+    each_node_exporter: NodeExporter, path: Path, promtool: str
+) -> None:
+    shutil.copy(path, each_node_exporter.directory / "users.prom")
+    samples = each_node_exporter.scrape()
     assert samples["node_textfile_scrape_error"] == 0
     lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
     for line in lines:
@@ -39,7 +41,7 @@ def test_golden_files_are_served_and_linted(node_exporter: NodeExporter, path: P
         # node_exporter prints a histogram's bound last, and as Go does.
         name = re.sub(r'{le="(.*?)(?:\.0)?",(.*)}', r'{\2,le="\1"}', name)
         assert samples[name] == float(value)
-    checked = run("promtool", "check", "metrics", input=path.read_text(), check=False)
+    checked = run(promtool, "check", "metrics", input=path.read_text(), check=False)
     assert checked.stdout == ""
     assert [line for line in checked.stderr.splitlines() if line not in ADVICE] == []
 

@@ -16,14 +16,14 @@ RULES = Path(__file__).parents[2] / "prometheus"
 CASES = sorted((RULES / "tests").glob("*.yml"))
 
 
-def test_rules_are_sound() -> None:
+def test_rules_are_sound(promtool: str) -> None:
     rules = [str(path) for path in sorted(RULES.glob("*.yml"))]
-    run("promtool", "check", "rules", "--lint=all", "--lint-fatal", *rules)
+    run(promtool, "check", "rules", "--lint=all", "--lint-fatal", *rules)
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_cases(path: Path) -> None:
-    run("promtool", "test", "rules", str(path))
+def test_cases(path: Path, promtool: str) -> None:
+    run(promtool, "test", "rules", str(path))
 
 
 def test_each_alert_has_a_case_that_fires_and_one_that_does_not() -> None:
@@ -50,7 +50,7 @@ def test_each_recording_rule_has_a_case() -> None:
     ],
 )
 def test_the_twenty_with_most_are_kept(
-    rule: str, suffix: str, label: str, values: str, tmp_path: Path
+    rule: str, suffix: str, label: str, values: str, tmp_path: Path, promtool: str
 ) -> None:
     """Of 21 on the two hosts of each job, the nth has 60 * n, or as many a minute, on each."""
     family = rule.split(":")[1] + suffix
@@ -83,7 +83,7 @@ def test_the_twenty_with_most_are_kept(
     }
     path = tmp_path / "case.yml"  # JSON is YAML too
     path.write_text(json.dumps({"rule_files": [str(RULES / "recording.yml")], "tests": [case]}))
-    run("promtool", "test", "rules", str(path))
+    run(promtool, "test", "rules", str(path))
 
 
 def test_each_alert_is_explained() -> None:
