@@ -262,6 +262,17 @@ def test_faults_of_a_state_directory(changed: dict[str, Any], found: str, mend: 
     assert finding.mend == mend
 
 
+def test_a_link_of_another_is_not_followed(tmp_path: Path) -> None:
+    """Where links are protected the kernel would not even let root do so."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    link = tmp_path / "state"
+    link.symlink_to("/nonexistent")
+    os.lchown(link, 12345, 12345)
+    finding = one(places.check_state(checked("--state-directory", str(link))))
+    assert (finding.status, finding.found) == (FAULT, f"{link} is a link, of uid 12345's")
+
+
 def test_a_runtime_directory_may_be_passed_through() -> None:
     """With install --runtime-file node_exporter follows a link into it."""
     for mode, status in ((0o700, OK), (0o711, OK), (0o755, FAULT), (0o733, FAULT)):

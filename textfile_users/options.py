@@ -302,7 +302,8 @@ def _show_parser() -> ArgumentParser:
 
 def _doctor_parser() -> ArgumentParser:
     parser = _parser(
-        f"{PROGRAM} doctor", "Check the set-up and suggest a fix for each problem; 1 where there is one."
+        f"{PROGRAM} doctor",
+        "Check the set-up and suggest a fix for each problem; 1 where there is one.",
     )
     add_options(parser, COLLECT_OPTIONS)
     parser.add_argument("--json", action="store_true", help="as one JSON list")
