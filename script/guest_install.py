@@ -115,6 +115,7 @@ FAULTS_OF = {
         ("utmp", "chmod 600 /run/utmp", "chmod 664 /run/utmp; sleep 6"),
     ),
 }
+DOCTOR = f"{PROGRAM} doctor --json"
 # What is there: files but those that others write all the time, rights included; accounts.
 LISTING = """{ find / -xdev \\( -path /proc -o -path /sys -o -path /tmp -o -path /root \\
     -o -path /dev -o -path /var/tmp -o -path /opt -o -path /var/log -o -path /var/cache \\
@@ -209,14 +210,14 @@ def check_path(guest: Guest) -> None:
 
 
 def diagnose(
-    guest: Guest, is_right: Callable[[list[dict[str, str]]], bool]
+    guest: Guest, is_right: Callable[[list[dict[str, str]]], bool], command: str = DOCTOR
 ) -> tuple[int, list[dict[str, str]]]:
     """Return doctor's status and the faults that it tells of.
 
     Asked up to three times: an emulated guest may be too slow for a check's five seconds.
     """
     for _ in range(3):
-        text = guest.sh(f"{PROGRAM} doctor --json; echo $?")
+        text = guest.sh(f"{command}; echo $?")
         findings, _, status = text.strip().rpartition("\n")
         told = [found for found in json.loads(findings) if found["status"] == "FAULT"]
         if is_right(told):
@@ -228,6 +229,8 @@ def check_doctor(guest: Guest) -> None:
     """Clean; then each fault, made by hand, is told with its mend; clean again."""
     status, told = diagnose(guest, lambda told: not told)
     guest.check("doctor is clean", status == 0 and not told, told)
+    status, told = diagnose(guest, lambda told: not told, f"su alice -c '{DOCTOR}'")
+    guest.check("doctor is clean for an ordinary user", status == 0 and not told, told)
     for check, make, mend in (*FAULTS, *FAULTS_OF["log file" if guest.has_log_file else "journal"]):
         guest.sh(f"{make}; sleep 1")
 

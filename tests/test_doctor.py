@@ -6,6 +6,7 @@ import errno
 import http.server
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,7 @@ from textfile_users.checks.mends import PROGRAM
 from textfile_users.cli import _options, main
 from textfile_users.installing import facts as facts_module
 from textfile_users.installing import places as install_places
+from textfile_users.model import ABSENT, DENIED
 from textfile_users.node_exporter import NodeExporter
 from textfile_users.options import parse_collect
 from textfile_users.paths import RUNTIME_OUTPUT
@@ -89,6 +91,22 @@ def test_the_program_is_named_so_that_a_shell_finds_it(
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/textfile-users").touch()
     assert facts_module.own_command() == f"{tmp_path}/bin/textfile-users"
+
+
+def test_the_program_has_its_plain_name_where_root_has_linked_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ours, link = tmp_path / "textfile-users", tmp_path / "bin"
+    ours.touch()
+    monkeypatch.setattr(mends, "LINK", f"{link}/textfile-users")
+    monkeypatch.setattr(mends, "own_command", lambda: str(ours))
+    link.mkdir()
+    assert mends.program() == str(ours)
+    (link / "textfile-users").symlink_to("/bin/true")
+    assert mends.program() == str(ours), "another's"
+    (link / "textfile-users").unlink()
+    (link / "textfile-users").symlink_to(ours)
+    assert mends.program() == "textfile-users"
 
 
 SED = f"sed -i 's|^[[:blank:]]*TEXTFILE_DIRECTORY=.*|TEXTFILE_DIRECTORY=/srv/b|' {SETTINGS}"
@@ -244,6 +262,17 @@ def test_faults_of_a_state_directory(changed: dict[str, Any], found: str, mend: 
     assert finding.mend == mend
 
 
+def test_a_link_of_another_is_not_followed(tmp_path: Path) -> None:
+    """Where links are protected the kernel would not even let root do so."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    link = tmp_path / "state"
+    link.symlink_to("/nonexistent")
+    os.lchown(link, 12345, 12345)
+    finding = one(places.check_state(checked("--state-directory", str(link))))
+    assert (finding.status, finding.found) == (FAULT, f"{link} is a link, of uid 12345's")
+
+
 def test_a_runtime_directory_may_be_passed_through() -> None:
     """With install --runtime-file node_exporter follows a link into it."""
     for mode, status in ((0o700, OK), (0o711, OK), (0o755, FAULT), (0o733, FAULT)):
@@ -332,6 +361,181 @@ def test_the_closed_part_of_a_path(
         part = access.closed_part(str(path), os.R_OK, USER)
         assert part
         assert part.path == str(top / "a")
+
+
+def test_an_access_list_is_not_read_by_others(open_directory: Path) -> None:
+    """Owner, group and mode do not tell whom it lets in: what has one is taken for open."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    file = open_directory / "file"
+    file.write_text("")
+    file.chmod(0o640)
+    by_mode = lambda part, how: access._may_by_mode(part, USER, how)  # noqa: E731
+    assert access._first_closed(str(file), os.R_OK, by_mode) == str(file)
+    entries = ((1, 6, -1), (2, 4, USER.uid), (4, 0, -1), (16, 4, -1), (32, 0, -1))
+    data = b"".join(struct.pack("<HHi", *entry) for entry in entries)
+    os.setxattr(file, access.ACCESS_LIST, struct.pack("<I", 2) + data)
+    assert access._first_closed(str(file), os.R_OK, by_mode) == ""
+    assert access.closed_part(str(file), os.R_OK, USER) is None, "the kernel's answer"
+
+
+# --- who cannot see all
+
+
+def test_what_is_hidden_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With hidepid= an ordinary user sees neither process 1 nor a node_exporter nor a crond."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    host = checked(has_rights=False)
+    assert container.hides_processes(host)
+    assert one(textfile.check_exporters(host)).status == NOTE
+    finding = one(container.check_container(host._replace(container="/.dockerenv")))
+    assert (finding.status, finding.found.endswith("hidepid=")) == (NOTE, True)
+    assert not container.hides_processes(host._replace(init="systemd"))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert not container.hides_processes(host)
+
+
+def test_a_file_and_a_directory_that_cannot_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stat(path: str, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(os, "stat", stat)
+    monkeypatch.setattr(os, "lstat", stat)
+    monkeypatch.setattr(textfile, "closed_part", lambda *_: None)
+    host = checked("--output", "/srv/textfile/users.prom", has_rights=False)
+    for check in (textfile.check_directory, textfile.check_file):
+        finding = one(check(host))
+        assert (finding.status, finding.mend) == (NOTE, "")
+        assert finding.found.endswith("cannot be seen by this user")
+    finding = one(textfile.check_file(host._replace(has_rights=True)))
+    assert (finding.status, finding.found) == (FAULT, "/srv/textfile/users.prom: permission denied")
+    closed = access.Part("/srv", 0, 0, 0o40700, "root")
+    monkeypatch.setattr(textfile, "closed_part", lambda *_: closed)
+    finding = one(textfile.check_directory(host))
+    assert (finding.status, finding.found) == (FAULT, "/srv is closed to textfile-users")
+
+
+@pytest.mark.parametrize(
+    ("by_timer", "mode", "can_read", "status", "found"),
+    [
+        (False, 0o644, True, OK, "set: nothing"),
+        (False, 0o600, True, FAULT, "is closed to textfile-users"),  # cron's shell is its user's
+        (True, 0o600, True, OK, "set: nothing"),  # systemd reads it as root
+        (True, 0o600, False, NOTE, "cannot be read by this user: checked without"),
+    ],
+)
+def test_who_is_to_read_the_settings(
+    by_timer: bool,
+    mode: int,
+    can_read: bool,
+    status: str,
+    found: str,
+    open_directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    file = open_directory / "settings"
+    file.touch()
+    file.chmod(mode)
+    monkeypatch.setattr(rights, "SETTINGS", str(file))
+    if not can_read:
+        monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(rights, "read_settings", lambda _: ({}, ()))
+    finding = one(rights.check_settings(checked(runs_by_timer=by_timer)))
+    assert finding.status == status
+    assert finding.found.endswith(found)
+
+
+def test_the_key_is_for_who_may_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rights, "REDACT_KEY", "/nonexistent/key")
+    host = checked("--redact", "user")._replace(identity=ROOT)
+    assert one(rights.check_key(host)).status == FAULT
+    assert list(rights.check_key(host._replace(has_rights=False))) == []
+
+
+def test_a_zone_that_the_unit_cannot_read(
+    open_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    zone = open_directory / "zone"
+    zone.touch()
+    for mode, error in ((0o644, ""), (0o600, "closed to textfile-users")):
+        zone.chmod(mode)
+        told = clock._zone_error(checked(has_rights=False), str(zone))
+        assert told == error
+
+
+# --- before the first scan
+
+
+def test_nothing_is_missing_before_the_first_scan(tmp_path: Path) -> None:
+    gone = str(tmp_path / "state")
+    host = checked(
+        "--state-directory", gone, "--runtime-directory", f"{gone}/x", "--output", f"{gone}.prom",
+        runs_by_timer=True, awaits_scan=True,
+    )  # fmt: skip
+    scanned = host._replace(awaits_scan=False)
+    for check in (places.check_state, places.check_runtime, textfile.check_file):
+        finding = one(check(host))
+        assert (finding.status, finding.found[:11]) == (OK, "no scan yet")
+        assert one(check(scanned)).status == FAULT
+    by_cron = host._replace(runs_by_timer=False)  # install makes it, not the first scan
+    assert one(places.check_state(by_cron)).status == FAULT
+
+
+def test_an_old_file_before_the_first_scan_of_a_boot() -> None:
+    old = FILE._replace(written=NOW - 9000)
+    assert textfile.judge_file(old, USER, NOW, 5.0, "RUN").status == FAULT
+    assert textfile.judge_file(old, USER, NOW, 5.0, "RUN", awaits_scan=True).status == OK
+
+
+def test_a_page_before_the_first_scan() -> None:
+    view = scrape.View(scrape_error=0, mtimes={})
+    asked = ASKED._replace(written=None, awaits_scan=True)
+    assert scrape.judge_view(view, asked).status == OK
+    assert scrape.judge_view(view, asked._replace(written=NOW)).status == FAULT, "it is there"
+    assert scrape.judge_view(view, asked._replace(awaits_scan=False)).status == FAULT
+    assert scrape.judge_view(scrape.View(), asked).status == FAULT, "the collector is off"
+
+
+# --- not installed
+
+
+@pytest.mark.parametrize(
+    ("output", "changed", "has_user", "is_used"),
+    [
+        ("", {}, False, False),
+        ("-", {}, False, False),
+        ("/nonexistent/users.prom", {}, False, False),
+        ("/nonexistent/users.prom", {}, True, True),
+        ("/etc/passwd", {}, False, True),  # something writes it
+        ("", {"container": "/.dockerenv", "init": "every-5-seconds"}, False, True),
+        ("", {"container": "lxc", "init": "systemd"}, False, False),
+    ],
+)
+def test_what_is_not_installed(
+    output: str,
+    changed: dict[str, Any],
+    has_user: bool,
+    is_used: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "find_identity", lambda *_: USER if has_user else None)
+    host = checked()
+    host = host._replace(options=host.options._replace(output=output), **changed)
+    assert module._is_used(host) is is_used
+
+
+def test_not_installed_is_one_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = Seen({"utmp": (OK, ()), "btmp": (DENIED, ()), "wtmp": (ABSENT, ())}, (), (), (), "")
+    monkeypatch.setattr(module, "_host", lambda *_: checked(is_installed=False, has_rights=False))
+    monkeypatch.setattr(module, "_with_scan", lambda host, _: host._replace(seen=seen))
+    install, sources = module.examine(checked().options)
+    assert (install.check, install.status) == ("install", FAULT)
+    assert install.found.startswith("not installed: run script/install")
+    assert install.mend == f"{PROGRAM} install"
+    assert sources == Finding("sources", OK, "textfile-users can read: utmp; not: btmp")
 
 
 # --- textfile directory and file
@@ -1337,9 +1541,7 @@ def test_for_whom_is_judged(
     place = tmp_path / "state"
     if owner is not None:
         place.mkdir()
-        monkeypatch.setattr(
-            os, "stat", lambda _: os.stat_result([0, 0, 0, 0, owner] + [0] * 5)
-        )
+        monkeypatch.setattr(os, "stat", lambda _: os.stat_result([0, 0, 0, 0, owner] + [0] * 5))
     assert module._identity(checked("--state-directory", str(place)).options) == judged
 
 

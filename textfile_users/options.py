@@ -34,7 +34,7 @@ COMMANDS_HELP = """commands:
   show           the same as a table for people
   events FILE    what auth logs say, as JSON lines; - is stdin
   records FILE   what utmp, wtmp and btmp files hold, as JSON lines
-  doctor         check the set-up and name the mend for each fault
+  doctor         check the set-up and suggest a fix for each problem
   install        put timer or cron entry in place; uninstall removes them
 Each has --help of its own."""
 
@@ -352,7 +352,8 @@ def _show_parser() -> ArgumentParser:
 
 def _doctor_parser() -> ArgumentParser:
     parser = _parser(
-        f"{PROGRAM} doctor", "Check the set-up and name the mend for each fault; 1 where one is."
+        f"{PROGRAM} doctor",
+        "Check the set-up and suggest a fix for each problem; 1 where there is one.",
     )
     add_options(parser, COLLECT_OPTIONS)
     parser.add_argument("--json", action="store_true", help="as one JSON list")

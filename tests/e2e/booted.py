@@ -77,17 +77,27 @@ class Booted(Box):
              "sh", "-c", outer, "sh", inner],
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
-        end = time.monotonic() + 120
+        try:
+            self._wait()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _wait(self) -> None:
+        end = time.monotonic() + 300
         while not self._is_up():
             assert self._process.poll() is None, "the host did not start"
             assert time.monotonic() < end, "the host does not come up"
             time.sleep(0.1)
-        return self
 
     def _is_up(self) -> bool:
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        self._init = children.read_text().strip()
-        if not self._init or Path(f"/proc/{self._init}/comm").read_text() != "systemd\n":
+        try:
+            children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+            self._init = children.read_text().strip()
+            if Path(f"/proc/{self._init}/comm").read_text() != "systemd\n":
+                return False
+        except OSError:  # it has no child yet, or has ended
             return False
         return self.run("systemctl", "is-active", "basic.target", check=False).returncode == 0
 

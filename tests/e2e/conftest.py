@@ -6,6 +6,7 @@ it fails instead: that is how CI knows that none was.
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import sys
@@ -47,6 +48,7 @@ NEEDED = {
     "w": "procps",
     "cron": "cron",
     "busybox": "busybox-static",  # the other one has no crond
+    "dbus-daemon": "dbus",
 }
 
 
@@ -56,6 +58,8 @@ def missing_parts() -> str:
         return "needs root"
     search = os.environ["PATH"] + ":/usr/lib/systemd:/lib/systemd"
     packages = {package for name, package in NEEDED.items() if not shutil.which(name, path=search)}
+    if not glob.glob("/usr/lib/*/security/pam_systemd.so"):
+        packages.add("libpam-systemd")
     if not os.path.exists("/usr/bin/python3"):
         packages.add("python3-venv")
     return f"needs Debian's {', '.join(sorted(packages))}" if packages else ""

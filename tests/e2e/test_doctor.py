@@ -200,6 +200,7 @@ MENDED = [
     ("chown tu-alice /etc/cron.d/textfile-users", "cron", "passed over: it is not root's"),
     ("chmod 600 /etc/localtime", "time zone", "/etc/localtime: permission denied"),
     ("chmod 666 /etc/default/textfile-users", "settings", "others than root can write it"),
+    ("chmod 600 /etc/default/textfile-users", "settings", "is closed to textfile-users"),
     (OPTIONS, "redact key", "no such file or directory"),
     (f"{OPTIONS}; install -D -m 644 -o textfile-users /bin/true /etc/textfile-users/redact.key",
      "redact key", "others than its owner"),
@@ -343,6 +344,32 @@ def test_the_user_of_the_unit_may_ask_too(doctor: Doctor) -> None:
     faults = {one["check"] for one in findings if one["status"] == "FAULT"}
     assert faults <= {"container"}
     assert {one["check"] for one in findings} > {"scrape", "auth log", "users.prom"}
+
+
+def test_an_ordinary_user_may_ask_too(doctor: Doctor) -> None:
+    as_user = ["setpriv", "--reuid=alice", "--regid=alice", "--init-groups"]
+    done = doctor.box.run(*as_user, PROGRAM, "doctor", "--json", check=False)
+    findings = json.loads(done.stdout)
+    faults = [one for one in findings if one["status"] == "FAULT"]
+    assert {one["check"] for one in faults} <= {"container"}, faults
+    commands = " ".join(one["mend"] for one in findings)
+    assert not any(word in commands for word in ("rm ", "chgrp", "chown", "usermod"))
+    assert {one["check"] for one in findings} > {
+        "cron",
+        "users.prom",
+        "state directory",
+        "the rest",
+    }
+
+
+def test_right_after_install_with_cron(doctor: Doctor) -> None:
+    doctor.sh(f"rm {FILE}")
+    assert doctor.faults().keys() == {"users.prom", "scrape"}
+    doctor.sh(f"touch {ENTRY}")
+    try:
+        assert doctor.faults() == {}
+    finally:
+        doctor.sh(f"touch -d '1 hour ago' {ENTRY}")
 
 
 def test_an_ordinary_users_node_exporter_is_not_obeyed(doctor: Doctor) -> None:

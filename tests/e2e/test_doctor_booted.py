@@ -189,6 +189,16 @@ def test_a_directory_that_an_ordinary_user_cannot_see(running: Host) -> None:
         running.sh("chgrp root /var/lib/prometheus; chmod 755 /var/lib/prometheus")
 
 
+def test_processes_that_an_ordinary_user_cannot_see(running: Host) -> None:
+    running.sh("mount -o remount,hidepid=2 /proc")
+    try:
+        findings = running.doctor(user=GUEST)
+        assert faults(findings) == {}
+        assert findings["node_exporter"]["found"].startswith("none is seen")
+    finally:
+        running.sh("mount -o remount,hidepid=0 /proc")
+
+
 def test_the_trial_saves_and_locks_nothing(running: Host) -> None:
     listing = f"find {FILES} -printf '%p %u %m %i %s %T@ %C@\\n' | sort"
     running.sh(f"systemctl stop {UNITS} textfile-users.service")

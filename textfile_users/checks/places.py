@@ -118,6 +118,9 @@ def judge_place(
 def _read(host: Host, path: str) -> Place:
     try:
         link = os.lstat(path)
+        is_link = stat.S_ISLNK(link.st_mode)
+        if is_link and link.st_uid not in (0, host.identity.uid):
+            return Place(path, "link", link.st_uid, owner_name(host, link.st_uid))  # not followed
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         return Place(path, "other" if os.path.islink(path) else "")
@@ -125,8 +128,7 @@ def _read(host: Host, path: str) -> Place:
         return Place(path, "other", error=reason(error))
     if not stat.S_ISDIR(status.st_mode):
         return Place(path, "other")
-    is_link = stat.S_ISLNK(link.st_mode)
-    uid = link.st_uid if is_link and link.st_uid not in (0, host.identity.uid) else status.st_uid
+    uid = status.st_uid
     try:
         part = closed_part(path, WRITE, host.identity)
     except (Failed, OSError) as error:
