@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
 from utmp import UTmpRecordType
 
@@ -41,6 +42,7 @@ def records(files: list[str]) -> int:
             say(ERROR, f"{path}: {error}")
             status = 1
         else:
+            sys.stdout.flush()  # the summary comes last, and not where the records are lost
             counts = f"{sound} sound, {damaged} damaged, {partial} partial"
             say(NOTICE, f"{path}: layout {layout}; {counts}")
     return status
