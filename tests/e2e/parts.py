@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-SECONDS = 1800  # after which a box ends by itself
+SECONDS = 14_400  # after which a box ends by itself
 
 PASSWORD = "correct horse"  # of every user of a box
 
