@@ -49,3 +49,22 @@ def test_the_way_to_a_registry_stays(environment: dict[str, str], name: str) -> 
 def test_the_rest_is_the_same_everywhere(environment: dict[str, str]) -> None:
     assert environment["LANG"] == "C.UTF-8"
     assert "/usr/sbin" in environment["PATH"].split(":"), "an ordinary user's has none"
+
+
+@pytest.mark.parametrize(
+    ("name", "then"), [(".ci/run", "script/test"), ("script/test", "script/common")]
+)
+def test_what_is_set_for_python_reaches_nothing(tmp_path: Path, name: str, then: str) -> None:
+    """Neither pytest nor lint nor pip; PYTHON=FILE, which is ours, stays, and so does pip's way."""
+    for path, text in ((name, (PROJECT / name).read_text()), (then, "#!/bin/sh\nenv\nexit\n")):
+        copy = tmp_path / path
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text(text)
+        copy.chmod(0o755)
+    given = dict.fromkeys(("PYTHONUNBUFFERED", "PYTHONPATH", "PYTHON", "PIP_INDEX_URL"), "x")
+    done = subprocess.run(
+        [str(tmp_path / name)], env={**os.environ, **given}, stdout=subprocess.PIPE, text=True,
+        check=True,
+    )  # fmt: skip
+    left = {line for line in done.stdout.splitlines() if line.startswith(("PYTHON", "PIP_INDEX"))}
+    assert left == {"PYTHON=x", "PIP_INDEX_URL=x"}

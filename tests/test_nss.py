@@ -46,7 +46,7 @@ from textfile_users.sources.nss import END, ask, parse_answers
 
 NOW = 1_765_000_000.0
 TIME = 20.0  # enough for any machine; nothing here waits for its end
-HANGING_TIME = 0.3  # which is waited for
+HANGING_TIME = 1.0  # which is waited for; a busy machine needs a part of it to start the child
 NOBODY = "no-such-user-of-a-test"
 CAROL = Answer(USER, "carol", "carol", 70_001, 70_002, "Carol C", False, NOW)
 STAFF = Answer(GID, "70002", "", -1, 70_002, "staff of a test", False, NOW)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from contextlib import closing
 from itertools import chain
 
@@ -37,6 +38,8 @@ def records(files: list[str]) -> int:
             say(ERROR, f"{path}: {error}")
             status = 1
         else:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # the summary comes last, and not where the records are lost
             say(NOTICE, f"{path}: layout {found}")
     return status
 

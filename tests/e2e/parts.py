@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-SECONDS = 1800  # after which a box ends by itself
+SECONDS = 14_400  # after which a box ends by itself
 
 PASSWORD = "correct horse"  # of every user of a box
 
@@ -22,7 +22,7 @@ PASSWORD = "correct horse"  # of every user of a box
 # Of /etc the host's people stay outside, and this program where it is installed: no name and no
 # uid of the box is taken. So does what keeps people out.
 SETUP = """set -e
-mount -t tmpfs tmpfs /run
+mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /home
 for name in /var/log /opt /home /var/lib/wtmpdb /var/lib/lastlog; do
     [ ! -d $name ] || mount -t tmpfs -o mode=755 tmpfs $name
