@@ -78,7 +78,10 @@ def test_the_command_line_comes_first_and_adds(
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("OPTIONS=--netwrok\n", "line 1: OPTIONS: '--netwrok' is no option; did you mean --network?"),
+        (
+            "OPTIONS=--netwrok\n",
+            "line 1: OPTIONS: '--netwrok' is no option; did you mean --network?",
+        ),
         ("OPTIONS=--network\n", "line 1: OPTIONS: argument --network: expected one argument"),
         ("NETWORKS=a\n", "line 1: 'NETWORKS' is not known"),
     ],

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.hosts import Host as Root
+from textfile_users import by_hand
 from textfile_users import doctor as module
 from textfile_users.checks import (
     access,
@@ -44,6 +45,7 @@ from textfile_users.model import ABSENT, DENIED
 from textfile_users.node_exporter import NodeExporter
 from textfile_users.options import parse_collect
 from textfile_users.paths import RUNTIME_OUTPUT
+from textfile_users.service import Service
 from textfile_users.settings import SETTINGS, Fault, parse_settings
 from textfile_users.sources.group import find_memberships
 
@@ -1230,18 +1232,6 @@ def test_our_own_cron_entries(path: str, uid: int, mode: int, expected: tuple[bo
         assert not schedule.judge_entry_file(path, uid, mode, disabled).is_live
 
 
-def test_the_directories_that_cron_sets() -> None:
-    def variables(name: str) -> dict[str, str]:
-        return schedule.parse_variables((PROJECT / "cron" / name).read_bytes())
-
-    state, runtime = "/var/lib/textfile-users", "/run/textfile-users"
-    assert variables("textfile-users") == {"STATE_DIRECTORY": state, "RUNTIME_DIRECTORY": runtime}
-    assert variables("textfile-users.crontab") == {
-        "STATE_DIRECTORY": state,
-        "RUNTIME_DIRECTORY": state,
-    }
-
-
 def test_an_entry_of_comments_alone() -> None:
     finding = one(unhealthy(cron(entries=(ENTRY._replace(is_live=False),), silence=3.0))[:1])
     assert (finding.status, finding.check) == (NOTE, "cron")
@@ -1722,6 +1712,8 @@ def test_the_callers_time_zone_is_not_the_units(monkeypatch: pytest.MonkeyPatch)
         return []
 
     monkeypatch.setattr(module, "examine", examine)
+    service = USER._replace(user="textfile-users")
+    monkeypatch.setattr(module, "_service_identity", lambda: service)
     for user in ("alice", "textfile-users"):
         monkeypatch.setattr(module, "_identity", lambda _, user=user: USER._replace(user=user))
         monkeypatch.setenv("TZ", "Mars/Base")
@@ -1773,21 +1765,28 @@ def test_ages() -> None:
     ]  # fmt: skip
 
 
-def test_the_settings_are_taken_where_no_option_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    def settings(text: str) -> None:
-        values = dict(line.split("=", 1) for line in text.split("\n"))
-        monkeypatch.setattr(module, "read_settings", lambda _: (values, ()))
+def test_the_service_s_settings_and_directories_are_taken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Options that are given add to them, so that a flag does not make it judge another set-up."""
 
-    monkeypatch.setattr(module, "find_directories", lambda _: {"STATE_DIRECTORY": "/x"})
-    for name in ("TEXTFILE_DIRECTORY", "STATE_DIRECTORY"):
-        monkeypatch.setenv(name, "before")
-    settings("TEXTFILE_DIRECTORY=/srv/textfile\nOPTIONS=--all-users --interval 9")
-    values = module.take_settings()
-    assert values is not None
-    assert (values.all_users, values.interval) == (True, 9)
-    assert (os.environ["TEXTFILE_DIRECTORY"], os.environ["STATE_DIRECTORY"]) == (
-        "/srv/textfile",
-        "/x",
-    )
-    settings("OPTIONS=--no-such-option")
-    assert module.take_settings() is None
+    def settings(text: str) -> None:
+        values, faults = parse_settings(text)
+        monkeypatch.setattr(by_hand, "read_settings", lambda _: (dict(values), faults))
+
+    service = Service("textfile-users", "/x", "/y")
+    monkeypatch.setattr(by_hand, "find_service", lambda: service)
+    monkeypatch.delenv("TEXTFILE_DIRECTORY", raising=False)
+    monkeypatch.setenv("STATE_DIRECTORY", "/before")
+    settings('TEXTFILE_DIRECTORY=/srv/textfile\nOPTIONS="--all-users --interval 9"\n')
+    for argv in ([], ["--json"], ["--timeout", "7"]):
+        values = by_hand.parse_for_doctor(argv)
+        assert (values.all_users, values.interval) == (True, 9)
+        assert (values.state_directory, values.runtime_directory) == ("/x", "/y")
+        assert os.environ["TEXTFILE_DIRECTORY"] == "/srv/textfile"
+    assert by_hand.parse_for_doctor(["--state-directory", "/z"]).state_directory == "/z"
+    settings('OPTIONS="--all-users --state-directory /own"\n')
+    assert by_hand.parse_for_doctor([]).state_directory == "/own"
+    settings("OPTIONS=--no-such-option\n")
+    assert not by_hand.parse_for_doctor([]).all_users
+    assert capsys.readouterr().err == ""  # a check tells of it

@@ -13,7 +13,7 @@ from textfile_users.sources.files import reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from textfile_users.collect import Options
 
@@ -24,38 +24,49 @@ OWN = ("repeat", "interval", "verbose", "now", "root")
 # choose what is read or written here.
 OF_OTHER_ROOTS = ("auth_source", "exclude_user", "ssh_port", "network", "session_command")
 ENVIRONMENT_OF_OTHER_ROOTS = ("EXCLUDE_USERS", "SSH_PORTS")
+DIRECTORIES = ("state_directory", "runtime_directory")
 FILES = ("utmp", "wtmp", "btmp", "textfile_directory", "runtime_directory")
 
 
 def parse_by_hand(command: str, argv: list[str]) -> Values:
     """Return the values of a command's arguments, added to those that the service is given."""
     given = parse(command, argv)
-    return parse(command, argv, service_values(given.root))
+    return parse(command, argv, _without(service_values(given.root), OWN))
 
 
-def service_values(root: str) -> Values:
+def parse_for_doctor(argv: list[str]) -> Values:
+    """Return the values of doctor's arguments, added to all that the service is given.
+
+    Faults of the settings are not said: doctor has a check of them.
+    """
+    given = parse("doctor", argv)
+    values = service_values(given.root, says_faults=False)
+    service = _find_service(values) if given.root == "/" else None
+    if service:
+        values = _changed(values, state_directory=service.state, runtime_directory=service.runtime)
+    return parse("doctor", argv, values)
+
+
+def service_values(root: str, *, says_faults: bool = True) -> Values:
     """Return what the settings of the host below ``root`` make of the options of `collect`.
 
-    What they say of variables is put into the environment, unless it has them. Their faults are
-    said, and what is faulty does not count.
+    What they say of variables is put into the environment, unless it has them. What is faulty
+    does not count.
     """
     paths = Paths(root)
     values, faults = read_settings(paths)
-    for fault in faults:
+    for fault in faults if says_faults else ():
         say(WARNING, f"{paths.below(SETTINGS)}: {fault}")
     if any(not fault.line for fault in faults):
         values = {}  # of the file as a whole: another than root may have written it
     options = parse_collect(values.pop(OPTIONS, "").split())
-    start = parse_collect([])
-    names = [option.name for option in COLLECT_OPTIONS if option.name not in OWN]
     if not paths.is_own_host:
         values = {name: values[name] for name in ENVIRONMENT_OF_OTHER_ROOTS if name in values}
-        names = list(OF_OTHER_ROOTS)
+        names = [option.name for option in COLLECT_OPTIONS]
+        options = _without(options, [name for name in names if name not in OF_OTHER_ROOTS])
     for name, value in values.items():
         os.environ.setdefault(name, value)
-    for name in names:
-        setattr(start, name, getattr(options, name))
-    return start
+    return options
 
 
 def collect_by_hand(argv: list[str], options_of: Callable[[Values], Options]) -> int:
@@ -65,9 +76,9 @@ def collect_by_hand(argv: list[str], options_of: Callable[[Values], Options]) ->
     given = parse_collect(argv)
     by_settings = service_values(given.root)
     service = _find_service(by_settings)
-    output = options_of(by_settings).output
-    values = parse("collect", argv, by_settings)
+    values = parse("collect", argv, _without(by_settings, (*OWN, *DIRECTORIES)))
     options = options_of(values)
+    output = options_of(by_settings).output
     uid = os.geteuid()
     if given.state_directory or not (uid == 0 or (service and uid == _uid_of(service.user))):
         return collect(options)
@@ -81,16 +92,24 @@ def collect_by_hand(argv: list[str], options_of: Callable[[Values], Options]) ->
 
 
 def _find_service(by_settings: Values) -> Service | None:
-    """Return the service of this host; where it keeps its state is for none but itself."""
+    """Return the service of this host; OPTIONS may name other directories than unit and crontab."""
     service = find_service()
-    if service:
-        state = by_settings.state_directory
-        service = service._replace(
-            state=state or service.state,
-            runtime=by_settings.runtime_directory or service.runtime,
-        )
-    vars(by_settings).update(state_directory=None, runtime_directory=None)
-    return service
+    return service and service._replace(
+        state=by_settings.state_directory or service.state,
+        runtime=by_settings.runtime_directory or service.runtime,
+    )
+
+
+def _changed(values: Values, **changes: object) -> Values:
+    found = Values()
+    vars(found).update(vars(values), **changes)
+    return found
+
+
+def _without(values: Values, names: Iterable[str]) -> Values:
+    """Return the values with those of ``names`` as they are where nothing is given."""
+    defaults = parse_collect([])
+    return _changed(values, **{name: getattr(defaults, name) for name in names})
 
 
 def _only_looks(options: Options, service_output: str, service: Service | None) -> bool:
@@ -109,13 +128,9 @@ def _of_service(options: Options, service: Service | None) -> Options:
 
 def _absolute(values: Values) -> Values:
     """Return the values with whole paths: the directory that they are relative to is left."""
-    found = Values()
-    vars(found).update(vars(values))
-    for name in FILES:
-        path = getattr(values, name)
-        setattr(found, name, path and os.path.abspath(path))
-    vars(found)["auth_log"] = [os.path.abspath(path) for path in values.auth_log]
-    return found
+    paths = {name: getattr(values, name) for name in FILES}
+    whole = {name: path and os.path.abspath(path) for name, path in paths.items()}
+    return _changed(values, auth_log=[os.path.abspath(path) for path in values.auth_log], **whole)
 
 
 def _uid_of(user: str) -> int:

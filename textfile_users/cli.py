@@ -183,12 +183,11 @@ def _events(argv: list[str]) -> int:
 
 
 def _doctor(argv: list[str]) -> int:
-    values = parse("doctor", argv)
-    from textfile_users.doctor import doctor, take_settings
+    from textfile_users.by_hand import parse_for_doctor
+    from textfile_users.doctor import doctor
 
-    is_bare = not set(argv) - {"--json"}
-    wanted = take_settings() if values.root == "/" else None  # what the unit or cron would do
-    return doctor(_options((is_bare and wanted) or values), values.json)
+    values = parse_for_doctor(argv)
+    return doctor(_options(values), values.json)
 
 
 def _install(argv: list[str]) -> int:

@@ -6,8 +6,7 @@ import json
 import os
 import sys
 import time
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO, TextIOWrapper
+from io import TextIOWrapper
 
 from textfile_users.checks.child import Failed, find_identity, in_child, own_identity
 from textfile_users.checks.clock import check_clock
@@ -23,7 +22,7 @@ from textfile_users.checks.rights import (
     check_settings,
     check_user,
 )
-from textfile_users.checks.schedule import Runner, check_schedule, find_directories, find_runner
+from textfile_users.checks.schedule import Runner, check_schedule, find_runner
 from textfile_users.checks.scrape import check_view
 from textfile_users.checks.sessions import check_sessions
 from textfile_users.checks.sources import (
@@ -34,9 +33,9 @@ from textfile_users.checks.sources import (
 )
 from textfile_users.checks.textfile import check_directory, check_exporters, check_file
 from textfile_users.node_exporter import NodeExporter, find_node_exporters
-from textfile_users.options import Values, parse_collect
 from textfile_users.paths import SERVICE_USER, Paths
-from textfile_users.settings import OPTIONS, read_settings
+from textfile_users.service import find_service
+from textfile_users.settings import read_settings
 from textfile_users.snapshot import look
 from textfile_users.sources.procfs import parse_stat, read_boot_time, read_file
 from textfile_users.sources.text import printable
@@ -89,7 +88,7 @@ OWN = (CONTAINER, STATE, RUNTIME, KEY)
 
 def doctor(options: Options, as_json: bool) -> int:
     """Check the set-up, print what is found; return 1 where a fault is."""
-    if options.paths.is_own_host and _identity(options).user == SERVICE_USER:
+    if options.paths.is_own_host and _identity(options) == _service_identity():
         os.environ.pop("TZ", None)  # the caller's: unit and cron entry have none
         time.tzset()
     findings = examine(options)
@@ -100,22 +99,6 @@ def doctor(options: Options, as_json: bool) -> int:
     else:
         print(format_findings(findings, colour=has_colour(sys.stdout)))
     return 1 if any(finding.status == FAULT for finding in findings) else 0
-
-
-def take_settings() -> Values | None:
-    """Put what the unit or the cron entry sets into the environment, and return its options.
-
-    None where the settings file has no good ones. Raises nothing.
-    """
-    values, _ = read_settings(Paths())
-    words = values.pop(OPTIONS, "").split()
-    os.environ.update(values)
-    os.environ.update(find_directories(_service_identity() is not None))
-    try:
-        with redirect_stderr(StringIO()), redirect_stdout(StringIO()):  # the check tells
-            return parse_collect(words)
-    except SystemExit:
-        return None
 
 
 def format_findings(findings: Iterable[Finding], *, colour: bool) -> str:
@@ -234,8 +217,9 @@ def _identity(options: Options) -> Identity:
 
 
 def _service_identity() -> Identity | None:
+    service = find_service()
     try:
-        return find_identity(Paths(), SERVICE_USER)
+        return find_identity(Paths(), service.user if service else SERVICE_USER)
     except OSError:
         return None
 

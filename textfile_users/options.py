@@ -310,7 +310,8 @@ def parse(command: str, argv: list[str], start: Values | None = None) -> Values:
     """
     parser = PARSERS[command]()
     values = Values()
-    vars(values).update(vars(start or values))
+    for name, value in vars(start or values).items():
+        setattr(values, name, list(value) if isinstance(value, list) else value)
     words = argv[: argv.index("--")] if "--" in argv else argv
     # argparse would take -help for -h with a value.
     unknown = [word for word in words if word[:1] == "-" and f"-{word}" in _flags(parser)]

@@ -23,7 +23,6 @@ from textfile_users.checks.mends import UNITS, install, quote, run, service
 from textfile_users.checks.textfile import max_age, written_time
 from textfile_users.record import Record
 from textfile_users.sources.files import read_regular, reason
-from textfile_users.sources.text import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -309,37 +308,6 @@ def parse_time(text: str) -> float:
         return float(calendar.timegm(time.strptime(" ".join(words[1:3]), "%Y-%m-%d %H:%M:%S")))
     except ValueError:
         return 0.0
-
-
-def find_directories(is_installed: bool) -> dict[str, str]:
-    """Return the variables of the state and the runtime directory, as unit or cron entry has them.
-
-    None where neither is there and no user of theirs ``is_installed``.
-    """
-    found = {}
-    if is_installed:
-        found = {
-            "STATE_DIRECTORY": "/var/lib/textfile-users",
-            "RUNTIME_DIRECTORY": "/run/textfile-users",
-        }
-    for path in ENTRIES:
-        try:
-            data = read_regular(path, MAX_BYTES)
-        except OSError:
-            continue
-        found.update(parse_variables(data))
-    return found
-
-
-def parse_variables(data: bytes) -> dict[str, str]:
-    """Return the directories that a crontab sets, on lines of their own or before the command."""
-    lines = [line for line in decode(data).split("\n") if not line.lstrip().startswith("#")]
-    pairs = [word.partition("=") for line in lines for word in line.split()]
-    return {
-        name: value
-        for name, _, value in pairs
-        if name in ("STATE_DIRECTORY", "RUNTIME_DIRECTORY") and value.startswith("/")
-    }
 
 
 def judge_entry_file(path: str, uid: int, mode: int, data: bytes) -> Entry:
