@@ -76,6 +76,7 @@ class Booted(Box):
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private",
              "sh", "-c", outer, "sh", inner],
             stdout=subprocess.DEVNULL,
+            text=True,
         )  # fmt: skip
         try:
             self._wait()
