@@ -1556,6 +1556,19 @@ def test_for_whom_is_judged(
     assert module._identity(checked("--state-directory", str(place)).options) == judged
 
 
+def test_a_state_directory_that_is_still_to_be_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    monkeypatch.setattr(module, "own_identity", lambda: ALICE)
+    monkeypatch.setattr(module, "find_identity", lambda *_: USER)
+    options = checked("--state-directory", str(tmp_path / "a/b")).options
+    assert module._identity(options) == USER
+    os.chown(tmp_path, ALICE.uid, ALICE.gid)
+    assert module._identity(options) == ALICE
+
+
 def test_who_this_process_is_is_not_the_environments_word(monkeypatch: pytest.MonkeyPatch) -> None:
     """su keeps the caller's $USER."""
     monkeypatch.setenv("USER", "mallory")
