@@ -1152,6 +1152,16 @@ def test_the_first_scan_of_cron(
     assert not find_runner(monkeypatch, {}, comment, booted=booted).awaits_scan
 
 
+def test_an_entry_in_a_closed_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stat(path: str, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(os, "stat", stat)
+    entry = schedule._read_entry("/var/spool/cron/crontabs/textfile-users")
+    assert entry is not None
+    assert (entry.is_hidden, entry.is_live) == (True, False)
+
+
 def test_what_cannot_be_seen_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     hidden = schedule.Entry("/var/spool/cron/crontabs/textfile-users", False, is_hidden=True)
     assert find_runner(monkeypatch, {}, ENTRY).is_there
@@ -1531,8 +1541,22 @@ def test_for_whom_is_judged(
     place = tmp_path / "state"
     if owner is not None:
         place.mkdir()
-        monkeypatch.setattr(os, "stat", lambda _: os.stat_result([0, 0, 0, 0, owner] + [0] * 5))
+        status = os.stat_result([0, 0, 0, 0, owner] + [0] * 5)
+        monkeypatch.setattr(os, "stat", lambda *_, **__: status)
     assert module._identity(checked("--state-directory", str(place)).options) == judged
+
+
+def test_a_state_directory_that_is_still_to_be_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    monkeypatch.setattr(module, "own_identity", lambda: ALICE)
+    monkeypatch.setattr(module, "find_identity", lambda *_: USER)
+    options = checked("--state-directory", str(tmp_path / "a/b")).options
+    assert module._identity(options) == USER
+    os.chown(tmp_path, ALICE.uid, ALICE.gid)
+    assert module._identity(options) == ALICE
 
 
 def test_who_this_process_is_is_not_the_environments_word(monkeypatch: pytest.MonkeyPatch) -> None:

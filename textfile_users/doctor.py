@@ -203,16 +203,16 @@ def _is_used(host: Host) -> bool:
 def _identity(options: Options) -> Identity:
     """Return who the runs are: the unit's user, if there is one, else this process.
 
-    Whoever has a state directory of their own has runs of their own.
+    Whoever has a state directory of their own, or is to make it, has runs of their own.
     """
     own = own_identity()
     unit = _service_identity() if options.paths.is_own_host else None
     if unit is None:
         return own
-    try:
-        owner = os.stat(options.state_directory).st_uid
-    except OSError:
-        owner = unit.uid
+    place = os.path.abspath(options.state_directory)
+    while not os.path.exists(place):
+        place = os.path.dirname(place)
+    owner = os.stat(place).st_uid
     return own if owner == own.uid not in (0, unit.uid) else unit
 
 

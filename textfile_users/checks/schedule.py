@@ -21,6 +21,7 @@ from textfile_users.checks.finding import (
 )
 from textfile_users.checks.mends import UNITS, install, quote, run, service
 from textfile_users.checks.textfile import max_age, written_time
+from textfile_users.paths import SERVICE_USER
 from textfile_users.record import Record
 from textfile_users.sources.files import read_regular, reason
 
@@ -167,7 +168,7 @@ def check_schedule(host: Host) -> Iterator[Finding]:
             any(name in host.running for name in DAEMONS) or hides_processes(host),
             host.now,
             silence,
-            os.path.dirname(output),
+            os.path.dirname(output) if host.identity.user == SERVICE_USER else "",
             host.interval,
             error,
             install(host),
