@@ -25,7 +25,7 @@ KEPT = (
 for name in set(os.environ):
     if not re.fullmatch(KEPT, name, re.IGNORECASE):
         del os.environ[name]
-os.environ["LANG"] = "C.UTF-8"
+os.environ.update(LANG="C.UTF-8", TZ="UTC")
 # An ordinary user's, and that of su, lacks these.
 os.environ["PATH"] += ":/usr/local/sbin:/usr/sbin:/sbin"
 time.tzset()

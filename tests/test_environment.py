@@ -15,7 +15,7 @@ SHOW = "import json, os, sys, tests.conftest; json.dump(dict(os.environ), sys.st
 GONE = [
     "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED",  # how Python runs
     "PIP_REQUIRE_VIRTUALENV", "PIP_TARGET", "PIP_NO_BINARY",  # what pip makes
-    "TZ", "LC_ALL", "LANGUAGE", "COLUMNS", "NO_COLOR",  # how things are shown
+    "LC_ALL", "LANGUAGE", "COLUMNS", "NO_COLOR",  # how things are shown
     "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "TMPDIR",  # an ordinary user's login
     "STATE_DIRECTORY", "RUNTIME_DIRECTORY", "TEXTFILE_DIRECTORY", "JOURNAL_STREAM",  # a unit
 ]  # fmt: skip
@@ -25,7 +25,12 @@ STAY = ["PIP_INDEX_URL", "PIP_CERT", "https_proxy", "SSL_CERT_FILE"]  # the way 
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
     """What a caller's environment becomes."""
-    given = {**dict.fromkeys((*GONE, *STAY), "0"), "LANG": "C", "PATH": "/usr/bin:/bin"}
+    given = {
+        **dict.fromkeys((*GONE, *STAY), "0"),
+        "LANG": "C",
+        "TZ": "Asia/Tokyo",
+        "PATH": "/usr/bin:/bin",
+    }
     done = subprocess.run(
         [sys.executable, "-c", SHOW], env={**os.environ, **given}, cwd=PROJECT,
         stdout=subprocess.PIPE, check=True,
@@ -47,7 +52,7 @@ def test_the_way_to_a_registry_stays(environment: dict[str, str], name: str) -> 
 
 
 def test_the_rest_is_the_same_everywhere(environment: dict[str, str]) -> None:
-    assert environment["LANG"] == "C.UTF-8"
+    assert (environment["LANG"], environment["TZ"]) == ("C.UTF-8", "UTC")
     assert "/usr/sbin" in environment["PATH"].split(":"), "an ordinary user's has none"
 
 

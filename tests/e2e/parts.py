@@ -39,6 +39,7 @@ for pair in passwd:shadow group:gshadow; do
 done
 sed -Ei 's/^((passwd|group|shadow|gshadow):).*/\\1 files/' /etc/nsswitch.conf
 find /etc -name 'textfile-users*' -prune -exec rm -r {{}} +
+cp --remove-destination /usr/share/zoneinfo/UTC /etc/localtime  # no link into the host
 rm -f /etc/subuid /etc/subgid /etc/nologin /etc/hosts.deny
 mount -t tmpfs -o mode=755 tmpfs {directory}/dev
 for name in null zero full random urandom tty; do
