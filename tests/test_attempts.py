@@ -816,6 +816,34 @@ CASES = [
         "escalation sudo alice root",
     ),
     Case(
+        "sudo-rs without a terminal, and a command that it splits",
+        """
+        0 sudo-rs[385]: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        0 sudo-rs[385]: alice :  PWD=/ ; USER=root ; COMMAND=/usr/bin/echo x [...]
+        0 sudo-rs[385]: [...] : TTY=pts/0 ; PWD=/ ; USER=bob ; COMMAND=/bin/id
+        1 sudo-rs[385]: pam_unix(sudo:session): session closed for user root
+        """,
+        "escalation sudo alice root",
+    ),
+    Case(
+        "sudo-rs on a terminal, the second password is right",
+        """
+        0 sudo-rs[385]: pam_unix(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty= ruser=alice rhost=  user=alice
+        7 sudo-rs[385]: pam_unix(sudo:session): session opened for user root(uid=0) by alice(uid=1000)
+        7 sudo-rs[385]: alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/true
+        8 sudo-rs[385]: pam_unix(sudo:session): session closed for user root
+        """,
+        "escalation sudo alice root",
+    ),
+    Case(
+        "su-rs, which has no line of its own",
+        """
+        0 su-rs[571]: pam_unix(su:session): session opened for user alice(uid=1000) by (uid=0)
+        9 su-rs[571]: pam_unix(su:session): session closed for user alice
+        """,
+        "escalation su alice",
+    ),
+    Case(
         "su's own line behind PAM's",
         """
         0 su: pam_unix(su:session): session opened for user root(uid=0) by alice(uid=1000)

@@ -120,6 +120,30 @@ def test_an_attempt_that_began_before_the_first_run_and_failed_before_it(run: Ru
     assert 'users_auth_probes_total{kind="closed",service="sshd"}' not in run.counts(at=5)
 
 
+@pytest.mark.parametrize(
+    ("at", "origin", "probes", "why"),
+    [
+        (5, "192.0.2.9 port 1", 0, "the login's own process, as OpenSSH 10.6 has it"),
+        (5, "192.0.2.9 port 2", 1, "another connection"),
+        (5, "192.0.2.8 port 1", 1, "another connection"),
+        (25, "192.0.2.9 port 1", 1, "the login is over, so the port is used again"),
+    ],
+)
+def test_the_end_of_a_logins_connection_is_no_probe(
+    run: Run, at: float, origin: str, probes: int, why: str
+) -> None:
+    """Its line has another pid than the login."""
+    run.append("")
+    run.counts()
+    closed = "pam_unix(sshd:session): session closed for user alice"
+    run.append(accepted(1, pid=77))
+    run.counts(at=3)
+    run.append(*([line(6, closed, pid=77)] if at > 6 else []))
+    run.append(line(at, f"Connection closed by {origin}"))
+    found = run.counts(at=30)
+    assert found.get('users_auth_probes_total{kind="closed",service="sshd"}', 0) == probes
+
+
 def test_backfill_counts_what_is_there(run: Run) -> None:
     packed = gzip.compress((failed(-90_000) + failed(-89_000)).encode())
     run.host.write("var/log/auth.log.2.gz", packed)

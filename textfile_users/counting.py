@@ -142,9 +142,9 @@ class Counting:
             for forgotten in refused.keys() - self._failures.keys():
                 del refused[forgotten]
 
-    def _probe(self, _: AuthEvent, said: Finding) -> None:
+    def _probe(self, event: AuthEvent, said: Finding) -> None:
         # Since OpenSSH 10.6 a login's own process tells of its end as of a stranger's.
-        if not self.logins.is_of(said.ip, said.port):
+        if not self.logins.is_over(said.ip, said.port, event.time):
             self._add((PROBES, said.service, said.kind), said.times)
 
     def _escalation(self, _: AuthEvent, said: Finding) -> None:

@@ -98,9 +98,13 @@ class Logins:
         """Return whether a login of a user with the leader ``pid`` is remembered."""
         return (user, pid) in self._by_pid
 
-    def is_of(self, ip: str, port: int) -> bool:
-        """Return whether a login that is remembered came over the connection from there."""
-        return port != 0 and (ip, port) in self._by_peer
+    def is_over(self, ip: str, port: int, time: float) -> bool:
+        """Return whether a login came over the connection from there, and lasts or ended now."""
+        number = self._by_peer.get((ip, port)) if port else None
+        if number is None:
+            return False
+        end = self._logins[number].end
+        return not end or abs(time - end) < SAME_SECONDS
 
     def recorded(self, login: Login) -> None:
         """Take a login that a record or a look at the sessions tells of."""
