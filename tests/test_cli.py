@@ -158,7 +158,7 @@ def test_our_own_faults_are_one_line(tmp_path: Path) -> None:
             sys.executable,
             "-c",
             "import sys, textfile_users.cli as cli, textfile_users.__main__ as program\n"
-            "cli.main = lambda argv: 1 // 0\n"
+            "cli.main = lambda argv: 1 / 0\n"
             "program.run()",
         ],
         capture_output=True,
@@ -168,7 +168,7 @@ def test_our_own_faults_are_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr == (
         "textfile-users: a fault of this program, please report it: ZeroDivisionError in "
-        "<string>:2: integer division or modulo by zero\n"
+        "<string>:2: division by zero\n"
     )
 
 

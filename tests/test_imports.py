@@ -17,6 +17,7 @@ BUDGET = Path(__file__).with_name("imports.txt")
 # Prints the modules beyond those of an interpreter without site, which differs between hosts.
 LOOK = """import sys
 sys.path.insert(0, {project!r})
+import io  # Python has it from its start, but for 3.14
 before = set(sys.modules)
 import os
 def tell(status):

@@ -6,6 +6,7 @@ it fails instead: that is how CI knows that none was.
 
 from __future__ import annotations
 
+import ctypes
 import glob
 import os
 import shutil
@@ -19,6 +20,7 @@ import pytest
 from tests.e2e.debian import program
 from tests.e2e.parts import Box, NodeExporter, run, serving
 
+CLONE_NEWCGROUP = 0x0200_0000
 PROJECT = Path(__file__).parents[2]
 NEEDED = {
     "sshd": "openssh-server",
@@ -72,6 +74,10 @@ def _parts() -> None:
         pytest.fail(f"left out: {why}")
     elif why:
         pytest.skip(f"left out: {why}")
+    # The login of whom runs the tests has a slice and a session of systemd's; what the tests start
+    # would be in both, and so root's. In a namespace its cgroup is the uppermost.
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWCGROUP):
+        raise OSError(ctypes.get_errno(), "no namespace for cgroups")
 
 
 @pytest.fixture(scope="session")

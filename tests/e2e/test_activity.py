@@ -232,13 +232,13 @@ def test_every_ssh_connection_is_one_session(box: Box) -> None:
          "LogLevel=ERROR", "-l", "tu-carol", "127.0.0.1"],
     )  # fmt: skip
     expected = [
+        ("ssh", "sshd", "root", False),
+        ("ssh", "sshd", "root", False),
+        ("ssh", "sshd", "root", True),
         ("ssh", "sshd", "tu-alice", False),
         ("ssh", "sshd", "tu-alice", True),
         ("ssh", "sshd", "tu-bob", False),
         ("ssh", "sshd", "tu-carol", False),
-        ("ssh", "sshd", "root", False),
-        ("ssh", "sshd", "root", False),
-        ("ssh", "sshd", "root", True),
     ]
     with ended(box, *clients, forward), socket.create_connection(("127.0.0.1", port)) as stranger:
         stranger.recv(100)

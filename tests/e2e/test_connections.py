@@ -73,6 +73,14 @@ def look(box: Box, *ssh_ports: int, user: str = "root", hide: bool = False) -> d
     return found
 
 
+def counts(found: dict[str, object], before: dict[str, object]) -> dict[str, int]:
+    """Return the numbers of connections beside those that the host had before."""
+    now, then = found["counts"], before["counts"]
+    assert isinstance(now, dict)
+    assert isinstance(then, dict)
+    return {service: now[service] - then[service] for service in now}
+
+
 def established(box: Box, port: int) -> list[str]:
     """Return the peers of the host's connections at a local port, as ss tells them."""
     lines = box.run("ss", "-Htn", "state", "established", "sport", "=", f":{port}").stdout
@@ -222,13 +230,16 @@ def clients(box: Box, servers: Servers) -> Iterator[list[int]]:
 @pytest.mark.parametrize("user", ["root", "tu-carol"])
 def test_connections_are_those_of_ss(box: Box, servers: Servers, user: str) -> None:
     """An unprivileged user sees as much: what servers' command lines say is open to all."""
+    before = look(box, user=user)  # who is logged in over ssh has a connection of the host's
     with clients(box, servers) as viewers:
         found = look(box, user=user)
-        assert found["counts"] == {"ssh": 3, "vnc": 2, "rdp": 0}
+        assert counts(found, before) == {"ssh": 3, "vnc": 2, "rdp": 0}
         assert (found["report"], found["damaged"]) == (["sockets", "ok", [], [["damaged", 0]]], 0)
         assert bool(found["denied"]) == (user != "root")
-        connections = found["connections"]
+        known, connections = before["connections"], found["connections"]
+        assert isinstance(known, list)
         assert isinstance(connections, list)
+        connections = [one for one in connections if one not in known]
         ssh = {f"{one['ip']}:{one['port']}" for one in connections if one["service"] == "ssh"}
         assert ssh == set(established(box, servers.ssh))
         desktops = [one for one in connections if one["service"] == "vnc"]
@@ -246,24 +257,30 @@ def test_connections_are_those_of_ss(box: Box, servers: Servers, user: str) -> N
 
 def test_who_sees_no_process_counts_default_ports(box: Box, servers: Servers) -> None:
     """With hidepid=2 what is no VNC looks like it at displays' ports, and sshd's must be named."""
+    before = look(box, servers.ssh, user="tu-carol", hide=True)
     with clients(box, servers):
         found = look(box, servers.ssh, user="tu-carol", hide=True)
         assert found["hidden"] is True
-        assert found["counts"] == {"ssh": 3, "vnc": 5, "rdp": 0}
-        assert look(box, user="tu-carol", hide=True)["counts"] == {"ssh": 0, "vnc": 5, "rdp": 0}
+        assert counts(found, before) == {"ssh": 3, "vnc": 5, "rdp": 0}
+        unnamed = look(box, user="tu-carol", hide=True)
+        assert counts(unnamed, before) == {"ssh": 0, "vnc": 5, "rdp": 0}
 
 
 @pytest.mark.parametrize("user", ["root", "tu-carol"])
 def test_what_has_ended_does_not_count(box: Box, servers: Servers, user: str) -> None:
+    none = {"ssh": 0, "vnc": 0, "rdp": 0}
+    before = look(box, user=user)
     with clients(box, servers):
-        assert look(box, user=user)["counts"] != {"ssh": 0, "vnc": 0, "rdp": 0}
-    wait_for(lambda: look(box, user=user)["counts"] == {"ssh": 0, "vnc": 0, "rdp": 0})
+        assert counts(look(box, user=user), before) != none
+    wait_for(lambda: counts(look(box, user=user), before) == none)
 
 
 def test_a_private_network_does_not_hide_the_hosts(box: Box, servers: Servers) -> None:
     """The unit has PrivateNetwork=, so its own tables are empty."""
     program = ["/opt/textfile-users/bin/python", "-I", "-c", LOOK]
     as_carol = ["setpriv", "--reuid=tu-carol", "--regid=tu-carol", "--init-groups"]
+    argv = ["unshare", "--net", *as_carol, *program]
+    before = json.loads(box.run(*argv).stdout)
     with clients(box, servers):
-        done = box.run("unshare", "--net", *as_carol, *program)
-    assert json.loads(done.stdout)["counts"] == {"ssh": 3, "vnc": 2, "rdp": 0}
+        found = json.loads(box.run(*argv).stdout)
+    assert counts(found, before) == {"ssh": 3, "vnc": 2, "rdp": 0}
