@@ -6,8 +6,9 @@ import os
 import subprocess
 from zipfile import BadZipFile
 
+from textfile_users.checks.mends import program
 from textfile_users.installing import places
-from textfile_users.installing.facts import FILE, Facts, own_command, read_facts, share_files
+from textfile_users.installing.facts import FILE, Facts, read_facts, share_files
 from textfile_users.installing.faults import find_faults, find_notes
 from textfile_users.installing.plan import (
     Wish,
@@ -116,7 +117,7 @@ def _finish(facts: Facts, wish: Wish, scan: Step) -> int:
     if not facts.is_running:
         return 0
     is_scanned = scan_first(scan)
-    print(f"Settings are in {places.SETTINGS}. {own_command()} doctor finds:", flush=True)
+    print(f"Settings are in {places.SETTINGS}. {program()} doctor finds:", flush=True)
     subprocess.run(  # noqa: S603 - the program that was installed
         [f"{facts.prefix}/bin/python3", "-I", "-m", "textfile_users", "doctor"], check=False
     )
