@@ -1058,9 +1058,10 @@ def test_a_cron_daemon_is_found_but_not_that_of_a_container(tmp_path: Path) -> N
     shutil.copy(shutil.which("busybox") or pytest.skip("needs busybox"), tmp_path / "crond")
     command_of_it = f"{tmp_path}/crond"
     known = first.has_crond()  # the machine's own
-    for argv in (["chroot", str(tmp_path), "/crond", "sh"], [f"{tmp_path}/crond", "sh"]):
-        # A shell that waits for its stdin, under the name of a cron daemon.
-        child = subprocess.Popen(argv, stdin=subprocess.PIPE)
+    (tmp_path / "none").mkdir()  # crontabs
+    for argv in (["chroot", str(tmp_path), "/crond", "-c", "/none"],
+                 [command_of_it, "-c", f"{tmp_path}/none"]):  # fmt: skip
+        child = subprocess.Popen([*argv, "-f"])  # else it leaves a daemon behind
         try:
             while Path(f"/proc/{child.pid}/comm").read_text() != "crond\n":
                 assert child.poll() is None
