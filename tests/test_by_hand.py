@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 from pathlib import Path
 
 import pytest
 
 from tests.hosts import Host, Record
+from textfile_users import by_hand
 from textfile_users.cli import main
+from textfile_users.service import Service
 from textfile_users.settings import SETTINGS
 
 NOW = "1765100000"
@@ -176,3 +179,61 @@ def test_a_mistake_in_options_is_said_once_an_hour(
     assert hour
     assert main(["--aggregate-only", "--metrics", "what"]) == 2
     assert "--aggregate-only" in capsys.readouterr().err
+
+
+@pytest.fixture
+def service(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A service of this test's user, whose file is in the directory returned."""
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    found = Service(user, str(tmp_path / "state"), str(tmp_path / "state"))
+    monkeypatch.setattr(by_hand, "find_service", lambda: found)
+    textfile = tmp_path / "textfile"
+    textfile.mkdir()
+    monkeypatch.setenv("TEXTFILE_DIRECTORY", str(textfile))
+    return textfile
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'OPTIONS="--redact user --netwrok a=192.0.2.0/24"',
+        "OPTIONS=--redact user",  # systemd takes it, a shell does not
+        'OPTIONS="--aggregate-only --metrics what"',
+    ],
+)
+def test_the_service_s_file_is_not_written_without_its_settings(
+    host: Host,
+    service: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+) -> None:
+    """It would tell what the service is to hide."""
+    path = settings(host, f"{text}\n")
+    argv = ["--root", host.root, "--now", NOW]
+    for more in ([], ["--state-directory", str(tmp_path / "own")]):
+        assert main([*argv, *more]) == 2
+        first, second = capsys.readouterr().err.splitlines()
+        assert first.startswith(f"textfile-users: {path}: line 1: ")
+        assert second.startswith(f"textfile-users: {service}/users.prom: not written: ")
+    assert not list(service.iterdir())
+    assert main([*argv, "--output", str(tmp_path / "mine.prom")]) == 0
+    settings(host, "")
+    assert main(argv) == 0
+    assert [one.name for one in service.iterdir()] == ["users.prom"]
+
+
+def test_a_textfile_directory_of_the_command_line_comes_before_the_settings_file(
+    host: Host, service: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs, mine = tmp_path / "theirs.prom", tmp_path / "mine"
+    mine.mkdir()
+    monkeypatch.setattr(
+        by_hand,
+        "read_settings",
+        lambda _: ({"OPTIONS": f"--output {theirs} --timeout 60"}, ()),
+    )
+    argv = ["--now", NOW, "--collectors", "sessions", "--textfile-directory", str(mine)]
+    assert main([*argv, "--state-directory", str(tmp_path / "own")]) == 0
+    assert [one.name for one in mine.iterdir()] == ["users.prom"]
+    assert not theirs.exists()

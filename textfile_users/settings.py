@@ -124,13 +124,13 @@ def _check_options(value: str) -> None:
     import io
     from contextlib import redirect_stdout
 
-    from textfile_users.options import WrongUsage, parse_collect
+    from textfile_users.options import WrongUsage, parse_collect, require_together
 
     if any(char in value for char in "'\""):
         raise ValueError("OPTIONS holds quotes; its words are divided at blanks, so leave them out")
     try:
         with redirect_stdout(io.StringIO()):
-            parse_collect(value.split())
+            require_together(parse_collect(value.split()))
     except WrongUsage as error:
         raise ValueError(f"OPTIONS: {error.said}") from None
     except SystemExit:  # --help, --version

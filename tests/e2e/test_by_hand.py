@@ -135,6 +135,23 @@ def test_a_state_of_the_service_s_that_is_given(installed: Installed) -> None:
     installed.require_well()
 
 
+@pytest.mark.parametrize("words", ["--state-directory /root/trial", "--root /proc/self/root"])
+def test_a_service_s_file_that_is_missing(installed: Installed, words: str) -> None:
+    """Root's would stay root's in the sticky directory, where the service cannot replace it."""
+    installed.sh(f"rm {OUTPUT}; sudo {PROGRAM} {words}")
+    assert installed.owners()[OUTPUT] == "textfile-users:textfile-users 644"
+    assert installed.scan() == (0, "")
+    installed.require_well()
+
+
+def test_the_key_is_the_service_s(installed: Installed) -> None:
+    """The command that makes one would else make it root's, which the service cannot read."""
+    status, _, said = installed.sh(f"sudo {PROGRAM} --redact user --output -", check=False)
+    assert status == 1
+    assert said.rstrip().endswith("chown textfile-users /etc/textfile-users/redact.key")
+    assert "-g textfile-users " in said
+
+
 def test_the_service_s_user_by_hand(installed: Installed) -> None:
     """It would begin a state of its own in its home, and the service's counters at 0."""
     installed.refuse()
