@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.hosts import Host, Record
-from textfile_users import by_hand
+from textfile_users import by_hand, paths
 from textfile_users.cli import main
 from textfile_users.service import Service
 from textfile_users.settings import SETTINGS
@@ -189,7 +189,8 @@ def service(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     monkeypatch.setattr(by_hand, "find_service", lambda: found)
     textfile = tmp_path / "textfile"
     textfile.mkdir()
-    monkeypatch.setenv("TEXTFILE_DIRECTORY", str(textfile))
+    monkeypatch.delenv("TEXTFILE_DIRECTORY", raising=False)
+    monkeypatch.setattr(paths, "TEXTFILE_DIRECTORIES", (str(textfile),))
     return textfile
 
 
@@ -221,6 +222,39 @@ def test_the_service_s_file_is_not_written_without_its_settings(
     settings(host, "")
     assert main(argv) == 0
     assert [one.name for one in service.iterdir()] == ["users.prom"]
+
+
+@pytest.mark.parametrize("is_variable", [False, True])
+def test_a_textfile_directory_that_is_given_is_not_the_service_s(
+    host: Host,
+    service: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_variable: bool,
+) -> None:
+    """A mistake in the settings, say, is then none for the file; nor is it the service's user's."""
+    settings(host, "OPTIONS=--netwrok\n")
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    argv = ["--root", host.root, "--now", NOW, "--state-directory", str(tmp_path / "own")]
+    if is_variable:
+        monkeypatch.setenv("TEXTFILE_DIRECTORY", str(mine))
+    else:
+        argv += ["--textfile-directory", str(mine)]
+    assert main(argv) == 0
+    assert [one.name for one in mine.iterdir()] == ["users.prom"]
+    assert not list(service.iterdir())
+
+
+def test_by_hand_all_is_said_that_the_service_has_said(
+    host: Host, service: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Through ssh, without a terminal, the run would fail and say nothing."""
+    (service / "users.prom").mkdir()
+    argv = ["--now", NOW, "--collectors", "accounts", "--timeout", "60"]
+    for _ in range(2):
+        assert main(argv) == 1
+        assert f"{service}/users.prom: not written: " in capsys.readouterr().err
 
 
 def test_a_textfile_directory_of_the_command_line_comes_before_the_settings_file(
