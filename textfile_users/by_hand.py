@@ -8,7 +8,7 @@ from textfile_users.messages import ERROR, WARNING, say
 from textfile_users.options import COLLECT_OPTIONS, WRONG_USAGE, Values, parse, parse_collect
 from textfile_users.paths import Paths
 from textfile_users.service import Service, become, find_service
-from textfile_users.settings import OPTIONS, SETTINGS, read_settings
+from textfile_users.settings import OPTIONS, SETTINGS, TEXTFILE_DIRECTORY, read_settings
 from textfile_users.sources.files import reason
 
 TYPE_CHECKING = False
@@ -74,9 +74,12 @@ def collect_by_hand(argv: list[str], options_of: Callable[[Values], Options]) ->
     from textfile_users.collect import collect
 
     given = parse_collect(argv)
+    directory = os.environ.pop(TEXTFILE_DIRECTORY, "")  # the caller's, not the service's
     by_settings, is_faulty = service_values(given.root)
     service = _find_service(by_settings)
     output = options_of(by_settings).output
+    if directory:
+        os.environ[TEXTFILE_DIRECTORY] = directory
     if given.textfile_directory:  # it comes before what the settings say of the file
         by_settings = _without(by_settings, ("output",))
     values = parse("collect", argv, _without(by_settings, (*OWN, *DIRECTORIES)))
@@ -90,7 +93,7 @@ def collect_by_hand(argv: list[str], options_of: Callable[[Values], Options]) ->
     if given.state_directory or not (uid == 0 or (service and uid == _ids_of(service.user)[0])):
         return collect(options)
     if uid == 0 and _only_looks(options, output, service):
-        return collect(_of_service(options, service)._replace(saves=False))
+        return collect(_of_service(options, service)._replace(saves=False, says_all=True))
     if service and uid == 0:
         options = options_of(_absolute(values))._replace(output=output)
         if not _give_up_root(service):
@@ -133,7 +136,9 @@ def _is_same(output: str, service_output: str) -> bool:
 def _of_service(options: Options, service: Service | None) -> Options:
     if not service:
         return options
-    return options._replace(state_directory=service.state, runtime_directory=service.runtime)
+    return options._replace(
+        state_directory=service.state, runtime_directory=service.runtime, says_all=True
+    )
 
 
 def _absolute(values: Values) -> Values:

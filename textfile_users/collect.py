@@ -71,6 +71,7 @@ class Options(Record):
     aggregate: bool = False  # nothing by user, session, address or account
     apart: int = 0  # seconds that must have passed since the last look
     saves: bool = True  # the state, under its lock; else it is only read
+    says_all: bool = False  # also what the last scan has said within the hour
     heir: tuple[int, int] | None = None  # uid and gid of whose the file becomes if root makes it
     wanted: Wanted = Wanted()
 
@@ -209,7 +210,7 @@ def _tell(
     after, due = remember_faults(after, all_faults, now)
     if after != before and options.saves:
         _save(options.runtime_directory, after, boot_id)
-    for fault in all_faults if _is_terminal(sys.stderr) or not options.saves else due:
+    for fault in all_faults if options.says_all or _is_terminal(sys.stderr) else due:
         say(ERROR if fault == printable(failure) else WARNING, fault)
 
 
