@@ -271,3 +271,27 @@ def test_a_textfile_directory_of_the_command_line_comes_before_the_settings_file
     assert main([*argv, "--state-directory", str(tmp_path / "own")]) == 0
     assert [one.name for one in mine.iterdir()] == ["users.prom"]
     assert not theirs.exists()
+
+
+def test_a_current_directory_that_is_gone(
+    host: Host,
+    service: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Root's run leaves it anyway; it is not standard output that is not there."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    argv = ["--root", host.root, "--now", NOW, "--state-directory", str(tmp_path / "own")]
+    assert main([*argv, "--output", "-"]) == 0
+    assert main(argv) == 0
+    assert os.listdir(service) == ["users.prom"]
+    capsys.readouterr()
+    assert main([*argv, "--output", "users.prom"]) == 2
+    said = capsys.readouterr().err
+    assert said == (
+        "textfile-users: users.prom: the current directory is gone; give the whole path\n"
+    )

@@ -5,7 +5,14 @@ from __future__ import annotations
 import os
 
 from textfile_users.messages import ERROR, WARNING, say
-from textfile_users.options import COLLECT_OPTIONS, WRONG_USAGE, Values, parse, parse_collect
+from textfile_users.options import (
+    COLLECT_OPTIONS,
+    WRONG_USAGE,
+    Values,
+    WrongUsage,
+    parse,
+    parse_collect,
+)
 from textfile_users.paths import Paths
 from textfile_users.service import Service, become, find_service
 from textfile_users.settings import OPTIONS, SETTINGS, TEXTFILE_DIRECTORY, read_settings
@@ -130,7 +137,9 @@ def _only_looks(options: Options, service_output: str, service: Service | None) 
 
 
 def _is_same(output: str, service_output: str) -> bool:
-    return os.path.realpath(output) == os.path.realpath(service_output)
+    if output == service_output or STDOUT in (output, service_output):
+        return output == service_output
+    return os.path.realpath(_whole(output)) == os.path.realpath(service_output)
 
 
 def _of_service(options: Options, service: Service | None) -> Options:
@@ -144,8 +153,15 @@ def _of_service(options: Options, service: Service | None) -> Options:
 def _absolute(values: Values) -> Values:
     """Return the values with whole paths: the directory that they are relative to is left."""
     paths = {name: getattr(values, name) for name in FILES}
-    whole = {name: path and os.path.abspath(path) for name, path in paths.items()}
-    return _changed(values, auth_log=[os.path.abspath(path) for path in values.auth_log], **whole)
+    whole = {name: path and _whole(path) for name, path in paths.items()}
+    return _changed(values, auth_log=[_whole(path) for path in values.auth_log], **whole)
+
+
+def _whole(path: str) -> str:
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        raise WrongUsage(f"{path}: the current directory is gone; give the whole path") from None
 
 
 def _ids_of(user: str) -> tuple[int, int]:
