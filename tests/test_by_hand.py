@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 from pathlib import Path
 
 import pytest
 
 from tests.hosts import Host, Record
+from textfile_users import by_hand, paths
 from textfile_users.cli import main
+from textfile_users.service import Service
 from textfile_users.settings import SETTINGS
 
 NOW = "1765100000"
@@ -176,3 +179,119 @@ def test_a_mistake_in_options_is_said_once_an_hour(
     assert hour
     assert main(["--aggregate-only", "--metrics", "what"]) == 2
     assert "--aggregate-only" in capsys.readouterr().err
+
+
+@pytest.fixture
+def service(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A service of this test's user, whose file is in the directory returned."""
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    found = Service(user, str(tmp_path / "state"), str(tmp_path / "state"))
+    monkeypatch.setattr(by_hand, "find_service", lambda: found)
+    textfile = tmp_path / "textfile"
+    textfile.mkdir()
+    monkeypatch.delenv("TEXTFILE_DIRECTORY", raising=False)
+    monkeypatch.setattr(paths, "TEXTFILE_DIRECTORIES", (str(textfile),))
+    return textfile
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'OPTIONS="--redact user --netwrok a=192.0.2.0/24"',
+        "OPTIONS=--redact user",  # systemd takes it, a shell does not
+        'OPTIONS="--aggregate-only --metrics what"',
+    ],
+)
+def test_the_service_s_file_is_not_written_without_its_settings(
+    host: Host,
+    service: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+) -> None:
+    """It would tell what the service is to hide."""
+    path = settings(host, f"{text}\n")
+    argv = ["--root", host.root, "--now", NOW]
+    for more in ([], ["--state-directory", str(tmp_path / "own")]):
+        assert main([*argv, *more]) == 2
+        first, second = capsys.readouterr().err.splitlines()
+        assert first.startswith(f"textfile-users: {path}: line 1: ")
+        assert second.startswith(f"textfile-users: {service}/users.prom: not written: ")
+    assert not list(service.iterdir())
+    assert main([*argv, "--output", str(tmp_path / "mine.prom")]) == 0
+    settings(host, "")
+    assert main(argv) == 0
+    assert [one.name for one in service.iterdir()] == ["users.prom"]
+
+
+@pytest.mark.parametrize("is_variable", [False, True])
+def test_a_textfile_directory_that_is_given_is_not_the_service_s(
+    host: Host,
+    service: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_variable: bool,
+) -> None:
+    """A mistake in the settings, say, is then none for the file; nor is it the service's user's."""
+    settings(host, "OPTIONS=--netwrok\n")
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    argv = ["--root", host.root, "--now", NOW, "--state-directory", str(tmp_path / "own")]
+    if is_variable:
+        monkeypatch.setenv("TEXTFILE_DIRECTORY", str(mine))
+    else:
+        argv += ["--textfile-directory", str(mine)]
+    assert main(argv) == 0
+    assert [one.name for one in mine.iterdir()] == ["users.prom"]
+    assert not list(service.iterdir())
+
+
+def test_by_hand_all_is_said_that_the_service_has_said(
+    host: Host, service: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Through ssh, without a terminal, the run would fail and say nothing."""
+    (service / "users.prom").mkdir()
+    argv = ["--now", NOW, "--collectors", "accounts", "--timeout", "60"]
+    for _ in range(2):
+        assert main(argv) == 1
+        assert f"{service}/users.prom: not written: " in capsys.readouterr().err
+
+
+def test_a_textfile_directory_of_the_command_line_comes_before_the_settings_file(
+    host: Host, service: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs, mine = tmp_path / "theirs.prom", tmp_path / "mine"
+    mine.mkdir()
+    monkeypatch.setattr(
+        by_hand,
+        "read_settings",
+        lambda _: ({"OPTIONS": f"--output {theirs} --timeout 60"}, ()),
+    )
+    argv = ["--now", NOW, "--collectors", "sessions", "--textfile-directory", str(mine)]
+    assert main([*argv, "--state-directory", str(tmp_path / "own")]) == 0
+    assert [one.name for one in mine.iterdir()] == ["users.prom"]
+    assert not theirs.exists()
+
+
+def test_a_current_directory_that_is_gone(
+    host: Host,
+    service: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Root's run leaves it anyway; it is not standard output that is not there."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    argv = ["--root", host.root, "--now", NOW, "--state-directory", str(tmp_path / "own")]
+    assert main([*argv, "--output", "-"]) == 0
+    assert main(argv) == 0
+    assert os.listdir(service) == ["users.prom"]
+    capsys.readouterr()
+    assert main([*argv, "--output", "users.prom"]) == 2
+    said = capsys.readouterr().err
+    assert said == (
+        "textfile-users: users.prom: the current directory is gone; give the whole path\n"
+    )

@@ -221,3 +221,22 @@ def test_a_damaged_wtmpdb_is_said_in_one_line(
     assert err.startswith(f"textfile-users: {path}: ")
     assert err.count("\n") == 1
     assert status == int("layout wtmpdb" not in err)
+
+
+def test_a_wtmpdb_that_sqlite_cannot_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It opens files alone: of a compressed one it would say that it is no database."""
+    data = database(tmp_path / "wtmp.db", WTMPDB)
+    (tmp_path / "wtmp.db.gz").write_bytes(gzip.compress(data))
+    wanted = "holds an SQLite database: unpack it into a file first"
+    kept = os.dup(0)
+    try:
+        with open(tmp_path / "wtmp.db", "rb") as file:
+            os.dup2(file.fileno(), 0)
+        for path in (str(tmp_path / "wtmp.db.gz"), "-"):
+            assert main(["records", path]) == 1
+            assert capsys.readouterr().err == f"textfile-users: {path}: {wanted}\n"
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)

@@ -84,6 +84,16 @@ def test_each_fault_has_its_line_and_its_mend(line: str, fault: str) -> None:
     assert str(said).isprintable()
 
 
+@pytest.mark.parametrize(
+    "line", ["{}", "\0{}", "{}=1", "EXCLUDE_USERS=a {}", "TEXTFILE_DIRECTORY={}", "SSH_PORTS={}"]
+)
+def test_a_long_line_is_not_said_whole(line: str) -> None:
+    """With --root it may be a container's, whose owner could fill terminal and log."""
+    _, (said,) = parse_settings(line.format("x" * 60_000))
+    assert len(str(said)) < 500
+    assert str(said).isprintable()
+
+
 def test_a_mend_is_never_what_the_file_says() -> None:
     _, (said,) = parse_settings("x; run: reboot #")
     assert (said.line, said.mend) == (1, "")

@@ -5,10 +5,17 @@ from __future__ import annotations
 import os
 
 from textfile_users.messages import ERROR, WARNING, say
-from textfile_users.options import COLLECT_OPTIONS, Values, parse, parse_collect
+from textfile_users.options import (
+    COLLECT_OPTIONS,
+    WRONG_USAGE,
+    Values,
+    WrongUsage,
+    parse,
+    parse_collect,
+)
 from textfile_users.paths import Paths
 from textfile_users.service import Service, become, find_service
-from textfile_users.settings import OPTIONS, SETTINGS, read_settings
+from textfile_users.settings import OPTIONS, SETTINGS, TEXTFILE_DIRECTORY, read_settings
 from textfile_users.sources.files import reason
 
 TYPE_CHECKING = False
@@ -31,7 +38,7 @@ FILES = ("utmp", "wtmp", "btmp", "textfile_directory", "runtime_directory")
 def parse_by_hand(command: str, argv: list[str]) -> Values:
     """Return the values of a command's arguments, added to those that the service is given."""
     given = parse(command, argv)
-    return parse(command, argv, _without(service_values(given.root), OWN))
+    return parse(command, argv, _without(service_values(given.root)[0], OWN))
 
 
 def parse_for_doctor(argv: list[str]) -> Values:
@@ -40,18 +47,18 @@ def parse_for_doctor(argv: list[str]) -> Values:
     Faults of the settings are not said: doctor has a check of them.
     """
     given = parse("doctor", argv)
-    values = service_values(given.root, says_faults=False)
+    values, _ = service_values(given.root, says_faults=False)
     service = _find_service(values) if given.root == "/" else None
     if service:
         values = _changed(values, state_directory=service.state, runtime_directory=service.runtime)
     return parse("doctor", argv, values)
 
 
-def service_values(root: str, *, says_faults: bool = True) -> Values:
+def service_values(root: str, *, says_faults: bool = True) -> tuple[Values, bool]:
     """Return what the settings of the host below ``root`` make of the options of `collect`.
 
     What they say of variables is put into the environment, unless it has them. What is faulty
-    does not count.
+    does not count; the second value is whether anything is.
     """
     paths = Paths(root)
     values, faults = read_settings(paths)
@@ -66,7 +73,7 @@ def service_values(root: str, *, says_faults: bool = True) -> Values:
         options = _without(options, [name for name in names if name not in OF_OTHER_ROOTS])
     for name, value in values.items():
         os.environ.setdefault(name, value)
-    return options
+    return options, bool(faults)
 
 
 def collect_by_hand(argv: list[str], options_of: Callable[[Values], Options]) -> int:
@@ -74,16 +81,26 @@ def collect_by_hand(argv: list[str], options_of: Callable[[Values], Options]) ->
     from textfile_users.collect import collect
 
     given = parse_collect(argv)
-    by_settings = service_values(given.root)
+    directory = os.environ.pop(TEXTFILE_DIRECTORY, "")  # the caller's, not the service's
+    by_settings, is_faulty = service_values(given.root)
     service = _find_service(by_settings)
+    output = options_of(by_settings).output
+    if directory:
+        os.environ[TEXTFILE_DIRECTORY] = directory
+    if given.textfile_directory:  # it comes before what the settings say of the file
+        by_settings = _without(by_settings, ("output",))
     values = parse("collect", argv, _without(by_settings, (*OWN, *DIRECTORIES)))
     options = options_of(values)
-    output = options_of(by_settings).output
     uid = os.geteuid()
-    if given.state_directory or not (uid == 0 or (service and uid == _uid_of(service.user))):
+    if service and _is_same(options.output, output):
+        if is_faulty:  # it may be what is to be hidden that is not known
+            say(ERROR, f"{output}: not written: it is the service's, whose settings have a mistake")
+            return WRONG_USAGE
+        options = options._replace(heir=_ids_of(service.user))
+    if given.state_directory or not (uid == 0 or (service and uid == _ids_of(service.user)[0])):
         return collect(options)
     if uid == 0 and _only_looks(options, output, service):
-        return collect(_of_service(options, service)._replace(saves=False))
+        return collect(_of_service(options, service)._replace(saves=False, says_all=True))
     if service and uid == 0:
         options = options_of(_absolute(values))._replace(output=output)
         if not _give_up_root(service):
@@ -116,30 +133,46 @@ def _only_looks(options: Options, service_output: str, service: Service | None) 
     """Return whether root's run neither writes the service's file nor has a state of its own."""
     if options.output == STDOUT or not options.paths.is_own_host:
         return True
-    is_same = os.path.realpath(options.output) == os.path.realpath(service_output)
-    return service is not None and not is_same
+    return service is not None and not _is_same(options.output, service_output)
+
+
+def _is_same(output: str, service_output: str) -> bool:
+    if output == service_output or STDOUT in (output, service_output):
+        return output == service_output
+    return os.path.realpath(_whole(output)) == os.path.realpath(service_output)
 
 
 def _of_service(options: Options, service: Service | None) -> Options:
     if not service:
         return options
-    return options._replace(state_directory=service.state, runtime_directory=service.runtime)
+    return options._replace(
+        state_directory=service.state, runtime_directory=service.runtime, says_all=True
+    )
 
 
 def _absolute(values: Values) -> Values:
     """Return the values with whole paths: the directory that they are relative to is left."""
     paths = {name: getattr(values, name) for name in FILES}
-    whole = {name: path and os.path.abspath(path) for name, path in paths.items()}
-    return _changed(values, auth_log=[os.path.abspath(path) for path in values.auth_log], **whole)
+    whole = {name: path and _whole(path) for name, path in paths.items()}
+    return _changed(values, auth_log=[_whole(path) for path in values.auth_log], **whole)
 
 
-def _uid_of(user: str) -> int:
-    from pwd import getpwnam
+def _whole(path: str) -> str:
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        raise WrongUsage(f"{path}: the current directory is gone; give the whole path") from None
+
+
+def _ids_of(user: str) -> tuple[int, int]:
+    """Return uid and gid of a user, -1 for one who is not there."""
+    from pwd import getpwnam, getpwuid
 
     try:
-        return int(user) if user.isdigit() else getpwnam(user).pw_uid
+        account = getpwuid(int(user)) if user.isdigit() else getpwnam(user)
     except KeyError:
-        return -1
+        return -1, -1
+    return account.pw_uid, account.pw_gid
 
 
 def _give_up_root(service: Service) -> bool:

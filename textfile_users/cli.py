@@ -6,9 +6,17 @@ import os
 import sys
 
 from textfile_users.messages import ERROR, say
-from textfile_users.metrics.sets import SSH_SESSIONS, USER_SESSIONS, USERS
+from textfile_users.metrics.sets import SSH_SESSIONS, USER_SESSIONS
 from textfile_users.model import Wanted
-from textfile_users.options import WRONG_USAGE, Values, WrongUsage, parse, parse_collect, port
+from textfile_users.options import (
+    WRONG_USAGE,
+    Values,
+    WrongUsage,
+    parse,
+    parse_collect,
+    port,
+    require_together,
+)
 from textfile_users.paths import (
     OUTPUT_NAME,
     RUNTIME_OUTPUT,
@@ -85,8 +93,7 @@ def _options(values: Values) -> Options:
 
     if USER_SESSIONS in values.metrics:
         _take_environment(values)
-    if values.aggregate_only and values.metrics != (USERS,):
-        raise WrongUsage("--aggregate-only leaves nothing of other sets than users: see --metrics")
+    require_together(values)
     directory = values.textfile_directory or default_textfile_directory()
     state_directory, runtime_directory = state_directories(
         values.state_directory, values.runtime_directory

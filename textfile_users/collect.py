@@ -71,6 +71,8 @@ class Options(Record):
     aggregate: bool = False  # nothing by user, session, address or account
     apart: int = 0  # seconds that must have passed since the last look
     saves: bool = True  # the state, under its lock; else it is only read
+    says_all: bool = False  # also what the last scan has said within the hour
+    heir: tuple[int, int] | None = None  # uid and gid of whose the file becomes if root makes it
     wanted: Wanted = Wanted()
 
 
@@ -208,7 +210,7 @@ def _tell(
     after, due = remember_faults(after, all_faults, now)
     if after != before and options.saves:
         _save(options.runtime_directory, after, boot_id)
-    for fault in all_faults if _is_terminal(sys.stderr) or not options.saves else due:
+    for fault in all_faults if options.says_all or _is_terminal(sys.stderr) else due:
         say(ERROR if fault == printable(failure) else WARNING, fault)
 
 
@@ -235,7 +237,10 @@ def _redacted(options: Options, snapshot: Snapshot) -> tuple[Snapshot, Hide | No
     try:
         key = read_key(REDACT_KEY)
     except OSError as error:
-        owner = SERVICE_USER if os.geteuid() else "root"
+        from textfile_users.service import find_service
+
+        service = find_service()  # whose key it is, also where root asks
+        owner = service.user if service else SERVICE_USER if os.geteuid() else "root"
         fault = f"{options.output}: not written: {REDACT_KEY}: {reason(error)}"
         return snapshot, None, f"{fault}; run: {mend_of(error, REDACT_KEY, owner)}"
     return redact(snapshot, options.redacted, key), hider(options.redacted, key), ""
@@ -259,7 +264,7 @@ def _write(options: Options, snapshot: Snapshot) -> str:
             with open(1, "wb", closefd=False) as stdout:  # UTF-8, whatever the locale
                 stdout.write(text.encode())
         else:
-            write_whole(options.output, text.encode(), 0o644, for_owner=True)
+            write_whole(options.output, text.encode(), 0o644, True, options.heir)
     except OSError as error:
         mend = MENDS.get(error.errno or 0, "")
         return f"{options.output}: not written: {reason(error)}{mend}"

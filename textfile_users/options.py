@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from textfile_users import __version__
 from textfile_users.messages import PROGRAM
-from textfile_users.metrics.sets import SETS, WHAT
+from textfile_users.metrics.sets import SETS, USERS, WHAT
 from textfile_users.model import COLLECTORS, REDACTABLE
 
 TYPE_CHECKING = False
@@ -262,7 +262,7 @@ COLLECT_OPTIONS = (
         "LIST",
         "sets to write, with commas: users (default), and for what other exporters were asked: "
         "what,unix-user,ssh,user-sessions,ssh-sessions",
-        ("users",),
+        (USERS,),
         _choice_of(*SETS),
     ),
     Option(
@@ -301,6 +301,12 @@ def parse_collect(argv: list[str]) -> Values:
     """Return the values of `collect`'s arguments. Raises SystemExit as argparse does."""
     values = parse_plain(argv, COLLECT_OPTIONS)
     return parse("collect", argv) if values is None else values
+
+
+def require_together(values: Values) -> None:
+    """Raise WrongUsage for options of `collect` that go together ill."""
+    if values.aggregate_only and values.metrics != (USERS,):
+        raise WrongUsage("--aggregate-only leaves nothing of other sets than users: see --metrics")
 
 
 def parse(command: str, argv: list[str], start: Values | None = None) -> Values:

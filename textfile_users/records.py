@@ -13,8 +13,8 @@ from utmp import UTmpRecordType
 from textfile_users.messages import ERROR, NOTICE, say
 from textfile_users.model import UtmpRecord
 from textfile_users.sources import lastlog
-from textfile_users.sources.files import reason
-from textfile_users.sources.given import UnreadableError, blocks
+from textfile_users.sources.files import open_regular, reason
+from textfile_users.sources.given import STDIN, UnreadableError, blocks
 from textfile_users.sources.sqlite import MAGIC, UnreadableDatabase
 from textfile_users.sources.utmp import holds_records, parse_utmp
 from textfile_users.sources.wtmpdb import DatabaseRecord, each_record
@@ -79,12 +79,22 @@ def _print_rows(path: str) -> str:
         print(format_record(row.record, service=row.service, logout=row.logout))
 
     try:
+        if not _is_database(path):
+            raise UnreadableError("holds an SQLite database: unpack it into a file first")
         damaged = each_record(path, take)
     except OSError as error:
         raise UnreadableError(reason(error)) from error
     except UnreadableDatabase as error:
         raise UnreadableError(_another_database(path, error)) from error
     return f"wtmpdb (SQLite); {_counts(sound, damaged, 0)}"
+
+
+def _is_database(path: str) -> bool:
+    """Return whether the file itself is SQLite's, which can open no pipe and nothing compressed."""
+    if path == STDIN:
+        return False
+    with open(open_regular(path), "rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
 
 
 def _counts(sound: int, damaged: int, partial: int) -> str:

@@ -9,13 +9,13 @@ from shlex import quote
 from textfile_users.paths import Paths
 from textfile_users.record import Record
 from textfile_users.sources.files import read_regular, reason
-from textfile_users.sources.text import printable
 
 SETTINGS = "/etc/default/textfile-users"
 OPTIONS = "OPTIONS"
 TEXTFILE_DIRECTORY = "TEXTFILE_DIRECTORY"
 KNOWN = (TEXTFILE_DIRECTORY, OPTIONS, "EXCLUDE_USERS", "SSH_PORTS", "LOG_LEVEL")
 MAX_BYTES = 64 << 10
+MAX_TEXT = 400  # characters of a fault, which may hold a whole line
 # What systemd and a shell read in different ways, by the quote around it.
 SPECIAL = {"": "$`\\\"';&|<>()~", '"': '$`\\"', "'": "\\'"}
 
@@ -45,7 +45,7 @@ def parse_settings(text: str) -> tuple[dict[str, str], tuple[Fault, ...]]:
         try:
             found = _parse_line(line)
         except ValueError as error:
-            faults.append(Fault(number, str(error)))
+            faults.append(Fault(number, str(error)[:MAX_TEXT]))
         else:
             values.update(found)
     return values, tuple(faults)
@@ -79,15 +79,21 @@ def _parse_line(line: str) -> dict[str, str]:
         return {}
     name, equals, text = line.partition("=")
     if not equals:
-        raise ValueError(f"{printable(line)!r} is not NAME=value; begin comments with #")
+        raise ValueError(f"{_shown(line)} is not NAME=value; begin comments with #")
     if name != name.strip() or text != text.strip():
         raise ValueError("blanks beside the =; leave them out")
     if name not in KNOWN:
         mend = "use one of " + ", ".join(KNOWN)
-        raise ValueError(f"{printable(name)!r} is not known; {mend}")
+        raise ValueError(f"{_shown(name)} is not known; {mend}")
     value = _unquote(text)
     _check(name, value)
     return {name: value}
+
+
+def _shown(text: str) -> str:
+    from textfile_users.unknown import quoted  # for mistakes alone
+
+    return quoted(text)
 
 
 def _unquote(text: str) -> str:
@@ -124,13 +130,13 @@ def _check_options(value: str) -> None:
     import io
     from contextlib import redirect_stdout
 
-    from textfile_users.options import WrongUsage, parse_collect
+    from textfile_users.options import WrongUsage, parse_collect, require_together
 
     if any(char in value for char in "'\""):
         raise ValueError("OPTIONS holds quotes; its words are divided at blanks, so leave them out")
     try:
         with redirect_stdout(io.StringIO()):
-            parse_collect(value.split())
+            require_together(parse_collect(value.split()))
     except WrongUsage as error:
         raise ValueError(f"OPTIONS: {error.said}") from None
     except SystemExit:  # --help, --version

@@ -10,19 +10,28 @@ import stat
 LEFTOVER_SECONDS = 60.0
 
 
-def write_whole(path: str, data: bytes, mode: int, for_owner: bool = False) -> None:
+def write_whole(
+    path: str,
+    data: bytes,
+    mode: int,
+    for_owner: bool = False,
+    newcomer: tuple[int, int] | None = None,
+) -> None:
     """Replace the file ``path`` by one with the content ``data`` and the permissions ``mode``.
 
     The temporary file lies in the same directory, has a name that nobody can foresee and
     that does not end in .prom, and is removed on failure. With ``for_owner``, what root writes in
-    place of another user's file or into another user's directory becomes that user's. Raises
-    OSError; the old file is then untouched. Not synced: an SD card is a target, and the next run
-    writes it again.
+    place of another user's file or into another user's directory becomes that user's; where both
+    are root's, or there is no file yet, it becomes that of ``newcomer``, uid and gid, if given.
+    Raises OSError; the old file is then untouched. Not synced: an SD card is a target, and the
+    next run writes it again.
     """
     old = _require_replaceable(path)
     directory, name = os.path.split(path)
     directory = directory or "."
-    heir = _heir(old, os.stat(directory)) if for_owner and os.geteuid() == 0 else None
+    heir = None
+    if for_owner and os.geteuid() == 0:
+        heir = _heir(old, os.stat(directory)) or newcomer
     temporary = os.path.join(directory, f".{name}.{os.urandom(8).hex()}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o600)

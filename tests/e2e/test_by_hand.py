@@ -22,6 +22,7 @@ LOG = "/var/log/auth.log"
 INSTALLED = """set -e
 mount -t tmpfs -o mode=755 tmpfs /var/lib
 mkdir -p /run/systemd/system /etc/systemd/system {textfile}
+mkdir -m 700 /opt/root  # a box shares the host's /root
 useradd --system --home-dir {state} --shell /usr/sbin/nologin --groups adm textfile-users
 install -d -m 700 -o textfile-users -g textfile-users {state} {runtime}
 chgrp textfile-users {textfile}; chmod 1775 {textfile}
@@ -106,11 +107,11 @@ def installed(new_directory: Callable[[], Path], packages: Path) -> Iterator[Ins
         (f"--output {TEXTFILE}/../node-exporter/users.prom", True),
         (f"--textfile-directory {TEXTFILE}", True),
         ("--output -", False),
-        ("--output /root/mine.prom", False),
+        ("--output /opt/root/mine.prom", False),
         (f"--output {TEXTFILE}/../mine.prom", False),
         ("--root / --output -", False),
-        ("--root /proc/self/root --output /root/other.prom", False),
-        ("--state-directory /root/trial --output /root/mine.prom", False),
+        ("--root /proc/self/root --output /opt/root/other.prom", False),
+        ("--state-directory /opt/root/trial --output /opt/root/mine.prom", False),
         ("show", False),
         ("doctor", False),
     ],
@@ -118,7 +119,7 @@ def installed(new_directory: Callable[[], Path], packages: Path) -> Iterator[Ins
 def test_root_by_hand_harms_nothing(installed: Installed, words: str, counts: bool) -> None:
     """`counts`: what the run finds is in the service's file at once."""
     installed.refuse()
-    status, _, said = installed.sh(f"cd /root && sudo {PROGRAM} {words}", check=False)
+    status, _, said = installed.sh(f"cd /opt/root && sudo {PROGRAM} {words}", check=False)
     assert status == 0 or words == "doctor", said
     assert "Traceback" not in said
     if not words.startswith(("-v", "doctor")):
@@ -133,6 +134,23 @@ def test_a_state_of_the_service_s_that_is_given(installed: Installed) -> None:
     installed.sh(f"sudo {PROGRAM} --state-directory {STATE} --runtime-directory {RUNTIME}")
     assert installed.count() == installed.failures
     installed.require_well()
+
+
+@pytest.mark.parametrize("words", ["--state-directory /opt/root/trial", "--root /proc/self/root"])
+def test_a_service_s_file_that_is_missing(installed: Installed, words: str) -> None:
+    """Root's would stay root's in the sticky directory, where the service cannot replace it."""
+    installed.sh(f"rm {OUTPUT}; sudo {PROGRAM} {words}")
+    assert installed.owners()[OUTPUT] == "textfile-users:textfile-users 644"
+    assert installed.scan() == (0, "")
+    installed.require_well()
+
+
+def test_the_key_is_the_service_s(installed: Installed) -> None:
+    """The command that makes one would else make it root's, which the service cannot read."""
+    status, _, said = installed.sh(f"sudo {PROGRAM} --redact user --output -", check=False)
+    assert status == 1
+    assert said.rstrip().endswith("chown textfile-users /etc/textfile-users/redact.key")
+    assert "-g textfile-users " in said
 
 
 def test_the_service_s_user_by_hand(installed: Installed) -> None:
@@ -152,13 +170,13 @@ def test_another_user_by_hand(installed: Installed) -> None:
 
 def test_a_link_in_the_state_is_not_followed(installed: Installed) -> None:
     """Whoever is the service's user could have root read a file of root's and show its text."""
-    installed.sh(f"cp -a {STATE}/durable.csv /root/kept; echo top secret >/root/secret")
-    installed.sh(f"ln -sf /root/secret {STATE}/durable.csv")
+    installed.sh(f"cp -a {STATE}/durable.csv /opt/root/kept; echo top secret >/opt/root/secret")
+    installed.sh(f"ln -sf /opt/root/secret {STATE}/durable.csv")
     _, text, said = installed.sh(f"sudo {PROGRAM} --output -", check=False)
-    assert "secret" not in text + said.replace("/root/secret", "")
+    assert "secret" not in text + said.replace("/opt/root/secret", "")
     assert "is a link" in said
-    assert installed.sh(f"readlink {STATE}/durable.csv")[1] == "/root/secret\n"
-    installed.sh(f"rm {STATE}/durable.csv; cp -a /root/kept {STATE}/durable.csv")
+    assert installed.sh(f"readlink {STATE}/durable.csv")[1] == "/opt/root/secret\n"
+    installed.sh(f"rm {STATE}/durable.csv; cp -a /opt/root/kept {STATE}/durable.csv")
     installed.require_well()
 
 
