@@ -31,7 +31,7 @@ MULTIPLEXER = "multiplexer"
 DESKTOPS = ("x11", "wayland")
 _PROGRAMS = (DROPBEAR, MOSH, TMUX)
 
-_PRIVILEGED = " [priv]"
+_PRIVILEGED = (" [priv]", " [postauth]")  # before OpenSSH 10.6, and since
 _NO_TERMINAL = ("notty", "internal-sftp")
 
 
@@ -197,7 +197,7 @@ def _ssh(
         if above.endswith(_PRIVILEGED) or _user_of(above, uids):
             continue  # a process of a connection: internal-sftp, or root's own
         if said.endswith(_PRIVILEGED):
-            user = said[: -len(_PRIVILEGED)]
+            user = said.rpartition(" ")[0]
             worker = _worker(children.get(pid, ()), titles, user, uids)
         else:
             user, worker = _user_of(said, uids), leader

@@ -30,6 +30,7 @@ NEEDED = {
     "systemd-analyze": "systemd",
     "unshare": "util-linux",
     "nsenter": "util-linux",
+    "pivot_root": "util-linux-extra",  # before util-linux 2.42: util-linux
     "who": "coreutils",
     "useradd": "passwd",
     "pgrep": "procps",

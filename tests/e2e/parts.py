@@ -19,7 +19,7 @@ PASSWORD = "correct horse"  # of every user of a box
 
 # A mount and a pid namespace: /etc and /dev of its own, a fresh /run with a utmp, logs, homes
 # and accounts. /dev has no log socket: the host's would take what is said in the box.
-# Of /etc the host's people stay outside, and this program where it is installed: no name and no
+# Of /etc and /usr/local the host's people stay outside, and this program: no name and no
 # uid of the box is taken. So does what keeps people out.
 SETUP = """set -e
 mount -t tmpfs -o mode=755 tmpfs /run
@@ -27,12 +27,18 @@ mkdir -p /home
 for name in /var/log /opt /home /var/lib/wtmpdb /var/lib/lastlog; do
     [ ! -d $name ] || mount -t tmpfs -o mode=755 tmpfs $name
 done
-mkdir {directory}/etc {directory}/dev
+mkdir {directory}/etc {directory}/dev {directory}/local
+mount -t tmpfs -o mode=755 tmpfs {directory}/local
+mkdir {directory}/local/upper {directory}/local/work
+layers=lowerdir=/usr/local,upperdir={directory}/local/upper,workdir={directory}/local/work
+mount -t overlay -o $layers overlay /usr/local
+rm -f /usr/local/bin/textfile-users /usr/local/share/man/man1/textfile-users.1
 mount -t tmpfs -o mode=755 tmpfs {directory}/etc
 cp -a /etc/. {directory}/etc
 mount --move {directory}/etc /etc
 sed -Ei '/^textfile-users:/d; /^[^:]*:[^:]*:[1-9][0-9]{{3,}}:/{{ /^[^:]*:[^:]*:65534:/!d }}' \\
     /etc/passwd /etc/group
+sed -Ei 's/([:,])textfile-users(,|$)/\\1\\2/; s/:,/:/; s/,,/,/; s/,$//' /etc/group /etc/gshadow
 for pair in passwd:shadow group:gshadow; do
     kept=$(awk -F: 'NR == FNR {{ kept[$1]; next }} $1 in kept' /etc/${{pair%:*}} /etc/${{pair#*:}})
     echo "$kept" >/etc/${{pair#*:}}

@@ -349,7 +349,7 @@ def test_the_user_of_the_unit_may_ask_too(doctor: Doctor) -> None:
 
 
 def test_an_ordinary_user_may_ask_too(doctor: Doctor) -> None:
-    as_user = ["setpriv", "--reuid=alice", "--regid=alice", "--init-groups"]
+    as_user = ["setpriv", "--reuid=tu-alice", "--regid=tu-alice", "--init-groups"]
     done = doctor.box.run(*as_user, PROGRAM, "doctor", "--json", check=False)
     findings = json.loads(done.stdout)
     faults = [one for one in findings if one["status"] == "FAULT"]

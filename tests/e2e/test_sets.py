@@ -115,7 +115,7 @@ def test_labels_are_the_columns_of_w(box: Box) -> None:
             tty = wait_for(box, f"sh -c {BURNER}", SLEEPER)[SLEEPER][1]
             # A part of a second, as the kernel leaves it there from when the terminal was made.
             stamp = f"@{int(time.time()) - IDLE}.9"
-            box.run("touch", "-a", "-d", stamp, f"/dev/{tty}")
+            box.run("touch", "-d", stamp, f"/dev/{tty}")
 
             shown = look_beside_w(box)
             assert series(shown.text, "ssh_session_info", COLUMNS, 1) == shown.w

@@ -82,7 +82,7 @@ def logind_only(box: Box) -> Iterator[None]:
     directory.mkdir(parents=True)
     box.run("mv", "/run/utmp", "/run/utmp.away")
     for number, user in enumerate((TERMINAL, PLAIN)):
-        title = f"^sshd[a-z-]*: {user} \\[priv"
+        title = f"^sshd[a-z-]*: {user} \\[(priv|postauth)"
         leader = box.run("pgrep", "-o", "-f", title).stdout.split()[0]
         text = SESSION_FILE.format(user=user, host=CLIENT, leader=leader, start=int(time.time()))
         (directory / str(number)).write_text(text)
