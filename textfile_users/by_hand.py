@@ -91,13 +91,16 @@ def collect_by_hand(argv: list[str], options_of: Callable[[Values], Options]) ->
         by_settings = _without(by_settings, ("output",))
     values = parse("collect", argv, _without(by_settings, (*OWN, *DIRECTORIES)))
     options = options_of(values)
-    uid = os.geteuid()
+    uid, service_ids = os.geteuid(), _ids_of(service.user) if service else (-1, -1)
     if service and _is_same(options.output, output):
         if is_faulty:  # it may be what is to be hidden that is not known
             say(ERROR, f"{output}: not written: it is the service's, whose settings have a mistake")
             return WRONG_USAGE
-        options = options._replace(heir=_ids_of(service.user))
-    if given.state_directory or not (uid == 0 or (service and uid == _ids_of(service.user)[0])):
+        if uid not in (0, service_ids[0]) and not os.access(os.path.dirname(output), os.W_OK):
+            say(ERROR, f"{output}: not written: it is the service's; use sudo, or give --output")
+            return 1
+        options = options._replace(heir=service_ids)
+    if given.state_directory or not (uid == 0 or (service and uid == service_ids[0])):
         return collect(options)
     if uid == 0 and _only_looks(options, output, service):
         return collect(_of_service(options, service)._replace(saves=False, says_all=True))

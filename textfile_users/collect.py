@@ -47,7 +47,7 @@ PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR)
 MENDS = {
     errno.ENOENT: "; make its directory, or give --textfile-directory",
     errno.EACCES: "; its directory must be writable for this user",
-    errno.EPERM: "; another user's file has its name",
+    errno.EPERM: "; another user's file has its name: remove it, or give it to this user",
 }
 
 
