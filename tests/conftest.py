@@ -7,6 +7,7 @@ import re
 import tempfile
 import time
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -31,3 +32,11 @@ os.environ["PATH"] += ":/usr/local/sbin:/usr/sbin:/sbin"
 time.tzset()
 tempfile.tempdir = None  # the caller's may be closed to others
 os.umask(0o022)
+
+
+@pytest.fixture(autouse=True)
+def _no_service_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the program is installed on the machine that runs the tests changes nothing."""
+    monkeypatch.setattr("textfile_users.service.UNIT_DIRECTORIES", ())
+    monkeypatch.setattr("textfile_users.service.CRON_D", "/nonexistent")
+    monkeypatch.setattr("textfile_users.service.CRONTABS", ())

