@@ -767,7 +767,9 @@ def test_processes_in_containers_are_not_ours_to_end(tmp_path: Path) -> None:
     outside = subprocess.Popen(["setpriv", "--reuid=64321", "--clear-groups", "sleep", "60"])
     try:
         for child, name in ((inside, "busybox\n"), (outside, "sleep\n")):
-            while Path(f"/proc/{child.pid}/comm").read_text() != name:
+            process = Path(f"/proc/{child.pid}")
+            # Its owner changes with the program, a moment after its name.
+            while (process / "comm").read_text() != name or process.stat().st_uid != 64_321:
                 assert child.poll() is None
         _end_processes(64_321)
         assert outside.wait(5) == -signal.SIGKILL
