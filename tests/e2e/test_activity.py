@@ -261,7 +261,8 @@ def serving(box: Box, port: int) -> int:
     """Return the number of an sshd's processes in ps, without itself and the unauthenticated."""
     rows = rows_of_ps(box)
     (listener,) = (pid for pid, row in rows.items() if f" -p {port} " in row[3])
-    strangers = {pid for pid, row in rows.items() if "[accepted]" in row[3] or "[net]" in row[3]}
+    titles = ("[accepted]", "[net]", "[session-auth")  # the last since OpenSSH 10.6
+    strangers = {pid for pid, row in rows.items() if any(title in row[3] for title in titles)}
     assert strangers
     return len(live_descendants(rows, listener) - {listener} - strangers)
 

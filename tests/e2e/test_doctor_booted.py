@@ -84,7 +84,8 @@ def host(new_directory: Callable[[], Path], packages: Path) -> Iterator[Host]:
             )
             for words in (("-tt", "exec sleep 1800"), ("-T", "exec sleep 1800"))
         ]
-        host.until("[ $(loginctl list-sessions --no-legend | wc -l) = 2 ]")
+        # Since systemd 256 a user's manager is in the list, too.
+        host.until("[ $(loginctl list-sessions --no-legend | grep -vc manager) = 2 ]")
         yield host
         for session in sessions:
             session.kill()
