@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from textfile_users import service
+from textfile_users.paths import SERVICE_UNIT
 from textfile_users.service import Service, find_service, parse_crontab, parse_unit
 
 PROJECT = Path(__file__).parents[1]
@@ -94,12 +95,12 @@ class Places:
         )
 
     def unit(self, place: int, user: str) -> Path:
-        path = self.units[place] / service.UNIT
+        path = self.units[place] / SERVICE_UNIT
         path.write_text(f"[Service]\nUser={user}\n")
         return path
 
     def drop_in(self, place: int, name: str, user: str) -> Path:
-        above = self.units[place] / (service.UNIT + ".d")
+        above = self.units[place] / (SERVICE_UNIT + ".d")
         above.mkdir(exist_ok=True)
         (above / name).write_text(f"[Service]\nUser={user}\n")
         return above / name

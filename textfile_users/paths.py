@@ -100,6 +100,7 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 # Who runs the program where it is installed.
 SERVICE_USER = "textfile-users"
+SERVICE_UNIT = "textfile-users.service"
 
 # The file that is written to a textfile directory, and where it is with `install --runtime-file`.
 OUTPUT_NAME = "users.prom"

@@ -9,7 +9,7 @@ import os
 import stat
 
 from textfile_users.messages import PROGRAM
-from textfile_users.paths import RUNTIME, STATE
+from textfile_users.paths import RUNTIME, SERVICE_UNIT, STATE
 from textfile_users.record import Record
 from textfile_users.sources.files import read_regular
 from textfile_users.sources.text import decode
@@ -26,7 +26,6 @@ UNIT_DIRECTORIES = (
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
 )
-UNIT = "textfile-users.service"
 # With a column for the user; busybox's are named after the user instead.
 CRON_D = "/etc/cron.d/textfile-users"
 CRONTABS = ("/etc/crontabs/textfile-users", "/var/spool/cron/crontabs/textfile-users")
@@ -46,7 +45,7 @@ class Service(Record):
 def find_service() -> Service | None:
     """Return the service that root's unit or crontab defines on this host, None without."""
     unit = _unit_lines()
-    crontab = _first_service(_crontabs())
+    crontab = next(filter(None, _crontabs()), None)
     # The unit of a host that systemd does not run is a leftover, if there is a crontab.
     if unit is None or (crontab and not os.path.isdir("/run/systemd/system")):
         return crontab
@@ -120,13 +119,13 @@ def _gain_nothing_more() -> None:
 
 def _unit_lines() -> list[str] | None:
     """Return the lines of the unit and its drop-ins, None where there is no unit of root's."""
-    units = (_read_roots(f"{directory}/{UNIT}") for directory in UNIT_DIRECTORIES)
+    units = (_read_roots(f"{directory}/{SERVICE_UNIT}") for directory in UNIT_DIRECTORIES)
     unit = next((found for found in units if found), None)
     if unit is None:
         return None
     drop_ins: dict[str, bytes] = {}  # of those with the same name the first counts
     for directory in UNIT_DIRECTORIES:
-        above = f"{directory}/{UNIT}.d"
+        above = f"{directory}/{SERVICE_UNIT}.d"
         try:
             names = [name for name in os.listdir(above) if name.endswith(".conf")]
         except OSError:
@@ -141,10 +140,6 @@ def _crontabs() -> Iterator[Service | None]:
     yield parse_crontab(_read_roots(CRON_D))
     for path in CRONTABS:
         yield parse_crontab(_read_roots(path), os.path.basename(path))
-
-
-def _first_service(found: Iterable[Service | None]) -> Service | None:
-    return next((one for one in found if one), None)
 
 
 def _read_roots(path: str) -> bytes:

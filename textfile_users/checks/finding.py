@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textfile_users.paths import SERVICE_UNIT
 from textfile_users.record import Record
 
 TYPE_CHECKING = False
@@ -17,7 +18,7 @@ NOTE = "note"
 FAULT = "FAULT"
 
 TIMER = "textfile-users.timer"
-SERVICE = "textfile-users.service"
+SERVICE = SERVICE_UNIT
 
 
 class Finding(Record):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textfile_users.paths import OUTPUT_NAME as OUTPUT_NAME
 from textfile_users.paths import REDACT_KEY as REDACT_KEY
 from textfile_users.paths import RUNTIME_OUTPUT as RUNTIME_OUTPUT
-from textfile_users.paths import SERVICE_USER
+from textfile_users.paths import SERVICE_UNIT, SERVICE_USER
 from textfile_users.paths import STATE as STATE
 from textfile_users.settings import SETTINGS as SETTINGS
 
@@ -24,7 +24,7 @@ LINKS = {
 }
 
 UNIT_DIRECTORY = "/etc/systemd/system"
-SERVICE = "textfile-users.service"
+SERVICE = SERVICE_UNIT
 STARTERS = ("textfile-users.timer", "textfile-users.path")
 UNITS = tuple(f"{UNIT_DIRECTORY}/{name}" for name in (SERVICE, *STARTERS))
 DROP_INS = f"{UNIT_DIRECTORY}/{SERVICE}.d"
