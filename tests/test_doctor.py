@@ -1758,7 +1758,8 @@ def test_a_check_that_fails_or_hangs_is_told(
         time.sleep(60)
         return []
 
-    monkeypatch.setattr(module, "SECONDS", 0.5)
+    monkeypatch.setattr(module, "TOTAL_SECONDS", 0.0)
+    monkeypatch.setattr(module, "MIN_SECONDS", 0.5)
     monkeypatch.setattr(module, "CHECKS", (("one", fail), ("two", hang)))
     findings = _examine(tmp_path, status=1)
     assert findings["one"]["found"] == "the check itself failed: ValueError: odd"

@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from textfile_users.checks.child import Identity
     from textfile_users.collect import Options
 
-SECONDS = 5.0  # of a check
-MAX_LOOK_SECONDS = 6.0
-TOTAL_SECONDS = 15.0
+SECONDS = 10.0  # of a check; one that scans has the scan's own time beside
+TOTAL_SECONDS = 60.0  # of all, as a slow host needs
+MIN_SECONDS = 1.0
 COLOURS = {FAULT: "red", NOTE: "yellow"}
 WIDTHS = (5, 18)
 
@@ -119,7 +119,7 @@ def examine(options: Options) -> list[Finding]:
     findings: list[Finding] = []
     host = _with_scan(_host(options, findings), findings)
     for name, check in CHECKS if host.is_installed else FIRST_CHECKS:
-        seconds = max(0.2, min(SECONDS, end - time.monotonic()))
+        seconds = max(MIN_SECONDS, min(SECONDS + options.timeout, end - time.monotonic()))
         findings += _guarded(name, seconds, check, host)
     if options.paths.is_own_host:
         return findings
@@ -227,7 +227,7 @@ def _service_identity() -> Identity | None:
 def _look(host: Host) -> Seen:
     """Return what a scan as the unit's user finds; it saves and locks nothing. Raises Failed."""
     options = host.options
-    seconds = min(options.timeout, MAX_LOOK_SECONDS - 1)
+    seconds = options.timeout
 
     def look_once() -> list[object]:
         began = time.monotonic()
