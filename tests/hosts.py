@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest import mock
 
 from textfile_users.cli import main
+from textfile_users.collectors import auth, history
+from textfile_users.deadline import paced
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pytest
 
 BOOT = 1_765_000_000  # when the hosts booted
@@ -23,6 +29,20 @@ alice:x:1000:100:Alice Example,room 1,,:/home/alice:/bin/sh
 bob:x:1001:100:Bob Example:/home/bob:/bin/sh
 """
 TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def hurried(*, is_hurried: bool = True) -> Iterator[None]:
+    """Have each log and file of records read for one step, a block, and no further."""
+
+    def of_one_step(steps: Any, deadline: float, reached: Any) -> Any:
+        return paced(steps, 0.0 if is_hurried else deadline, reached)
+
+    with (
+        mock.patch.object(auth, "paced", of_one_step),
+        mock.patch.object(history, "paced", of_one_step),
+    ):
+        yield
 
 
 class Record(NamedTuple):

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests import hosts
-from tests.hosts import NOW
-from textfile_users import counting, durable, snapshot
+from tests.hosts import NOW, hurried
+from textfile_users import counting, durable
 from textfile_users.collectors import auth
 from textfile_users.sources import files, follow
 
@@ -101,12 +101,11 @@ def test_a_log_that_appears_later_is_counted_from_its_beginning(run: Run) -> Non
 
 
 def test_a_first_run_that_has_not_the_time_for_the_last_hour_counts_nothing_of_it(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    run: Run,
 ) -> None:
     run.append(*(failed(-3000 + at / 10) for at in range(20_000)))
-    monkeypatch.setattr(snapshot, "READING_SHARE", -1.0)
-    run.counts()
-    monkeypatch.undo()
+    with hurried():
+        run.counts()
     run.append(failed(1))
     assert run.counts(at=5)[FAILURES] == 1
 
@@ -157,13 +156,13 @@ def test_backfill_counts_what_is_there(run: Run) -> None:
 
 def test_backfill_catches_up_over_several_runs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "BLOCK", 1 << 17)
-    monkeypatch.setattr(snapshot, "READING_SHARE", -1.0)  # a block, and the time is over
     lines = [failed(-80_000 + at) for at in range(12_000)]
     packed = gzip.compress("".join(lines[:4_000]).encode())
     run.host.write("var/log/auth.log.2.gz", packed)
     run.append(*lines[4_000:8_000], name="var/log/auth.log.1")
     run.append(*lines[8_000:])
-    seen = [run.counts("--backfill", at=number)[FAILURES] for number in range(12)]
+    with hurried():
+        seen = [run.counts("--backfill", at=number)[FAILURES] for number in range(12)]
     assert seen == sorted(seen)
     assert 0 < seen[0] < seen[1] < seen[-1] == 12_000
 
@@ -179,9 +178,9 @@ def test_what_is_undecided_waits_while_there_is_more_to_read(
     first = line(2, "Invalid user oracle from 192.0.2.7 port 1", pid=77)
     filling = "".join("x" * 99 + "\n" for _ in range(8)) + "x" * (159 - len(first)) + "\n"
     run.append(filling + first, failed(3, "invalid user oracle", pid=77), failed(3))
-    monkeypatch.setattr(snapshot, "READING_SHARE", -1.0)
-    for at in range(5_000, 5_004):
-        found = run.counts(at=at)
+    with hurried():
+        for at in range(5_000, 5_004):
+            found = run.counts(at=at)
     assert found[UNKNOWN] == 1
     assert 'users_auth_probes_total{kind="other",service="sshd"}' not in found
 

@@ -6,7 +6,7 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -472,11 +472,11 @@ def test_a_collector_that_comes_back_late_adds_nothing(
     run()
     assert run.samples()["users_logged_in"] == 2
 
-    def given_up(_: float, functions: Sequence[Callable[[], None]]) -> int:
-        functions[0]()
-        return 0
+    def given_up(_: object, values: Iterator[object]) -> tuple[list[object], bool]:
+        list(values)
+        return [], False
 
-    monkeypatch.setattr(snapshot_module, "each_within", given_up)
+    monkeypatch.setattr(snapshot_module, "newest_until", given_up)
     monkeypatch.setattr(
         snapshot_module, "STEPS", [("sessions", sessions_collector.look_at_sessions)]
     )

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests import hosts, test_lastlog, test_wtmpdb
-from tests.hosts import NOW, Record, pack_all
-from textfile_users import snapshot
+from tests.hosts import NOW, Record, hurried, pack_all
 from textfile_users.collectors import history
 from textfile_users.sources import files, follow
 
@@ -180,13 +179,13 @@ def test_backfill_counts_what_is_there(run: Run) -> None:
 
 def test_backfill_over_several_runs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "BLOCK", 384 * 200)
-    monkeypatch.setattr(snapshot, "READING_SHARE", -1.0)
     records = []
     for number in range(1_000):
         at = -90_000 + 60 * number
         records += [login(at, 100 + number), logout(at + 30)]
     run.append("wtmp", *records)
-    seen = [run.counts("--backfill", at=number)[LOGINS] for number in range(12)]
+    with hurried():
+        seen = [run.counts("--backfill", at=number)[LOGINS] for number in range(12)]
     assert seen == sorted(seen)
     assert 0 < seen[0] < seen[1] < seen[-1] == 1_000
     assert run.samples()[ENDS] == 1_000
@@ -207,9 +206,9 @@ def test_a_login_that_the_log_lacks_in_a_long_backlog(
         run.append("wtmp", login(at, pid), logout(at + 5))
     monkeypatch.setattr(follow, "BLOCK", 384 * 30)
     monkeypatch.setattr(follow, "MAX_LINE", 5_000)
-    monkeypatch.setattr(snapshot, "READING_SHARE", -1.0)
-    for at in range(20_000, 20_100, 10):
-        found = run.counts(at=at)
+    with hurried():
+        for at in range(20_000, 20_100, 10):
+            found = run.counts(at=at)
     assert (found[LOGINS], found[ENDS], round(found[SECONDS])) == (60, 60, 300)
 
 

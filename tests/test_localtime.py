@@ -9,8 +9,8 @@ import pytest
 
 from tests.hosts import Host
 from tests.long.decoders import BERLIN, zone
+from textfile_users.deadline import within
 from textfile_users.paths import Paths
-from textfile_users.snapshot import within
 from textfile_users.sources.authlog import utc_time
 from textfile_users.sources.localtime import local_time
 

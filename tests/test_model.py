@@ -21,8 +21,8 @@ from unittest import mock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.hosts import NOW, Host
-from textfile_users import durable, snapshot
+from tests.hosts import NOW, Host, hurried
+from textfile_users import durable
 from textfile_users.cli import main
 from textfile_users.sources import follow
 
@@ -225,7 +225,7 @@ class World:
         self.begin_counting()
         with (
             said() as messages,
-            mock.patch.object(snapshot, "READING_SHARE", -1.0 if is_hurried else 0.7),
+            hurried(is_hurried=is_hurried),
         ):
             assert main(self.argv()) == 0
         text = "".join(messages)
@@ -237,11 +237,10 @@ class World:
     def kill(self, count: int, is_hurried: bool) -> None:
         """Run the program, but only up to the `count`-th call that changes anything."""
         self.begin_counting()
-        share = -1.0 if is_hurried else 0.7
         child = os.fork()
         if not child:
             try:
-                with said(), mock.patch.object(snapshot, "READING_SHARE", share):
+                with said(), hurried(is_hurried=is_hurried):
                     left = iter(range(count))
                     for name in CHANGES:
                         setattr(os, name, _counted(getattr(os, name), left))

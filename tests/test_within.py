@@ -6,11 +6,15 @@ import _thread
 import os
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
-from textfile_users import snapshot
-from textfile_users.snapshot import Overdue, each_within, within
+from textfile_users import deadline
+from textfile_users.deadline import Overdue, newest_until, paced, within
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
 
 SOON = 0.05
 LONG = 30.0
@@ -64,44 +68,93 @@ def test_a_child_starts_threads_of_its_own() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 42
 
 
-def test_each_call_has_the_whole_time() -> None:
+def test_the_newest_of_several_values() -> None:
+    idents: list[int] = []
+
+    def values() -> Iterator[int]:
+        for number in range(4):
+            idents.append(threading.get_ident())
+            yield number
+
+    assert newest_until(lambda: time.monotonic() + LONG, values()) == ([3], True)
+    assert len(set(idents)) == 1, "all by one thread"
+    assert newest_until(lambda: time.monotonic() + LONG, iter(())) == ([], True)
+
+
+def test_the_end_moves_with_what_came() -> None:
     """Together they may take longer: a slow collector takes nothing from the next one."""
-    calls: list[int] = []
+    ends = [time.monotonic() + 1.0]
 
-    def slow() -> None:
-        time.sleep(0.3)
-        calls.append(threading.get_ident())
+    def values() -> Iterator[int]:
+        for number in range(4):
+            time.sleep(0.3)
+            ends.append(time.monotonic() + 1.0)
+            yield number
 
-    assert each_within(1.0, [slow] * 4) == 4
-    assert len(set(calls)) == 1, "by one thread"
-    assert each_within(LONG, []) == 0
+    assert newest_until(lambda: ends[-1], values()) == ([3], True)
 
 
-def test_after_one_that_hangs_none_is_called() -> None:
-    hang, back = threading.Event(), threading.Event()
-    calls: list[str] = []
+def test_what_came_before_one_that_hangs_is_kept() -> None:
+    """And nothing is asked for behind it, once it comes back."""
+    hang = threading.Event()
+    asked: list[str] = []
 
-    def read() -> None:
+    def values() -> Iterator[str]:
+        yield "first"
         hang.wait(LONG)
-        back.set()
+        yield "second"
+        asked.append("third")
 
-    assert each_within(0.5, [lambda: calls.append("first"), read, lambda: calls.append("x")]) == 1
+    end = time.monotonic() + 0.5
+    newest, is_all = newest_until(lambda: end, values())
+    assert (newest, is_all) == (["first"], False)
+    within(LONG, int)  # by another thread
     hang.set()
-    assert back.wait(LONG)
-    for _ in range(3):  # by the same thread, once it is free
-        within(LONG, int)
-    assert calls == ["first"]
+    time.sleep(0.2)
+    assert (newest, asked) == (["first"], [])
 
 
-def test_what_one_raises_ends_them_all() -> None:
-    calls: list[str] = []
-
-    def fail() -> None:
+def test_what_they_raise_is_raised() -> None:
+    def values() -> Iterator[int]:
+        yield 1
         raise ValueError("of the second")
 
     with pytest.raises(ValueError, match="of the second"):
-        each_within(LONG, [lambda: calls.append("1"), fail, lambda: calls.append("3")])
-    assert calls == ["1"]
+        newest_until(lambda: time.monotonic() + LONG, values())
+
+
+def test_steps_end_at_the_deadline_and_are_kept_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A step of 40 ms each: kept after three of them, but not where it may not be."""
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    closed: list[int] = []
+    done = [0]
+
+    def steps(may_be_kept: bool) -> Generator[bool, None, None]:
+        try:
+            for number in range(1, 11):
+                now[0] += 0.04
+                done[0] = number
+                yield may_be_kept
+        finally:
+            closed.append(done[0])
+
+    for may_be_kept, until, kept, is_done in (
+        (True, 9.0, [3, 6, 9], True),
+        (True, 0.2, [3], False),
+        (False, 9.0, [], True),
+        (False, 0.2, [], False),
+    ):
+        now[0], found = 0.0, []
+        going = paced(steps(may_be_kept), until, lambda: done[0])
+        try:
+            while True:
+                found.append(next(going))
+        except StopIteration as stop:
+            assert (found, stop.value) == (kept, is_done)
+        assert closed[-1] == done[0], "and what they hold open is closed"
 
 
 def test_without_a_thread_there_is_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,8 +164,6 @@ def test_without_a_thread_there_is_no_limit(monkeypatch: pytest.MonkeyPatch) -> 
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(_thread, "start_new_thread", fail)
-    monkeypatch.setattr(snapshot, "_waiting", [])
+    monkeypatch.setattr(deadline, "_waiting", [])
     assert within(0.0, threading.get_ident) == threading.get_ident()
-    calls: list[int] = []
-    assert each_within(0.0, [lambda: calls.append(1), lambda: calls.append(2)]) == 2
-    assert calls == [1, 2]
+    assert newest_until(lambda: 0.0, iter((1, 2))) == ([2], True)

@@ -9,6 +9,7 @@ import sys
 import time
 
 from textfile_users import durable, volatile
+from textfile_users.deadline import Overdue, within
 from textfile_users.durable import Durable
 from textfile_users.exposition import render
 from textfile_users.messages import ERROR, NOTICE, WARNING, say
@@ -17,7 +18,7 @@ from textfile_users.model import USER, Snapshot, Wanted
 from textfile_users.paths import REDACT_KEY, SERVICE_USER, TEXTFILE_DIRECTORIES, Paths
 from textfile_users.record import Record
 from textfile_users.sessions import subject
-from textfile_users.snapshot import COLLECTOR_SHARE, Overdue, is_whole, look, within
+from textfile_users.snapshot import COLLECTOR_SHARE, is_whole, look
 from textfile_users.sources.files import reason
 from textfile_users.sources.text import printable
 from textfile_users.volatile import (

@@ -93,9 +93,9 @@ class Counting:
         """Return the state with all that was counted."""
         self.logins.bound(self._now)
         return self._before._replace(
-            counters=self._counters,
+            counters=dict(self._counters),
             failures=self._last_hour(),
-            last_logins=self._last_logins,
+            last_logins=dict(self._last_logins),
             boot=self._boot,
             logins=self.logins.all(),
             forgotten=self.logins.forgotten,
@@ -252,10 +252,9 @@ class Counting:
         oldest = (self._now - HOUR) // MINUTE
         result = {}
         for address, minutes in self._failures.items():
-            if min(minutes) <= oldest:
-                minutes = {minute: n for minute, n in minutes.items() if minute > oldest}  # noqa: PLW2901
-            if minutes:
-                result[address] = minutes
+            within = {minute: n for minute, n in minutes.items() if minute > oldest}
+            if within:
+                result[address] = within
         return _most(result, MAX_ADDRESSES)
 
 

@@ -31,6 +31,8 @@ NAME = "textfile-users durable"
 VERSION = "1"
 MAX_BYTES = 64 << 20
 NUL = "\udc00"  # stands for one; no decoded text has it
+# When counting began that leaves nothing out; 0 is never.
+BEGINNING = 1.0
 
 # A family and its label values; a histogram's bucket has its bound behind them.
 Series = tuple[str, ...]

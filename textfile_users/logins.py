@@ -7,6 +7,7 @@ same terminal or from the same address; else it is one that no event covered.
 
 from __future__ import annotations
 
+import sys
 from itertools import islice
 
 from textfile_users.model import Session
@@ -16,8 +17,9 @@ SAME_SECONDS = 10.0
 # For how long an ended login is remembered, for records of it that come late.
 REMEMBERED_SECONDS = 600.0
 MAX_LOGINS = 10_000
-# Logins are known in the order of their times, but for less than this.
+# A record comes later than its login, but for less than this.
 LONG_BEFORE = 60.0
+MAX_NEAR = 32  # logins of a user that another is compared with
 
 
 class Login(Record):
@@ -76,8 +78,9 @@ class Logins:
         self._open: dict[tuple[str, int], int] = {}
         self._by_place: dict[str, int] = {}
         self._by_peer: dict[tuple[str, int], int] = {}
-        self._by_user: dict[str, list[int]] = {}
-        self._uncovered: dict[str, list[int]] = {}
+        # When each began and its number, in that order.
+        self._by_user: dict[str, list[tuple[float, int]]] = {}
+        self._uncovered: dict[str, list[tuple[float, int]]] = {}
         for number, login in self._logins.items():
             self._index(number, login)
 
@@ -212,11 +215,7 @@ class Logins:
         self._take_out(self._by_peer, (login.ip, login.port), number)
         for place in (_place(login.tty, ""), _place("", login.key)):
             self._take_out(self._by_place, place, number)
-        for numbers in (self._by_user, self._uncovered):
-            if login.user in numbers and numbers[login.user][0] == number:
-                del numbers[login.user][0]
-                if not numbers[login.user]:
-                    del numbers[login.user]
+        self._take_place(number, login)
 
     @staticmethod
     def _take_out(index: dict[Place, int], place: Place, number: int) -> None:
@@ -228,13 +227,10 @@ class Logins:
         number = self._by_pid.get((login.user, login.pid)) if login.pid else None
         if number is not None and self._fits(number, login, covered):
             return number
-        numbers = self._by_user if covered is None else self._uncovered
-        for number in reversed(numbers.get(login.user, ())):
+        begun = self._by_user if covered is None else self._uncovered
+        for number in _near(begun.get(login.user, []), login.start):
             if self._fits(number, login, covered):
                 return number
-            known = self._logins.get(number)
-            if known and known.start < login.start - LONG_BEFORE:
-                break
         return None
 
     def _fits(self, number: int, login: Login, covered: bool | None) -> bool:
@@ -251,8 +247,19 @@ class Logins:
 
     def _change(self, number: int, login: Login) -> None:
         """Take what is now known of a login."""
+        self._take_place(number, self._logins[number])
         self._logins[number] = login
-        self._note(number, login)
+        self._index(number, login)
+
+    def _take_place(self, number: int, login: Login) -> None:
+        """Take a login out of those of its user."""
+        for by_user in (self._by_user, self._uncovered):
+            begun = by_user.get(login.user, [])
+            at = _index_of(begun, login.start, number)
+            if begun[at : at + 1] == [(login.start, number)]:
+                del begun[at]
+                if not begun:
+                    del by_user[login.user]
 
     def _note(self, number: int, login: Login) -> None:
         if login.pid:
@@ -268,9 +275,9 @@ class Logins:
 
     def _index(self, number: int, login: Login) -> None:
         self._note(number, login)
-        self._by_user.setdefault(login.user, []).append(number)
-        if not login.covered:
-            self._uncovered.setdefault(login.user, []).append(number)
+        for by_user in (self._by_user, self._uncovered)[: 1 if login.covered else 2]:
+            begun = by_user.setdefault(login.user, [])
+            begun.insert(_index_of(begun, login.start, number), (login.start, number))
 
     def _count(self, number: int) -> None:
         login = self._logins[number]
@@ -302,6 +309,32 @@ def logged_addresses(logins: Iterable[Login], sessions: Iterable[Session]) -> di
         if abs(login.start - start) < LONG_BEFORE:
             found.setdefault(login.pid, login.ip)
     return found
+
+
+def _near(begun: list[tuple[float, int]], start: float) -> list[int]:
+    """Return the numbers of what may be the login that began at ``start``, the newest first.
+
+    Of more than MAX_NEAR those that began next to it: somebody who logs in that often may be
+    counted twice, but costs no more than others.
+    """
+    low = _index_of(begun, start - LONG_BEFORE)
+    high = _index_of(begun, start + SAME_SECONDS, sys.maxsize)
+    if high - low > MAX_NEAR:
+        middle = _index_of(begun, start)
+        low, high = max(low, middle - MAX_NEAR // 2), min(high, middle + MAX_NEAR // 2)
+    return [number for _, number in reversed(begun[low:high])]
+
+
+def _index_of(begun: list[tuple[float, int]], start: float, number: int = 0) -> int:
+    """Return where in ``begun`` a login is or would be (the module bisect costs each run more)."""
+    low, high = 0, len(begun)
+    while low < high:
+        middle = (low + high) // 2
+        if begun[middle] < (start, number):
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 def _place(tty: str, key: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
-import os
 import time
 
 from textfile_users.collectors.accounts import look_at_accounts
@@ -13,7 +11,8 @@ from textfile_users.collectors.history import look_at_history
 from textfile_users.collectors.processes import add_activities, look_at_processes
 from textfile_users.collectors.sessions import add_addresses, add_unrecorded, look_at_sessions
 from textfile_users.counting import user_of
-from textfile_users.durable import NOTHING, Durable
+from textfile_users.deadline import newest_until
+from textfile_users.durable import BEGINNING, NOTHING, Durable
 from textfile_users.kept import NOTHING as NOTHING_KEPT
 from textfile_users.kept import Kept
 from textfile_users.model import (
@@ -34,100 +33,23 @@ from textfile_users.paths import Paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TypeVar
 
     from textfile_users.networks import Network
 
-    Step = Callable[[Paths, Wanted, Snapshot, float], Snapshot]
+    # Yields the snapshot with what it adds, at the latest where all of it is found.
+    Step = Callable[[Paths, Wanted, Snapshot, float], Iterator[Snapshot]]
     Steps = Sequence[tuple[str, Step]]
-    Result = TypeVar("Result")
     Value = TypeVar("Value")
 
-# A collector's share of the whole run's time.
+# Of the whole run's time a look may take so much, and of that a collector.
+LOOK_SHARE = 0.75
 COLLECTOR_SHARE = 0.25
-BACKFILL_SHARE = 0.75  # of what has to be caught up with
+SHARES = {PROCESSES: 0.6}  # a table goes on nowhere: it is read at once, or not at all
+LEAST_SHARE = 0.02  # what is left for each step that follows
 # Of a collector's time, what it may begin a further block in.
-READING_SHARE = 0.7
-
-
-class Overdue(Exception):
-    """What was called has not come back in time."""
-
-
-# Threads that wait for a next call: to start one costs as much as a small collector does.
-_waiting: list[tuple[list[Callable[[], None]], _thread.LockType]] = []
-os.register_at_fork(after_in_child=_waiting.clear)
-
-
-def within(seconds: float, function: Callable[[], Result]) -> Result:
-    """Return what ``function`` returns, or raise what it raises; Overdue after ``seconds``."""
-    results: list[Result] = []
-    if not each_within(seconds, [lambda: results.append(function())]):
-        raise Overdue
-    return results[0]
-
-
-def each_within(seconds: float, functions: Sequence[Callable[[], None]]) -> int:
-    """Call the functions in turn, each for at most ``seconds``; return how many came back.
-
-    Raises what one of them raises. They are called by another thread, which is left behind with
-    a function that does not come back, and the ones after it are not called: a read from a dead
-    mount can be neither interrupted nor waited for. Where no thread can be started, as at a limit
-    of processes, they are called without a limit of time: better than not at all.
-    """
-    try:
-        thread = _waiting.pop() if _waiting else _start_thread()
-    except RuntimeError:
-        for function in functions:
-            function()
-        return len(functions)
-    errors: list[BaseException] = []
-    turns = [time.monotonic()]  # when the first began, and when each came back
-    turn, done = _thread.allocate_lock(), _thread.allocate_lock()
-    done.acquire()
-    is_given_up = False
-
-    def call() -> None:
-        try:
-            for function in functions:
-                function()
-                with turn:
-                    if is_given_up:
-                        return
-                    turns.append(time.monotonic())
-        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-            errors.append(error)
-        finally:
-            _waiting.append(thread)
-            done.release()
-
-    given, wake = thread
-    given.append(call)
-    wake.release()
-    while not done.acquire(timeout=max(0.0, turns[-1] + seconds - time.monotonic())):
-        with turn:
-            is_given_up = time.monotonic() - turns[-1] >= seconds
-        if is_given_up:
-            break
-    if errors:
-        raise errors[0]
-    return len(turns) - 1
-
-
-def _start_thread() -> tuple[list[Callable[[], None]], _thread.LockType]:
-    """Start a thread that calls what it is given, each time it is woken."""
-    given: list[Callable[[], None]] = []
-    wake = _thread.allocate_lock()
-    wake.acquire()
-
-    def serve() -> None:
-        while True:
-            wake.acquire()
-            given.pop()()
-
-    _thread.start_new_thread(serve, ())
-    return given, wake
+READING_SHARE = 0.8
 
 
 # In their order: processes show sessions that nothing records, sessions tell the types of
@@ -163,13 +85,14 @@ def look(
     what is remembered. Counting goes on from what the last look's snapshot had: its durable
     ``before``, and ``kept``. Never raises: what fails is in the snapshot's faults and reports.
     """
-    share = BACKFILL_SHARE if wanted.backfill else COLLECTOR_SHARE
+    end = time.monotonic() + timeout * LOOK_SHARE
     snapshot = Snapshot(now, None, durable=before, kept=kept)
     steps: Steps = [(name, step) for name, step in STEPS if name in wanted.collectors]
     while steps:
-        snapshot, steps = _go_through(steps, paths, wanted, snapshot, timeout * share, clock)
+        snapshot, steps = _go_through(steps, paths, wanted, snapshot, timeout, end, clock)
     if snapshot.durable and not snapshot.durable.began:
-        snapshot = snapshot._replace(durable=snapshot.durable._replace(began=now))
+        began = BEGINNING if wanted.backfill else now
+        snapshot = snapshot._replace(durable=snapshot.durable._replace(began=began))
     snapshot = _shown(snapshot, excluded or (lambda _: False))
     return _with_networks(snapshot, wanted.networks) if wanted.networks else snapshot
 
@@ -240,41 +163,64 @@ def _go_through(
     paths: Paths,
     wanted: Wanted,
     before: Snapshot,
-    seconds: float,
+    timeout: float,
+    end: float,
     clock: Callable[[], float],
 ) -> tuple[Snapshot, Steps]:
     """Return the snapshot after the steps, up to one that does not come back, and those left.
 
-    Of that one the report says that it took the time it had.
+    Of that one the report says that it took the time it had; what it had reached is kept.
     """
-    reached = [before]  # after each step; one that was given up may come back and add another
+    given: list[tuple[float, float]] = []  # to each step: how many seconds, and until when
 
-    def taking(name: str, step: Step) -> Callable[[], None]:
-        def take() -> None:
-            deadline = time.monotonic() + seconds * READING_SHARE
+    def give(index: int) -> None:
+        """Before the step ahead of it ends: else that one's time would count as up."""
+        now = time.monotonic()
+        seconds = _seconds_of(steps[index:], wanted, timeout, end - now)
+        given.append((seconds, now + seconds))
+
+    def go() -> Iterator[tuple[int, Snapshot]]:
+        reached = before
+        for index, (name, step) in enumerate(steps):
             began = clock()
-            after = _guarded(name, step, paths, wanted, reached[-1], deadline)
-            reached.append(_timed(after, name, clock() - began))
+            deadline = time.monotonic() + given[index][0] * READING_SHARE
+            for reached in _guarded(name, step, paths, wanted, reached, deadline):  # noqa: B020
+                yield index, reached
+            reached = _timed(reached, name, clock() - began)
+            give(index + 1)
+            yield index + 1, reached
 
-        return take
-
-    count = each_within(seconds, [taking(*one) for one in steps])
-    if count == len(steps):
-        return reached[count], ()
+    give(0)
+    newest, is_all = newest_until(lambda: given[-1][1], go())
+    count, reached = newest[0] if newest else (0, before)
+    if is_all:
+        return reached, ()
     name, _ = steps[count]
-    failed = _failed(reached[count], name, f"no answer within {seconds:g} s")
+    seconds, _ = given[count]
+    failed = _failed(reached, name, f"no answer within {seconds:.2g} s")
     return _timed(failed, name, seconds), steps[count + 1 :]
+
+
+def _seconds_of(steps: Steps, wanted: Wanted, timeout: float, left: float) -> float:
+    """Return what the first of ``steps`` may take: its share, if enough is left for the others."""
+    if not steps:
+        return timeout
+    share = LOOK_SHARE if wanted.backfill else SHARES.get(steps[0][0], COLLECTOR_SHARE)
+    least = timeout * LEAST_SHARE
+    return max(least, min(timeout * share, left - (len(steps) - 1) * least))
 
 
 def _guarded(
     name: str, step: Step, paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
-) -> Snapshot:
-    """Return the snapshot with what a step adds; its fault costs its collector's metrics only."""
+) -> Iterator[Snapshot]:
+    """Yield the snapshot with what a step adds; its fault costs its collector's metrics only."""
+    reached = before
     try:
-        return step(paths, wanted, before, deadline)
+        for reached in step(paths, wanted, before, deadline):
+            yield reached
     except Exception as error:  # noqa: BLE001
         said = "" if wanted.discreet else f": {error}"
-        return _failed(before, name, f"{type(error).__name__}{said}")
+        yield _failed(reached, name, f"{type(error).__name__}{said}")
 
 
 def _timed(snapshot: Snapshot, name: str, seconds: float) -> Snapshot:

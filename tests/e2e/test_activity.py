@@ -71,7 +71,8 @@ def read_processes(paths: Paths) -> tuple[Process, ...]:
 def look(box: Box) -> Look:
     """Return what the program's parts make of the box."""
     paths = Paths(str(box.root))
-    known = look_at_sessions(paths, Wanted(), Snapshot(time.time(), None), 0).sessions or ()
+    (looked,) = look_at_sessions(paths, Wanted(), Snapshot(time.time(), None), 0)
+    known = looked.sessions or ()
     processes = read_processes(paths)
     lines = (box.root / "etc/passwd").read_text().splitlines()
     accounts = [

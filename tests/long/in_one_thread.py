@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING, TypeVar
 from textfile_users import __main__, collect, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator
 
-Result = TypeVar("Result")
+Value = TypeVar("Value")
 
 
-def within(seconds: float, function: Callable[[], Result]) -> Result:
+def within(seconds: float, function: Callable[[], Value]) -> Value:
     return function()
 
 
-def each_within(seconds: float, functions: Sequence[Callable[[], None]]) -> int:
-    for function in functions:
-        function()
-    return len(functions)
+def newest_until(end: Callable[[], float], values: Iterator[Value]) -> tuple[list[Value], bool]:
+    return list(values)[-1:], True
 
 
 vars(collect)["within"] = within
-vars(snapshot)["each_within"] = each_within
+vars(snapshot)["newest_until"] = newest_until
 __main__.run()

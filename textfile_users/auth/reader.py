@@ -53,6 +53,11 @@ class Reader:
         self._counted = 0
         self.overlap: Overlap | None = None
 
+    def take_lines(self) -> dict[str, int]:
+        """Return how many lines came to what since this was asked last."""
+        lines, self.lines = self.lines, dict.fromkeys(RESULTS, 0)
+        return lines
+
     def read_block(self, data: bytes) -> Iterator[AuthEvent]:
         """Yield the events of whole lines; an event's ``line`` is its number if ``numbered``."""
         matched = unmatched = 0

@@ -8,8 +8,14 @@ from textfile_users.model import ABSENT, ACCOUNTS, OK, Snapshot, Wanted
 from textfile_users.paths import Paths
 from textfile_users.sources.accounts import look_up
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-def look_at_accounts(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float) -> Snapshot:
+
+def look_at_accounts(
+    paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
+) -> Iterator[Snapshot]:
     """Add the accounts of users with a session or processes. Raises nothing.
 
     NSS is asked until time.monotonic() is ``deadline``.
@@ -21,7 +27,7 @@ def look_at_accounts(paths: Paths, wanted: Wanted, before: Snapshot, deadline: f
     known, report = look_up(paths, questions(users, uids), kept.known, before.now, deadline)
     shown = shown_uids(users, running, known, wanted.all_users)
     success = report.status in (OK, ABSENT)
-    return before._replace(
+    yield before._replace(
         accounts=accounts_of(users, shown, known),
         kept=kept._replace(known=known),
         sources=(*before.sources, report),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import time
 
 from textfile_users.auth.finding import IRRELEVANT, UNMATCHED
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.programs import PROGRAMS, find
 from textfile_users.auth.reader import Reader
 from textfile_users.counting import Counting
+from textfile_users.deadline import paced
 from textfile_users.durable import NOTHING, Durable
 from textfile_users.kept import NOTHING as NOTHING_KEPT
 from textfile_users.model import (
@@ -33,7 +33,7 @@ from textfile_users.sources.passwd import account_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from textfile_users.auth.attempts import AuthEvent
     from textfile_users.sources.journal import Entry, Gap
@@ -71,10 +71,12 @@ class _Logs(Record):
     signature: str
 
 
-def look_at_auth(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float) -> Snapshot:
+def look_at_auth(
+    paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
+) -> Iterator[Snapshot]:
     """Read what the host's log has that was not read before, and count it.
 
-    Stops after a block once time.monotonic() has passed ``deadline``, for the next look to go
+    Begins no further step once time.monotonic() has passed ``deadline``, for the next look to go
     on. Raises nothing but what is a fault of this program.
     """
     kept = before.kept or NOTHING_KEPT
@@ -83,32 +85,40 @@ def look_at_auth(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
     source, asked = _choose(logs, wanted.auth_source, reading, kept.asked)
     faults = list(logs.files.faults) if paths.auth_logs_given or not source else []
     faults += () if source else logs.journal.faults
-    try:
-        if source == AUTHLOG:
-            reading.read_files(logs.paths, wanted.backfill)
-        elif source == JOURNAL and (logs.signature != asked[0] or reading.is_move):
-            reading.read_journal(wanted.backfill)
-            if reading.caught_up:
-                asked = logs.signature, before.now
-    except OSError as error:
-        faults.append(f"{error.filename or source}: {reason(error)}")
-        reading.caught_up = False
+
+    def reached() -> Snapshot:
+        return before._replace(
+            durable=reading.result(source),
+            bounded=(*before.bounded, *reading.dropped.items()),
+            refused_users=reading.refused,
+            explained=tuple(reading.reader.explained or ()),
+            auth_log=source,
+            caught_up=reading.caught_up,
+            kept=kept._replace(asked=asked),
+            sources=(*before.sources, logs.files, logs.journal),
+            faults=(*before.faults, *faults),
+            failed=(*before.failed, AUTH) if faults else before.failed,
+        )
+
+    steps = None
+    if source == AUTHLOG:
+        steps = reading.read_files(logs.paths, wanted.backfill)
+    elif source == JOURNAL and (logs.signature != asked[0] or reading.is_move):
+        steps = reading.read_journal(wanted.backfill)
+    if steps:
+        try:
+            is_done = yield from paced(steps, deadline, reached)
+            reading.finish(is_done=is_done)
+        except OSError as error:
+            faults.append(f"{error.filename or source}: {reason(error)}")
+            reading.finish(is_done=False)
+    if source == JOURNAL and reading.caught_up and steps:
+        asked = logs.signature, before.now
     if HISTORY not in wanted.collectors:  # else records of what is ended are still to be read
         reading.forget()
     if reading.reader.unknown_stamps:
         faults.append(f"{', '.join(logs.paths)}: lines begin with a stamp of an unknown form")
-    return before._replace(
-        durable=reading.result(source),
-        bounded=(*before.bounded, *reading.dropped.items()),
-        refused_users=reading.refused,
-        explained=tuple(reading.reader.explained or ()),
-        auth_log=source,
-        caught_up=reading.caught_up,
-        kept=kept._replace(asked=asked),
-        sources=(*before.sources, logs.files, logs.journal),
-        faults=(*before.faults, *faults),
-        failed=(*before.failed, AUTH) if faults else before.failed,
-    )
+    yield reached()
 
 
 def _find_logs(paths: Paths, source: str, before: Snapshot) -> _Logs:
@@ -213,7 +223,7 @@ class _Reading:
         now = snapshot.now
         self.now = now
         self.before = before
-        self.caught_up = True
+        self.caught_up = True  # while steps are taken: whether they led to the end
         self.is_move = before.source == AUTHLOG  # if it is the journal that will be read
         pairing = Pairing(before.remembered, before.held, before.last)
         self.reader = Reader(pairing, Stamps(now, local_time(paths)))
@@ -225,6 +235,7 @@ class _Reading:
         self._counting = Counting(before, now, sessions, lambda: account_names(paths))
         self._counting.refused = {} if wanted.refused_users else None
         self._logs = dict(before.logs)
+        self._path = ""  # of the file that is being read
         self._journal = before.journal
 
     @property
@@ -248,29 +259,53 @@ class _Reading:
             for event in pairing.expire(self.now):
                 self._counting.take(event)
         if source:
-            self._counting.lines(source, self.reader.lines)
+            self._counting.lines(source, self.reader.take_lines())
         return self._counting.result()._replace(
             source=source or self.before.source,
             time=max(self.reader.time, self.before.time),
-            logs=self._logs,
+            logs=dict(self._logs),
             journal=self._journal,
             remembered=tuple(pairing.attempts.items()),
-            held=tuple(pairing.escalations.held),
+            held=pairing.escalations.held,
             last=pairing.last,
         )
 
-    def read_files(self, paths: tuple[str, ...], backfill: bool) -> None:
-        """Read on in the files, or begin with them."""
+    def finish(self, *, is_done: bool) -> None:
+        """Take note that no further step is taken, and whether the log is read to its end."""
+        self.caught_up = is_done
+        if not self._counting.counts:
+            if not is_done:  # the last hour is more than fits in a look
+                self._skip()
+            self._count_from_here()
+
+    def _skip(self) -> None:
+        """Go on behind what is there, of which nothing was to count."""
+        if self._path:
+            try:
+                self._logs[self._path] = end(self._path)
+            except OSError:  # the next look begins with it
+                del self._logs[self._path]
+        elif self._journal:
+            self._journal = self._journal._replace(cursor="", time=self.now)
+
+    def read_files(self, paths: tuple[str, ...], backfill: bool) -> Generator[bool, None, None]:
+        """Read on in the files, or begin with them, and yield after each block.
+
+        That is whether what was reached may be kept: not what is of the past alone.
+        """
+        self.caught_up = False
         for path in paths:
             if len(paths) > 1:
                 self.reader.pairing.last = None  # a line is behind those of its own file
-            lines = dict(self.reader.lines)
             self._logs[path] = self._position(path, backfill)
-            self._read_file(path)
+            self._path = path
+            for block in blocks(path, self._logs[path]):
+                self._take(self.reader.read_block(block.data))
+                self._counting.skipped(AUTHLOG, block.skipped)
+                self._logs[path] = block.position
+                yield self._counting.counts
             if not self._counting.counts:
-                if not self.caught_up:  # the last hour is more than fits in a look
-                    self._logs[path] = end(path)
-                self._count_from_here(lines)
+                self._count_from_here()
 
     def _position(self, path: str, backfill: bool) -> Position:
         """Return where to read on: behind what was read of this file or of another log.
@@ -285,6 +320,7 @@ class _Reading:
             return self._logs[path]
         if backfill:
             return NOWHERE
+        self._counting.lines(AUTHLOG, self.reader.take_lines())
         self._counting.counts = False
         return since(path, self.now - HOUR, self._time_of)
 
@@ -304,15 +340,6 @@ class _Reading:
             self.reader.overlap = Overlap(newest + STAMP_SECONDS, 0.0, ())
         return back
 
-    def _read_file(self, path: str) -> None:
-        for block in blocks(path, self._logs[path]):
-            self._take(self.reader.read_block(block.data))
-            self._counting.skipped(AUTHLOG, block.skipped)
-            self._logs[path] = block.position
-            if time.monotonic() > self._deadline:
-                self.caught_up = False
-                return
-
     def _take(self, events: Iterable[AuthEvent]) -> None:
         """Count the events of what was read. Raises Unfinished where that cannot go on."""
         try:
@@ -321,19 +348,19 @@ class _Reading:
         except OSError as error:  # not the log's: a module or a file of the host, see Unfinished
             raise Unfinished(f"{error.filename or 'a module'}: {reason(error)}") from error
 
-    def _count_from_here(self, lines: dict[str, int]) -> None:
+    def _count_from_here(self) -> None:
         for event in self.reader.pairing.expire(self.now):
             self._counting.take(event)
-        self.reader.lines = lines
+        self.reader.take_lines()
         self._counting.counts = True
 
-    def read_journal(self, backfill: bool) -> None:
-        """Read on in the journal, or begin with it."""
+    def read_journal(self, backfill: bool) -> Generator[bool, None, None]:
+        """Read on in the journal, or begin with it, and yield after each entry as for files."""
         from textfile_users.sources.journal import Entry, advance
         from textfile_users.sources.journals import JournalPosition
 
+        self.caught_up = False
         position = self._journal
-        lines = dict(self.reader.lines)
         if self.is_move or (position is None and self.before.began):
             position = JournalPosition("", self._move())
         elif position is None:
@@ -347,14 +374,13 @@ class _Reading:
                 else:
                     self._counting.skipped(JOURNAL, ((found.reason, 1),))
                 self._journal = advance(self._journal, found)
+                yield self._counting.counts
         except TimeoutError:
-            self.caught_up = False
             if self._journal == position:  # not even one entry
                 raise
-        if not self._counting.counts:
-            if not (self._journal.cursor and self.caught_up):
-                self._journal = JournalPosition("", self.now)
-            self._count_from_here(lines)
+            yield self._counting.counts  # at the deadline
+        if not self._counting.counts and not self._journal.cursor:
+            self._journal = JournalPosition("", self.now)
 
     def has_journal_more(self, newest: float) -> bool:
         """Return whether the journal has what counts, and was logged well behind ``newest``."""

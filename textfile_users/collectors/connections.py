@@ -34,16 +34,22 @@ from textfile_users.sources.sockets import (
 )
 from textfile_users.sources.terminals import read_command_lines
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 # For so long what was found is believed while the kernel's counts of connections stay the same:
 # one that begins while another ends, unseen, leaves them so.
 BELIEVED_SECONDS = 60.0
 MAX_SERVERS = 256  # anybody may name a thousand processes like one
 
 
-def look_at_connections(paths: Paths, wanted: Wanted, before: Snapshot, _: float) -> Snapshot:
+def look_at_connections(
+    paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
+) -> Iterator[Snapshot]:
     """Add the connections, each with the process that holds it where that is known.
 
-    Raises nothing.
+    A table that is not read to its end at ``deadline`` is none. Raises nothing.
     """
     known = known_servers(before.processes or ())
     kept = before.kept or NOTHING
@@ -51,15 +57,17 @@ def look_at_connections(paths: Paths, wanted: Wanted, before: Snapshot, _: float
     last = kept.network
     if signature == last.signature != "" and 0 <= before.now - last.time < BELIEVED_SECONDS:
         report = SourceReport("sockets", OK, (), (("damaged", 0),))
-        return _with_report(before._replace(connections=last.connections), report)
-    tables, report = read_sockets(paths)
+        yield _with_report(before._replace(connections=last.connections), report)
+        return
+    tables, report = read_sockets(paths, deadline)
     if tables is None:
-        return _with_report(before, report)
+        yield _with_report(before, report)
+        return
     found, damaged = _find(paths, wanted, before, known, tables)
     unusable = tuple((reason, count + damaged) for reason, count in report.unusable)
     network = Network(signature if report.status == OK else "", before.now, found)
     after = before._replace(connections=found, kept=kept._replace(network=network))
-    return _with_report(after, report._replace(unusable=unusable))
+    yield _with_report(after, report._replace(unusable=unusable))
 
 
 def _signature(paths: Paths, known: tuple[Process, ...], wanted: Wanted) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 
 from textfile_users.counting import Counting
-from textfile_users.durable import NOTHING, Durable
+from textfile_users.deadline import paced
+from textfile_users.durable import BEGINNING, NOTHING, Durable
 from textfile_users.logins import Login
 from textfile_users.model import (
     ABSENT,
@@ -30,9 +30,12 @@ from textfile_users.volatile import read_boot_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from textfile_users.sources.wtmp import Turn
+
+    # What deadline.paced() goes through.
+    Steps = Generator[bool, None, None]
 
 WTMP = "wtmp"
 WTMPDB = "wtmpdb"
@@ -45,45 +48,58 @@ BOOT = "boot"
 # Processes of sshd that wrote the record of a name that is nobody's.
 OPENED = "pids in btmp"
 MAX_OPENED = 1_000
-# When counting began that leaves nothing out; 0 is never.
-BEGINNING = 1.0
 # For so long a login's process is looked for.
 RECENT_SECONDS = 600.0
+ROWS = 1_000  # of wtmpdb, in a step
 SAMPLE = 64 << 10
 TAIL = 384 * 400 * 8  # whole records of either size
 
 
-def look_at_history(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float) -> Snapshot:
+def look_at_history(
+    paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
+) -> Iterator[Snapshot]:
     """Read what the host's records have that was not read before, and count it.
 
-    What they say of logins waits until the auth log is read: its events come first. Stops
-    after a block once time.monotonic() has passed ``deadline``. Raises nothing but what is a
+    What they say of logins waits until the auth log is read: its events come first. Begins no
+    further step once time.monotonic() has passed ``deadline``. Raises nothing but what is a
     fault of this program.
     """
-    reading = _Reading(paths, before, deadline, wanted.backfill)
+    reading = _Reading(paths, before, wanted.backfill)
+
+    def reached() -> Snapshot:
+        success = all(source.status in (OK, ABSENT) for source in reading.sources)
+        return before._replace(
+            durable=reading.result(),
+            bounded=(*before.bounded, *reading.dropped.items()),
+            sources=(*before.sources, *reading.sources),
+            faults=(*before.faults, *reading.faults),
+            failed=before.failed if success else (*before.failed, HISTORY),
+        )
+
     has_log = bool(before.auth_log)
     reading.boot()
+    is_complete = True
     if before.caught_up:
-        reading.guard(WTMP, paths.wtmp(), reading.read_wtmp)
-        reading.guard(WTMPDB, paths.wtmpdb(), reading.read_wtmpdb)
-        reading.look(patient=has_log)
-    reading.guard(BTMP, paths.btmp(), reading.skip_btmp if has_log else reading.read_btmp)
-    reading.guard(LASTLOG, paths.lastlog(), reading.read_lastlog)
-    reading.guard(LASTLOG2, paths.lastlog2(), reading.read_lastlog2)
-    success = all(source.status in (OK, ABSENT) for source in reading.sources)
-    return before._replace(
-        durable=reading.result(),
-        bounded=(*before.bounded, *reading.dropped.items()),
-        sources=(*before.sources, *reading.sources),
-        faults=(*before.faults, *reading.faults),
-        failed=before.failed if success else (*before.failed, HISTORY),
-    )
+        for source, path, read in (
+            (WTMP, paths.wtmp(), reading.read_wtmp),
+            (WTMPDB, paths.wtmpdb(), reading.read_wtmpdb),
+        ):
+            is_read = yield from paced(reading.guard(source, path, read), deadline, reached)
+            is_complete = is_complete and is_read
+        reading.look(patient=has_log, is_complete=is_complete)
+    for source, path, read in (
+        (BTMP, paths.btmp(), reading.skip_btmp if has_log else reading.read_btmp),
+        (LASTLOG, paths.lastlog(), reading.read_lastlog),
+        (LASTLOG2, paths.lastlog2(), reading.read_lastlog2),
+    ):
+        yield from paced(reading.guard(source, path, read), deadline, reached)
+    yield reached()
 
 
 class _Reading:
     """One look's reading of records: from the state before it to that after it."""
 
-    def __init__(self, paths: Paths, snapshot: Snapshot, deadline: float, backfill: bool) -> None:
+    def __init__(self, paths: Paths, snapshot: Snapshot, backfill: bool) -> None:
         before = snapshot.durable or NOTHING
         self.sources: list[SourceReport] = []
         self.faults: list[str] = []
@@ -92,9 +108,8 @@ class _Reading:
         self._before = before
         # Of a first look nothing counts, unless it is to count what is there.
         self._began = before.began or (BEGINNING if backfill else 0.0)
-        self._is_complete = True
         self._sessions = snapshot.sessions
-        self._deadline = deadline
+        self._leaders = {session.leader for session in snapshot.sessions or ()}
         self._backfill = backfill
         sessions = snapshot.sessions or ()
         self._counting = Counting(before, self._now, sessions, lambda: account_names(paths))
@@ -112,21 +127,21 @@ class _Reading:
         """Return the state after this look."""
         return self._counting.result()._replace(
             began=self._began,
-            records=self._records,
-            seen=self._seen,
+            records=dict(self._records),
+            seen=dict(self._seen),
             wtmpdb=self._wtmpdb,
             boot_id=self._boot_id,
         )
 
-    def guard(self, source: str, path: str, read: Callable[[str], None]) -> None:
-        """Read a source, and report how that went."""
+    def guard(self, source: str, path: str, read: Callable[[str], Steps]) -> Steps:
+        """Read a source step by step, and report how that went."""
         given = path in (self._paths.wtmp_given, self._paths.btmp_given)
         status = OK
         try:
             os.stat(path)
             if not given:
                 self._paths.require_inside(path)
-            read(path)
+            yield from read(path)
         except (FileNotFoundError, NotADirectoryError) as error:
             status = BROKEN if given else ABSENT
             if given:
@@ -137,10 +152,11 @@ class _Reading:
         except OSError as error:
             status = DENIED if isinstance(error, PermissionError) else BROKEN
             self.faults.append(f"{path}: {reason(error)}")
-        unusable: tuple[tuple[str, int], ...] = ()
-        if source == LASTLOG2 and status == OK:
-            unusable = (("damaged", int(self._seen.get(DAMAGED, "0"))),)
-        self.sources.append(SourceReport(source, status, unusable=unusable))
+        finally:  # also where no further step is taken
+            unusable: tuple[tuple[str, int], ...] = ()
+            if source == LASTLOG2 and status == OK:
+                unusable = (("damaged", int(self._seen.get(DAMAGED, "0"))),)
+            self.sources.append(SourceReport(source, status, unusable=unusable))
 
     def boot(self) -> None:
         """Where another boot runs than before, end the logins of the old one."""
@@ -152,7 +168,7 @@ class _Reading:
             self._counting.logins.boot(float(booted) if booted else self._now)
         self._boot_id = boot_id
 
-    def look(self, patient: bool) -> None:
+    def look(self, patient: bool, is_complete: bool) -> None:
         """Take the sessions of this look, and count what no event covered."""
         logins = self._counting.logins
         if self._sessions is not None:
@@ -161,7 +177,7 @@ class _Reading:
                 if session.start and session.is_login:
                     self._counting.last_login(session.user, session.start)
         logins.settle(self._now, patient, self._began or self._now)
-        if self._is_complete:  # else what is ended here may have records still to be read
+        if is_complete:  # else what is ended here may have records still to be read
             logins.forget(self._now)
 
     def _living(self, pids: set[int]) -> set[int]:
@@ -169,11 +185,9 @@ class _Reading:
         return pids if processes is None else set(processes)
 
     def _is_alive(self, pid: int) -> bool:
-        return any(session.leader == pid for session in self._sessions or ()) or (
-            pid in self._living({pid})
-        )
+        return pid in self._leaders or pid in self._living({pid})
 
-    def read_wtmp(self, path: str) -> None:
+    def read_wtmp(self, path: str) -> Steps:
         """Read on in wtmp; on a first look only who logged in last."""
         layout = self._layout(path)
         unit = LAYOUTS[layout].size
@@ -182,10 +196,11 @@ class _Reading:
                 if turn.event == "login":
                     self._counting.last_login(turn.user, turn.time)
             self._records[path] = end(path, unit)
-        for records in self._blocks(WTMP, path, layout):
-            self._take(WTMP, _turns(records))
+        yield from self._blocks(
+            WTMP, path, layout, lambda records: self._take(WTMP, _turns(records))
+        )
 
-    def read_wtmpdb(self, path: str) -> None:
+    def read_wtmpdb(self, path: str) -> Steps:
         """Read on in wtmpdb; on a first look only who logged in last."""
         from textfile_users.sources.wtmpdb import (
             WtmpdbPosition,
@@ -199,39 +214,40 @@ class _Reading:
             self._take_last(last_logins(path))
             self._wtmpdb = newest_wtmpdb(path)
             self._take(WTMPDB, open_logins(path))
-        while True:
-            found = read_wtmpdb(path, self._wtmpdb or WtmpdbPosition())
+        is_whole = False
+        while not is_whole:
+            found = read_wtmpdb(path, self._wtmpdb or WtmpdbPosition(), ROWS)
             self._take(WTMPDB, found.turns)
             self._counting.skipped(WTMPDB, (("damaged", found.damaged),))
             self._wtmpdb = found.position
-            if found.complete or time.monotonic() > self._deadline:
-                self._is_complete = self._is_complete and found.complete
-                return
+            is_whole = found.complete
+            yield True
 
-    def skip_btmp(self, path: str) -> None:
+    def skip_btmp(self, path: str) -> Steps:
         """Remember how far btmp goes: a log tells of what it holds."""
         status = os.stat(path)
         held = f"{status.st_ino}:{status.st_size}"
         if self._seen.get(BTMP) != held and os.access(path, os.R_OK):
             self._records[path] = end(path, LAYOUTS[self._layout(path)].size)
             self._seen[BTMP] = held
+        yield True
 
-    def read_btmp(self, path: str) -> None:
+    def read_btmp(self, path: str) -> Steps:
         """Read on in btmp: no log can be read."""
         layout = self._layout(path)
         if path not in self._records and not self._backfill:
             self._records[path] = end(path, LAYOUTS[layout].size)
-        for records in self._blocks(BTMP, path, layout):
-            self._take_failures(records)
+        yield from self._blocks(BTMP, path, layout, self._take_failures)
 
-    def read_lastlog(self, path: str) -> None:
+    def read_lastlog(self, path: str) -> Steps:
         """Read the last logins, if any is new."""
         from textfile_users.sources.lastlog import read_lastlog
 
         if self._is_new(LASTLOG, path):
             self._take_last(read_lastlog(path, read_passwd(self._paths).by_uid))
+        yield True
 
-    def read_lastlog2(self, path: str) -> None:
+    def read_lastlog2(self, path: str) -> Steps:
         """Read the last logins, if any is new."""
         from textfile_users.sources.lastlog import read_lastlog2
 
@@ -239,6 +255,7 @@ class _Reading:
             last, damaged = read_lastlog2(path)
             self._take_last(last)
             self._seen[DAMAGED] = str(damaged)
+        yield True
 
     def _take_last(self, last: dict[str, float]) -> None:
         for user, seconds in last.items():
@@ -277,17 +294,16 @@ class _Reading:
                     return ancestor
         return turn.pid
 
-    def _blocks(self, source: str, path: str, layout: str) -> Iterator[tuple[UtmpRecord, ...]]:
-        """Yield the sound records behind the position in a file, while time is left."""
-        position = self._records.get(path, NOWHERE)
-        for block in blocks(path, position, LAYOUTS[layout].size):
+    def _blocks(
+        self, source: str, path: str, layout: str, take: Callable[[tuple[UtmpRecord, ...]], None]
+    ) -> Steps:
+        """Take the sound records behind the position in a file, block by block."""
+        for block in blocks(path, self._records.get(path, NOWHERE), LAYOUTS[layout].size):
             found = parse_utmp(block.data, layout)
-            yield found.records
+            take(found.records)
             self._counting.skipped(source, (*block.skipped, ("damaged", found.damaged)))
             self._records[path] = block.position
-            if time.monotonic() > self._deadline:
-                self._is_complete = False
-                return
+            yield True
 
     def _take_failures(self, records: Iterable[UtmpRecord]) -> None:
         """Count btmp's records as the attempts that they are."""

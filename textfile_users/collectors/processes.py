@@ -15,33 +15,39 @@ from textfile_users.usage import count_cpu, memory_and_counts, shares_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
-def look_at_processes(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snapshot:
-    """Add all processes, and count the CPU time of their users on. Raises nothing."""
+def look_at_processes(
+    paths: Paths, _: Wanted, before: Snapshot, deadline: float
+) -> Iterator[Snapshot]:
+    """Add all processes, and count the CPU time of their users on. Raises nothing.
+
+    Where time.monotonic() passes ``deadline`` before all are read, none are known.
+    """
     kept = before.kept or NOTHING
-    processes, report, places = read_all(paths, kept.places, before.now)
-    usage, shares = kept.usage, None
+    processes, report, places = read_all(paths, kept.places, before.now, deadline)
+    kept, shares = kept._replace(places=places), None
     if processes is not None:  # slices come last, see count_cpu()
-        usage = count_cpu(usage, read_slices(paths), processes)
+        usage = count_cpu(kept.usage, read_slices(paths), processes)
         seconds = (before.now - kept.time) * count_processors(paths)
         shares = shares_of(kept.usage, usage, seconds) if kept.time else None
-    return before._replace(
+        kept = kept._replace(usage=usage, time=before.now)
+    yield before._replace(
         processes=processes,
         shares=shares,
-        kept=kept._replace(places=places, usage=usage, time=before.now),
+        kept=kept,
         sources=(*before.sources, report),
         faults=(*before.faults, *report.faults),
         failed=before.failed if report.status in (OK, ABSENT) else (*before.failed, PROCESSES),
     )
 
 
-def add_activities(paths: Paths, wanted: Wanted, before: Snapshot, _: float) -> Snapshot:
+def add_activities(paths: Paths, wanted: Wanted, before: Snapshot, _: float) -> Iterator[Snapshot]:
     """Add what each user and each session does, by name. Raises nothing."""
     processes = before.processes
     if processes is None:
-        return before
+        return
     sessions = before.sessions or ()
     kept = before.kept or NOTHING
     known = kept.known
@@ -67,7 +73,7 @@ def add_activities(paths: Paths, wanted: Wanted, before: Snapshot, _: float) -> 
     if wanted.commands:
         pids = {activity.command_pid for activity in found.values()} - {0}
         found = with_commands(found, read_command_lines(paths, pids), processes)
-    return before._replace(
+    yield before._replace(
         activities=found,
         cpu_seconds=named(kept.usage.seconds),
         cpu_ratios=None if before.shares is None else named(before.shares),

@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from textfile_users.unrecorded import Remote
 
 
-def look_at_sessions(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snapshot:
+def look_at_sessions(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Iterator[Snapshot]:
     """Add the sessions of the host, or why they are not known. Raises nothing."""
     found = _look(paths, before.now, {one.pid: one for one in before.processes or ()})
     success = found.sessions is not None and all(s.status in (OK, ABSENT) for s in found.sources)
-    return before._replace(
+    yield before._replace(
         sessions=found.sessions,
         dropped=found.dropped,
         closing=found.closing,
@@ -86,15 +86,15 @@ def _look(paths: Paths, now: float, known: Mapping[int, Process]) -> Snapshot:
     )
 
 
-def add_unrecorded(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snapshot:
+def add_unrecorded(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Iterator[Snapshot]:
     """Add the sessions that only processes and sockets show. Raises nothing."""
     if before.sessions is None or not before.processes:
-        return before
+        return
     sessions, processes = before.sessions, before.processes
     by_logind = any(source.name == "logind" and source.status == OK for source in before.sources)
     remotes = list(islice(_remotes(before), max(0, MAX_SESSIONS - len(sessions))))
     if not remotes and not may_show(processes, by_logind=by_logind):
-        return before
+        return
     wanted = titles_wanted(sessions, processes, by_logind=by_logind)
     peers = {one.pid: one.ip for one in before.connections or () if one.service == SSH and one.pid}
     more = unrecorded(
@@ -107,17 +107,17 @@ def add_unrecorded(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snap
         by_logind=by_logind,
     )
     if not more:
-        return before
+        return
     everything = without_windows(sorted((*sessions, *more), key=_age))
     why = "counts: processes and sockets show it, and nothing recorded it"
     window = "does not count: a window, its user has a session"
     verdicts = [(one, why) for one in more]
     kept = set(everything)
     verdicts += [(one, window) for one in sessions if one not in kept]
-    return before._replace(sessions=everything, verdicts=(*before.verdicts, *verdicts))
+    yield before._replace(sessions=everything, verdicts=(*before.verdicts, *verdicts))
 
 
-def add_addresses(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snapshot:
+def add_addresses(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Iterator[Snapshot]:
     """Add the addresses of SSH sessions that have none, by their sockets, else by the auth log.
 
     With UseDNS logind has a name alone. What was found stays the session's. Raises nothing.
@@ -125,7 +125,7 @@ def add_addresses(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snaps
     kept = before.kept or NOTHING
     lacking = {_key(one): one for one in before.sessions or () if _lacks_address(one)}
     if before.sessions is None or not (lacking or kept.addresses):
-        return before
+        return
     addresses = {key: ip for key, ip in kept.addresses.items() if key in lacking}
     new = [one for key, one in lacking.items() if key not in addresses]
     peers = read_peers(paths, {one.leader for one in new})
@@ -135,7 +135,7 @@ def add_addresses(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Snaps
         logged = logged_addresses((before.durable or NOTHING_DURABLE).logins, unknown)
         addresses.update((_key(one), logged[one.leader]) for one in unknown if one.leader in logged)
     found = {key: ip for key, ip in addresses.items() if ip}
-    return before._replace(
+    yield before._replace(
         sessions=tuple(
             from_address(one, found[_key(one)]) if _key(one) in found else one
             for one in before.sessions

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     _Reader = Union["_Plain", "_Compressed"]
 
-BLOCK = 1 << 20  # what is read at once, in bytes; more than MAX_LINE and any record
+BLOCK = 1 << 17  # what is read at once, in bytes; more than MAX_LINE and any record
 MAX_LINE = 1 << 16  # bytes of a line without its newline
 MARK = 256  # bytes at either end of what has been read, by which a file is known again
 MAX_ENTRIES = 100_000  # of the directory

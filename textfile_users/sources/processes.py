@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 
-from textfile_users.model import ABSENT, DENIED, OK, Process, SourceReport
+from textfile_users.model import ABSENT, BROKEN, DENIED, OK, Process, SourceReport
 from textfile_users.paths import Paths
 from textfile_users.record import quick
 from textfile_users.sources.procfs import (
@@ -90,18 +91,31 @@ def parse_uid(data: bytes) -> int:
 
 
 def read_all(
-    paths: Paths, known: Mapping[tuple[int, int], Place], now: float
+    paths: Paths,
+    known: Mapping[tuple[int, int], Place],
+    now: float,
+    deadline: float = float("inf"),
 ) -> tuple[tuple[Process, ...] | None, SourceReport, Places]:
     """Return every process at the time ``now``, the source's report, and places to remember.
 
     The processes are None where the root has no /proc, or a dead image's; those that end while
     we look are left out. ``known`` are the places that the last look gave to remember, whose
-    files are not read again while /proc has the same owner for the process.
+    files are not read again while /proc has the same owner for the process. Nor are there
+    processes where time.monotonic() passes ``deadline`` before all are read: then only the places
+    are good, so that the next look has less to read.
     """
     if not has_proc(paths):
         return None, SourceReport("procfs", ABSENT), {}
     places: Places = {}
-    processes = tuple(_read_each(paths, known, now, places))
+    pids = _pids(paths)
+    remembered = {pid for pid, _ in known}
+    pids.sort(key=remembered.__contains__)  # those that cost most first: each look gets further
+    try:
+        processes = tuple(_read_each(paths, pids, known, now, places, deadline))
+    except TimeoutError as error:
+        listed = set(pids)
+        places = {**{key: known[key] for key in known if key[0] in listed}, **places}
+        return None, SourceReport("procfs", BROKEN, (f"{paths.proc('')}: {error}",)), places
     if any(process.pid == 1 for process in processes):
         return processes, SourceReport("procfs", OK), places
     return processes, SourceReport("procfs", DENIED, (HIDDEN,)), places
@@ -121,14 +135,29 @@ def _pids(paths: Paths) -> list[int]:
 
 
 def _read_each(
-    paths: Paths, known: Mapping[tuple[int, int], Place], now: float, places: Places
+    paths: Paths,
+    pids: list[int],
+    known: Mapping[tuple[int, int], Place],
+    now: float,
+    places: Places,
+    deadline: float,
 ) -> Iterator[Process]:
-    """Yield every process, and put into ``places`` what is to be remembered."""
+    """Yield every process, and put into ``places`` what is to be remembered.
+
+    Raises TimeoutError at the ``deadline``; the places of young processes are then there too, for
+    the next look alone.
+    """
+    young: Places = {}
     boot_time = read_boot_time(paths)
     inside = parse_root_cgroup(read_file(paths.proc("1/cgroup")))
     turn = int(now / LOOK_SECONDS)
     proc = paths.proc("")
-    for pid in _pids(paths):
+    for count, pid in enumerate(pids):
+        if time.monotonic() > deadline:
+            places.update(young)
+            raise TimeoutError(
+                f"{count} of {len(pids)} processes read in time; the next scan reads on"
+            )
         data, owner = read_owned(f"{proc}{pid}/stat")
         try:
             comm, state, ppid, group, tty, foreground, is_kernels, cpu, ticks, resident = (
@@ -148,8 +177,8 @@ def _read_each(
                 inside_of = parse_cgroup(read_file(f"{proc}{pid}/cgroup"), inside)
                 place = (*inside_of, parse_uid(status), owner)
             session, slice_, uid, _ = place
-            if start is not None and now - start >= MAX_AGE_OF_MOVES and uid >= 0:
-                places[key] = place
+            if start is not None and uid >= 0:
+                (places if now - start >= MAX_AGE_OF_MOVES else young)[key] = place
         fields = (
             pid, comm, ppid, start, uid, state, group, tty, foreground, cpu, resident,
             session, slice_,

@@ -6,8 +6,10 @@ so a connection's line is decoded only where its local port is asked for.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import time
 from binascii import unhexlify
 
 from textfile_users.model import ABSENT, BROKEN, DENIED, OK, Socket, SourceReport
@@ -112,26 +114,29 @@ def parse_sockets(
     return tuple(sockets), damaged
 
 
-def read_sockets(paths: Paths) -> tuple[Tables | None, SourceReport]:
-    """Return the host's sockets, None where the tables are missing or cannot be read."""
+def read_sockets(
+    paths: Paths, deadline: float = float("inf")
+) -> tuple[Tables | None, SourceReport]:
+    """Return the host's sockets, None where the tables are missing or cannot be read whole.
+
+    Nor are they where time.monotonic() passes ``deadline`` meanwhile: half a table would look
+    like fewer connections.
+    """
     listening: list[bytes] = []
     connected: list[bytes] = []
     damaged = 0
-    faults: list[str] = []
     found = 0
     for table in TABLES:
         path = f"{_directory(paths)}/{table}"
         try:
             paths.require_inside(path)
-            for lines in _read_lines(path):
+            for lines in _read_lines(path, deadline):
                 listen, connect, bad = parse_table(lines)
                 listening += listen
                 connected += connect
                 damaged += bad
         except (FileNotFoundError, NotADirectoryError):  # a kernel without IPv6 has no tcp6
             continue
-        except _TooLong:
-            faults.append(f"{path}: longer than {MAX_BYTES} bytes: the rest is left out")
         except OSError as error:
             status = DENIED if isinstance(error, PermissionError) else BROKEN
             return None, SourceReport("sockets", status, (f"{path}: {reason(error)}",))
@@ -139,7 +144,7 @@ def read_sockets(paths: Paths) -> tuple[Tables | None, SourceReport]:
     if not found:
         return None, SourceReport("sockets", ABSENT)
     sockets, bad = parse_sockets(listening)
-    return _report(Tables(sockets, tuple(connected)), damaged + bad, faults)
+    return _report(Tables(sockets, tuple(connected)), damaged + bad)
 
 
 def parse_activity(data: bytes) -> tuple[int, ...] | None:
@@ -277,12 +282,8 @@ def _directory(paths: Paths) -> str:
     return paths.proc("self/net") if paths.is_own_host and not os.path.exists(host) else host
 
 
-class _TooLong(Exception):
-    """A table has more bytes than MAX_BYTES."""
-
-
-def _read_lines(path: str) -> Iterator[list[bytes]]:
-    """Yield a table's lines by block. Raises OSError, and _TooLong at last."""
+def _read_lines(path: str, deadline: float) -> Iterator[list[bytes]]:
+    """Yield a table's lines by block. Raises OSError, also where it is too long or takes so."""
     descriptor = open_regular(path)
     try:
         rest = b""
@@ -292,6 +293,8 @@ def _read_lines(path: str) -> Iterator[list[bytes]]:
             if not block:
                 yield [rest]
                 return
+            if time.monotonic() > deadline:
+                raise OSError(errno.ETIMEDOUT, "took too long", path)
             size += len(block)
             *lines, rest = (rest + block).split(b"\n")
             if len(rest) > BLOCK:  # no line of a table
@@ -300,17 +303,20 @@ def _read_lines(path: str) -> Iterator[list[bytes]]:
             yield lines
     finally:
         os.close(descriptor)
-    raise _TooLong
+    raise OSError(errno.EFBIG, f"longer than {MAX_BYTES} bytes", path)
 
 
-def _report(tables: Tables, damaged: int, faults: list[str]) -> tuple[Tables | None, SourceReport]:
-    status = BROKEN if faults else OK
-    unusable = (("damaged", damaged),)
-    if damaged:
-        faults = [*faults, f"sockets: {damaged} damaged lines skipped"]
-        if tables == Tables((), ()):  # not known is not none
-            return None, SourceReport("sockets", BROKEN, tuple(faults), unusable)
-    return tables, SourceReport("sockets", status, tuple(faults), unusable)
+def _report(tables: Tables, damaged: int) -> tuple[Tables | None, SourceReport]:
+    if not damaged:
+        return tables, SourceReport("sockets", OK, (), (("damaged", 0),))
+    is_nothing = tables == Tables((), ())  # not known is not none
+    report = SourceReport(
+        "sockets",
+        BROKEN if is_nothing else OK,
+        (f"sockets: {damaged} damaged lines skipped",),
+        (("damaged", damaged),),
+    )
+    return None if is_nothing else tables, report
 
 
 def _read_links(directory: str, limit: int) -> list[str]:
