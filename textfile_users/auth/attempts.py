@@ -196,13 +196,12 @@ def _on_pam_failure(memory: Memory, event: AuthEvent) -> Step:
     if UNPAIRED in memory.said and abs(event.time - memory.time) < PAIRED_SECONDS:
         said = memory.said.replace(UNPAIRED, "")
         return Memory(event.time, said, memory.held, memory.peer), []
-    waiting: tuple[AuthEvent, ...] = ()
-    refused = _refused(memory)
-    if event.pid and _lacks_address(event.said):  # a later line has it
-        waiting = tuple(held for held in memory.held if held.said.event == PAM_FAILURE)
-        refused = [_as_event(held) for held in waiting[:-MAX_WAITING]]
-    held = (*waiting[-MAX_WAITING:], event)
-    return Memory(event.time, memory.said, held, memory.peer), refused
+    if not (event.pid and _lacks_address(event.said)):
+        return Memory(event.time, memory.said, (event,), memory.peer), _refused(memory)
+    # A later line has the address.
+    held = (*[held for held in memory.held if held.said.event == PAM_FAILURE], event)
+    refused = [_as_event(one) for one in held[: -MAX_WAITING - 1]]
+    return Memory(event.time, memory.said, held[-MAX_WAITING - 1 :], memory.peer), refused
 
 
 def _on_invalid(memory: Memory, event: AuthEvent) -> Step:

@@ -39,7 +39,10 @@ def parse_lines(data: bytes) -> Iterator[LogLine]:
     host = b""
     for line in data.split(b"\n"):
         start = end
-        end += len(line) + 1
+        length = len(line)
+        end += length + 1
+        if length < MIN_LINE:
+            continue
         # Lines of a host have it at the same place.
         if line[after:at] != host or not host or line[:1] == b"<":
             after, at = _place_of_host(line)
@@ -72,6 +75,7 @@ def _without_pid(line: bytes, start: int, after: int, at: int) -> Iterator[LogLi
         yield from _unusual(line, start)
 
 
+MIN_LINE = 18  # a stamp, a name and a colon
 _SKIPPED = b"pam_unix(sshd:auth"
 # Programs met that are none of ours.
 _others: set[bytes] = set()
