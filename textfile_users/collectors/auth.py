@@ -99,7 +99,6 @@ def look_at_auth(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
         faults.append(f"{', '.join(logs.paths)}: lines begin with a stamp of an unknown form")
     return before._replace(
         durable=reading.result(source),
-        bounded=(*before.bounded, *reading.dropped.items()),
         refused_users=reading.refused,
         explained=tuple(reading.reader.explained or ()),
         auth_log=source,
@@ -226,11 +225,6 @@ class _Reading:
         self._counting.refused = {} if wanted.refused_users else None
         self._logs = dict(before.logs)
         self._journal = before.journal
-
-    @property
-    def dropped(self) -> dict[str, int]:
-        """How often a bound left a user out, by family."""
-        return self._counting.dropped
 
     @property
     def refused(self) -> dict[str, dict[str, int]]:
