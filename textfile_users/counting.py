@@ -48,8 +48,9 @@ COARSE = 10
 MAX_USERS = 1_000
 MAX_SERIES = 10_000
 MAX_SIZE = 768 << 10
-# Of these so much is kept for root, as user or target.
-FOR_ROOT = (1, 100, 16 << 10)
+# Of series and bytes so much is left for those without a user, and as much for root's.
+SPARE_SERIES = 100
+SPARE_SIZE = 16 << 10
 ROOT = "root"
 MAX_REFUSED = 20  # users of an address
 BOUNDS = (1.0, 10.0, 60.0, 300.0, 1800.0, 3600.0, 14_400.0, 43_200.0, 86_400.0, 604_800.0)
@@ -251,20 +252,21 @@ class Counting:
         series = new
         for place in reversed(USERS.get(new[0], ())):
             if series in self._counters or self._takes_place(series):
-                return series
-            if series == new:
-                self._drop(new[0])
+                break
             series = (*series[:place], "", *series[place + 1 :])
+        if series != new:
+            self._drop(new[0])
         return series
 
     def _takes_place(self, series: Series) -> bool:
         """Take a place in the family for a new series; return False where there is none."""
         taken, who, size = self._taken_by(series[0]), _who(series), _size(series)
         # Half of the places are for all: mostly passwd need not be read.
-        if not (taken.leaves(who, size, 0.5) or taken.leaves(who, size, self._share(who))):
-            return False
-        taken.add(who, size)
-        return True
+        has_place = not any(who) or taken.leaves(who, size, 0.5)
+        if has_place or taken.leaves(who, size, self._share(who)):
+            taken.add(who, size)
+            return True
+        return False
 
     def _taken_by(self, family: str) -> _Taken:
         if family not in self._taken:
@@ -364,7 +366,8 @@ class _Taken:
 
     def add(self, who: Series, size: int) -> None:
         """Take a place for a series of the users ``who`` and of ``size`` bytes."""
-        self._who.add(who)
+        if any(who):
+            self._who.add(who)
         self._series += 1
         self._size += size
 
@@ -376,11 +379,12 @@ class _Taken:
 
     def leaves(self, who: Series, size: int, share: float) -> bool:
         """Return whether a ``share`` of the bounds leaves a place for such a series."""
-        users, series, bytes_ = (0, 0, 0) if ROOT in who else FOR_ROOT
+        others = ROOT not in who
+        spare = 1 + others
         return (
-            len(self._who) + (who not in self._who) <= min(share * MAX_USERS, MAX_USERS - users)
-            and self._series + 1 <= min(share * MAX_SERIES, MAX_SERIES - series)
-            and self._size + size <= min(share * MAX_SIZE, MAX_SIZE - bytes_)
+            len(self._who) + (who not in self._who) <= min(share * MAX_USERS, MAX_USERS - others)
+            and self._series < min(share * MAX_SERIES, MAX_SERIES - spare * SPARE_SERIES)
+            and self._size + size <= min(share * MAX_SIZE, MAX_SIZE - spare * SPARE_SIZE)
         )
 
 
@@ -433,7 +437,8 @@ def _coarser(failures: dict[str, dict[int, int]]) -> dict[str, dict[int, int]]:
     for address, minutes in failures.items():
         result[address] = minutes
         if address not in exact:
-            result[address] = sums = {}
+            sums: dict[int, int] = {}
+            result[address] = sums
             for minute, n in minutes.items():
                 last = minute - minute % COARSE + COARSE - 1
                 sums[last] = sums.get(last, 0) + n

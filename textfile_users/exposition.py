@@ -43,7 +43,7 @@ def render_within(families: Iterable[Family], limit: int, told_by: str = "") -> 
     Of one over its share the samples with the longest labels are left out: who wants to fill the
     file has to write long ones. How many is added to the family ``told_by``, by `family`.
     """
-    texts = []
+    texts: list[bytes] = []
     tells = None
     for one in families:
         if one.name == told_by:

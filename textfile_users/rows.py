@@ -62,7 +62,7 @@ def within(data: bytes, shares: Mapping[str, int], oldest: str = "") -> tuple[by
         if end - start <= share:
             continue
         if kind == oldest:
-            start = max(start, data.rfind(begin, start, start + share))
+            start = max(start, data.rfind(begin, start, start + share + len(begin)))
         else:
             place = data.find(begin, end - share, end)
             end = end if place < 0 else place

@@ -374,9 +374,10 @@ def _counter(name: str, snapshot: Snapshot, zeros: Iterable[tuple[str, ...]]) ->
             key = tuple(map(label, series[1:]))
             samples[key] = samples.get(key, 0.0) + count
             users.add(user_of(series))
+    users.add("")
     for key in zeros:
         user = user_of((name, *key))
-        has_place = user in users or len(users) < MAX_USERS
+        has_place = user in users or len(users) <= MAX_USERS
         if key not in samples and len(samples) < MAX_SERIES and has_place:
             samples[key] = 0.0
             users.add(user)
