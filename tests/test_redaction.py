@@ -68,7 +68,6 @@ FIELDS = {
     "caught_up": "stays",
     "kept": "left out",
     "failed": "stays",
-    "bounded": "stays",
     "explained": "left out",
     "processes": "left out",
     "connections": "hidden",
@@ -163,7 +162,6 @@ def full(
         last_logins={user: NOW},
         auth_log="authlog",
         kept=NOTHING_KEPT._replace(asked=(user, NOW)),
-        bounded=((LOGINS, 1),),
         explained=(f"line of sshd: {user} {ip}",),
         processes=(process,),
         connections=(Connection("ssh", ip, 1, 2, 3, UID),),
@@ -423,7 +421,7 @@ def test_unexpected_errors_tell_no_values(
     monkeypatch.setattr(sessions_collector, "merge", broken)
     assert "sessions: KeyError: 'zqalice'\n" in run()[1]
     assert "textfile-users: sessions: KeyError\n" in run("--redact", "host", at=5)[1]
-    monkeypatch.setattr(collect_module, "render", broken)
+    monkeypatch.setattr(collect_module, "render_within", broken)
     with pytest.raises(KeyError) as error:
         run("--redact", "host", at=10)
     assert str(error.value) == ""

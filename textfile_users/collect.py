@@ -11,7 +11,7 @@ import time
 from textfile_users import durable, volatile
 from textfile_users.deadline import Overdue, within
 from textfile_users.durable import Durable
-from textfile_users.exposition import render
+from textfile_users.exposition import render_within
 from textfile_users.messages import ERROR, NOTICE, WARNING, say
 from textfile_users.metrics.sets import SUMS, WHAT, families_of
 from textfile_users.model import USER, Snapshot, Wanted
@@ -43,6 +43,7 @@ STDOUT = "-"
 MINUTE = 60.0
 LOCK_POLL = 0.02
 SAME_SECONDS = 60.0
+MAX_FILE = 8 << 20  # bytes of the file that is written
 # Faults of this look, not of the state file: a later look can read it.
 PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR)
 MENDS = {
@@ -259,13 +260,14 @@ def _write(options: Options, snapshot: Snapshot) -> str:
             "give --textfile-directory or --output"
         )
     names = (SUMS,) if options.aggregate else options.metrics
-    text = "".join(render(families_of(name, snapshot, options.prefix)) for name in names)
+    families = (one for name in names for one in families_of(name, snapshot, options.prefix))
+    text = render_within(families, MAX_FILE, durable.DROPPED)
     try:
         if options.output == STDOUT:
             with open(1, "wb", closefd=False) as stdout:  # UTF-8, whatever the locale
-                stdout.write(text.encode())
+                stdout.write(text)
         else:
-            write_whole(options.output, text.encode(), 0o644, True, options.heir)
+            write_whole(options.output, text, 0o644, True, options.heir)
     except OSError as error:
         mend = MENDS.get(error.errno or 0, "")
         return f"{options.output}: not written: {reason(error)}{mend}"
@@ -343,7 +345,7 @@ def _save_durable(
     directory: str, before: Durable, after: Durable | None, faults: list[str]
 ) -> bool:
     """Keep what was counted, if anything changed; return whether it is kept."""
-    if after is None or after == before:
+    if after is None or (after == before and durable.is_kept(before)):
         return True
     try:
         durable.save(directory, after)

@@ -13,14 +13,15 @@ from textfile_users.auth.finding import (
     SUCCESS,
     Finding,
 )
-from textfile_users.durable import Durable, Series
+from textfile_users.durable import DROPPED, Durable, Series
 from textfile_users.logins import EVENT, MAX_LOGINS, Login, Logins
 from textfile_users.model import Session
 from textfile_users.record import quick
+from textfile_users.sources.text import label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
 SUCCESSES = "users_auth_successes_total"
 FAILURES = "users_auth_failures_total"
@@ -36,9 +37,21 @@ DURATION_SUM = "users_session_duration_seconds_sum"
 
 HOUR = 3600.0
 MINUTE = 60
-# Addresses of the last hour: so many are kept for certain, twice as many at most.
+LAST_HOUR = "users_auth_failures_last_hour"
+# Addresses of the last hour: so many are kept, in memory twice as many.
 MAX_ADDRESSES = 10_000
+# With more numbers by address and minute those of all but the first addresses are by ten minutes.
+MAX_MINUTES = 100_000
+EXACT_ADDRESSES = 500
+COARSE = 10
+# What the series of a family may be: users or pairs of them, series, and their bytes.
 MAX_USERS = 1_000
+MAX_SERIES = 10_000
+MAX_SIZE = 768 << 10
+# Of series and bytes so much is left for those without a user, and as much for root's.
+SPARE_SERIES = 100
+SPARE_SIZE = 16 << 10
+ROOT = "root"
 MAX_REFUSED = 20  # users of an address
 BOUNDS = (1.0, 10.0, 60.0, 300.0, 1800.0, 3600.0, 14_400.0, 43_200.0, 86_400.0, 604_800.0)
 _BUCKETS = tuple((bound, str(bound)) for bound in BOUNDS)
@@ -56,11 +69,14 @@ _NO_SUCCESS = ("gdm", "lightdm", "sddm", "xrdp")
 class Counting:
     """Counts the events of a look on top of the state before it.
 
-    ``dropped`` says by family how often a bound left a user out. ``accounts`` gives the names of
-    the host's accounts, when first needed; names of nobody count as ``user=""``, for who knocks
-    at the door may choose them. Unless ``counts`` is set nothing is counted: what is read is of
-    the past, for the last hour and the last logins. Where ``refused`` is a dictionary, it gets by
-    address how often whom of those that the host knows.
+    ``accounts`` gives the names of the host's accounts, when first needed; names of nobody count
+    as ``user=""``, for who knocks at the door may choose them. Unless ``counts`` is set nothing is
+    counted: what is read is of the past, for the last hour and the last logins. Where ``refused``
+    is a dictionary, it gets by address how often whom of those that the host knows.
+
+    A series that is counted goes on. A new one for which its family has no place counts under
+    ``user=""``, and how often is among the counters, as users_series_dropped. Names that nobody
+    has may be invented, so they get half of the places at most.
     """
 
     def __init__(
@@ -72,29 +88,33 @@ class Counting:
     ) -> None:
         """Begin with the state ``before``, which stays as it is."""
         self.counts = True
-        self.dropped: dict[str, int] = {}
         self.refused: dict[str, dict[str, int]] | None = None
         self._now = now
         self._before = before
         self._accounts = accounts
         self._names: Collection[str] | None = None
         self._counters = dict(before.counters)
-        self._failures = {address: dict(of) for address, of in before.failures.items()}
+        self._failures = _of_hour(before.failures, now)
         self._last_logins = dict(before.last_logins)
         self._boot = before.boot
         self._types = {session.leader: session.type for session in sessions}
+        self._with_session = {session.user for session in sessions}
         self._begun = 0
-        self._users: dict[str, set[str]] = {}
+        self._taken: dict[str, _Taken] = {}
         # What failures count as, by what they say.
         self._series: dict[tuple[str, str, str], Series] = {}
         self.logins = Logins(before.logins, before.forgotten, self._login, self._end)
+        if len(self._counters) > MAX_USERS:
+            self._bound_counters()
 
     def result(self) -> Durable:
         """Return the state with all that was counted."""
         self.logins.bound(self._now)
+        self._bound_last_logins(MAX_USERS)
+        self._failures = self._bound_addresses(MAX_ADDRESSES)
         return self._before._replace(
             counters=dict(self._counters),
-            failures=self._last_hour(),
+            failures=_coarser(self._failures),
             last_logins=dict(self._last_logins),
             boot=self._boot,
             logins=self.logins.all(),
@@ -106,10 +126,7 @@ class Counting:
         _TAKE[event.said.event](self, event, event.said)
 
     def _success(self, event: AuthEvent, said: Finding) -> None:
-        user = said.user
-        self._add(
-            (SUCCESSES, said.service, said.method, self._bounded(SUCCESSES, user)), said.times
-        )
+        self._add((SUCCESSES, said.service, said.method, label(said.user)), said.times)
         if said.service in _BY_SUCCESS:
             self._begin(event, said)
 
@@ -117,18 +134,18 @@ class Counting:
         key = said.service, said.method, said.user
         series = self._series.get(key)
         if series is None:
-            user = self._known(FAILURES, said.user)
-            series = FAILURES, said.service, said.method, user
+            series = FAILURES, said.service, said.method, self._known(said.user)
             if len(self._series) < MAX_ADDRESSES:
                 self._series[key] = series
         self._add(series, said.times)
         if said.ip and -MINUTE <= self._now - event.time < HOUR:
             address = _network_of(said.ip)
-            minutes = self._failures.setdefault(address, {})
+            minutes = self._failures.pop(address, None) or {}
             minute = int(event.time // MINUTE)
             minutes[minute] = minutes.get(minute, 0) + said.times
+            self._failures[address] = minutes  # the last one failed last
             if len(self._failures) > 2 * MAX_ADDRESSES:
-                self._failures = _most(self._failures, MAX_ADDRESSES)
+                self._failures = self._bound_addresses(MAX_ADDRESSES)
             if self.refused is not None:
                 self._refuse(self.refused, address, series[-1], said.times)
 
@@ -149,15 +166,14 @@ class Counting:
 
     def _escalation(self, _: AuthEvent, said: Finding) -> None:
         refused = said.event == ESCALATION_FAILURE
-        allowed = self._known if refused else self._bounded
-        user, target = allowed(ESCALATIONS, said.user), allowed(ESCALATIONS, said.target)
+        allowed = self._known if refused else label
+        user, target = allowed(said.user), allowed(said.target)
         result = "failure" if refused else "success"
         self._add((ESCALATIONS, said.service, user, target, result), said.times)
 
     def _opened(self, event: AuthEvent, said: Finding) -> None:
         if said.service in _NO_SUCCESS:
-            user = self._bounded(SUCCESSES, said.user)
-            self._add((SUCCESSES, said.service, "pam", user), said.times)
+            self._add((SUCCESSES, said.service, "pam", label(said.user)), said.times)
         if said.service in _BY_SESSION:
             self._begin(event, said)
 
@@ -201,16 +217,15 @@ class Counting:
 
     def last_login(self, user: str, time: float) -> None:
         """Take a login of a user, of whatever source and time."""
-        if user in self._last_logins:
-            self._last_logins[user] = max(time, self._last_logins[user])
-        elif len(self._last_logins) < MAX_USERS:
+        user = label(user)
+        if user not in self._last_logins:
             self._series.clear()  # the name is one that is known now
-            self._last_logins[user] = max(time, 0.0)
-        else:
-            self._drop(LAST_LOGIN)
+            if len(self._last_logins) >= 2 * MAX_USERS:
+                self._bound_last_logins(MAX_USERS)
+        self._last_logins[user] = max(time, self._last_logins.get(user, 0.0))
 
     def _login(self, login: Login) -> None:
-        self._add((LOGINS, self._bounded(LOGINS, login.user), login.type), 1)
+        self._add((LOGINS, label(login.user), login.type), 1)
         self.last_login(login.user, login.start)
 
     def _end(self, login: Login) -> None:
@@ -219,43 +234,102 @@ class Counting:
         self._add((DURATION, login.type, bound), 1)
         self._add((DURATION_SUM, login.type), seconds)
 
-    def _drop(self, family: str) -> None:
-        self.dropped[family] = self.dropped.get(family, 0) + 1
+    def _drop(self, family: str, times: int = 1) -> None:
+        series = DROPPED, family
+        self._counters[series] = self._counters.get(series, 0.0) + times
 
     def _add(self, series: Series, count: float) -> None:
         if self.counts and count:
             counters = self._counters
+            if series not in counters:
+                series = self._admitted(series)
             counters[series] = counters.get(series, 0.0) + count
 
-    def _known(self, family: str, user: str) -> str:
+    def _admitted(self, new: Series) -> Series:
+        """Return a new series, or what counts in its stead where its family has no place for it.
+
+        That is the series without whom it is aimed at, else the one without users.
+        """
+        series = new
+        for place in reversed(USERS.get(new[0], ())):
+            if series in self._counters or self._takes_place(series):
+                break
+            series = (*series[:place], "", *series[place + 1 :])
+        if series != new:
+            self._drop(new[0])
+        return series
+
+    def _takes_place(self, series: Series) -> bool:
+        """Take a place in the family for a new series; return False where there is none."""
+        taken, who, size = self._taken_by(series[0]), _who(series), _size(series)
+        # Half of the places are for all: mostly passwd need not be read.
+        has_place = not any(who) or taken.leaves(who, size, 0.5)
+        if has_place or taken.leaves(who, size, self._share(who)):
+            taken.add(who, size)
+            return True
+        return False
+
+    def _taken_by(self, family: str) -> _Taken:
+        if family not in self._taken:
+            self._taken[family] = taken = _Taken()
+            for series in self._counters:
+                if series[0] == family:
+                    taken.add(_who(series), _size(series))
+        return self._taken[family]
+
+    def _share(self, who: Series) -> float:
+        """Return which share of the places a user's new series may find taken up, or a pair's.
+
+        Nobody but root is the user or the target of more pairs than there are names.
+        """
+        if not all(map(self._is_known, who)):
+            return 0.5
+        return 1.0 if len(who) == 1 or ROOT in who else 0.75
+
+    def _bound_counters(self) -> None:
+        """Leave out what an older version counted beyond the bounds."""
+        if all(self._taken_by(family).is_within for family in USERS):
+            return
+        before, self._counters = self._counters, {}
+        self._taken.clear()
+        for series in sorted(before, key=self._rank):
+            if series[0] not in USERS or self._takes_place(series):
+                self._counters[series] = before[series]
+        self._drop("", len(before) - len(self._counters))
+
+    def _rank(self, series: Series) -> float:
+        who = _who(series)
+        return -2.0 if ROOT in who else -self._share(who)
+
+    def _bound_last_logins(self, count: int) -> None:
+        """Drop names over ``count``: those that nobody has, then those that came last."""
+        over = len(self._last_logins) - count
+        if over > 0:
+            ranked = sorted(self._last_logins, key=lambda one: self._rank((LOGINS, one)))
+            for user in ranked[count:]:
+                del self._last_logins[user]
+            self._drop(LAST_LOGIN, over)
+
+    def _is_known(self, name: str) -> bool:
+        """Return whether an account or a session has the name, or it is ''."""
+        is_plain = not name or name == ROOT or name in self._with_session
+        return is_plain or name in self._account_names()
+
+    def _known(self, user: str) -> str:
         """Return ``user`` if the host knows the name, else ''."""
-        if not user or user in self._last_logins:
-            return self._bounded(family, user)
+        user = label(user)
+        return user if user in self._last_logins or user in self._account_names() else ""
+
+    def _account_names(self) -> Collection[str]:
         if self._names is None:
             self._names = self._accounts()
-        return self._bounded(family, user) if user in self._names else ""
+        return self._names
 
-    def _bounded(self, family: str, user: str) -> str:
-        """Return ``user``, or '' where the family has too many users already."""
-        users = self._users.get(family)
-        if users is None:
-            users = {user for series in self._counters if series[0] == family for user in series}
-            self._users[family] = users
-        if user not in users:
-            if len(users) >= MAX_USERS:
-                self._drop(family)
-                return ""
-            users.add(user)
-        return user
-
-    def _last_hour(self) -> dict[str, dict[int, int]]:
-        oldest = (self._now - HOUR) // MINUTE
-        result = {}
-        for address, minutes in self._failures.items():
-            within = {minute: n for minute, n in minutes.items() if minute > oldest}
-            if within:
-                result[address] = within
-        return _most(result, MAX_ADDRESSES)
+    def _bound_addresses(self, count: int) -> dict[str, dict[int, int]]:
+        kept = _most(self._failures, count)
+        if len(kept) < len(self._failures):
+            self._drop(LAST_HOUR, len(self._failures) - len(kept))
+        return kept
 
 
 _TAKE = {
@@ -279,22 +353,112 @@ def user_of(series: Series) -> str:
     return series[places[0]] if places else ""
 
 
+def _who(series: Series) -> Series:
+    """Return the users of a series."""
+    return tuple([series[place] for place in USERS.get(series[0], ())])
+
+
+class _Taken:
+    """What the series of a family take up of its bounds."""
+
+    def __init__(self) -> None:
+        self._who: set[Series] = set()
+        self._series = self._size = 0
+
+    def add(self, who: Series, size: int) -> None:
+        """Take a place for a series of the users ``who`` and of ``size`` bytes."""
+        if any(who):
+            self._who.add(who)
+        self._series += 1
+        self._size += size
+
+    @property
+    def is_within(self) -> bool:
+        """Whether it is no more than the bounds."""
+        taken = len(self._who), self._series, self._size
+        return all(map(int.__le__, taken, (MAX_USERS, MAX_SERIES, MAX_SIZE)))
+
+    def leaves(self, who: Series, size: int, share: float) -> bool:
+        """Return whether a ``share`` of the bounds leaves a place for such a series."""
+        others = ROOT not in who
+        spare = 1 + others
+        return (
+            len(self._who) + (who not in self._who) <= min(share * MAX_USERS, MAX_USERS - others)
+            and self._series < min(share * MAX_SERIES, MAX_SERIES - spare * SPARE_SERIES)
+            and self._size + size <= min(share * MAX_SIZE, MAX_SIZE - spare * SPARE_SIZE)
+        )
+
+
+def _size(series: Series) -> int:
+    """Return how many bytes a series has in a file, about."""
+    text = ",".join(series)
+    return 45 + len(text.encode("utf-8", "surrogatepass")) + text.count('"') + text.count("\\")
+
+
+def _of_hour(failures: Mapping[str, dict[int, int]], now: float) -> dict[str, dict[int, int]]:
+    """Return copies of the numbers that are of the last hour."""
+    oldest, newest = (now - HOUR) // MINUTE, now // MINUTE + COARSE
+    result = {}
+    for address, minutes in failures.items():
+        if oldest < min(minutes) and max(minutes) <= newest:
+            result[address] = dict(minutes)
+            continue
+        young = {minute: n for minute, n in minutes.items() if oldest < minute <= newest}
+        if young:
+            result[address] = young
+    return result
+
+
 def _most(failures: dict[str, dict[int, int]], count: int) -> dict[str, dict[int, int]]:
-    """Return the ``count`` addresses with most failures, of equals the later ones."""
+    """Return ``count`` of the addresses, whose last is the one that failed last.
+
+    One half are those with most failures, the other those of the rest that failed last. By
+    numbers alone one that is rarely refused would begin anew each time; so it does not, unless
+    half as many others are refused in between.
+    """
     if len(failures) <= count:
         return failures
-    ranked = sorted(failures, key=lambda a: (sum(failures[a].values()), max(failures[a])))
-    return {address: failures[address] for address in ranked[-count:]}
+    numbers = {address: sum(minutes.values()) for address, minutes in failures.items()}
+    most = set(sorted(numbers, key=lambda one: -numbers[one])[: count // 2])
+    rest = [address for address in failures if address not in most]
+    kept = most.union(rest[len(most) - count :])
+    return {address: minutes for address, minutes in failures.items() if address in kept}
+
+
+def _coarser(failures: dict[str, dict[int, int]]) -> dict[str, dict[int, int]]:
+    """Return the numbers, where they are too many by ten minutes for most addresses.
+
+    They then count for up to nine minutes longer.
+    """
+    if sum(map(len, failures.values())) <= MAX_MINUTES:
+        return {address: dict(minutes) for address, minutes in failures.items()}
+    numbers = {address: sum(minutes.values()) for address, minutes in failures.items()}
+    exact = set(sorted(numbers, key=lambda one: -numbers[one])[:EXACT_ADDRESSES])
+    result = {}
+    for address, minutes in failures.items():
+        result[address] = sums = dict(minutes) if address in exact else {}
+        if address not in exact:
+            for minute, n in minutes.items():
+                last = minute - minute % COARSE + COARSE - 1
+                sums[last] = sums.get(last, 0) + n
+    return result
 
 
 def _network_of(ip: str, known: dict[str, str] = {}) -> str:  # noqa: B006 - a cache
-    """Return an IPv4 address as it is, and of IPv6 the network of 64 bits."""
+    """Return an IPv4 address as it is, and of IPv6 the network of 64 bits.
+
+    As ipaddress writes it, which takes thrice as long, and a tenth of a run to import.
+    """
     if ":" not in ip:
         return ip
     if ip not in known:
-        from ipaddress import IPv6Network
-
         if len(known) > MAX_ADDRESSES:
             known.clear()
-        known[ip] = str(IPv6Network((ip, 64), strict=False))
+        head, _, tail = ip.partition("::")
+        before, behind = head.split(":") if head else [], tail.split(":") if tail else []
+        gap = 8 - len(before) - len(behind) - ("." in ip)  # which stands for two
+        groups = [one.lstrip("0").lower() or "0" for one in (*before, *["0"] * gap, *behind)][:4]
+        while groups and groups[-1] == "0":
+            groups.pop()
+        known[ip] = ":".join(groups) + "::/64"
     return known[ip]

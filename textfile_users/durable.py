@@ -14,7 +14,7 @@ from textfile_users.auth.attempts import AuthEvent, Key, Memory
 from textfile_users.auth.finding import Finding
 from textfile_users.logins import Login
 from textfile_users.record import Record
-from textfile_users.rows import end_of, from_row, require_end, to_row
+from textfile_users.rows import end_of, from_row, pairs, require_end, to_row, within
 from textfile_users.sources.files import read_regular, reason
 from textfile_users.sources.follow import Position
 from textfile_users.writer import write_whole
@@ -29,13 +29,26 @@ if TYPE_CHECKING:
 FILE_NAME = "durable.csv"
 NAME = "textfile-users durable"
 VERSION = "1"
-MAX_BYTES = 64 << 20
+MAX_BYTES = 8 << 20
+MAX_READ = 64 << 20  # older versions had no bound
+# Of a file that would be larger each kind of row may have so many bytes.
+SHARES = {
+    "counter": 3200 << 10,  # of which counting.py has bounds of its own
+    "failures": 1536 << 10,
+    "process": 1536 << 10,
+    "login": 1280 << 10,
+    "held": 256 << 10,
+    "last login": 256 << 10,
+}
 NUL = "\udc00"  # stands for one; no decoded text has it
 # When counting began that leaves nothing out; 0 is never.
 BEGINNING = 1.0
 
 # A family and its label values; a histogram's bucket has its bound behind them.
 Series = tuple[str, ...]
+# Among the counters, with a family for its label: how often a series had no place, '' for what
+# this file has no place for.
+DROPPED = "users_series_dropped"
 
 
 class Durable(Record):
@@ -90,8 +103,7 @@ def _rows(durable: Durable) -> Iterator[tuple[object, ...]]:
     for series, value in durable.counters.items():
         yield ("counter", value, *series)
     for address, minutes in durable.failures.items():
-        for minute, count in minutes.items():
-            yield "failures", address, minute, count
+        yield "failures", address, " ".join([f"{minute} {n}" for minute, n in minutes.items()])
     for user, time in durable.last_logins.items():
         yield "last login", user, time
     yield from _positions(durable)
@@ -156,8 +168,10 @@ def _of_rows(found: dict[str, list[list[str]]]) -> Durable:
     ((source, time),) = found["source"]
     ((forgotten,),) = found["forgotten"]
     failures: dict[str, dict[int, int]] = {}
-    for address, minute, count in found.get("failures", ()):
-        failures.setdefault(address, {})[int(minute)] = int(count)
+    for address, minutes, *count in found.get("failures", ()):
+        # An older version had a row for each minute.
+        numbers = pairs(" ".join((minutes, *count)))
+        failures.setdefault(address, {}).update(numbers)
     return Durable(
         began=float(began),
         boot_id=boot_id,
@@ -223,7 +237,7 @@ def load(directory: str) -> Durable:
     Raises OSError where it cannot be read, ValueError where it is no state and never will be.
     """
     try:
-        data = read_regular(os.path.join(directory, FILE_NAME), MAX_BYTES)
+        data = read_regular(os.path.join(directory, FILE_NAME), MAX_READ)
     except FileNotFoundError:
         if os.path.islink(os.path.join(directory, FILE_NAME)):
             raise ValueError("is a link that leads nowhere") from None
@@ -235,9 +249,26 @@ def load(directory: str) -> Durable:
     for known, durable in last:
         if known == data:
             return durable
+    if len(data) > MAX_BYTES:
+        require_end(data)
+        return _lightened(data)
     found = parse_durable(data)
     last[:] = [(data, found)]
     return found
+
+
+def _lightened(data: bytes) -> Durable:
+    """Return what a file that is too large says, without what has no place. Raises ValueError."""
+    data, dropped = within(data, SHARES, oldest="counter")
+    found = parse_durable(data)
+    series = DROPPED, ""
+    before = found.counters.get(series, 0.0)
+    return found._replace(counters={**found.counters, series: before + dropped})
+
+
+def is_kept(durable: Durable) -> bool:
+    """Return whether the file read or saved last says just this."""
+    return any(known is durable for _, known in last)
 
 
 def put_aside(directory: str) -> str:
@@ -248,8 +279,11 @@ def put_aside(directory: str) -> str:
 
 
 def save(directory: str, durable: Durable) -> None:
-    """Replace the file in ``directory``. Raises OSError."""
+    """Replace the file in ``directory``; what has no place there is dropped. Raises OSError."""
     data = format_durable(durable)
+    if len(data) > MAX_BYTES:
+        durable = _lightened(data)
+        data = format_durable(durable)
     write_whole(os.path.join(directory, FILE_NAME), data, 0o600, for_owner=True)
     last[:] = [(data, durable)]
 

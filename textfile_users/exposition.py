@@ -6,6 +6,9 @@ stamps is dropped whole by node_exporter.
 
 from __future__ import annotations
 
+from textfile_users.metrics.family import Sample
+from textfile_users.record import quick
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -13,10 +16,12 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
     from prometheus_client.samples import Sample as TheirSample
 
-    from textfile_users.metrics.family import Family, Sample
+    from textfile_users.metrics.family import Family
 
 # From here on releases of prometheus_client differ.
 LARGE = 1e10
+# Of a file over its limit so many bytes are for telling what is left out.
+SPARE = 16 << 10
 _UNTYPED = {"unknown": "untyped"}
 
 
@@ -29,6 +34,70 @@ def render(families: Iterable[Family | Metric]) -> str:
         lines.append(f"# TYPE {name} {_UNTYPED.get(family.type, family.type)}\n")
         lines.append(_text_of(family.samples))
     return "".join(lines)
+
+
+def render_within(families: Iterable[Family], limit: int, told_by: str = "") -> bytes:
+    """Return the text of families as UTF-8, at most ``limit`` bytes.
+
+    Where it would be more, all families have the same share; what one leaves goes to the others.
+    Of one over its share the samples with the longest labels are left out: who wants to fill the
+    file has to write long ones. How many is added to the family ``told_by``, by `family`.
+    """
+    texts: list[bytes] = []
+    tells = None
+    for one in families:
+        if one.name == told_by:
+            tells, place = one, len(texts)
+        texts.append(render((one,)).encode())
+    if sum(map(len, texts)) <= limit:
+        return b"".join(texts)
+    share = _equal_share(list(map(len, texts)), limit - SPARE)
+    dropped = {}
+    for index, text in enumerate(texts):
+        if len(text) > share:
+            texts[index], count = _shortest(text, share)
+            dropped[text.split(b" ", 3)[2].decode()] = float(count)
+    if tells:
+        texts[place] = render((_telling(tells, dropped),)).encode()
+    return b"".join(texts)
+
+
+def _telling(family: Family, dropped: dict[str, float]) -> Family:
+    """Return a family by `family` with the numbers in ``dropped`` added."""
+    counts = {sample.labels["family"]: sample.value for sample in family.samples}
+    counts.update({name: counts.get(name, 0.0) + count for name, count in dropped.items()})
+    samples = [
+        quick(Sample, (family.name, {"family": name}, counts[name])) for name in sorted(counts)
+    ]
+    return family._replace(samples=samples)
+
+
+def _equal_share(sizes: Sequence[int], limit: int) -> int:
+    """Return the most bytes that each of ``sizes`` may have, so that all have ``limit``."""
+    left = limit
+    for index, size in enumerate(sorted(sizes)):
+        count = len(sizes) - index
+        if size * count > left:
+            return left // count
+        left -= size
+    return limit
+
+
+def _shortest(text: bytes, share: int) -> tuple[bytes, int]:
+    """Return of a family's text what fits into ``share``, and how many samples do not.
+
+    A sample's value, whose length changes, does not decide.
+    """
+    help_line, type_line, *lines = text[:-1].split(b"\n")
+    left = share - len(help_line) - len(type_line) - 2
+    kept = set()
+    for index in sorted(range(len(lines)), key=lambda one: lines[one].rfind(b" ")):
+        left -= len(lines[index]) + 1
+        if left < 0:
+            break
+        kept.add(index)
+    rest = [lines[index] for index in sorted(kept)]
+    return b"\n".join([help_line, type_line, *rest, b""]), len(lines) - len(rest)
 
 
 def _text_of(samples: Sequence[Sample | TheirSample]) -> str:

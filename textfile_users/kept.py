@@ -6,7 +6,7 @@ from textfile_users import accounts
 from textfile_users.accounts import Answer, Known, Pause
 from textfile_users.connections import Connection
 from textfile_users.record import Record
-from textfile_users.rows import from_row, to_row
+from textfile_users.rows import from_row, pairs, to_row
 from textfile_users.usage import Usage
 
 TYPE_CHECKING = False
@@ -27,6 +27,7 @@ class Network(Record):
 
 
 NO_NETWORK = Network("", 0.0, ())
+MAX_CONNECTIONS = 10_000
 
 if TYPE_CHECKING:
     # The id, leader and start of a session of which no source of sessions has the address.
@@ -78,7 +79,8 @@ def to_rows(kept: Kept) -> Iterator[Row]:
 
 
 def _network_rows(network: Network) -> Iterator[Row]:
-    if network.signature:
+    # More than that are read again: a part of them would be taken for all.
+    if network.signature and len(network.connections) <= MAX_CONNECTIONS:
         yield "network", network.signature, network.time
         for connection in network.connections:
             yield ("connection", *to_row(connection))
@@ -92,7 +94,7 @@ def from_rows(found: dict[str, list[list[str]]]) -> Kept:
     places: Places = {}
     for session, slice_, uid, owner, identities in found.get("place", ()):
         place = session, int(slice_), int(uid), int(owner)
-        places.update(dict.fromkeys(_pairs(identities), place))
+        places.update(dict.fromkeys(pairs(identities), place))
     connections = tuple(from_row(Connection, texts) for texts in found.get("connection", ()))
     network = NO_NETWORK
     for signature, time in found.get("network", ()):
@@ -125,8 +127,8 @@ def _usage_rows(usage: Usage) -> Iterator[Row]:
     if usage.latest is not None:
         processes = usage.processes or {}
         yield "processes", usage.latest
-        pairs = [number for pair in processes for number in pair]
-        for identities, used in zip(_texts(pairs), _texts(processes.values(), PER_ROW // 2)):
+        numbers = [number for identity in processes for number in identity]
+        for identities, used in zip(_texts(numbers), _texts(processes.values(), PER_ROW // 2)):
             yield "process", identities, used
 
 
@@ -138,10 +140,10 @@ def _usage(found: dict[str, list[list[str]]]) -> Usage:
     for (latest,) in found.get("processes", ()):
         processes: dict[tuple[int, int], float] = {}
         for identities, texts in found.get("process", ()):
-            pairs, seconds = list(_pairs(identities)), texts.split()
-            if len(seconds) != len(pairs):
+            known, seconds = list(pairs(identities)), texts.split()
+            if len(seconds) != len(known):
                 raise ValueError("not as many processes as CPU times")
-            processes.update(zip(pairs, map(float, seconds)))
+            processes.update(zip(known, map(float, seconds)))
         usage = usage._replace(processes=processes, latest=int(latest))
     return usage
 
@@ -156,12 +158,3 @@ def _texts(numbers: Iterable[float], count: int = PER_ROW) -> Iterator[str]:
     texts = list(map(str, numbers))
     for start in range(0, len(texts), count):
         yield " ".join(texts[start : start + count])
-
-
-def _pairs(text: str) -> Iterator[tuple[int, int]]:
-    """Return what identifies processes, pid and start each. Raises ValueError."""
-    texts = text.split()
-    if len(texts) % 2:
-        raise ValueError("a process without its start")
-    numbers = map(int, texts)
-    return zip(numbers, numbers)

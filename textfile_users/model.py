@@ -194,14 +194,14 @@ class Snapshot(Record):
     what counting goes on with; of that ``counters``, ``failures`` and ``last_logins`` are shown,
     without the users that are not to be. ``auth_log`` is the log that was read, '' for none,
     ``caught_up`` whether to its end. ``kept`` is what the next look goes on with, if it is there.
-    ``failed`` are collectors that got less than they should. ``bounded`` says by family how often
-    a user was left out, ``explained`` of each line that was read what it is, where that was asked
-    for. What processes, connections and accounts there are is None where that is not known, and
-    so are ``activities`` by the session's id, and by user ``cpu_seconds``, the counter, its growth
-    since the last look as a share of all the host has, ``cpu_ratios`` (``shares`` by uid), and
-    ``usages``, resident memory in bytes and the number of processes. ``refused_users`` says by
-    address how often this look's log refused whom within the last hour, '' for users not known.
-    ``networks`` names by address the networks of ``failures``, and ``root`` is how root is called.
+    ``failed`` are collectors that got less than they should. ``explained`` says of each line that
+    was read what it is, where that was asked for. What processes, connections and accounts there
+    are is None where that is not known, and so are ``activities`` by the session's id, and by user
+    ``cpu_seconds``, the counter, its growth since the last look as a share of all the host has,
+    ``cpu_ratios`` (``shares`` by uid), and ``usages``, resident memory in bytes and the number of
+    processes. ``refused_users`` says by address how often this look's log refused whom within the
+    last hour, '' for users not known. ``networks`` names by address the networks of ``failures``,
+    and ``root`` is how root is called.
     """
 
     now: float
@@ -222,7 +222,6 @@ class Snapshot(Record):
     caught_up: bool = True
     kept: Kept | None = None
     failed: tuple[str, ...] = ()
-    bounded: tuple[tuple[str, int], ...] = ()
     explained: tuple[str, ...] = ()
     processes: tuple[Process, ...] | None = None
     connections: tuple[Connection, ...] | None = None

@@ -92,7 +92,6 @@ def redact(snapshot: Snapshot, fields: Collection[str], key: bytes) -> Snapshot:
         auth_log=snapshot.auth_log,
         caught_up=snapshot.caught_up,
         failed=snapshot.failed,
-        bounded=snapshot.bounded,
         connections=snapshot.connections
         and tuple(_connection(one, hide) for one in snapshot.connections),
         accounts=snapshot.accounts

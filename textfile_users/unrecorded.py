@@ -29,6 +29,7 @@ TMUX = "tmux: server"
 SCREEN = "screen"
 MULTIPLEXER = "multiplexer"
 DESKTOPS = ("x11", "wayland")
+MAX_OF_USER = 50  # sessions that nothing records
 _PROGRAMS = (DROPBEAR, MOSH, TMUX)
 
 _PRIVILEGED = (" [priv]", " [postauth]")  # before OpenSSH 10.6, and since
@@ -122,6 +123,21 @@ def unrecorded(
         alone = _multiplexers([one for one in servers if not owner[one.pid]], users, names)
         everything = with_unique_ids([*everything, *alone])
     return tuple(sorted(everything[count:], key=_age))
+
+
+def bounded(found: Iterable[Session], places: int) -> list[Session]:
+    """Return of what unrecorded() ``found`` at most 50 a user, and ``places`` in all.
+
+    Of a user sshd's come first, for nobody else can make them, then processes by their age, and
+    what a socket alone shows, which strangers can make; of all the newest stay.
+    """
+    kept: dict[str, list[Session]] = {}
+    for session in sorted(found, key=lambda one: (one.type != "ssh", not one.start, _age(one))):
+        of_user = kept.setdefault(session.user, [])
+        if len(of_user) < MAX_OF_USER:
+            of_user.append(session)
+    everything = sorted((one for of_user in kept.values() for one in of_user), key=_age)
+    return everything[max(0, len(everything) - places) :]
 
 
 def without_windows(sessions: Iterable[Session]) -> tuple[Session, ...]:

@@ -14,7 +14,7 @@ from textfile_users.kept import Kept
 from textfile_users.model import Session
 from textfile_users.paths import BOOT_ID
 from textfile_users.record import Record
-from textfile_users.rows import end_of, require_end
+from textfile_users.rows import end_of, require_end, within
 from textfile_users.sources.files import read_regular
 from textfile_users.writer import write_whole
 
@@ -27,7 +27,21 @@ if TYPE_CHECKING:
 FILE_NAME = "volatile.csv"
 HEADER = ["textfile-users volatile", "1"]  # its version; the boot id follows
 NO_LOOK = ["no look has found sessions yet"]
-MAX_BYTES = 64 << 20
+MAX_BYTES = 8 << 20
+# Of a file that would be larger each kind of row may have so many bytes.
+SHARES = {
+    "session": 2048 << 10,
+    "place": 2048 << 10,
+    "process": 1280 << 10,
+    "connection": 896 << 10,
+    "answer": 384 << 10,
+    "cpu": 384 << 10,
+    "slice": 256 << 10,
+    "gone": 256 << 10,
+    "address": 256 << 10,
+    "ended": 128 << 10,
+    "said": 128 << 10,
+}
 HOUR = 3600.0
 GONE_SECONDS = 300.0
 MAX_RECENT = 1_000
@@ -177,8 +191,11 @@ def load(directory: str, boot_id: str) -> Volatile:
 
 
 def save(directory: str, volatile: Volatile, boot_id: str) -> None:
-    """Replace the file in ``directory``. Raises OSError."""
+    """Replace the file in ``directory``; what has no place there is forgotten. Raises OSError."""
     data = format_volatile(volatile, boot_id)
+    if len(data) > MAX_BYTES:
+        data, _ = within(data, SHARES)
+        volatile = parse_volatile(data, boot_id)
     write_whole(os.path.join(directory, FILE_NAME), data, 0o600, for_owner=True)
     last[:] = [((data, boot_id), volatile)]
 

@@ -89,7 +89,6 @@ def look_at_auth(
     def reached() -> Snapshot:
         return before._replace(
             durable=reading.result(source),
-            bounded=(*before.bounded, *reading.dropped.items()),
             refused_users=reading.refused,
             explained=tuple(reading.reader.explained or ()),
             auth_log=source,
@@ -237,11 +236,6 @@ class _Reading:
         self._logs = dict(before.logs)
         self._path = ""  # of the file that is being read
         self._journal = before.journal
-
-    @property
-    def dropped(self) -> dict[str, int]:
-        """How often a bound left a user out, by family."""
-        return self._counting.dropped
 
     @property
     def refused(self) -> dict[str, dict[str, int]]:

@@ -70,7 +70,6 @@ def look_at_history(
         success = all(source.status in (OK, ABSENT) for source in reading.sources)
         return before._replace(
             durable=reading.result(),
-            bounded=(*before.bounded, *reading.dropped.items()),
             sources=(*before.sources, *reading.sources),
             faults=(*before.faults, *reading.faults),
             failed=before.failed if success else (*before.failed, HISTORY),
@@ -117,11 +116,6 @@ class _Reading:
         self._seen = dict(before.seen)
         self._wtmpdb = before.wtmpdb
         self._boot_id = before.boot_id
-
-    @property
-    def dropped(self) -> dict[str, int]:
-        """How often a bound left a user out, by family."""
-        return self._counting.dropped
 
     def result(self) -> Durable:
         """Return the state after this look."""

@@ -25,7 +25,13 @@ from textfile_users.sources.procfs import read_descents, read_processes, read_te
 from textfile_users.sources.sockets import read_peers
 from textfile_users.sources.terminals import read_command_lines
 from textfile_users.sources.utmp import read_utmp
-from textfile_users.unrecorded import may_show, titles_wanted, unrecorded, without_windows
+from textfile_users.unrecorded import (
+    bounded,
+    may_show,
+    titles_wanted,
+    unrecorded,
+    without_windows,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,12 +98,12 @@ def add_unrecorded(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Iter
         return
     sessions, processes = before.sessions, before.processes
     by_logind = any(source.name == "logind" and source.status == OK for source in before.sources)
-    remotes = list(islice(_remotes(before), max(0, MAX_SESSIONS - len(sessions))))
+    remotes = list(islice(_remotes(before), MAX_SESSIONS))
     if not remotes and not may_show(processes, by_logind=by_logind):
         return
     wanted = titles_wanted(sessions, processes, by_logind=by_logind)
     peers = {one.pid: one.ip for one in before.connections or () if one.service == SSH and one.pid}
-    more = unrecorded(
+    found = unrecorded(
         sessions,
         processes,
         read_command_lines(paths, wanted),
@@ -106,15 +112,23 @@ def add_unrecorded(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Iter
         peers,
         by_logind=by_logind,
     )
-    if not more:
+    if not found:
         return
+    more = bounded(found, max(0, MAX_SESSIONS - len(sessions)))
     everything = without_windows(sorted((*sessions, *more), key=_age))
     why = "counts: processes and sockets show it, and nothing recorded it"
     window = "does not count: a window, its user has a session"
     verdicts = [(one, why) for one in more]
     kept = set(everything)
     verdicts += [(one, window) for one in sessions if one not in kept]
-    yield before._replace(sessions=everything, verdicts=(*before.verdicts, *verdicts))
+    counted = set(more)
+    many = "does not count: too many that nothing recorded"
+    verdicts += [(one, many) for one in found if one not in counted]
+    yield before._replace(
+        sessions=everything,
+        dropped=before.dropped + len(found) - len(more),
+        verdicts=(*before.verdicts, *verdicts),
+    )
 
 
 def add_addresses(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Iterator[Snapshot]:

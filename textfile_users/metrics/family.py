@@ -7,6 +7,7 @@ makes them of these (collector.py), and the text is made of either (exposition.p
 from __future__ import annotations
 
 from textfile_users.record import Record, quick
+from textfile_users.sources.text import label as label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 GAUGE = "gauge"
 COUNTER = "counter"
 HISTOGRAM = "histogram"
-
-MAX_LABEL_BYTES = 128
 
 
 class Sample(Record):
@@ -60,16 +59,6 @@ def gauge(
         quick(Sample, (name, dict(zip(labels, values)), value)) for values, value in sorted(samples)
     ]
     return Family(name, documentation, GAUGE, made)
-
-
-def label(text: str) -> str:
-    """Return ``text`` as a label value: at most 128 bytes of UTF-8, whole characters."""
-    if len(text) * 4 <= MAX_LABEL_BYTES:
-        return text
-    data = text.encode()
-    if len(data) <= MAX_LABEL_BYTES:
-        return text
-    return data[:MAX_LABEL_BYTES].decode("utf-8", "ignore")
 
 
 def uid_label(uid: int) -> str:

@@ -6,7 +6,8 @@ import sys
 
 from textfile_users import __version__
 from textfile_users.connections import count_connections
-from textfile_users.counting import BOUNDS, DURATION, DURATION_SUM
+from textfile_users.counting import BOUNDS, DURATION, DURATION_SUM, MAX_SERIES, user_of
+from textfile_users.durable import DROPPED
 from textfile_users.metrics.family import Family, family, histogram, label, uid_label
 from textfile_users.model import ABSENT, AUTH, HISTORY, Session, Snapshot
 from textfile_users.sessions import MAX_SESSIONS
@@ -156,8 +157,6 @@ def families(snapshot: Snapshot) -> Iterator[Family]:
     not zero.
     """
     dropped = dict.fromkeys(SESSION_FAMILIES, 0)
-    for name, count in snapshot.bounded:
-        dropped[name] = dropped.get(name, 0) + count
     if snapshot.sessions is not None:
         yield from _session_families(snapshot, snapshot.sessions, dropped)
     yield from process_families(snapshot, dropped)
@@ -178,9 +177,7 @@ def families(snapshot: Snapshot) -> Iterator[Family]:
             for reason, count in source.unusable
         ],
     )
-    yield _gauge(
-        "users_series_dropped", [((name,), float(count)) for name, count in dropped.items()]
-    )
+    yield _gauge("users_series_dropped", _dropped(snapshot, dropped))
     yield _gauge(
         "users_collector_success",
         [((collector.name,), float(collector.success)) for collector in snapshot.collectors],
@@ -191,6 +188,15 @@ def families(snapshot: Snapshot) -> Iterator[Family]:
     )
     yield _gauge("users_run_timestamp_seconds", [((), snapshot.now)])
     yield _gauge("users_build_info", [((__version__, _python_version()), 1.0)])
+
+
+def _dropped(snapshot: Snapshot, now: Mapping[str, int]) -> list[_Sample]:
+    """Return what bounds left out by family: in this look, and since counting began."""
+    counts = {name: float(count) for name, count in now.items()}
+    for (family_name, *labels), count in snapshot.counters.items():
+        if family_name == DROPPED:
+            counts[labels[0]] = counts.get(labels[0], 0.0) + count
+    return [((name,), count) for name, count in counts.items()]
 
 
 def describe() -> Iterator[Family]:
@@ -265,7 +271,7 @@ def process_families(snapshot: Snapshot, dropped: dict[str, int]) -> Iterator[Fa
             "users_processes": {user: count for user, (_, count) in usages.items()},
         }
         for name, values in by_family.items():
-            samples, dropped[name] = _by_user(values)
+            samples, dropped[name] = _by_user(values, snapshot.root)
             yield _gauge(name, samples)
     if snapshot.accounts is not None:
         kept = snapshot.accounts[:MAX_USERS]
@@ -282,9 +288,13 @@ def process_families(snapshot: Snapshot, dropped: dict[str, int]) -> Iterator[Fa
         )
 
 
-def _by_user(values: Mapping[str, float]) -> tuple[list[_Sample], int]:
-    """Return a sample a user, and how many users were left out: those with least."""
-    names = sorted(values, key=lambda user: -values[user])[:MAX_USERS]
+def _by_user(values: Mapping[str, float], root: str) -> tuple[list[_Sample], int]:
+    """Return a sample a user, and how many users were left out: those with least.
+
+    First of all those without a name, of whom a user may have 65,536, see subuid(5).
+    """
+    names = sorted(values, key=lambda user: (user != root, user.isdigit(), -values[user]))
+    names = names[:MAX_USERS]
     by_label: dict[str, float] = {}
     for user in names:
         by_label[label(user)] = by_label.get(label(user), 0.0) + values[user]
@@ -353,12 +363,24 @@ def _durations(snapshot: Snapshot) -> Family:
 
 
 def _counter(name: str, snapshot: Snapshot, zeros: Iterable[tuple[str, ...]]) -> Family:
-    """Return a family with what was counted, and with ``zeros`` where nothing was yet."""
-    samples = dict.fromkeys(zeros, 0.0)
-    for (family_name, *values), count in snapshot.counters.items():
-        if family_name == name:
-            key = tuple(map(label, values))
+    """Return a family with what was counted, and with ``zeros`` where nothing was yet.
+
+    Of those as many as the family's bounds leave room for.
+    """
+    samples: dict[tuple[str, ...], float] = {}
+    users = set()
+    for series, count in snapshot.counters.items():
+        if series[0] == name:
+            key = tuple(map(label, series[1:]))
             samples[key] = samples.get(key, 0.0) + count
+            users.add(user_of(series))
+    users.add("")
+    for key in zeros:
+        user = user_of((name, *key))
+        has_place = user in users or len(users) <= MAX_USERS
+        if key not in samples and len(samples) < MAX_SERIES and has_place:
+            samples[key] = 0.0
+            users.add(user)
     return family(name, *FAMILIES[name], samples.items())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+MAX_LABEL_BYTES = 128
+
 
 def decode(data: bytes) -> str:
     r"""Return ``data`` as text; bytes that are not UTF-8 become ``\xNN``."""
@@ -11,6 +13,16 @@ def decode(data: bytes) -> str:
 def field(data: bytes) -> str:
     """Return a text field of a C structure: it ends at the first NUL, or where it is full."""
     return decode(data.partition(b"\0")[0])
+
+
+def label(text: str) -> str:
+    """Return ``text`` as a label value: at most 128 bytes of UTF-8, whole characters."""
+    if len(text) * 4 <= MAX_LABEL_BYTES:
+        return text
+    data = text.encode()
+    if len(data) <= MAX_LABEL_BYTES:
+        return text
+    return data[:MAX_LABEL_BYTES].decode("utf-8", "ignore")
 
 
 def printable(text: str) -> str:
