@@ -39,8 +39,6 @@ from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Seen, age
 from textfile_users.checks.finding import Host as Checked
 from textfile_users.checks.mends import PROGRAM
 from textfile_users.cli import _options, main
-from textfile_users.installing import facts as facts_module
-from textfile_users.installing import places as install_places
 from textfile_users.model import ABSENT, DENIED
 from textfile_users.node_exporter import NodeExporter
 from textfile_users.options import parse_collect
@@ -83,16 +81,16 @@ def test_the_program_is_named_so_that_a_shell_finds_it(
 ) -> None:
     monkeypatch.setattr(sys, "base_prefix", "/usr")
     monkeypatch.setattr(sys, "prefix", "/opt/textfile-users")
-    assert facts_module.own_command() == "/opt/textfile-users/bin/textfile-users"
+    assert mends.own_command() == "/opt/textfile-users/bin/textfile-users"
     monkeypatch.setattr(sys, "prefix", "/usr")
-    assert facts_module.own_command() == "textfile-users"
-    monkeypatch.setattr(facts_module, "running_archive", lambda: "/root/textfile-users.pyz")
+    assert mends.own_command() == "textfile-users"
+    monkeypatch.setattr(mends, "running_archive", lambda: "/root/textfile-users.pyz")
     monkeypatch.setattr(sys, "executable", "/usr/bin/python3")
-    monkeypatch.setattr(install_places, "PREFIX", str(tmp_path))
-    assert facts_module.own_command() == "/usr/bin/python3 /root/textfile-users.pyz"
+    monkeypatch.setattr(mends, "PREFIX", str(tmp_path))
+    assert mends.own_command() == "/usr/bin/python3 /root/textfile-users.pyz"
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/textfile-users").touch()
-    assert facts_module.own_command() == f"{tmp_path}/bin/textfile-users"
+    assert mends.own_command() == f"{tmp_path}/bin/textfile-users"
 
 
 def test_the_program_has_its_plain_name_where_root_has_linked_it(

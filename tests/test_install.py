@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -41,7 +42,6 @@ from textfile_users.installing.plan import (
 from textfile_users.installing.steps import (
     Failed,
     Step,
-    _by_number,
     _end_processes,
     do,
     shell,
@@ -101,15 +101,15 @@ TIMER = Wish()
 
 def steps(facts: Facts, wish: Wish = TIMER) -> list[str]:
     """Return what install does, files without their content."""
-    return [_short(step) for step in install_steps(facts, wish, SHARE)]
+    return [_short(step, facts.root) for step in install_steps(facts, wish, SHARE)]
 
 
 def removal(facts: Facts) -> list[str]:
     return [_short(step) for step in uninstall_steps(facts)]
 
 
-def _short(step: Step) -> str:
-    return f"write {step.words[1]}" if step.words[0] == "write" else shell(step)
+def _short(step: Step, root: str = "/") -> str:
+    return f"write {step.words[1]}" if step.words[0] == "write" else shell(step, root)
 
 
 def written(facts: Facts, wish: Wish, path: str) -> str:
@@ -125,13 +125,12 @@ def test_the_steps_on_a_fresh_host_with_systemd() -> None:
     assert steps(FRESH) == [
         "systemd-sysusers --inline "
         "'u textfile-users - \"textfile-users\" /var/lib/textfile-users' "
-        "'m textfile-users adm' 'm textfile-users systemd-journal' 'm textfile-users utmp'",
+        "'m textfile-users adm' 'm textfile-users systemd-journal'",
         "mkdir -p /var/lib/textfile-users /etc/textfile-users",
-        "chown -hR textfile-users:textfile-users /var/lib/textfile-users",
-        "chmod 700 /var/lib/textfile-users",
+        "chown textfile-users:textfile-users /var/lib/textfile-users"
+        " && chmod 0700 /var/lib/textfile-users",
         "write /etc/textfile-users/installed",
-        f"chgrp textfile-users {TEXTFILE}",
-        f"chmod 1775 {TEXTFILE}",
+        f"chgrp textfile-users {TEXTFILE} && chmod 1775 {TEXTFILE}",
         f"mkdir -p /usr/local/bin && ln -sfn /opt/textfile-users/bin/textfile-users {LINKED}",
         "mkdir -p /usr/local/share/man/man1 && "
         f"ln -sfn /opt/textfile-users/share/man/man1/textfile-users.1 {PAGE}",
@@ -156,8 +155,7 @@ def test_the_steps_of_an_update() -> None:
     kept = ("write /etc/default/textfile-users", "write /etc/textfile-users/installed")
     assert set(kept) <= set(steps(FRESH))
     assert not set(kept) & set(again)
-    assert "chown -h textfile-users:textfile-users /var/lib/textfile-users" in again
-    assert set(again) - set(steps(FRESH)) == {again[0], again[3]}
+    assert set(again) - set(steps(FRESH)) == {again[0]}
 
 
 def test_the_steps_with_cron() -> None:
@@ -169,13 +167,12 @@ def test_the_steps_with_cron() -> None:
 
 
 def test_the_steps_with_busybox() -> None:
-    assert steps(BUSYBOX)[:6] == [
+    assert steps(BUSYBOX)[:5] == [
         "addgroup -S textfile-users",
         "adduser -S -D -H -h /var/lib/textfile-users -s /sbin/nologin -G textfile-users "
         "textfile-users",
         "addgroup textfile-users adm",
         "addgroup textfile-users systemd-journal",
-        "addgroup textfile-users utmp",
         "mkdir -p /var/lib/textfile-users /etc/textfile-users",
     ]
     assert steps(BUSYBOX)[-1] == "write /etc/crontabs/textfile-users"
@@ -233,22 +230,24 @@ def test_cron_and_timer_replace_each_other() -> None:
     assert to_timer[-1].startswith("systemctl enable --now")
 
 
+OWN_RUNTIME = "chown textfile-users:textfile-users /run/textfile-users"
+
+
 def test_a_file_in_memory() -> None:
     link = f"ln -sfn /run/textfile-users/users.prom {OUTPUT}"
     for facts in (FRESH, BY_CRON):
         found = steps(facts, Wish(runtime_file=True))
-        assert found.index("chmod 711 /run/textfile-users") < found.index(link)
+        assert found.index(f"{OWN_RUNTIME} && chmod 0711 /run/textfile-users") < found.index(link)
         # Until the first look the link leads to an empty file, also after a boot.
         (empty,) = [step for step in found if step.startswith("install -m 644")]
         at = found.index(empty)
         assert at < found.index(link)
         # It is made while nobody but root can put a link in its place.
-        assert found[at - 3 : at] == [
-            "chown -h root:root /run/textfile-users",
-            "chmod 711 /run/textfile-users",
+        assert found[at - 2 : at] == [
+            "chown 0:0 /run/textfile-users && chmod 0711 /run/textfile-users",
             "rm -f /run/textfile-users/users.prom",
         ]
-        assert "chown -h textfile-users:textfile-users /run/textfile-users" in found[at:]
+        assert f"{OWN_RUNTIME} && chmod 0711 /run/textfile-users" in found[at:]
     assert "0711" in written(FRESH, Wish(runtime_file=True), places.DROP_IN)
     assert "f /run/textfile-users/users.prom 0644" in written(
         FRESH, Wish(runtime_file=True), places.TMPFILES
@@ -276,7 +275,7 @@ def test_an_image() -> None:
     found = steps(FRESH._replace(root="/image"), Wish(runtime_file=True))
     assert found[0].startswith("systemd-sysusers --root=/image --inline ")
     assert found[-1] == "systemctl --root=/image enable textfile-users.timer textfile-users.path"
-    assert f"chmod 1775 /image{TEXTFILE}" in found
+    assert any(step.endswith(f" /image{TEXTFILE} && chmod 1775 /image{TEXTFILE}") for step in found)
     assert f"ln -sfn /run/textfile-users/users.prom /image{OUTPUT}" in found
     for step in found[1:]:
         words = step.split()
@@ -322,14 +321,18 @@ def test_a_directory_that_is_not_the_distributions() -> None:
     moved = INSTALLED._replace(directory="/srv/prom", entry=facts.entry, is_default=False)
     found = steps(moved)
     assert f"rm -f {OUTPUT}" in found
-    assert f"chgrp 0 {TEXTFILE}" in found
-    assert f"chmod 0755 {TEXTFILE}" in found
+    assert f"chgrp 0 {TEXTFILE} && chmod 0755 {TEXTFILE}" in found
     assert "write /etc/textfile-users/installed" in found
 
 
-def test_a_file_that_root_has_written_becomes_the_users() -> None:
-    facts = FRESH._replace(output=Entry(OUTPUT, FILE, 0, 0, 0o644))
-    assert f"chown -h textfile-users:textfile-users {OUTPUT}" in steps(facts)
+@pytest.mark.parametrize("uid", [0, 1000, 33])
+def test_a_file_of_anothers_is_written_anew(uid: int) -> None:
+    """It may be another name of any file of root's: it is removed, and never given away."""
+    for facts in (FRESH, INSTALLED):
+        found = steps(facts._replace(output=Entry(OUTPUT, FILE, uid, 0, 0o644)))
+        assert f"rm -f {OUTPUT}" in found
+        assert not [step for step in found if "chown" in step and "users.prom" in step]
+    assert f"rm -f {OUTPUT}" not in steps(INSTALLED), "our user's stays until the first scan"
 
 
 def test_selinux() -> None:
@@ -354,8 +357,7 @@ def test_uninstall_removes_what_is_there() -> None:
         "[ ! /proc/$pid/root/. -ef / ] || kill -KILL $pid; done",
         f"rm -f {OUTPUT}",
         f"find {TEXTFILE} -maxdepth 1 -name '.users.prom.*.tmp' -delete",
-        f"chgrp 0 {TEXTFILE}",
-        f"chmod 0755 {TEXTFILE}",
+        f"chgrp 0 {TEXTFILE} && chmod 0755 {TEXTFILE}",
         f"rm -f {LINKED}",
         f"rm -f {PAGE}",
         "rmdir --ignore-fail-on-non-empty /usr/local/share/man/man1",
@@ -740,18 +742,25 @@ def test_names_in_an_image_are_its_own(tmp_path: Path) -> None:
     (root / "etc").mkdir(parents=True)
     (root / "etc/passwd").write_text("other:x:7:8::/:/bin/sh\ntextfile-users:x:4001:4002::/:\n")
     (root / "etc/group").write_text("other:x:8:textfile-users\ntextfile-users:x:4002:\n")
-    path = f"{root}/here"
-    for words, done in (
-        (("chown", "-h", "textfile-users:textfile-users", path), f"chown -h 4001:4002 {path}"),
-        (("chgrp", "textfile-users", path), f"chgrp 4002 {path}"),
+    (root / "here").mkdir()
+    for owner, printed in (
+        ("textfile-users", f"chown 4001:4002 '{root}/here' && chmod 0750 '{root}/here'"),
+        ("", f"chgrp 4002 '{root}/here' && chmod 0750 '{root}/here'"),
     ):
-        assert " ".join(_by_number(words, str(root))) == done
-        assert _by_number(words, "/") == words
-        printed = subprocess.run(
-            ["sh", "-c", "echo " + shell(Step(words), str(root))],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        assert printed.stdout == done + "\n"
+        step = Step(("give", "/here", owner, "textfile-users", "0750"))
+        filled = re.sub(r'"\$\((.*?)\)"', lambda it: _said_by_sh(it[1]), shell(step, str(root)))
+        assert filled == printed
+        if os.geteuid() == 0:
+            do(step, str(root))
+            status = (root / "here").stat()
+            assert (status.st_uid or 4001, status.st_gid) == (4001, 4002)
+            os.chown(root / "here", 0, 0)
+
+
+def _said_by_sh(script: str) -> str:
+    return subprocess.run(
+        ["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.strip()
 
 
 def test_processes_in_containers_are_not_ours_to_end(tmp_path: Path) -> None:
@@ -1015,7 +1024,7 @@ def test_what_the_first_scan_by_systemd_says(
         (tmp_path / name).chmod(0o755)
     (tmp_path / "unit").write_text(unit)
     (tmp_path / "hour").write_text(hour)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(first, "TOOLS", f"{tmp_path}:{os.environ['PATH']}")
     step = scan_step(FRESH, Wish(), SHARE)
     for status in (1, 0):
         (tmp_path / "status").write_text(str(status))
@@ -1030,7 +1039,7 @@ def test_what_the_first_scan_by_systemd_says(
 def test_a_failure_is_said_without_a_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(first, "TOOLS", str(tmp_path))
     assert not first.scan_first(scan_step(FRESH, Wish(), SHARE))
     assert "the first scan: systemctl: no such file or directory\n" in capsys.readouterr().err
 

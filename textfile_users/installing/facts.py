@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 import stat
-import subprocess
 import sys
 import sysconfig
 
+from textfile_users.checks.access import READ, closed_part
+from textfile_users.checks.child import TOOLS as SEARCH
+from textfile_users.checks.child import Failed, Identity, run_tool
 from textfile_users.installing import places
 from textfile_users.installing.steps import read_ids, read_numbers
-from textfile_users.messages import PROGRAM
+from textfile_users.model import ABSENT
 from textfile_users.node_exporter import NodeExporter, find_node_exporters
+from textfile_users.options import parse_collect
 from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
 from textfile_users.record import Record
-from textfile_users.settings import TEXTFILE_DIRECTORY, read_settings
+from textfile_users.settings import OPTIONS, TEXTFILE_DIRECTORY, read_settings
 from textfile_users.sources.files import read_regular
+from textfile_users.sources.group import find_memberships
+from textfile_users.sources.journals import journal_state
+from textfile_users.sources.passwd import MAX_BYTES
 from textfile_users.unpack import running_archive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 DIRECTORY = "directory"
 FILE = "file"
@@ -35,11 +40,13 @@ TOOLS = (
     "systemd-sysusers",
     "useradd",
     "userdel",
+    "gpasswd",
     "adduser",
     "restorecon",
 )
 SYSTEMD_OF_IMAGES = 999  # theirs is not known: what they have is taken for new
 ACTIVE = "active\n"
+TOOL_SECONDS = 10.0
 MAX_OUTPUT = 64 << 20
 # The words of the record that are followed by a path.
 PREFIX = "prefix"
@@ -81,6 +88,10 @@ class Before(Record):
 class Facts(Record):
     """A host. Paths in it are the host's own, without ``root``.
 
+    ``reads_btmp`` is whether btmp is there, but neither a journal nor a log that our user may read.
+    ``is_in_utmp`` is whether our user is in btmp's group; ``joining`` are files of ours that put it
+    there. ``leaving`` are those of our places from where links lead out of ``root``.
+
     ``directory`` is the textfile directory, '' where ``why`` says that none can be chosen;
     ``above`` are the directories that lead to it, from / on. ``systemd`` is the version of the one
     that runs, and ``active`` are those of our starters that it runs. ``cron`` is the directory for
@@ -101,6 +112,10 @@ class Facts(Record):
     cron: str = ""
     tools: frozenset[str] = frozenset(TOOLS)
     groups: frozenset[str] = frozenset()
+    reads_btmp: bool = False
+    is_in_utmp: bool = False
+    joining: tuple[str, ...] = ()
+    leaving: tuple[str, ...] = ()
     uid: int = -1
     gid: int = -1
     directory: str = ""
@@ -148,15 +163,20 @@ def read_facts(root: str, given: str) -> Facts:
     old = before.directory if before else ""
     uid, gid = read_ids(paths)
     prefix, archive = _prefix(paths), running_archive()
+    numbers, cron = read_numbers(paths, "/etc/group"), _cron(paths)
     return Facts(
         root=paths.root,
         is_root=os.geteuid() == 0,
         is_systemd=_is_systemd(paths),
         systemd=_systemd_version(paths),
         active=_active(paths),
-        cron=_cron(paths),
+        cron=cron,
         tools=frozenset(tool for tool in TOOLS if _which(tool)),
-        groups=frozenset(places.GROUPS) & read_numbers(paths, "/etc/group").keys(),
+        groups=frozenset((*places.GROUPS, places.BTMP_GROUP)) & numbers.keys(),
+        reads_btmp=paths.is_own_host and _reads_btmp(paths, values, uid, numbers),
+        is_in_utmp=numbers.get(places.BTMP_GROUP) in _memberships(paths),
+        joining=tuple(path for path in places.SYSUSERS_FILES if _joins(paths, path)),
+        leaving=tuple(path for path in _ways(cron, directory) if not _is_inside(paths, path)),
         uid=uid,
         gid=gid,
         directory=directory,
@@ -170,7 +190,7 @@ def read_facts(root: str, given: str) -> Facts:
         old_entry=read_entry(paths, old),
         old_output=read_entry(paths, f"{old}/{places.OUTPUT_NAME}"),
         state=read_entry(paths, places.STATE),
-        present=frozenset(path for path in OWN if os.path.lexists(paths.below(path))),
+        present=frozenset(path for path in OWN if _is_there(paths, path)),
         settings=tuple(values.items()),
         setting_faults=tuple(map(str, faults)),
         given=given,
@@ -280,6 +300,59 @@ def _read_record(paths: Paths) -> str:
         return ""
 
 
+def _reads_btmp(
+    paths: Paths, values: Mapping[str, str], uid: int, numbers: Mapping[str, int]
+) -> bool:
+    """Return whether runs will read failures in btmp, for there is no log that they may read."""
+    options = parse_collect(values.get(OPTIONS, "").split())
+    if options.auth_source in ("auto", "journal") and journal_state(paths)[0] != ABSENT:
+        return False
+    groups = tuple(numbers[name] for name in (*places.GROUPS, places.USER) if name in numbers)
+    identity = Identity(places.USER, max(uid, 1), -1, groups)
+    logs = () if options.auth_source == "none" else options.auth_log or paths.auth_logs()
+    if any(os.path.exists(log) and not closed_part(log, READ, identity) for log in logs):
+        return False
+    return os.path.exists(options.btmp or paths.btmp())
+
+
+def _memberships(paths: Paths) -> frozenset[int]:
+    path = paths.below("/etc/group")
+    try:
+        paths.require_inside(path)
+        return find_memberships(read_regular(path, MAX_BYTES), places.USER)
+    except OSError:
+        return frozenset()
+
+
+def _joins(paths: Paths, path: str) -> bool:
+    """Return whether a file of ours for systemd-sysusers puts our user into btmp's group."""
+    try:
+        paths.require_inside(paths.below(path))
+        lines = read_regular(paths.below(path), MAX_BYTES).decode().splitlines()
+    except (OSError, ValueError):
+        return False
+    return ["m", places.USER, places.BTMP_GROUP] in [line.split() for line in lines]
+
+
+def _ways(cron: str, directory: str) -> tuple[str, ...]:
+    """Return what is written, and by whose path something is."""
+    own = (*OWN, places.PREFIX)
+    above = {os.path.dirname(path) for path in own if path not in places.CRON_ENTRIES}
+    return (*places.BY_TOOLS, *sorted(above), *filter(None, (cron, directory)))
+
+
+def _is_there(paths: Paths, path: str) -> bool:
+    return _is_inside(paths, os.path.dirname(path)) and os.path.lexists(paths.below(path))
+
+
+def _is_inside(paths: Paths, path: str) -> bool:
+    try:
+        paths.require_inside(paths.below(path))
+    except OSError:
+        return False
+    return True
+
+
 def _missing(paths: Paths) -> tuple[str, ...]:
     """Return the directories above our links that are not there, the upper ones first."""
     ways = [path.split("/") for path in places.LINKS]
@@ -296,7 +369,7 @@ def _above(paths: Paths, directory: str) -> tuple[Entry, ...]:
     """Return what leads to ``directory``, from / on: its own path's, and that without links."""
     real = os.path.realpath(paths.below(directory))
     if not paths.is_own_host:
-        real = real[len(paths.root) :]
+        real = real[len(paths.root) :] if _is_inside(paths, directory) else directory
     ways = []
     for path in (directory, real):
         names = path.strip("/").split("/")[:-1]
@@ -337,14 +410,11 @@ def _is_running_systemd(paths: Paths) -> bool:
 
 
 def _ask(*words: str) -> str:
-    """Return what a command prints, '' where it cannot be run."""
+    """Return what a command prints, '' where it fails or cannot be run."""
     try:
-        done = subprocess.run(  # noqa: S603 - from the lines above
-            words, stdin=subprocess.DEVNULL, capture_output=True, check=False
-        )
-    except OSError:
+        return run_tool(list(words), TOOL_SECONDS)
+    except Failed:
         return ""
-    return done.stdout.decode("utf-8", "replace")
 
 
 def _is_ours(paths: Paths, path: str) -> bool:
@@ -368,8 +438,7 @@ def _cron(paths: Paths) -> str:
 
 
 def _which(tool: str) -> bool:
-    path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin:/sbin:/bin"
-    return shutil.which(tool, path=path) is not None
+    return shutil.which(tool, path=SEARCH) is not None
 
 
 def _is_enforcing(paths: Paths) -> bool:
@@ -393,15 +462,6 @@ def _prefix(paths: Paths) -> str:
     if not paths.is_own_host and sys.prefix.startswith(inside):
         return "/" + sys.prefix[len(inside) :]
     return sys.prefix
-
-
-def own_command() -> str:
-    """Return how a shell calls this program: by its path, for sudo may not search /usr/local."""
-    archive = running_archive()
-    name = f"{places.PREFIX if archive else sys.prefix}/bin/{PROGRAM}"
-    if archive and not os.path.exists(name):
-        return shlex.join((sys.executable, archive))
-    return shlex.quote(name) if archive or sys.prefix != sys.base_prefix else PROGRAM
 
 
 def share_directory() -> str:
