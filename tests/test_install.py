@@ -7,6 +7,8 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 from textfile_users import install as command
 from textfile_users.cli import _file_in, main
 from textfile_users.collect import _wait_apart
+from textfile_users.installing import facts as facts_module
 from textfile_users.installing import first, places
 from textfile_users.installing.facts import (
     DIRECTORY,
@@ -48,6 +51,7 @@ from textfile_users.installing.steps import (
     write,
 )
 from textfile_users.node_exporter import NodeExporter
+from textfile_users.paths import Paths
 
 TEXTFILE = "/var/lib/prometheus/node-exporter"
 OUTPUT = f"{TEXTFILE}/users.prom"
@@ -883,6 +887,187 @@ def test_no_step_leads_out_of_an_image(tmp_path: Path, capsys: pytest.CaptureFix
     assert not command.carry_out([write(f"{root}/etc/file", "x")], root, "install", False)
     assert "leads out of the root" in capsys.readouterr().err
     assert os.listdir(tmp_path / "outside") == []
+
+
+@pytest.mark.parametrize(
+    ("place", "target", "why"),
+    [
+        ("etc", "../outside", "passwd and shadow are written there"),
+        ("etc", "OUTSIDE", "an absolute one"),
+        ("etc/passwd", "../../outside/passwd", "the file alone"),
+        ("etc/shadow", "../../outside/none", "a dangling one: it would be made"),
+        ("etc/group", "/etc/group", "this host's own"),
+        ("etc/systemd/system", "OUTSIDE", "where units go"),
+        ("etc/systemd/system/timers.target.wants", "OUTSIDE", "where systemctl enables"),
+        ("etc/systemd/system/textfile-users.service.d", "OUTSIDE", "where drop-ins go"),
+        ("etc/default", "OUTSIDE", "where settings go"),
+        ("etc/textfile-users", "OUTSIDE", "where the record goes"),
+        ("usr", "..", "above the image"),
+        ("var/lib", "OUTSIDE", "where the state goes"),
+        ("var", "../../..", "above the image, by another way"),
+        ("opt", "/opt", "where the program goes"),
+        ("run", "/run", "where the file in memory is"),
+        ("srv/prom", "OUTSIDE", "the textfile directory"),
+    ],
+)
+@pytest.mark.parametrize("spelled", ["--root={}", "--root {}", "--root {}/.", "--root {}/../link"])
+def test_an_image_with_links_out_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    place: str, target: str, why: str, spelled: str,
+) -> None:  # fmt: skip
+    image, outside = tmp_path / "image", tmp_path / "outside"
+    outside.mkdir()
+    (outside / "passwd").write_text("textfile-users:x:4001:4002::/:/bin/sh\n")
+    (tmp_path / "link").symlink_to(image)
+    (image / place).parent.mkdir(parents=True)
+    (image / place).symlink_to(target.replace("OUTSIDE", str(outside)))
+    if place != "srv/prom":
+        (image / "srv/prom").mkdir(parents=True, exist_ok=True)
+    before = sorted((path, path.lstat().st_mtime_ns) for path in tmp_path.rglob("*"))
+    monkeypatch.chdir(tmp_path)
+    root = spelled.format("image").split()
+    for argv in (
+        ["install", *root, "--textfile-directory", "/srv/prom"],
+        ["install", "--textfile-directory", "/srv/prom", *root, "--cron"],
+        ["uninstall", *root, "--textfile-directory", "/srv/prom"],
+    ):
+        assert main(argv) == 1, why
+        err = capsys.readouterr().err
+        assert "a link leads out of the image" in err, (why, err)
+        assert "Traceback" not in err
+    assert sorted((path, path.lstat().st_mtime_ns) for path in tmp_path.rglob("*")) == before
+
+
+def test_a_link_that_is_put_into_an_image_meanwhile_ends_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = tmp_path / "image"
+    image.mkdir()
+    (image / "etc").symlink_to(tmp_path)
+    marked = tmp_path / "marked"
+    step = Step(("touch", str(marked)))
+    assert not command.carry_out((step,), str(image), "install", dry_run=False)
+    assert "leads out of the root" in capsys.readouterr().err
+    assert not marked.exists()
+
+
+@pytest.mark.parametrize("directory", ["/metrics", "/srv/prom", "/metrics/", "//metrics"])
+def test_any_directory_of_an_image_can_be_the_textfile_directory(
+    tmp_path: Path, directory: str
+) -> None:
+    """Also one at top level, and where the image's links stay in it."""
+    image = tmp_path / "image"
+    for name in ("metrics", "srv/prom", "usr/lib/systemd", "usr/etc", "etc"):
+        (image / name).mkdir(parents=True)
+    (image / "lib").symlink_to("usr/lib")
+    (image / "etc/crontabs").mkdir()
+    (image / "var/spool/cron").mkdir(parents=True)
+    (image / "var/spool/cron/crontabs").symlink_to("/etc/crontabs")  # as Alpine has it
+    facts = read_facts(str(image), directory)
+    assert facts.leaving == ()
+    assert not [fault for fault in find_faults(facts, Wish()) if "metrics" in fault]
+    for step in (*install_steps(facts, Wish(), SHARE), *uninstall_steps(facts)):
+        command._require_inside(Paths(facts.root), step)
+
+
+@pytest.mark.parametrize("argv", [["--root", "IMG", "install"], ["--root=IMG", "uninstall"]])
+def test_the_root_goes_behind_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], argv: list[str]
+) -> None:
+    """Before it nothing is taken for another root, nor for this host."""
+    assert main([word.replace("IMG", str(tmp_path)) for word in argv]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+IN_UTMP = INSTALLED._replace(is_in_utmp=True)
+
+
+@pytest.mark.parametrize(
+    ("facts", "found", "missing", "why"),
+    [
+        (FRESH, [], ["utmp"], "a log is read: btmp is not"),
+        (FRESH._replace(reads_btmp=True), ["'m textfile-users utmp'"], [], "btmp is what is read"),
+        (FRESH._replace(reads_btmp=True, groups=frozenset({"adm"})), [], ["utmp"], "no such group"),
+        (BUSYBOX._replace(reads_btmp=True), ["addgroup textfile-users utmp"], [], "by busybox"),
+        (IN_UTMP, ["gpasswd --delete textfile-users utmp"], ["m textfile-users utmp"], "an update"),
+        (IN_UTMP._replace(reads_btmp=True), ["'m textfile-users utmp'"], ["gpasswd"], "it stays"),
+        (IN_UTMP._replace(tools=frozenset({"adduser"})), ["delgroup textfile-users utmp"], [],
+         "an update on busybox"),
+        (IN_UTMP._replace(root="/image"), ["gpasswd --root /image --delete textfile-users utmp"],
+         [], "an update in an image"),
+        (IN_UTMP._replace(joining=places.SYSUSERS_FILES, present=frozenset(places.SYSUSERS_FILES)),
+         [f"rm -f {' '.join(places.SYSUSERS_FILES)}"], [], "each boot would put it back"),
+        (FRESH._replace(tools=frozenset({"useradd"}), reads_btmp=True),
+         ["adm,systemd-journal,utmp"], [], "by useradd"),
+    ],
+)  # fmt: skip
+def test_the_group_that_writes_btmp_is_taken_where_btmp_is_read(
+    facts: Facts, found: list[str], missing: list[str], why: str
+) -> None:
+    text = "\n".join(steps(facts))
+    assert all(words in text for words in found), (why, text)
+    assert not any(words in text for words in missing), (why, text)
+
+
+@pytest.fixture
+def for_all() -> Iterator[Path]:
+    """A directory that every user gets into, unlike pytest's."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+@pytest.mark.parametrize(
+    ("log", "mode", "gid", "source", "has_btmp", "journal", "expected", "why"),
+    [
+        ("auth.log", 0o640, 4, "", True, "absent", False, "adm opens the log"),
+        ("auth.log", 0o644, 0, "", True, "absent", False, "the log is open to all"),
+        ("secure", 0o600, 0, "", True, "absent", True, "the log is root's alone"),
+        ("secure", 0o600, 0, "", True, "ok", False, "the journal is read"),
+        ("", 0, 0, "", True, "denied", False, "the journal's group opens it"),
+        ("", 0, 0, "", True, "absent", True, "neither log nor journal"),
+        ("", 0, 0, "", False, "absent", False, "nor btmp"),
+        ("auth.log", 0o640, 43, "", True, "absent", True, "utmp is not what opens a log"),
+        ("auth.log", 0o640, 4, "none", True, "ok", True, "no log is asked for"),
+        ("auth.log", 0o640, 4, "journal", True, "absent", True, "the log is not asked for"),
+        ("auth.log", 0o600, 0, "files", True, "ok", True, "the journal is not asked for"),
+    ],
+)
+def test_whether_btmp_is_what_is_read(
+    for_all: Path, monkeypatch: pytest.MonkeyPatch, log: str, mode: int, gid: int, source: str,
+    has_btmp: bool, journal: str, expected: bool, why: str,
+) -> None:  # fmt: skip
+    if os.geteuid():
+        pytest.skip("needs root")
+    if log:
+        (for_all / log).touch()
+        (for_all / log).chmod(mode)
+        os.chown(for_all / log, 0, gid)
+    if has_btmp:
+        (for_all / "btmp").touch()
+    logs = tuple(str(for_all / name) for name in ("auth.log", "secure"))
+    monkeypatch.setattr("textfile_users.paths.AUTH_LOGS", logs)
+    monkeypatch.setattr(facts_module, "journal_state", lambda paths: (journal, ""))
+    values = {"OPTIONS": f"--auth-source {source}"} if source else {}
+    numbers = {"adm": 4, "systemd-journal": 999, "utmp": 43, "textfile-users": 990}
+    paths = Paths(btmp_given=str(for_all / "btmp"))
+    assert facts_module._reads_btmp(paths, values, 990, numbers) == expected, why
+
+
+def test_files_that_put_our_user_into_utmp(tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    for path, text in zip(
+        places.SYSUSERS_FILES,
+        ("m textfile-users adm\n", "u textfile-users -\nm  textfile-users\tutmp\n"),
+    ):
+        (image / path[1:]).parent.mkdir(parents=True)
+        (image / path[1:]).write_text(text)
+    (image / "etc/group").write_text("utmp:x:43:alice,textfile-users\n")
+    facts = read_facts(str(image), "")
+    assert facts.joining == places.SYSUSERS_FILES[1:]
+    assert facts.is_in_utmp
+    assert not facts.reads_btmp, "an image reads nothing yet"
 
 
 def test_faults_leave_everything_as_it_was(

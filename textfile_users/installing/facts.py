@@ -47,6 +47,7 @@ TOOLS = (
 SYSTEMD_OF_IMAGES = 999  # theirs is not known: what they have is taken for new
 ACTIVE = "active\n"
 TOOL_SECONDS = 10.0
+NOBODY = 65534  # stands for our user and its group where they are not there yet
 MAX_OUTPUT = 64 << 20
 # The words of the record that are followed by a path.
 PREFIX = "prefix"
@@ -307,9 +308,11 @@ def _reads_btmp(
     options = parse_collect(values.get(OPTIONS, "").split())
     if options.auth_source in ("auto", "journal") and journal_state(paths)[0] != ABSENT:
         return False
-    groups = tuple(numbers[name] for name in (*places.GROUPS, places.USER) if name in numbers)
-    identity = Identity(places.USER, max(uid, 1), -1, groups)
-    logs = () if options.auth_source == "none" else options.auth_log or paths.auth_logs()
+    gid = numbers.get(places.USER, NOBODY)
+    groups = (gid, *(numbers[name] for name in places.GROUPS if name in numbers))
+    identity = Identity(places.USER, uid if uid > 0 else NOBODY, gid, groups)
+    is_asked = options.auth_source in ("auto", "files")
+    logs = (options.auth_log or paths.auth_logs()) if is_asked else ()
     if any(os.path.exists(log) and not closed_part(log, READ, identity) for log in logs):
         return False
     return os.path.exists(options.btmp or paths.btmp())
