@@ -19,7 +19,7 @@ from textfile_users.record import Record
 from textfile_users.sessions import subject
 from textfile_users.snapshot import COLLECTOR_SHARE, Overdue, is_whole, look, within
 from textfile_users.sources.files import reason
-from textfile_users.sources.text import printable
+from textfile_users.sources.text import printable, printable_lines
 from textfile_users.volatile import (
     NOTHING,
     Volatile,
@@ -261,6 +261,8 @@ def _write(options: Options, snapshot: Snapshot) -> str:
     text = "".join(render(families_of(name, snapshot, options.prefix)) for name in names)
     try:
         if options.output == STDOUT:
+            if os.isatty(1):  # which names must not steer
+                text = printable_lines(text)
             with open(1, "wb", closefd=False) as stdout:  # UTF-8, whatever the locale
                 stdout.write(text.encode())
         else:

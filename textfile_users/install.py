@@ -19,7 +19,7 @@ from textfile_users.installing.plan import (
     uses_timer,
 )
 from textfile_users.installing.steps import WRITE, Failed, Step, do, shell
-from textfile_users.messages import ERROR, WARNING, say
+from textfile_users.messages import ERROR, WARNING, put, say
 from textfile_users.paths import Paths
 from textfile_users.sources.files import reason
 
@@ -62,7 +62,7 @@ def install(
     if not dry_run:
         return _finish(facts, wish, scan)
     if facts.is_running:
-        print(shell(scan))
+        put(shell(scan))
     return 0
 
 
@@ -83,7 +83,7 @@ def uninstall(root: str, textfile_directory: str, dry_run: bool) -> int:
         if places.DROP_INS in read_facts(root, "").present:
             say(WARNING, f"{places.DROP_INS}: stays, for it holds a drop-in of yours")
         if facts.is_environment:
-            print(f"Removed, but for the program itself: rm -r {facts.prefix}")
+            put(f"Removed, but for the program itself: rm -r {facts.prefix}")
         if places.REDACT_KEY in facts.present:
             say(WARNING, f"{places.REDACT_KEY} was removed too: another key makes other hashes")
     return 0
@@ -95,7 +95,7 @@ def carry_out(steps: Iterable[Step], root: str, what: str, dry_run: bool) -> boo
     os.umask(0o022)  # what is made is for all to see, whatever root's is
     for step in steps:
         if dry_run:
-            print(shell(step, root))
+            put(shell(step, root))
             continue
         try:
             _require_inside(paths, step)

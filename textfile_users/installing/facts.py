@@ -9,7 +9,7 @@ import stat
 import sys
 import sysconfig
 
-from textfile_users.checks.access import READ, closed_part
+from textfile_users.checks.access import READ, closed_part, parts_of
 from textfile_users.checks.child import TOOLS as SEARCH
 from textfile_users.checks.child import Failed, Identity, run_tool
 from textfile_users.installing import places
@@ -177,7 +177,7 @@ def read_facts(root: str, given: str) -> Facts:
         reads_btmp=paths.is_own_host and _reads_btmp(paths, values, uid, numbers),
         is_in_utmp=numbers.get(places.BTMP_GROUP) in _memberships(paths),
         joining=tuple(path for path in places.SYSUSERS_FILES if _joins(paths, path)),
-        leaving=tuple(path for path in _ways(cron, directory) if not _is_inside(paths, path)),
+        leaving=() if paths.is_own_host else _leaving(paths, _ways(cron, directory)),
         uid=uid,
         gid=gid,
         directory=directory,
@@ -264,7 +264,7 @@ def parse_before(text: str) -> Before | None:
     """Return what the record of the textfile directory says, None where that is not a record."""
     for line in text.split("\n"):
         words = line.split(" ", 2)
-        if len(words) == 3 and words[2].startswith("/") and not line.startswith("#"):
+        if len(words) == 3 and _is_whole(words[2]) and not line.startswith("#"):
             gid, mode, directory = words
             if gid.isdigit() and len(gid) < 11 and len(mode) == 4 and not mode.strip("01234567"):
                 return Before(directory, int(gid), int(mode, 8))
@@ -274,7 +274,11 @@ def parse_before(text: str) -> Before | None:
 def parse_words(text: str, word: str) -> tuple[str, ...]:
     """Return the paths that the record has behind ``word``, PREFIX or MADE."""
     pairs = (line.partition(" ") for line in text.split("\n"))
-    return tuple(path for name, _, path in pairs if name == word and path.startswith("/"))
+    return tuple(path for name, _, path in pairs if name == word and _is_whole(path))
+
+
+def _is_whole(path: str) -> bool:
+    return path.startswith("/") and path == os.path.normpath(path) and path.isprintable()
 
 
 def format_record(before: Before, prefixes: Iterable[str] = (), made: Iterable[str] = ()) -> str:
@@ -342,6 +346,17 @@ def _ways(cron: str, directory: str) -> tuple[str, ...]:
     own = (*OWN, places.PREFIX)
     above = {os.path.dirname(path) for path in own if path not in places.CRON_ENTRIES}
     return (*places.BY_TOOLS, *sorted(above), *filter(None, (cron, directory)))
+
+
+def _leaving(paths: Paths, ways: tuple[str, ...]) -> tuple[str, ...]:
+    """Return where on the ways the links are that lead out of the root."""
+    parts = (path for way in ways for path in parts_of(way)[1:])
+    found: list[str] = []
+    for path in sorted(set(parts)):
+        is_behind = any(path.startswith(f"{link}/") for link in found)
+        if not is_behind and not _is_inside(paths, path):
+            found.append(path)
+    return tuple(found)
 
 
 def _is_there(paths: Paths, path: str) -> bool:
