@@ -94,6 +94,13 @@ def join(user: str, groups: Iterable[str]) -> str:
     return " && ".join(f"addgroup {quote(user)} {quote(group)}" for group in groups)
 
 
+def leave(user: str, group: str) -> str:
+    """Return the command that takes a user out of a group."""
+    if has("gpasswd"):
+        return f"gpasswd -d {quote(user)} {quote(group)}"
+    return f"delgroup {quote(user)} {quote(group)}"
+
+
 def edit(path: str, line: int = 0) -> str:
     """Return the command that opens a file in an editor, at a line where one is given."""
     return f"${{EDITOR:-vi}} {f'+{line} ' if line else ''}{quote(path)}"
