@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from guest import OUTPUT, PROGRAM, Guest
 
+PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SOURCE = "/opt/source"
 WHEELS = "/opt/wheels"
 SETTINGS = "/etc/default/textfile-users"
@@ -303,5 +305,6 @@ def check_install(guest: Guest) -> None:
 
 def unpack_source(directory: str) -> None:
     """Put the project's files, as they are committed, into a folder."""
-    archive = subprocess.run(["git", "archive", "HEAD"], capture_output=True, check=True).stdout
+    git = ["git", "-C", PROJECT, "archive", "HEAD"]
+    archive = subprocess.run(git, capture_output=True, check=True).stdout
     subprocess.run(["tar", "-x", "-C", directory], input=archive, check=True)

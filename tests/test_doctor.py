@@ -39,8 +39,6 @@ from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Seen, age
 from textfile_users.checks.finding import Host as Checked
 from textfile_users.checks.mends import PROGRAM
 from textfile_users.cli import _options, main
-from textfile_users.installing import facts as facts_module
-from textfile_users.installing import places as install_places
 from textfile_users.model import ABSENT, DENIED
 from textfile_users.node_exporter import NodeExporter
 from textfile_users.options import parse_collect
@@ -83,16 +81,16 @@ def test_the_program_is_named_so_that_a_shell_finds_it(
 ) -> None:
     monkeypatch.setattr(sys, "base_prefix", "/usr")
     monkeypatch.setattr(sys, "prefix", "/opt/textfile-users")
-    assert facts_module.own_command() == "/opt/textfile-users/bin/textfile-users"
+    assert mends.own_command() == "/opt/textfile-users/bin/textfile-users"
     monkeypatch.setattr(sys, "prefix", "/usr")
-    assert facts_module.own_command() == "textfile-users"
-    monkeypatch.setattr(facts_module, "running_archive", lambda: "/root/textfile-users.pyz")
+    assert mends.own_command() == "textfile-users"
+    monkeypatch.setattr(mends, "running_archive", lambda: "/root/textfile-users.pyz")
     monkeypatch.setattr(sys, "executable", "/usr/bin/python3")
-    monkeypatch.setattr(install_places, "PREFIX", str(tmp_path))
-    assert facts_module.own_command() == "/usr/bin/python3 /root/textfile-users.pyz"
+    monkeypatch.setattr(mends, "PREFIX", str(tmp_path))
+    assert mends.own_command() == "/usr/bin/python3 /root/textfile-users.pyz"
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/textfile-users").touch()
-    assert facts_module.own_command() == f"{tmp_path}/bin/textfile-users"
+    assert mends.own_command() == f"{tmp_path}/bin/textfile-users"
 
 
 def test_the_program_has_its_plain_name_where_root_has_linked_it(
@@ -208,7 +206,9 @@ STATE = places.Place("/var/lib/textfile-users", "directory", 995, "textfile-user
 
 
 def judge_place(place: places.Place, *, by_timer: bool = False) -> Finding:
-    return one(places.judge_place("state directory", place, USER, by_timer, NOW))
+    return one(
+        places.judge_place("state directory", place, USER, by_timer, NOW, installing="INSTALL")
+    )
 
 
 def test_a_state_directory_as_it_should_be() -> None:
@@ -237,7 +237,7 @@ MAKE = "install -d -m 700 -o textfile-users /var/lib/textfile-users"
         (
             {"uid": 0, "owner": "root"},
             "is root's, not textfile-users's",
-            "chown -R textfile-users /var/lib/textfile-users",
+            "INSTALL",
         ),
         ({"mode": 0o755}, "mode 0755: others get in", "chmod 700 /var/lib/textfile-users"),
         (
@@ -633,16 +633,16 @@ def test_a_file_as_it_should_be() -> None:
         (
             {"kind": "other"},
             "is no file",
-            "mv /srv/textfile/users.prom /srv/textfile/users.prom.old",
+            "rm -r /srv/textfile/users.prom; RUN",
         ),
         ({"is_stuck": True, "owner": "root"}, "root's: the sticky", "rm /srv/textfile/users.prom"),
         (
             {"closed": "/srv/textfile/users.prom", "reader": "prometheus", "mode": 0o600},
             "is closed to prometheus",
-            "chmod 644 /srv/textfile/users.prom",
+            "rm -r /srv/textfile/users.prom; RUN",
         ),
         ({"closed": "/srv", "reader": "prometheus"}, "/srv is closed", "chmod o+x /srv"),
-        ({"mode": 0o666}, "others can write", "chmod 644 /srv/textfile/users.prom"),
+        ({"mode": 0o666}, "others can write", "rm -r /srv/textfile/users.prom; RUN"),
         ({"written": NOW - 600}, "written 10 min ago, every 5 s is due", "RUN"),
         ({"written": NOW + 7200}, "written 2 h in the future", "date; RUN"),
     ],
@@ -767,8 +767,8 @@ ASKED = scrape.Asked("127.0.0.1:9100", 9, tuple(PATHS), True, NOW + 5)
             TAKEN._replace(scrape_error=1.0),
             FAULT,
             "takes the file, and not all others",
-            'for f in /srv/textfile/*.prom; do promtool check metrics <"$f" >/dev/null 2>&1; '
-            '[ $? != 1 ] || echo "$f"; done',
+            'for f in /srv/textfile/*.prom; do [ -f "$f" ] && promtool check metrics <"$f" '
+            '>/dev/null 2>&1; [ $? != 1 ] || ls -dq "$f"; done',
         ),
         (
             scrape.View(scrape_error=0, mtimes={"/srv/other/users.prom": NOW}),
@@ -1042,14 +1042,14 @@ SCHEDULE_FAULTS: list[tuple[schedule.Facts, str, str, str, str]] = [
         FAULT,
         "cron",
         "the last run was 15 min ago",
-        "cat /etc/cron.d/textfile-users; RUN",
+        "cat -v /etc/cron.d/textfile-users; RUN",
     ),
     (
         cron(entries=(ENTRY._replace(dislike="others can write it"),)),
         FAULT,
         "cron",
         "passed over: others can write it",
-        "chown root:root /etc/cron.d/textfile-users && chmod 644 /etc/cron.d/textfile-users",
+        "rm /etc/cron.d/textfile-users && INSTALL",
     ),
 ]
 
@@ -1709,7 +1709,8 @@ def test_a_state_directory_of_others_is_told(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "state").chmod(0o755)
     finding = _examine(tmp_path, status=1)["state directory"]
-    assert finding["mend"] == f"chmod 700 {tmp_path}/state"
+    closing = f"chmod 700 {tmp_path}/state"
+    assert finding["mend"] == (closing if os.geteuid() else places.ANOTHER)
 
 
 def test_no_command_is_for_another_host(tmp_path: Path) -> None:

@@ -298,7 +298,7 @@ NOTES: list[tuple[str, Facts, str, str, str]] = [
         facts(ALPINE, {"authlog": {"modified": NOW - 9 * 86_400}}),
         "auth log",
         "silent for 9 d",
-        "tail -n 3 /var/log/auth.log",
+        "tail -n 3 /var/log/auth.log | cat -v",
     ),
     (
         "no log at all",

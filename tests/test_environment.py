@@ -56,12 +56,12 @@ def test_the_rest_is_the_same_everywhere(environment: dict[str, str]) -> None:
     assert "/usr/sbin" in environment["PATH"].split(":"), "an ordinary user's has none"
 
 
-@pytest.mark.parametrize(
-    ("name", "then"), [(".ci/run", "script/test"), ("script/test", "script/common")]
-)
+@pytest.mark.parametrize(("name", "then"), [(".ci/run", "script/test"), ("script/common", "")])
 def test_what_is_set_for_python_reaches_nothing(tmp_path: Path, name: str, then: str) -> None:
     """Neither pytest nor lint nor pip; PYTHON=FILE, which is ours, stays, and so does pip's way."""
-    for path, text in ((name, (PROJECT / name).read_text()), (then, "#!/bin/sh\nenv\nexit\n")):
+    text, stub = (PROJECT / name).read_text(), "env\nexit\n"
+    files = {name: text, then: f"#!/bin/sh\n{stub}"} if then else {name: f"#!/bin/sh\n{text}{stub}"}
+    for path, text in files.items():
         copy = tmp_path / path
         copy.parent.mkdir(exist_ok=True)
         copy.write_text(text)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ import pytest
 from textfile_users import install as command
 from textfile_users.cli import _file_in, main
 from textfile_users.collect import _wait_apart
+from textfile_users.installing import facts as facts_module
 from textfile_users.installing import first, places
 from textfile_users.installing.facts import (
     DIRECTORY,
@@ -41,13 +45,13 @@ from textfile_users.installing.plan import (
 from textfile_users.installing.steps import (
     Failed,
     Step,
-    _by_number,
     _end_processes,
     do,
     shell,
     write,
 )
 from textfile_users.node_exporter import NodeExporter
+from textfile_users.paths import Paths
 
 TEXTFILE = "/var/lib/prometheus/node-exporter"
 OUTPUT = f"{TEXTFILE}/users.prom"
@@ -101,15 +105,15 @@ TIMER = Wish()
 
 def steps(facts: Facts, wish: Wish = TIMER) -> list[str]:
     """Return what install does, files without their content."""
-    return [_short(step) for step in install_steps(facts, wish, SHARE)]
+    return [_short(step, facts.root) for step in install_steps(facts, wish, SHARE)]
 
 
 def removal(facts: Facts) -> list[str]:
     return [_short(step) for step in uninstall_steps(facts)]
 
 
-def _short(step: Step) -> str:
-    return f"write {step.words[1]}" if step.words[0] == "write" else shell(step)
+def _short(step: Step, root: str = "/") -> str:
+    return f"write {step.words[1]}" if step.words[0] == "write" else shell(step, root)
 
 
 def written(facts: Facts, wish: Wish, path: str) -> str:
@@ -125,13 +129,12 @@ def test_the_steps_on_a_fresh_host_with_systemd() -> None:
     assert steps(FRESH) == [
         "systemd-sysusers --inline "
         "'u textfile-users - \"textfile-users\" /var/lib/textfile-users' "
-        "'m textfile-users adm' 'm textfile-users systemd-journal' 'm textfile-users utmp'",
+        "'m textfile-users adm' 'm textfile-users systemd-journal'",
         "mkdir -p /var/lib/textfile-users /etc/textfile-users",
-        "chown -hR textfile-users:textfile-users /var/lib/textfile-users",
-        "chmod 700 /var/lib/textfile-users",
+        "chown textfile-users:textfile-users /var/lib/textfile-users"
+        " && chmod 0700 /var/lib/textfile-users",
         "write /etc/textfile-users/installed",
-        f"chgrp textfile-users {TEXTFILE}",
-        f"chmod 1775 {TEXTFILE}",
+        f"chgrp textfile-users {TEXTFILE} && chmod 1775 {TEXTFILE}",
         f"mkdir -p /usr/local/bin && ln -sfn /opt/textfile-users/bin/textfile-users {LINKED}",
         "mkdir -p /usr/local/share/man/man1 && "
         f"ln -sfn /opt/textfile-users/share/man/man1/textfile-users.1 {PAGE}",
@@ -156,8 +159,7 @@ def test_the_steps_of_an_update() -> None:
     kept = ("write /etc/default/textfile-users", "write /etc/textfile-users/installed")
     assert set(kept) <= set(steps(FRESH))
     assert not set(kept) & set(again)
-    assert "chown -h textfile-users:textfile-users /var/lib/textfile-users" in again
-    assert set(again) - set(steps(FRESH)) == {again[0], again[3]}
+    assert set(again) - set(steps(FRESH)) == {again[0]}
 
 
 def test_the_steps_with_cron() -> None:
@@ -169,13 +171,12 @@ def test_the_steps_with_cron() -> None:
 
 
 def test_the_steps_with_busybox() -> None:
-    assert steps(BUSYBOX)[:6] == [
+    assert steps(BUSYBOX)[:5] == [
         "addgroup -S textfile-users",
         "adduser -S -D -H -h /var/lib/textfile-users -s /sbin/nologin -G textfile-users "
         "textfile-users",
         "addgroup textfile-users adm",
         "addgroup textfile-users systemd-journal",
-        "addgroup textfile-users utmp",
         "mkdir -p /var/lib/textfile-users /etc/textfile-users",
     ]
     assert steps(BUSYBOX)[-1] == "write /etc/crontabs/textfile-users"
@@ -233,22 +234,24 @@ def test_cron_and_timer_replace_each_other() -> None:
     assert to_timer[-1].startswith("systemctl enable --now")
 
 
+OWN_RUNTIME = "chown textfile-users:textfile-users /run/textfile-users"
+
+
 def test_a_file_in_memory() -> None:
     link = f"ln -sfn /run/textfile-users/users.prom {OUTPUT}"
     for facts in (FRESH, BY_CRON):
         found = steps(facts, Wish(runtime_file=True))
-        assert found.index("chmod 711 /run/textfile-users") < found.index(link)
+        assert found.index(f"{OWN_RUNTIME} && chmod 0711 /run/textfile-users") < found.index(link)
         # Until the first look the link leads to an empty file, also after a boot.
         (empty,) = [step for step in found if step.startswith("install -m 644")]
         at = found.index(empty)
         assert at < found.index(link)
         # It is made while nobody but root can put a link in its place.
-        assert found[at - 3 : at] == [
-            "chown -h root:root /run/textfile-users",
-            "chmod 711 /run/textfile-users",
+        assert found[at - 2 : at] == [
+            "chown 0:0 /run/textfile-users && chmod 0711 /run/textfile-users",
             "rm -f /run/textfile-users/users.prom",
         ]
-        assert "chown -h textfile-users:textfile-users /run/textfile-users" in found[at:]
+        assert f"{OWN_RUNTIME} && chmod 0711 /run/textfile-users" in found[at:]
     assert "0711" in written(FRESH, Wish(runtime_file=True), places.DROP_IN)
     assert "f /run/textfile-users/users.prom 0644" in written(
         FRESH, Wish(runtime_file=True), places.TMPFILES
@@ -276,7 +279,7 @@ def test_an_image() -> None:
     found = steps(FRESH._replace(root="/image"), Wish(runtime_file=True))
     assert found[0].startswith("systemd-sysusers --root=/image --inline ")
     assert found[-1] == "systemctl --root=/image enable textfile-users.timer textfile-users.path"
-    assert f"chmod 1775 /image{TEXTFILE}" in found
+    assert any(step.endswith(f" /image{TEXTFILE} && chmod 1775 /image{TEXTFILE}") for step in found)
     assert f"ln -sfn /run/textfile-users/users.prom /image{OUTPUT}" in found
     for step in found[1:]:
         words = step.split()
@@ -322,14 +325,18 @@ def test_a_directory_that_is_not_the_distributions() -> None:
     moved = INSTALLED._replace(directory="/srv/prom", entry=facts.entry, is_default=False)
     found = steps(moved)
     assert f"rm -f {OUTPUT}" in found
-    assert f"chgrp 0 {TEXTFILE}" in found
-    assert f"chmod 0755 {TEXTFILE}" in found
+    assert f"chgrp 0 {TEXTFILE} && chmod 0755 {TEXTFILE}" in found
     assert "write /etc/textfile-users/installed" in found
 
 
-def test_a_file_that_root_has_written_becomes_the_users() -> None:
-    facts = FRESH._replace(output=Entry(OUTPUT, FILE, 0, 0, 0o644))
-    assert f"chown -h textfile-users:textfile-users {OUTPUT}" in steps(facts)
+@pytest.mark.parametrize("uid", [0, 1000, 33])
+def test_a_file_of_anothers_is_written_anew(uid: int) -> None:
+    """It may be another name of any file of root's: it is removed, and never given away."""
+    for facts in (FRESH, INSTALLED):
+        found = steps(facts._replace(output=Entry(OUTPUT, FILE, uid, 0, 0o644)))
+        assert f"rm -f {OUTPUT}" in found
+        assert not [step for step in found if "chown" in step and "users.prom" in step]
+    assert f"rm -f {OUTPUT}" not in steps(INSTALLED), "our user's stays until the first scan"
 
 
 def test_selinux() -> None:
@@ -354,8 +361,7 @@ def test_uninstall_removes_what_is_there() -> None:
         "[ ! /proc/$pid/root/. -ef / ] || kill -KILL $pid; done",
         f"rm -f {OUTPUT}",
         f"find {TEXTFILE} -maxdepth 1 -name '.users.prom.*.tmp' -delete",
-        f"chgrp 0 {TEXTFILE}",
-        f"chmod 0755 {TEXTFILE}",
+        f"chgrp 0 {TEXTFILE} && chmod 0755 {TEXTFILE}",
         f"rm -f {LINKED}",
         f"rm -f {PAGE}",
         "rmdir --ignore-fail-on-non-empty /usr/local/share/man/man1",
@@ -740,18 +746,25 @@ def test_names_in_an_image_are_its_own(tmp_path: Path) -> None:
     (root / "etc").mkdir(parents=True)
     (root / "etc/passwd").write_text("other:x:7:8::/:/bin/sh\ntextfile-users:x:4001:4002::/:\n")
     (root / "etc/group").write_text("other:x:8:textfile-users\ntextfile-users:x:4002:\n")
-    path = f"{root}/here"
-    for words, done in (
-        (("chown", "-h", "textfile-users:textfile-users", path), f"chown -h 4001:4002 {path}"),
-        (("chgrp", "textfile-users", path), f"chgrp 4002 {path}"),
+    (root / "here").mkdir()
+    for owner, printed in (
+        ("textfile-users", f"chown 4001:4002 '{root}/here' && chmod 0750 '{root}/here'"),
+        ("", f"chgrp 4002 '{root}/here' && chmod 0750 '{root}/here'"),
     ):
-        assert " ".join(_by_number(words, str(root))) == done
-        assert _by_number(words, "/") == words
-        printed = subprocess.run(
-            ["sh", "-c", "echo " + shell(Step(words), str(root))],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        assert printed.stdout == done + "\n"
+        step = Step(("give", "/here", owner, "textfile-users", "0750"))
+        filled = re.sub(r'"\$\((.*?)\)"', lambda it: _said_by_sh(it[1]), shell(step, str(root)))
+        assert filled == printed
+        if os.geteuid() == 0:
+            do(step, str(root))
+            status = (root / "here").stat()
+            assert (status.st_uid or 4001, status.st_gid) == (4001, 4002)
+            os.chown(root / "here", 0, 0)
+
+
+def _said_by_sh(script: str) -> str:
+    return subprocess.run(
+        ["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.strip()
 
 
 def test_processes_in_containers_are_not_ours_to_end(tmp_path: Path) -> None:
@@ -874,6 +887,187 @@ def test_no_step_leads_out_of_an_image(tmp_path: Path, capsys: pytest.CaptureFix
     assert not command.carry_out([write(f"{root}/etc/file", "x")], root, "install", False)
     assert "leads out of the root" in capsys.readouterr().err
     assert os.listdir(tmp_path / "outside") == []
+
+
+@pytest.mark.parametrize(
+    ("place", "target", "why"),
+    [
+        ("etc", "../outside", "passwd and shadow are written there"),
+        ("etc", "OUTSIDE", "an absolute one"),
+        ("etc/passwd", "../../outside/passwd", "the file alone"),
+        ("etc/shadow", "../../outside/none", "a dangling one: it would be made"),
+        ("etc/group", "/etc/group", "this host's own"),
+        ("etc/systemd/system", "OUTSIDE", "where units go"),
+        ("etc/systemd/system/timers.target.wants", "OUTSIDE", "where systemctl enables"),
+        ("etc/systemd/system/textfile-users.service.d", "OUTSIDE", "where drop-ins go"),
+        ("etc/default", "OUTSIDE", "where settings go"),
+        ("etc/textfile-users", "OUTSIDE", "where the record goes"),
+        ("usr", "..", "above the image"),
+        ("var/lib", "OUTSIDE", "where the state goes"),
+        ("var", "../../..", "above the image, by another way"),
+        ("opt", "/opt", "where the program goes"),
+        ("run", "/run", "where the file in memory is"),
+        ("srv/prom", "OUTSIDE", "the textfile directory"),
+    ],
+)
+@pytest.mark.parametrize("spelled", ["--root={}", "--root {}", "--root {}/.", "--root {}/../link"])
+def test_an_image_with_links_out_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    place: str, target: str, why: str, spelled: str,
+) -> None:  # fmt: skip
+    image, outside = tmp_path / "image", tmp_path / "outside"
+    outside.mkdir()
+    (outside / "passwd").write_text("textfile-users:x:4001:4002::/:/bin/sh\n")
+    (tmp_path / "link").symlink_to(image)
+    (image / place).parent.mkdir(parents=True)
+    (image / place).symlink_to(target.replace("OUTSIDE", str(outside)))
+    if place != "srv/prom":
+        (image / "srv/prom").mkdir(parents=True, exist_ok=True)
+    before = sorted((path, path.lstat().st_mtime_ns) for path in tmp_path.rglob("*"))
+    monkeypatch.chdir(tmp_path)
+    root = spelled.format("image").split()
+    for argv in (
+        ["install", *root, "--textfile-directory", "/srv/prom"],
+        ["install", "--textfile-directory", "/srv/prom", *root, "--cron"],
+        ["uninstall", *root, "--textfile-directory", "/srv/prom"],
+    ):
+        assert main(argv) == 1, why
+        err = capsys.readouterr().err
+        assert "a link leads out of the image" in err, (why, err)
+        assert "Traceback" not in err
+    assert sorted((path, path.lstat().st_mtime_ns) for path in tmp_path.rglob("*")) == before
+
+
+def test_a_link_that_is_put_into_an_image_meanwhile_ends_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = tmp_path / "image"
+    image.mkdir()
+    (image / "etc").symlink_to(tmp_path)
+    marked = tmp_path / "marked"
+    step = Step(("touch", str(marked)))
+    assert not command.carry_out((step,), str(image), "install", dry_run=False)
+    assert "leads out of the root" in capsys.readouterr().err
+    assert not marked.exists()
+
+
+@pytest.mark.parametrize("directory", ["/metrics", "/srv/prom", "/metrics/", "//metrics"])
+def test_any_directory_of_an_image_can_be_the_textfile_directory(
+    tmp_path: Path, directory: str
+) -> None:
+    """Also one at top level, and where the image's links stay in it."""
+    image = tmp_path / "image"
+    for name in ("metrics", "srv/prom", "usr/lib/systemd", "usr/etc", "etc"):
+        (image / name).mkdir(parents=True)
+    (image / "lib").symlink_to("usr/lib")
+    (image / "etc/crontabs").mkdir()
+    (image / "var/spool/cron").mkdir(parents=True)
+    (image / "var/spool/cron/crontabs").symlink_to("/etc/crontabs")  # as Alpine has it
+    facts = read_facts(str(image), directory)
+    assert facts.leaving == ()
+    assert not [fault for fault in find_faults(facts, Wish()) if "metrics" in fault]
+    for step in (*install_steps(facts, Wish(), SHARE), *uninstall_steps(facts)):
+        command._require_inside(Paths(facts.root), step)
+
+
+@pytest.mark.parametrize("argv", [["--root", "IMG", "install"], ["--root=IMG", "uninstall"]])
+def test_the_root_goes_behind_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], argv: list[str]
+) -> None:
+    """Before it nothing is taken for another root, nor for this host."""
+    assert main([word.replace("IMG", str(tmp_path)) for word in argv]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+IN_UTMP = INSTALLED._replace(is_in_utmp=True)
+
+
+@pytest.mark.parametrize(
+    ("facts", "found", "missing", "why"),
+    [
+        (FRESH, [], ["utmp"], "a log is read: btmp is not"),
+        (FRESH._replace(reads_btmp=True), ["'m textfile-users utmp'"], [], "btmp is what is read"),
+        (FRESH._replace(reads_btmp=True, groups=frozenset({"adm"})), [], ["utmp"], "no such group"),
+        (BUSYBOX._replace(reads_btmp=True), ["addgroup textfile-users utmp"], [], "by busybox"),
+        (IN_UTMP, ["gpasswd --delete textfile-users utmp"], ["m textfile-users utmp"], "an update"),
+        (IN_UTMP._replace(reads_btmp=True), ["'m textfile-users utmp'"], ["gpasswd"], "it stays"),
+        (IN_UTMP._replace(tools=frozenset({"adduser"})), ["delgroup textfile-users utmp"], [],
+         "an update on busybox"),
+        (IN_UTMP._replace(root="/image"), ["gpasswd --root /image --delete textfile-users utmp"],
+         [], "an update in an image"),
+        (IN_UTMP._replace(joining=places.SYSUSERS_FILES, present=frozenset(places.SYSUSERS_FILES)),
+         [f"rm -f {' '.join(places.SYSUSERS_FILES)}"], [], "each boot would put it back"),
+        (FRESH._replace(tools=frozenset({"useradd"}), reads_btmp=True),
+         ["adm,systemd-journal,utmp"], [], "by useradd"),
+    ],
+)  # fmt: skip
+def test_the_group_that_writes_btmp_is_taken_where_btmp_is_read(
+    facts: Facts, found: list[str], missing: list[str], why: str
+) -> None:
+    text = "\n".join(steps(facts))
+    assert all(words in text for words in found), (why, text)
+    assert not any(words in text for words in missing), (why, text)
+
+
+@pytest.fixture
+def for_all() -> Iterator[Path]:
+    """A directory that every user gets into, unlike pytest's."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+@pytest.mark.parametrize(
+    ("log", "mode", "gid", "source", "has_btmp", "journal", "expected", "why"),
+    [
+        ("auth.log", 0o640, 4, "", True, "absent", False, "adm opens the log"),
+        ("auth.log", 0o644, 0, "", True, "absent", False, "the log is open to all"),
+        ("secure", 0o600, 0, "", True, "absent", True, "the log is root's alone"),
+        ("secure", 0o600, 0, "", True, "ok", False, "the journal is read"),
+        ("", 0, 0, "", True, "denied", False, "the journal's group opens it"),
+        ("", 0, 0, "", True, "absent", True, "neither log nor journal"),
+        ("", 0, 0, "", False, "absent", False, "nor btmp"),
+        ("auth.log", 0o640, 43, "", True, "absent", True, "utmp is not what opens a log"),
+        ("auth.log", 0o640, 4, "none", True, "ok", True, "no log is asked for"),
+        ("auth.log", 0o640, 4, "journal", True, "absent", True, "the log is not asked for"),
+        ("auth.log", 0o600, 0, "files", True, "ok", True, "the journal is not asked for"),
+    ],
+)
+def test_whether_btmp_is_what_is_read(
+    for_all: Path, monkeypatch: pytest.MonkeyPatch, log: str, mode: int, gid: int, source: str,
+    has_btmp: bool, journal: str, expected: bool, why: str,
+) -> None:  # fmt: skip
+    if os.geteuid():
+        pytest.skip("needs root")
+    if log:
+        (for_all / log).touch()
+        (for_all / log).chmod(mode)
+        os.chown(for_all / log, 0, gid)
+    if has_btmp:
+        (for_all / "btmp").touch()
+    logs = tuple(str(for_all / name) for name in ("auth.log", "secure"))
+    monkeypatch.setattr("textfile_users.paths.AUTH_LOGS", logs)
+    monkeypatch.setattr(facts_module, "journal_state", lambda paths: (journal, ""))
+    values = {"OPTIONS": f"--auth-source {source}"} if source else {}
+    numbers = {"adm": 4, "systemd-journal": 999, "utmp": 43, "textfile-users": 990}
+    paths = Paths(btmp_given=str(for_all / "btmp"))
+    assert facts_module._reads_btmp(paths, values, 990, numbers) == expected, why
+
+
+def test_files_that_put_our_user_into_utmp(tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    for path, text in zip(
+        places.SYSUSERS_FILES,
+        ("m textfile-users adm\n", "u textfile-users -\nm  textfile-users\tutmp\n"),
+    ):
+        (image / path[1:]).parent.mkdir(parents=True)
+        (image / path[1:]).write_text(text)
+    (image / "etc/group").write_text("utmp:x:43:alice,textfile-users\n")
+    facts = read_facts(str(image), "")
+    assert facts.joining == places.SYSUSERS_FILES[1:]
+    assert facts.is_in_utmp
+    assert not facts.reads_btmp, "an image reads nothing yet"
 
 
 def test_faults_leave_everything_as_it_was(
@@ -1015,7 +1209,7 @@ def test_what_the_first_scan_by_systemd_says(
         (tmp_path / name).chmod(0o755)
     (tmp_path / "unit").write_text(unit)
     (tmp_path / "hour").write_text(hour)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(first, "TOOLS", f"{tmp_path}:{os.environ['PATH']}")
     step = scan_step(FRESH, Wish(), SHARE)
     for status in (1, 0):
         (tmp_path / "status").write_text(str(status))
@@ -1030,7 +1224,7 @@ def test_what_the_first_scan_by_systemd_says(
 def test_a_failure_is_said_without_a_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(first, "TOOLS", str(tmp_path))
     assert not first.scan_first(scan_step(FRESH, Wish(), SHARE))
     assert "the first scan: systemctl: no such file or directory\n" in capsys.readouterr().err
 

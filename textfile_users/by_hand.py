@@ -64,8 +64,6 @@ def service_values(root: str, *, says_faults: bool = True) -> tuple[Values, bool
     values, faults = read_settings(paths)
     for fault in faults if says_faults else ():
         say(WARNING, f"{paths.below(SETTINGS)}: {fault}")
-    if any(not fault.line for fault in faults):
-        values = {}  # of the file as a whole: another than root may have written it
     options = parse_collect(values.pop(OPTIONS, "").split())
     if not paths.is_own_host:
         values = {name: values[name] for name in ENVIRONMENT_OF_OTHER_ROOTS if name in values}

@@ -20,7 +20,7 @@ from textfile_users.record import Record
 from textfile_users.sessions import subject
 from textfile_users.snapshot import COLLECTOR_SHARE, is_whole, look
 from textfile_users.sources.files import reason
-from textfile_users.sources.text import printable
+from textfile_users.sources.text import printable, printable_lines
 from textfile_users.volatile import (
     NOTHING,
     Volatile,
@@ -264,6 +264,8 @@ def _write(options: Options, snapshot: Snapshot) -> str:
     text = render_within(families, MAX_FILE, durable.DROPPED)
     try:
         if options.output == STDOUT:
+            if os.isatty(1):  # which names must not steer
+                text = printable_lines(text)
             with open(1, "wb", closefd=False) as stdout:  # UTF-8, whatever the locale
                 stdout.write(text)
         else:

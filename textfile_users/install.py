@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 from textfile_users.checks.mends import program
 from textfile_users.installing import places
 from textfile_users.installing.facts import FILE, Facts, read_facts, share_files
-from textfile_users.installing.faults import find_faults, find_notes
+from textfile_users.installing.faults import find_faults, find_image_faults, find_notes
 from textfile_users.installing.plan import (
     Wish,
     install_steps,
@@ -19,7 +19,7 @@ from textfile_users.installing.plan import (
     uses_timer,
 )
 from textfile_users.installing.steps import WRITE, Failed, Step, do, shell
-from textfile_users.messages import ERROR, WARNING, say
+from textfile_users.messages import ERROR, WARNING, put, say
 from textfile_users.paths import Paths
 from textfile_users.sources.files import reason
 
@@ -62,7 +62,7 @@ def install(
     if not dry_run:
         return _finish(facts, wish, scan)
     if facts.is_running:
-        print(shell(scan))
+        put(shell(scan))
     return 0
 
 
@@ -72,13 +72,18 @@ def uninstall(root: str, textfile_directory: str, dry_run: bool) -> int:
     if not (facts.is_root or dry_run):
         say(ERROR, "needs root's rights: run it as root")
         return 1
+    faults = tuple(find_image_faults(facts))
+    for fault in faults:
+        say(ERROR, fault)
+    if faults:
+        return 1
     if not carry_out(tuple(uninstall_steps(facts)), facts.root, "uninstall", dry_run):
         return 1
     if not dry_run:
         if places.DROP_INS in read_facts(root, "").present:
             say(WARNING, f"{places.DROP_INS}: stays, for it holds a drop-in of yours")
         if facts.is_environment:
-            print(f"Removed, but for the program itself: rm -r {facts.prefix}")
+            put(f"Removed, but for the program itself: rm -r {facts.prefix}")
         if places.REDACT_KEY in facts.present:
             say(WARNING, f"{places.REDACT_KEY} was removed too: another key makes other hashes")
     return 0
@@ -90,12 +95,10 @@ def carry_out(steps: Iterable[Step], root: str, what: str, dry_run: bool) -> boo
     os.umask(0o022)  # what is made is for all to see, whatever root's is
     for step in steps:
         if dry_run:
-            print(shell(step, root))
+            put(shell(step, root))
             continue
         try:
-            for word in step.words:
-                if word.startswith(f"{root}/") and root != "/":
-                    paths.require_inside(os.path.dirname(word) + "/.")
+            _require_inside(paths, step)
             do(step, root)
         except Failed as error:
             why = str(error)
@@ -107,6 +110,17 @@ def carry_out(steps: Iterable[Step], root: str, what: str, dry_run: bool) -> boo
         say(ERROR, f"failed: {name}: {why}; mend that and {what} again, which goes on from there")
         return False
     return True
+
+
+def _require_inside(paths: Paths, step: Step) -> None:
+    """Raise OSError where a link leads from what the step changes in an image to this host."""
+    if paths.is_own_host:
+        return
+    for path in places.BY_TOOLS:
+        paths.require_inside(paths.below(path))
+    for word in step.words:
+        if word.startswith(f"{paths.root}/"):
+            paths.require_inside(os.path.dirname(word) + "/.")
 
 
 def _finish(facts: Facts, wish: Wish, scan: Step) -> int:

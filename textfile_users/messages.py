@@ -1,11 +1,11 @@
-"""What is said on stderr: one line each."""
+"""What is said: on stderr one line each, on stdout as it is, but for terminals."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from textfile_users.sources.text import printable
+from textfile_users.sources.text import printable, printable_lines
 
 PROGRAM = "textfile-users"
 
@@ -24,6 +24,18 @@ def say(level: int, text: str) -> None:
             print(f"{prefix}{PROGRAM}: {printable(text)}", file=sys.stderr, flush=True)
         except OSError:  # full, or its reader is gone: the work goes on
             return
+
+
+def put(text: str) -> None:
+    """Print lines on stdout: byte by byte, but on a terminal what is not printable is escaped."""
+    if sys.stdout is None:
+        return
+    if sys.stdout.isatty():
+        print(printable_lines(text))
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(f"{text}\n".encode("utf-8", "surrogateescape"))
+    sys.stdout.buffer.flush()
 
 
 def _is_journal() -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from textfile_users.paths import Paths
+from textfile_users.paths import SERVICE_USER, Paths
 from textfile_users.record import Record
 from textfile_users.sources.passwd import read_passwd
 from textfile_users.sources.procfs import read_file
@@ -20,6 +20,26 @@ LISTEN_FLAG = "web.listen-address"
 DEFAULT_LISTEN = ":9100"
 FIRST_USER = 1000  # uids below are the system's, see login.defs(5)
 MAX_COMMAND_LINE = 1 << 20
+# No textfiles are there, nor below the first: a process's word must not open them to our user.
+SYSTEMS_BELOW = (
+    "/bin/",
+    "/boot/",
+    "/dev/",
+    "/etc/",
+    "/lib/",
+    "/lib64/",
+    "/proc/",
+    "/root/",
+    "/sbin/",
+    "/sys/",
+    "/usr/bin/",
+    "/usr/lib/",
+    "/usr/sbin/",
+    "/usr/share/",
+    "/var/spool/",
+)
+SYSTEMS = ("/", "/opt", "/run", "/usr", "/usr/local", "/var", "/var/lib", "/var/log")  # fmt: skip
+OWN_USER = f"it is {SERVICE_USER}'s, who writes the file and does not serve it"
 DELETED = " (deleted)"  # what the kernel adds where the program was replaced, as by an update
 
 
@@ -108,6 +128,12 @@ def why_not_trusted(origin: Origin) -> str:
     return ""
 
 
+def is_systems(path: str) -> bool:
+    """Return whether a directory, or what it is a link to, is the system's own."""
+    ways = (os.path.normpath(path), os.path.realpath(path))
+    return any(way in SYSTEMS or f"{way}/".startswith(SYSTEMS_BELOW) for way in ways)
+
+
 def _read(paths: Paths, pid: int) -> NodeExporter | None:
     """Return the process ``pid`` where its first word or its program is node_exporter's."""
     data = read_file(paths.proc(f"{pid}/cmdline"), MAX_COMMAND_LINE)
@@ -118,13 +144,15 @@ def _read(paths: Paths, pid: int) -> NodeExporter | None:
     if not any(os.path.basename(path) in NAMES for path in (words[0], program)):
         return None
     uids = _parse_uids(read_file(paths.proc(f"{pid}/status"), 1 << 16))
-    if any(uid >= FIRST_USER for uid in uids):
+    user = _name(paths, uids[0]) if uids else ""
+    if any(uid >= FIRST_USER for uid in uids) or user == SERVICE_USER:
         # Never believed: of what it says, which may be long or hang, nothing is looked at.
-        why = why_not_trusted(Origin(uids, ""))
-        return NodeExporter(pid, _name(paths, uids[0]), uids[0], (), "", False, why)
+        why = OWN_USER if user == SERVICE_USER else why_not_trusted(Origin(uids, ""))
+        return NodeExporter(pid, user, uids[0], (), "", False, why)
     directories = parse_flags(words[1:], DIRECTORY_FLAG)
     origin = _origin(paths, pid, uids, program, directories)
-    why = why_not_trusted(origin)
+    system = next(filter(is_systems, directories), "")
+    why = why_not_trusted(origin) or (system and f"{system} is the system's own directory")
     uid = origin.uids[0] if origin.uids else -1
     listen = parse_flags(words[1:], LISTEN_FLAG) or (DEFAULT_LISTEN,)
     return NodeExporter(pid, _name(paths, uid), uid, directories, listen[0], not why, why)

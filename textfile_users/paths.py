@@ -36,7 +36,7 @@ class Paths(Record):
         root = _real_roots.get(self.root)
         if root is None:
             root = _real_roots[self.root] = os.path.realpath(self.root)
-        if not os.path.realpath(path).startswith(root.rstrip("/") + "/"):
+        if not f"{os.path.realpath(path)}/".startswith(root.rstrip("/") + "/"):
             raise OSError(errno.ELOOP, "leads out of the root", path)
 
     def utmp(self) -> str:

@@ -139,7 +139,9 @@ def _unit_lines() -> list[str] | None:
 def _crontabs() -> Iterator[Service | None]:
     yield parse_crontab(_read_roots(CRON_D))
     for path in CRONTABS:
-        yield parse_crontab(_read_roots(path), os.path.basename(path))
+        found = parse_crontab(_read_roots(path), os.path.basename(path))
+        # The file is root's, but its user may have written it: busybox's crontab(1) is setuid.
+        yield found and found._replace(state=_own(found.state), runtime=_own(found.runtime))
 
 
 def _read_roots(path: str) -> bytes:
@@ -152,6 +154,10 @@ def _read_roots(path: str) -> bytes:
         return read_regular(path, MAX_BYTES)
     except OSError:
         return b""
+
+
+def _own(directory: str) -> str:
+    return directory if directory in (STATE, RUNTIME) else STATE
 
 
 def _below(above: str, value: str, default: str) -> str:

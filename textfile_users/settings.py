@@ -52,7 +52,10 @@ def parse_settings(text: str) -> tuple[dict[str, str], tuple[Fault, ...]]:
 
 
 def read_settings(paths: Paths) -> tuple[dict[str, str], tuple[Fault, ...]]:
-    """Return the host's settings and their faults; a file that is not there has neither."""
+    """Return the host's settings and their faults; a file that is not there has neither.
+
+    One that others than root can write has no settings.
+    """
     path = paths.below(SETTINGS)
     try:
         status = os.lstat(path)
@@ -67,8 +70,8 @@ def read_settings(paths: Paths) -> tuple[dict[str, str], tuple[Fault, ...]]:
     except UnicodeDecodeError:
         return {}, (Fault(0, "is not UTF-8; write it anew"),)
     if status.st_uid not in (0, os.geteuid()) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        mend = f"chown root {quote(path)}; chmod 644 {quote(path)}"
-        faults = (Fault(0, "others than root can write it", mend), *faults)
+        mend = f"chown root {quote(path)}; chmod 644 {quote(path)}; ${{EDITOR:-vi}} {quote(path)}"
+        values, faults = {}, (Fault(0, "others than root can write it", mend), *faults)
     return values, faults
 
 

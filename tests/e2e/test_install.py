@@ -336,6 +336,29 @@ def test_script_install_asks_before_it_changes_anything(
     assert (host.listing(), host.accounts()) == before
 
 
+# As anybody may leave it where root works: what Python and pip find in their directory.
+SHARED = """mkdir -m 1777 /run/shared; cd /run/shared; mkdir pip ensurepip
+for file in venv.py site.py shlex.py pip/__init__.py pip/__main__.py ensurepip/__init__.py; do
+    echo "open('/run/ran', 'a').write(__file__)" >$file
+done
+printf '[install]\\nprefix = /run/ran\\n' >setup.cfg
+"""
+
+
+def test_nothing_in_the_callers_directory_runs(hosts: Callable[..., Host]) -> None:
+    host = hosts(SHARED)
+    host.box.run(
+        "env", "-C", "/run/shared", "PYTHONPATH=/run/shared", "PIP_NO_INDEX=1",
+        f"PIP_FIND_LINKS={host.packages}/wheels", f"{host.packages}/source/script/install",
+    )  # fmt: skip
+    assert host.sh("ls /run/ran 2>&1 || :").startswith("ls: cannot access")
+    firsts = host.sh("cd /opt/textfile-users/bin; head -qn 1 textfile-users pip").splitlines()
+    assert [first.partition("/python3")[2].partition(" ")[2] for first in firsts] == ["-I", "-I"]
+    command = ["env", "-C", "/run/shared", "PYTHONPATH=/run/shared", "textfile-users", "--version"]
+    assert host.box.run(*command).stdout.startswith("textfile-users ")
+    assert host.sh("ls /run/ran 2>&1 || :").startswith("ls: cannot access")
+
+
 @pytest.mark.parametrize(
     ("argv", "status", "said"),
     [

@@ -7,6 +7,7 @@ import stat
 
 from textfile_users.checks.child import Identity, in_child
 from textfile_users.checks.mends import join, quote
+from textfile_users.installing.places import BTMP_GROUP
 from textfile_users.record import Record
 from textfile_users.sources.files import read_regular
 from textfile_users.sources.group import MAX_BYTES, PATH, find_groups
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 SECONDS = 2.0
 READ, WRITE, SEARCH = os.R_OK, os.W_OK, os.X_OK
+MAX_LINKS = 8  # one in another
 ACCESS_LIST = "system.posix_acl_access"
 
 
@@ -43,8 +45,11 @@ def closed_part(path: str, how: int, identity: Identity) -> Part | None:
 
     As root the kernel is asked with that user's rights, so that access lists count; else
     owner, group and mode decide, and what has an access list is taken for open. What is not
-    there, or cannot be seen, is not closed. Raises Failed.
+    there, or cannot be seen, is not closed; nor is what another's link leads to: that may be any
+    file, and is not to be opened for it. Raises Failed.
     """
+    if _is_led_by_others(os.path.abspath(path)):
+        return None
     if os.geteuid() == 0 or identity.uid == os.geteuid():
         found = in_child(lambda: _first_closed(path, how, _may), SECONDS, identity)
     else:
@@ -55,8 +60,12 @@ def closed_part(path: str, how: int, identity: Identity) -> Part | None:
 def opening_command(part: Part, how: int, identity: Identity) -> str:
     """Return the command that opens ``part``: a membership if its group has what it takes."""
     path, letter = quote(part.path), {READ: "r", WRITE: "w", SEARCH: "x"}[how]
-    if (part.mode >> 3) & how == how and part.gid != 0 and part.group:
+    # Who is in that group can write utmp and wtmp too, which all may read.
+    is_plain = part.group != BTMP_GROUP or os.path.basename(part.path) == "btmp"
+    if (part.mode >> 3) & how == how and part.gid != 0 and part.group and is_plain:
         return join(identity.user, [part.group])
+    if not is_plain:
+        return f"chmod o+{letter} {path}"
     if part.gid in identity.groups:
         return f"chmod g+{letter} {path}"
     if stat.S_ISDIR(part.mode):
@@ -79,6 +88,23 @@ def _first_closed(path: str, how: int, may: Callable[[str, int], bool]) -> str:
             if os.path.lexists(part) and os.path.exists(part) and not may(part, want):
                 return part
     return ""
+
+
+def _is_led_by_others(path: str, links: int = 0) -> bool:
+    """Return whether a link on the way is neither root's nor this process's."""
+    for part in parts_of(path):
+        try:
+            status = os.lstat(part)
+            if not stat.S_ISLNK(status.st_mode):
+                continue
+            target = os.path.join(os.path.dirname(part), os.readlink(part))
+        except OSError:
+            return False
+        if status.st_uid not in (0, os.geteuid()) or links > MAX_LINKS:
+            return True
+        if _is_led_by_others(os.path.normpath(target), links + 1):
+            return True
+    return False
 
 
 def _may(part: str, how: int) -> bool:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
+import sys
 from shlex import quote as quote
 
 from textfile_users.checks.child import TOOLS
 from textfile_users.checks.finding import SERVICE
-from textfile_users.installing.facts import own_command
+from textfile_users.installing.places import PREFIX
 from textfile_users.paths import RUNTIME_OUTPUT
 from textfile_users.settings import OPTIONS, SETTINGS, TEXTFILE_DIRECTORY
+from textfile_users.unpack import running_archive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
 
     from textfile_users.checks.finding import Host
 
-LINK = "/usr/local/bin/textfile-users"
+NAME = "textfile-users"
+LINK = f"/usr/local/bin/{NAME}"
 SOME_DIRECTORY = "DIR"  # which the reader is to choose
 LAST_WORDS = "journalctl -t textfile-users -n 5"
 UNITS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
@@ -34,6 +38,15 @@ MANAGERS = {
 # What sed and double quotes leave as it is.
 PLAIN_PATH = re.compile(r"/[A-Za-z0-9/._+@,=-]*")
 PLAIN_WORDS = re.compile(r"[A-Za-z0-9 /._+@,:*=-]*")
+
+
+def own_command() -> str:
+    """Return how a shell calls this program: by its path, for sudo may not search /usr/local."""
+    archive = running_archive()
+    name = f"{PREFIX if archive else sys.prefix}/bin/{NAME}"
+    if archive and not os.path.exists(name):
+        return shlex.join((sys.executable, archive))
+    return quote(name) if archive or sys.prefix != sys.base_prefix else NAME
 
 
 def program() -> str:
@@ -79,6 +92,13 @@ def join(user: str, groups: Iterable[str]) -> str:
     if has("usermod"):
         return f"usermod -aG {','.join(map(quote, groups))} {quote(user)}"
     return " && ".join(f"addgroup {quote(user)} {quote(group)}" for group in groups)
+
+
+def leave(user: str, group: str) -> str:
+    """Return the command that takes a user out of a group."""
+    if has("gpasswd"):
+        return f"gpasswd -d {quote(user)} {quote(group)}"
+    return f"delgroup {quote(user)} {quote(group)}"
 
 
 def edit(path: str, line: int = 0) -> str:

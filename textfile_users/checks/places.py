@@ -9,7 +9,10 @@ from textfile_users import durable, volatile
 from textfile_users.checks.access import WRITE, closed_part
 from textfile_users.checks.child import Failed
 from textfile_users.checks.finding import FAULT, NOTE, OK, SERVICE, Finding, Host, age
-from textfile_users.checks.mends import quote
+from textfile_users.checks.mends import install, quote
+from textfile_users.paths import RUNTIME as RUNTIME_PATH
+from textfile_users.paths import SERVICE_USER
+from textfile_users.paths import STATE as STATE_PATH
 from textfile_users.record import Record
 from textfile_users.sources.files import reason
 from textfile_users.sources.passwd import read_passwd
@@ -24,6 +27,7 @@ FILES = (durable.FILE_NAME, volatile.FILE_NAME, "lock")
 FUTURE_SECONDS = 60.0
 STATE = "state directory"
 RUNTIME = "runtime directory"
+ANOTHER = f"# give it a directory of its own, such as {STATE_PATH}"
 # Of others' rights, which none is to have; the last is for node_exporter, where install
 # --runtime-file keeps users.prom beside what is ours.
 OPEN, PASSABLE = 0o066, 0o011
@@ -65,7 +69,8 @@ def _check(host: Host, check: str, path: str, is_alone: bool = False) -> Iterato
     place = _read(host, path)
     if not place.kind and host.awaits_scan and host.runs_by_timer:
         return iter((Finding(check, OK, f"no scan yet: the first one makes {path}"),))
-    return judge_place(check, place, host.identity, host.runs_by_timer, host.now, is_alone)
+    by_timer, anew = host.runs_by_timer, install(host)
+    return judge_place(check, place, host.identity, by_timer, host.now, is_alone, anew)
 
 
 def judge_place(
@@ -75,13 +80,20 @@ def judge_place(
     runs_by_timer: bool,
     now: float,
     is_alone: bool = False,
+    installing: str = "",
 ) -> Iterator[Finding]:
     """Yield the fault of a directory, the gravest alone, or that there is none.
 
     ``is_alone`` is whether none but the program gets there: then it may be root's, and open.
+    ``installing`` is the command that gives our user what root's own runs have left.
     """
     path, user = quote(place.path), quote(identity.user)
     make = f"install -d -m 700 -o {user} {path}"
+    # What is in another's directory may be anything: it is neither given away nor searched.
+    is_ours = place.path in (STATE_PATH, RUNTIME_PATH)
+    anew = f"mv {path} {path}.old && {make}" if is_ours else ANOTHER
+    is_own = is_ours or (identity.user != SERVICE_USER and place.uid == identity.uid != 0)
+    mend = installing if installing and place.uid == 0 and place.path == STATE_PATH else anew
     if place.error:
         yield Finding(check, FAULT, f"{place.path}: {place.error}", f"ls -ld {path}")
     elif not place.kind:
@@ -90,22 +102,22 @@ def judge_place(
         yield Finding(check, FAULT, f"{place.path} is not there", mend)
     elif place.kind == "other":
         found = f"{place.path} is no directory"
-        yield Finding(check, FAULT, found, f"mv {path} {path}.old && {make}")
+        yield Finding(check, FAULT, found, anew)
     elif place.kind == "link" and place.uid not in (0, identity.uid):
         found = f"{place.path} is a link, of {place.owner}'s"
-        yield Finding(check, FAULT, found, f"rm {path} && {make}")
+        yield Finding(check, FAULT, found, f"rm {path} && {make}" if is_ours else ANOTHER)
     elif place.uid != identity.uid and not (is_alone and place.uid == 0):
         found = f"{place.path} is {place.owner}'s, not {identity.user}'s"
-        yield Finding(check, FAULT, found, f"chown -R {user} {path}")
+        yield Finding(check, FAULT, found, mend)
     elif place.mode & (OPEN if check == RUNTIME else OPEN | PASSABLE) and not is_alone:
         found = f"{place.path} has mode {place.mode:04o}: others get in"
-        yield Finding(check, FAULT, found, f"chmod 700 {path}")
+        yield Finding(check, FAULT, found, f"chmod 700 {path}" if is_own else ANOTHER)
     elif place.closed:
         found = f"{place.closed} is closed to {identity.user}"
         yield Finding(check, FAULT, found, f"ls -ld {quote(place.closed)}; mount | grep ' ro[,)]'")
     elif place.broken:
         found = f"{place.broken} is not {identity.user}'s file"
-        yield Finding(check, FAULT, found, f"rm -r {quote(place.broken)}")
+        yield Finding(check, FAULT, found, f"rm -r {quote(place.broken)}" if is_own else ANOTHER)
     elif place.newest > now + FUTURE_SECONDS:
         found = f"{place.path} is from the future, by {age(place.newest - now)}: see the clock"
         yield Finding(check, FAULT, found, f"date; touch -h {path}/*")

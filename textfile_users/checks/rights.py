@@ -7,8 +7,8 @@ import os
 from textfile_users.checks.access import READ, SEARCH, closed_part, opening_command
 from textfile_users.checks.child import find_identity, in_child
 from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host
-from textfile_users.checks.mends import PROGRAM, edit, install, join, quote
-from textfile_users.installing.places import GROUPS
+from textfile_users.checks.mends import PROGRAM, edit, install, join, leave, quote
+from textfile_users.installing.places import BTMP_GROUP, GROUPS
 from textfile_users.installing.steps import read_numbers
 from textfile_users.paths import REDACT_KEY
 from textfile_users.paths import SERVICE_USER as USER
@@ -65,15 +65,21 @@ def judge_settings(
 
 
 def check_user(host: Host) -> Iterator[Finding]:
-    """Yield who the runs are, and the groups that are missing."""
+    """Yield who the runs are, and the groups that are missing or too many."""
     paths = host.options.paths
     if not paths.is_own_host:
-        return iter((Finding("user", OK, f"judged for {host.identity.user}; {ELSEWHERE}"),))
+        yield Finding("user", OK, f"judged for {host.identity.user}; {ELSEWHERE}")
+        return
     identity = find_identity(paths, USER)
     numbers = read_numbers(paths, "/etc/group")
     gids = {name: numbers[name] for name in GROUPS if name in numbers}
     member = frozenset() if identity is None else frozenset(identity.groups)
-    return judge_user(host.identity.user, identity is not None, gids, member, install(host))
+    user, is_there = host.identity.user, identity is not None
+    reads_log = host.seen is not None and bool(host.seen.auth_log)
+    yield from judge_user(user, is_there, gids, member, install(host))
+    if is_there and reads_log and numbers.get(BTMP_GROUP) in member:
+        found = f"{USER} is in {BTMP_GROUP}, whose members can write btmp and wtmp: a log is read"
+        yield Finding("user", NOTE, found, leave(USER, BTMP_GROUP))
 
 
 def judge_user(

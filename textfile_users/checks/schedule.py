@@ -276,7 +276,8 @@ def _judge_entry(entry: Entry, facts: Facts) -> Finding:
     if not entry.is_live:
         return Finding("cron", NOTE, f"{entry.path} has no entry: all is comment")
     if entry.dislike:
-        mend = f"chown root:root {path} && chmod 644 {path}"
+        # Whoever could write it has maybe written what is in it, for cron to run.
+        mend = f"rm {path} && {facts.installing}"
         return Finding("cron", FAULT, f"{entry.path} is passed over: {entry.dislike}", mend)
     if not facts.has_crond:
         mend = service("start", SERVICES, facts.is_systemd)
@@ -285,7 +286,7 @@ def _judge_entry(entry: Entry, facts: Facts) -> Finding:
         return Finding("cron", OK, f"{entry.path}, and a crond runs; no scan yet")
     if facts.silence is not None and facts.silence > max_age(facts.interval):
         found = f"a crond runs, and the last run was {age(facts.silence)} ago"
-        return Finding("cron", FAULT, found, f"cat {path}; {facts.running}")
+        return Finding("cron", FAULT, found, f"cat -v {path}; {facts.running}")
     return Finding("cron", OK, f"{entry.path}, and a crond runs")
 
 

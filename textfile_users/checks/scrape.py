@@ -121,7 +121,8 @@ def _judge_error(asked: Asked, is_known: bool) -> Finding:
     # promtool's status is 1 for what is no metric, and 3 for what only has a poor name.
     every = (
         f"for f in {_quote_glob(directory)}/*.prom; do "
-        'promtool check metrics <"$f" >/dev/null 2>&1; [ $? != 1 ] || echo "$f"; done'
+        '[ -f "$f" ] && promtool check metrics <"$f" >/dev/null 2>&1; [ $? != 1 ] || ls -dq "$f"; '
+        "done"
     )
     is_logged = asked.is_systemd and not has("promtool")
     return Finding("scrape", FAULT, found, log if is_logged else every)

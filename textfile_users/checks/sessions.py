@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textfile_users.checks.child import Failed, run_tool
 from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host
-from textfile_users.checks.mends import explain
+from textfile_users.checks.mends import explain, quote
 from textfile_users.model import OK as SOURCE_OK
 from textfile_users.sessions import CLASSES, CLOSING
 
@@ -51,7 +51,7 @@ class NoAnswer(Exception):
 
 def show(idents: list[str]) -> str:
     """Return the command that shows what the check goes by."""
-    return " ".join(("loginctl", "list-sessions;", *SHOW, *idents[:9]))
+    return " ".join(("loginctl", "list-sessions;", *SHOW, *map(quote, idents[:9])))
 
 
 def judge_sessions(

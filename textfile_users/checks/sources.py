@@ -224,7 +224,7 @@ def _judge_file(facts: Facts, files: str, journal: str) -> Finding:
     if has_journal:
         return Finding("auth log", NOTE, f"{found}; the journal is asked too")
     if facts.has_syslogd:
-        return Finding("auth log", NOTE, found, f"tail -n 3 {quote(file.path)}")
+        return Finding("auth log", NOTE, found, f"tail -n 3 {quote(file.path)} | cat -v")
     mend = service("restart", SYSLOG_SERVICES, facts.is_systemd)
     return Finding("auth log", FAULT, f"{found}, and no syslogd runs", mend)
 

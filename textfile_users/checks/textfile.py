@@ -22,6 +22,7 @@ from textfile_users.checks.mends import (
 )
 from textfile_users.checks.places import owner_name
 from textfile_users.node_exporter import FIRST_USER
+from textfile_users.paths import SERVICE_USER
 from textfile_users.record import Record
 from textfile_users.settings import SETTINGS
 from textfile_users.sources.files import read_regular, reason
@@ -34,6 +35,16 @@ if TYPE_CHECKING:
     from textfile_users.node_exporter import NodeExporter
 
 MAX_BYTES = 64 << 20
+MAX_WRITTEN = 8 << 20  # the file's bound
+MAX_ODD = 3
+FIFO = "a FIFO"
+WHAT = {
+    stat.S_IFIFO: FIFO,
+    stat.S_IFDIR: "a directory",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
 MIN_AGE = 60.0  # the alert's
 FUTURE_SECONDS = 60.0
 RUN_TIME = b"\nusers_run_timestamp_seconds "
@@ -62,7 +73,7 @@ class Directory(Record):
 
 
 class File(Record):
-    """users.prom: ``kind`` is file, dangling, other or '' for nothing.
+    """users.prom: ``kind`` is file, dangling, other or '' for nothing; ``what`` names another.
 
     ``closed`` is the part of its path that ``reader``, node_exporter's user, may not see.
     ``written`` is the time in it, else its modification's. ``is_stuck``: the sticky directory keeps
@@ -80,6 +91,15 @@ class File(Record):
     is_stuck: bool = False
     error: str = ""
     is_hidden: bool = False
+    what: str = ""
+
+
+class Odd(Record):
+    """Another name in .prom in the directory that is no file: ``what`` it is, and whose."""
+
+    path: str
+    what: str
+    owner: str
 
 
 def usable(host: Host) -> tuple[NodeExporter, ...]:
@@ -89,7 +109,9 @@ def usable(host: Host) -> tuple[NodeExporter, ...]:
     """
     is_root = os.geteuid() == 0
     return tuple(
-        one for one in host.exporters if one.trusted or (not is_root and 0 <= one.uid < FIRST_USER)
+        one
+        for one in host.exporters
+        if one.trusted or (not is_root and 0 <= one.uid < FIRST_USER and one.user != SERVICE_USER)
     )
 
 
@@ -170,13 +192,22 @@ def judge_directory(
 
 
 def check_file(host: Host) -> Iterator[Finding]:
-    """Yield what is found of users.prom."""
+    """Yield what is found of users.prom, and of names beside it that are no files."""
     if host.options.output in ("", "-"):
-        return iter(())
+        return
     facts = _read_file(host, host.options.output)
     awaits_scan = host.awaits_scan
-    finding = judge_file(facts, host.identity, host.now, host.interval, run(host), awaits_scan)
-    return iter((finding,))
+    yield judge_file(facts, host.identity, host.now, host.interval, run(host), awaits_scan)
+    yield from judge_odd(_read_odd(host, host.options.output), host.identity)
+
+
+def judge_odd(odd: tuple[Odd, ...], identity: Identity) -> Iterator[Finding]:
+    """Yield what node_exporter opens in the directory and cannot read, or waits for for ever."""
+    for one in odd[:MAX_ODD]:
+        path, waits = quote(one.path), ": each scrape waits for ever" * (one.what == FIFO)
+        mend = f"rm -r {path}" if one.owner == identity.user else f"ls -ld {path}"
+        found = f"{one.path} is {one.what} of {one.owner}'s{waits}"
+        yield Finding("textfiles", FAULT, found, mend)
 
 
 def judge_file(
@@ -200,7 +231,10 @@ def judge_file(
         return Finding(check, OK, f"no scan yet: the first one writes {facts.path}")
     stuck = f"{facts.owner}'s: the sticky directory keeps {identity.user} from it"
     closed = f"{facts.closed} is closed to {facts.reader}, who runs node_exporter"
-    opening = f"chmod {'644' if facts.closed == facts.path else 'o+x'} {quote(facts.closed)}"
+    # No chmod of the file: by then our user may have put another name of any file there.
+    anew = f"rm -r {path}; {running}"
+    opening = anew if facts.closed == facts.path else f"chmod o+x {quote(facts.closed)}"
+    other = f"{facts.path} is {facts.what or 'no file'}"
     late = f"written {age(silence)} ago, every {interval:g} s is due"
     early = f"written {age(-silence)} in the future: see the clock"
     faults = (
@@ -208,10 +242,10 @@ def judge_file(
         (facts.error, f"{facts.path}: {facts.error}", f"ls -ld {path}"),
         (not facts.kind, f"{facts.path} is not written", running),
         (facts.kind == "dangling", f"{facts.path} is a link to nothing", f"rm {path}; {running}"),
-        (facts.kind == "other", f"{facts.path} is no file", f"mv {path} {path}.old"),
+        (facts.kind == "other", other, anew),
         (facts.is_stuck, stuck, f"rm {path}"),
         (facts.closed, closed, opening),
-        (facts.mode & 0o022, f"mode {facts.mode:04o}: others can write it", f"chmod 644 {path}"),
+        (facts.mode & 0o022, f"mode {facts.mode:04o}: others can write it", anew),
         (silence > max_age(interval) and not awaits_scan, late, running),
         (silence < -FUTURE_SECONDS, early, f"date; {running}"),
     )
@@ -292,11 +326,18 @@ def _is_served(path: str, name: str, flags: tuple[str, ...]) -> bool:
 def _read_file(host: Host, path: str) -> File:
     try:
         link = os.lstat(path)
+        if _is_others_link(host, link):
+            owner, target = owner_name(host, link.st_uid), os.readlink(path)
+            return File(path, "other", what=f"a link of {owner}'s to {target}")
         if not os.path.exists(path):
             return File(path, "dangling")
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
-            return File(path, "other")
+            return File(path, "other", what=_what(status.st_mode))
+        if status.st_size > MAX_WRITTEN:
+            return File(
+                path, "other", what=f"{status.st_size >> 20} MiB, more than is ever written"
+            )
         directory = os.stat(os.path.dirname(os.path.abspath(path)))
         written = written_time(path)
     except FileNotFoundError:
@@ -314,6 +355,35 @@ def _read_file(host: Host, path: str) -> File:
     mode = stat.S_IMODE(status.st_mode)
     owner = owner_name(host, link.st_uid)
     return File(path, "file", mode, reader, closed, written, owner, is_stuck)
+
+
+def _is_others_link(host: Host, status: os.stat_result) -> bool:
+    """Return whether it is a link, and not root's: our user's leads node_exporter anywhere."""
+    own = (0,) if host.identity.user == SERVICE_USER else (0, host.identity.uid)
+    return stat.S_ISLNK(status.st_mode) and status.st_uid not in own
+
+
+def _what(mode: int) -> str:
+    return WHAT.get(stat.S_IFMT(mode), "no file")
+
+
+def _read_odd(host: Host, output: str) -> tuple[Odd, ...]:
+    """Return what has a name in .prom beside the file, and is none."""
+    directory, own = os.path.split(os.path.abspath(output))
+    odd = []
+    try:
+        names = sorted(name for name in os.listdir(directory) if name.endswith(".prom"))
+    except OSError:
+        return ()  # the directory's check tells
+    for name in names:
+        path = os.path.join(directory, name)
+        try:
+            mode, owner = os.stat(path).st_mode, os.lstat(path).st_uid
+        except OSError:
+            continue  # a link to nothing, or gone
+        if name != own and not stat.S_ISREG(mode):
+            odd.append(Odd(path, _what(mode), owner_name(host, owner)))
+    return tuple(odd)
 
 
 def _closed_to(host: Host, path: str) -> tuple[str, str]:

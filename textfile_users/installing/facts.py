@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 import stat
-import subprocess
 import sys
 import sysconfig
 
+from textfile_users.checks.access import READ, closed_part, parts_of
+from textfile_users.checks.child import TOOLS as SEARCH
+from textfile_users.checks.child import Failed, Identity, run_tool
 from textfile_users.installing import places
 from textfile_users.installing.steps import read_ids, read_numbers
-from textfile_users.messages import PROGRAM
+from textfile_users.model import ABSENT
 from textfile_users.node_exporter import NodeExporter, find_node_exporters
+from textfile_users.options import parse_collect
 from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
 from textfile_users.record import Record
-from textfile_users.settings import TEXTFILE_DIRECTORY, read_settings
+from textfile_users.settings import OPTIONS, TEXTFILE_DIRECTORY, read_settings
 from textfile_users.sources.files import read_regular
+from textfile_users.sources.group import find_memberships
+from textfile_users.sources.journals import journal_state
+from textfile_users.sources.passwd import MAX_BYTES
 from textfile_users.unpack import running_archive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 DIRECTORY = "directory"
 FILE = "file"
@@ -35,11 +40,14 @@ TOOLS = (
     "systemd-sysusers",
     "useradd",
     "userdel",
+    "gpasswd",
     "adduser",
     "restorecon",
 )
 SYSTEMD_OF_IMAGES = 999  # theirs is not known: what they have is taken for new
 ACTIVE = "active\n"
+TOOL_SECONDS = 10.0
+NOBODY = 65534  # stands for our user and its group where they are not there yet
 MAX_OUTPUT = 64 << 20
 # The words of the record that are followed by a path.
 PREFIX = "prefix"
@@ -81,6 +89,10 @@ class Before(Record):
 class Facts(Record):
     """A host. Paths in it are the host's own, without ``root``.
 
+    ``reads_btmp`` is whether btmp is there, but neither a journal nor a log that our user may read.
+    ``is_in_utmp`` is whether our user is in btmp's group; ``joining`` are files of ours that put it
+    there. ``leaving`` are those of our places from where links lead out of ``root``.
+
     ``directory`` is the textfile directory, '' where ``why`` says that none can be chosen;
     ``above`` are the directories that lead to it, from / on. ``systemd`` is the version of the one
     that runs, and ``active`` are those of our starters that it runs. ``cron`` is the directory for
@@ -101,6 +113,10 @@ class Facts(Record):
     cron: str = ""
     tools: frozenset[str] = frozenset(TOOLS)
     groups: frozenset[str] = frozenset()
+    reads_btmp: bool = False
+    is_in_utmp: bool = False
+    joining: tuple[str, ...] = ()
+    leaving: tuple[str, ...] = ()
     uid: int = -1
     gid: int = -1
     directory: str = ""
@@ -148,15 +164,20 @@ def read_facts(root: str, given: str) -> Facts:
     old = before.directory if before else ""
     uid, gid = read_ids(paths)
     prefix, archive = _prefix(paths), running_archive()
+    numbers, cron = read_numbers(paths, "/etc/group"), _cron(paths)
     return Facts(
         root=paths.root,
         is_root=os.geteuid() == 0,
         is_systemd=_is_systemd(paths),
         systemd=_systemd_version(paths),
         active=_active(paths),
-        cron=_cron(paths),
+        cron=cron,
         tools=frozenset(tool for tool in TOOLS if _which(tool)),
-        groups=frozenset(places.GROUPS) & read_numbers(paths, "/etc/group").keys(),
+        groups=frozenset((*places.GROUPS, places.BTMP_GROUP)) & numbers.keys(),
+        reads_btmp=paths.is_own_host and _reads_btmp(paths, values, uid, numbers),
+        is_in_utmp=numbers.get(places.BTMP_GROUP) in _memberships(paths),
+        joining=tuple(path for path in places.SYSUSERS_FILES if _joins(paths, path)),
+        leaving=() if paths.is_own_host else _leaving(paths, _ways(cron, directory)),
         uid=uid,
         gid=gid,
         directory=directory,
@@ -170,7 +191,7 @@ def read_facts(root: str, given: str) -> Facts:
         old_entry=read_entry(paths, old),
         old_output=read_entry(paths, f"{old}/{places.OUTPUT_NAME}"),
         state=read_entry(paths, places.STATE),
-        present=frozenset(path for path in OWN if os.path.lexists(paths.below(path))),
+        present=frozenset(path for path in OWN if _is_there(paths, path)),
         settings=tuple(values.items()),
         setting_faults=tuple(map(str, faults)),
         given=given,
@@ -243,7 +264,7 @@ def parse_before(text: str) -> Before | None:
     """Return what the record of the textfile directory says, None where that is not a record."""
     for line in text.split("\n"):
         words = line.split(" ", 2)
-        if len(words) == 3 and words[2].startswith("/") and not line.startswith("#"):
+        if len(words) == 3 and _is_whole(words[2]) and not line.startswith("#"):
             gid, mode, directory = words
             if gid.isdigit() and len(gid) < 11 and len(mode) == 4 and not mode.strip("01234567"):
                 return Before(directory, int(gid), int(mode, 8))
@@ -253,7 +274,11 @@ def parse_before(text: str) -> Before | None:
 def parse_words(text: str, word: str) -> tuple[str, ...]:
     """Return the paths that the record has behind ``word``, PREFIX or MADE."""
     pairs = (line.partition(" ") for line in text.split("\n"))
-    return tuple(path for name, _, path in pairs if name == word and path.startswith("/"))
+    return tuple(path for name, _, path in pairs if name == word and _is_whole(path))
+
+
+def _is_whole(path: str) -> bool:
+    return path.startswith("/") and path == os.path.normpath(path) and path.isprintable()
 
 
 def format_record(before: Before, prefixes: Iterable[str] = (), made: Iterable[str] = ()) -> str:
@@ -280,6 +305,72 @@ def _read_record(paths: Paths) -> str:
         return ""
 
 
+def _reads_btmp(
+    paths: Paths, values: Mapping[str, str], uid: int, numbers: Mapping[str, int]
+) -> bool:
+    """Return whether runs will read failures in btmp, for there is no log that they may read."""
+    options = parse_collect(values.get(OPTIONS, "").split())
+    if options.auth_source in ("auto", "journal") and journal_state(paths)[0] != ABSENT:
+        return False
+    gid = numbers.get(places.USER, NOBODY)
+    groups = (gid, *(numbers[name] for name in places.GROUPS if name in numbers))
+    identity = Identity(places.USER, uid if uid > 0 else NOBODY, gid, groups)
+    is_asked = options.auth_source in ("auto", "files")
+    logs = (options.auth_log or paths.auth_logs()) if is_asked else ()
+    if any(os.path.exists(log) and not closed_part(log, READ, identity) for log in logs):
+        return False
+    return os.path.exists(options.btmp or paths.btmp())
+
+
+def _memberships(paths: Paths) -> frozenset[int]:
+    path = paths.below("/etc/group")
+    try:
+        paths.require_inside(path)
+        return find_memberships(read_regular(path, MAX_BYTES), places.USER)
+    except OSError:
+        return frozenset()
+
+
+def _joins(paths: Paths, path: str) -> bool:
+    """Return whether a file of ours for systemd-sysusers puts our user into btmp's group."""
+    try:
+        paths.require_inside(paths.below(path))
+        lines = read_regular(paths.below(path), MAX_BYTES).decode().splitlines()
+    except (OSError, ValueError):
+        return False
+    return ["m", places.USER, places.BTMP_GROUP] in [line.split() for line in lines]
+
+
+def _ways(cron: str, directory: str) -> tuple[str, ...]:
+    """Return what is written, and by whose path something is."""
+    own = (*OWN, places.PREFIX)
+    above = {os.path.dirname(path) for path in own if path not in places.CRON_ENTRIES}
+    return (*places.BY_TOOLS, *sorted(above), *filter(None, (cron, directory)))
+
+
+def _leaving(paths: Paths, ways: tuple[str, ...]) -> tuple[str, ...]:
+    """Return where on the ways the links are that lead out of the root."""
+    parts = (path for way in ways for path in parts_of(way)[1:])
+    found: list[str] = []
+    for path in sorted(set(parts)):
+        is_behind = any(path.startswith(f"{link}/") for link in found)
+        if not is_behind and not _is_inside(paths, path):
+            found.append(path)
+    return tuple(found)
+
+
+def _is_there(paths: Paths, path: str) -> bool:
+    return _is_inside(paths, os.path.dirname(path)) and os.path.lexists(paths.below(path))
+
+
+def _is_inside(paths: Paths, path: str) -> bool:
+    try:
+        paths.require_inside(paths.below(path))
+    except OSError:
+        return False
+    return True
+
+
 def _missing(paths: Paths) -> tuple[str, ...]:
     """Return the directories above our links that are not there, the upper ones first."""
     ways = [path.split("/") for path in places.LINKS]
@@ -296,7 +387,7 @@ def _above(paths: Paths, directory: str) -> tuple[Entry, ...]:
     """Return what leads to ``directory``, from / on: its own path's, and that without links."""
     real = os.path.realpath(paths.below(directory))
     if not paths.is_own_host:
-        real = real[len(paths.root) :]
+        real = real[len(paths.root) :] if _is_inside(paths, directory) else directory
     ways = []
     for path in (directory, real):
         names = path.strip("/").split("/")[:-1]
@@ -337,14 +428,11 @@ def _is_running_systemd(paths: Paths) -> bool:
 
 
 def _ask(*words: str) -> str:
-    """Return what a command prints, '' where it cannot be run."""
+    """Return what a command prints, '' where it fails or cannot be run."""
     try:
-        done = subprocess.run(  # noqa: S603 - from the lines above
-            words, stdin=subprocess.DEVNULL, capture_output=True, check=False
-        )
-    except OSError:
+        return run_tool(list(words), TOOL_SECONDS)
+    except Failed:
         return ""
-    return done.stdout.decode("utf-8", "replace")
 
 
 def _is_ours(paths: Paths, path: str) -> bool:
@@ -368,8 +456,7 @@ def _cron(paths: Paths) -> str:
 
 
 def _which(tool: str) -> bool:
-    path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin:/sbin:/bin"
-    return shutil.which(tool, path=path) is not None
+    return shutil.which(tool, path=SEARCH) is not None
 
 
 def _is_enforcing(paths: Paths) -> bool:
@@ -393,15 +480,6 @@ def _prefix(paths: Paths) -> str:
     if not paths.is_own_host and sys.prefix.startswith(inside):
         return "/" + sys.prefix[len(inside) :]
     return sys.prefix
-
-
-def own_command() -> str:
-    """Return how a shell calls this program: by its path, for sudo may not search /usr/local."""
-    archive = running_archive()
-    name = f"{places.PREFIX if archive else sys.prefix}/bin/{PROGRAM}"
-    if archive and not os.path.exists(name):
-        return shlex.join((sys.executable, archive))
-    return shlex.quote(name) if archive or sys.prefix != sys.base_prefix else PROGRAM
 
 
 def share_directory() -> str:

@@ -24,12 +24,25 @@ HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
 def find_faults(facts: Facts, wish: Wish) -> tuple[str, ...]:
     """Return why nothing can be installed, each with what to do; () where it can."""
     return (
+        *find_image_faults(facts),
         *_host_faults(facts, wish),
         *_program_faults(facts, wish),
         *(f"{places.SETTINGS}: {fault}" for fault in facts.setting_faults),
         *_directory_faults(facts, wish),
         *_state_faults(facts),
     )
+
+
+def find_image_faults(facts: Facts) -> Iterator[str]:
+    """Yield why nothing can be changed in an image, neither by install nor by uninstall.
+
+    Its owner may have put links there that lead to this host, and programs that must not run here.
+    """
+    for path in facts.leaving:
+        yield f"{facts.root}{path}: a link leads out of the image; put a directory or file there"
+    makes_users = {"systemd-sysusers", "useradd"} & facts.tools and "userdel" in facts.tools
+    if not facts.is_running and not makes_users:
+        yield "useradd and userdel are missing here: install shadow"
 
 
 def _host_faults(facts: Facts, wish: Wish) -> Iterator[str]:
@@ -137,6 +150,8 @@ def _state_faults(facts: Facts) -> Iterator[str]:
         yield f"{state.path}: is no directory; run: rm {state.path}"
     elif state.kind and state.uid not in (0, facts.uid):
         yield f"{state.path}: is another user's (uid {state.uid}); run: rm -r {state.path}"
+    elif state.kind and state.uid == 0 and state.mode & 0o022:
+        yield f"{state.path}: others could write it; run: rm -r {state.path}"
 
 
 def find_notes(facts: Facts) -> Iterator[str]:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 
+from textfile_users.checks.child import TOOLS
 from textfile_users.checks.mends import service
 from textfile_users.checks.schedule import DAEMONS, SERVICES
 from textfile_users.installing import places
@@ -65,7 +66,7 @@ def scan_first(step: Step) -> bool:
 def _scan_as_user(words: tuple[str, ...]) -> tuple[int, list[str]]:
     uid, gid = read_ids(Paths())
     groups = os.getgrouplist(places.USER, gid)
-    return _run(words, user=uid, group=gid, extra_groups=groups, cwd="/")
+    return _run(words, user=uid, group=gid, extra_groups=groups)
 
 
 def _run(words: tuple[str, ...], **options: object) -> tuple[int, list[str]]:
@@ -76,6 +77,8 @@ def _run(words: tuple[str, ...], **options: object) -> tuple[int, list[str]]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        cwd="/",
+        env={**os.environ, "PATH": TOOLS},
         **options,
     )
     return done.returncode, done.stderr.decode("utf-8", "backslashreplace").splitlines()
@@ -99,6 +102,7 @@ def _journal(*words: str) -> list[str]:
             ("journalctl", "-q", "-o", "cat", *words),  # noqa: S607
             capture_output=True,
             check=False,
+            env={**os.environ, "PATH": TOOLS},
         )
     except OSError:
         return []

@@ -10,7 +10,8 @@ from textfile_users.paths import STATE as STATE
 from textfile_users.settings import SETTINGS as SETTINGS
 
 USER = SERVICE_USER
-GROUPS = ("adm", "systemd-journal", "utmp")  # of the sources' files, where a host has them
+GROUPS = ("adm", "systemd-journal")  # of the logs' files, where a host has them
+BTMP_GROUP = "utmp"  # can write utmp, wtmp and btmp too: for where failures are in btmp alone
 PREFIX = "/opt/textfile-users"
 RUNTIME = RUNTIME_OUTPUT.rpartition("/")[0]
 CONFIGURATION = REDACT_KEY.rpartition("/")[0]
@@ -37,5 +38,15 @@ CRONTABS = ("/etc/crontabs", "/var/spool/cron/crontabs")  # busybox's, by how it
 CRON_ENTRIES = tuple(f"{directory}/{USER}" for directory in (CRON_D, *CRONTABS))
 UNIT_FILES = (*UNITS, DROP_IN, TMPFILES)
 # Before there was install, the sysusers file went to /usr/lib.
-OTHER_FILES = (SYSUSERS, "/usr/lib/sysusers.d/textfile-users.conf", SETTINGS)
+SYSUSERS_FILES = (SYSUSERS, "/usr/lib/sysusers.d/textfile-users.conf")
+OTHER_FILES = (*SYSUSERS_FILES, SETTINGS)
 OWN_TREES = (STATE, RUNTIME, CONFIGURATION)
+# What the system's tools write that are given an image's root.
+BY_TOOLS = (
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/shadow",
+    "/etc/gshadow",
+    f"{UNIT_DIRECTORY}/timers.target.wants",
+    f"{UNIT_DIRECTORY}/paths.target.wants",
+)

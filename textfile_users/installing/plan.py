@@ -20,8 +20,9 @@ from textfile_users.installing.places import RUNTIME_OUTPUT, USER
 from textfile_users.installing.steps import (
     AS_USER,
     END,
+    GIVE,
+    GIVE_FILES,
     MAKE_LINK,
-    OWNER,
     REMOVE_EMPTY,
     REMOVE_LINK,
     UNPACK,
@@ -58,6 +59,11 @@ class Wish(Record):
 
     cron: bool = False
     runtime_file: bool = False
+
+
+def give(directory: str, owner: str, group: str, mode: int) -> Step:
+    """Return the step that gives a directory away, see Step."""
+    return Step((GIVE, directory, owner, group, f"{mode:04o}"))
 
 
 def uses_timer(facts: Facts, wish: Wish) -> bool:
@@ -147,13 +153,14 @@ def _systemctl(facts: Facts, *words: str) -> Step:
 
 def _user_steps(facts: Facts, share: Mapping[str, bytes]) -> Iterator[Step]:
     image = () if facts.is_running else (f"--root={facts.root}",)
-    groups = [group for group in places.GROUPS if group in facts.groups]
+    wanted = (*places.GROUPS, places.BTMP_GROUP) if facts.reads_btmp else places.GROUPS
+    groups = [group for group in wanted if group in facts.groups]
     if "systemd-sysusers" in facts.tools:
         text = str(share["systemd-timer/textfile-users.sysusers"], "utf-8")
-        lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+        lines = [line for line in text.splitlines() if line.startswith("u ")]
         # It would make groups that the host does not have.
-        kept = [line for line in lines if line[:2] != "m " or line.split()[2] in groups]
-        yield command("systemd-sysusers", *image, "--inline", *kept)
+        members = [f"m {USER} {group}" for group in groups]
+        yield command("systemd-sysusers", *image, "--inline", *lines, *members)
     elif "useradd" in facts.tools:
         shell = ("--shell", "/usr/sbin/nologin", "--home-dir", places.STATE, "--no-create-home")
         if facts.uid < 0:
@@ -162,28 +169,43 @@ def _user_steps(facts: Facts, share: Mapping[str, bytes]) -> Iterator[Step]:
             yield command("usermod", *image, "-a", "-G", ",".join(groups), USER)
     elif "adduser" in facts.tools:
         yield from _busybox_user(facts, groups)
+    yield from _leave_btmp(facts)
+
+
+def _leave_btmp(facts: Facts) -> Iterator[Step]:
+    """Yield what takes our user out of the group that can write btmp, where it reads a log.
+
+    An install of before has put it there, and maybe a file that does so again at each boot.
+    """
+    yield from _remove(facts, facts.joining)
+    if facts.is_in_utmp and not facts.reads_btmp:
+        image = () if facts.is_running else ("--root", facts.root)
+        if "gpasswd" in facts.tools:
+            yield command("gpasswd", *image, "--delete", USER, places.BTMP_GROUP)
+        elif facts.is_running:
+            yield command("delgroup", USER, places.BTMP_GROUP)
 
 
 def _busybox_user(facts: Facts, groups: list[str]) -> Iterator[Step]:
-    inside = () if facts.is_running else ("chroot", facts.root)
     if facts.gid < 0:
-        yield command(*inside, "addgroup", "-S", USER)
+        yield command("addgroup", "-S", USER)
     if facts.uid < 0:
         shell = ("-h", places.STATE, "-s", "/sbin/nologin")
-        yield command(*inside, "adduser", "-S", "-D", "-H", *shell, "-G", USER, USER)
+        yield command("adduser", "-S", "-D", "-H", *shell, "-G", USER, USER)
     for group in groups:
-        yield command(*inside, "addgroup", USER, group)
+        yield command("addgroup", USER, group)
 
 
 def _remove_user(facts: Facts) -> Iterator[Step]:
-    inside = () if facts.is_running else ("chroot", facts.root)
     image = () if facts.is_running else (f"--root={facts.root}",)
     group = shlex.quote(_below(facts, "/etc/group"))
     if "userdel" in facts.tools:
         userdel: tuple[str, ...] = ("userdel", *image, USER)
         groupdel: tuple[str, ...] = ("groupdel", *image, USER)
+    elif facts.is_running:
+        userdel, groupdel = ("deluser", USER), ("delgroup", USER)
     else:
-        userdel, groupdel = (*inside, "deluser", USER), (*inside, "delgroup", USER)
+        return  # see find_image_faults()
     if facts.uid >= 0:
         yield command(*userdel)
     if facts.gid >= 0:
@@ -211,31 +233,28 @@ def _restore(facts: Facts, before: Before | None, entry: Entry, output: Entry) -
         yield command("rm", "-f", f"{directory}/{places.OUTPUT_NAME}")
     yield command("find", directory, "-maxdepth", "1", "-name", TEMPORARY, "-delete")
     if entry.gid == facts.gid:
-        yield command("chgrp", str(before.gid), directory)
-        yield command("chmod", f"{before.mode:04o}", directory)
+        yield give(before.directory, "", str(before.gid), before.mode)
 
 
 def _directory_steps(facts: Facts, wish: Wish) -> Iterator[Step]:
     """Yield what makes the state directory, and gives our user its part of the textfile one."""
     state, record = _below(facts, places.STATE), _below(facts, places.RECORD)
     yield command("mkdir", "-p", state, record.rpartition("/")[0])
-    # What root's own looks have left there is the user's from now on.
-    recursive = "-h" if facts.state.uid == facts.uid else "-hR"
-    yield command("chown", recursive, OWNER, state)
-    yield command("chmod", "700", state)
+    if facts.state.kind and facts.state.uid == 0:
+        # What root's own looks have left there is the user's from now on.
+        yield Step((GIVE_FILES, places.STATE))
+    yield give(places.STATE, USER, USER, 0o700)
     yield from _record_steps(facts, record)
     directory = _below(facts, facts.directory)
-    yield command("chgrp", USER, directory)
-    yield command("chmod", f"{SHARED_MODE:04o}", directory)
+    yield give(facts.directory, "", USER, SHARED_MODE)
     output = f"{directory}/{places.OUTPUT_NAME}"
     if facts.is_running and (wish.runtime_file or not uses_timer(facts, wish)):
         yield from _runtime_steps(facts, wish)
     if wish.runtime_file:
         yield command("ln", "-sfn", RUNTIME_OUTPUT, output)
-    elif facts.output.kind == LINK:
+    elif facts.output.kind == LINK or (facts.output.kind and facts.output.uid != facts.uid):
+        # Not given away: it may be another name of any file of root's. The scan writes it anew.
         yield command("rm", "-f", output)
-    elif facts.output.kind == FILE and facts.output.uid != facts.uid:
-        yield command("chown", "-h", OWNER, output)
 
 
 def _record_steps(facts: Facts, path: str) -> Iterator[Step]:
@@ -279,12 +298,10 @@ def _runtime_steps(facts: Facts, wish: Wish) -> Iterator[Step]:
     if wish.runtime_file and RUNTIME_OUTPUT not in facts.present:
         # Empty until the next look: a link to nothing is a fault for node_exporter. Root makes it
         # while the directory is root's alone, where nobody has put a link in its way.
-        yield command("chown", "-h", "root:root", places.RUNTIME)
-        yield command("chmod", "711", places.RUNTIME)
+        yield give(places.RUNTIME, "0", "0", 0o711)
         yield command("rm", "-f", RUNTIME_OUTPUT)
         yield command("install", "-m", "644", "-o", USER, "-g", USER, "/dev/null", RUNTIME_OUTPUT)
-    yield command("chmod", "711" if wish.runtime_file else "700", places.RUNTIME)
-    yield command("chown", "-h", OWNER, places.RUNTIME)
+    yield give(places.RUNTIME, USER, USER, 0o711 if wish.runtime_file else 0o700)
 
 
 def _setting_steps(facts: Facts) -> Iterator[Step]:
@@ -368,7 +385,7 @@ def _cron_entry(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> str:
             f"rm -rf {places.RUNTIME}",
             f"install -d -m 711 {places.RUNTIME}",
             f"install -m 644 -o {USER} -g {USER} /dev/null {RUNTIME_OUTPUT}",
-            f"chown {OWNER} {places.RUNTIME}",
+            f"chown {USER}:{USER} {places.RUNTIME}",
         )
         line = f"@reboot root {' && '.join(words)}"
         text = re.sub(r"^@reboot root .*", line, text, flags=re.M)

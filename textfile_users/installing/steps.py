@@ -9,6 +9,8 @@ import subprocess
 import time
 from zipfile import BadZipFile
 
+from textfile_users.checks.child import TOOLS
+from textfile_users.installing.giving import give_directory, give_files
 from textfile_users.installing.links import make_link, remove_empty, remove_link
 from textfile_users.installing.places import USER
 from textfile_users.messages import WARNING, say
@@ -21,6 +23,10 @@ from textfile_users.sources.text import decode, is_number
 from textfile_users.unpack import unpack
 from textfile_users.writer import write_whole
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 UNPACK = "unpack"
 WRITE = "write"
 END = "end"
@@ -28,8 +34,9 @@ MAKE_LINK = "make link"
 REMOVE_LINK = "remove link"
 REMOVE_EMPTY = "remove empty"
 AS_USER = "as our user"
+GIVE = "give"
+GIVE_FILES = "give files"
 SETPRIV = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups")
-OWNER = f"{USER}:{USER}"  # chown's word for our user and group
 
 
 class Step(Record):
@@ -38,8 +45,9 @@ class Step(Record):
     WRITE takes a path and the mode; ``text`` is the content. UNPACK takes a one-file build, the
     root and the environment that it becomes. END takes the user whose processes are to end.
     MAKE_LINK takes a path, where it is to lead, and where it leads now; REMOVE_LINK a path and
-    where it leads; REMOVE_EMPTY a directory: these have the host's own paths, without the root.
-    AS_USER takes a command.
+    where it leads; REMOVE_EMPTY a directory; GIVE a directory, owner ('' stays), group (each our
+    user's or a number) and mode; GIVE_FILES a directory whose files become our user's: these have
+    the host's own paths, without the root. AS_USER takes a command.
     """
 
     words: tuple[str, ...]
@@ -75,10 +83,8 @@ def shell(step: Step, root: str = "/") -> str:
     if kind == END:
         kill = "[ ! /proc/$pid/root/. -ef / ] || kill -KILL $pid"
         return f"for pid in $(pgrep -U {rest[0]}); do {kill}; done"
-    if kind in ("chown", "chgrp") and root != "/":
-        user, group = (_number_of(f"{root}/etc/{name}") for name in ("passwd", "group"))
-        numbers = {OWNER: f"{user}:{group}", USER: group}
-        return " ".join(numbers.get(word) or shlex.quote(word) for word in step.words)
+    if kind in (GIVE, GIVE_FILES):
+        return _shell_give(kind, *rest, root=root)
     return shlex.join(step.words)
 
 
@@ -93,9 +99,21 @@ def _shell_link(kind: str, path: str, *targets: str, root: str) -> str:
     return f"mkdir -p {above} && ln -sfn {shlex.quote(targets[0])} {quoted}"
 
 
-def _number_of(path: str) -> str:
-    """Return what gives in a shell our number in an image's passwd or group."""
-    return f'"$(grep ^{USER}: {shlex.quote(path)} | cut -d: -f3)"'
+def _shell_give(kind: str, path: str, *rights: str, root: str) -> str:
+    quoted = shlex.quote(Paths(root).below(path))
+    if kind == GIVE_FILES:
+        both = f"{_name(USER, root, 'passwd')}:{_name(USER, root, 'group')}"
+        return f"find {quoted} -type f -user root -links 1 -exec chown {both} {{}} +"
+    owner, group, mode = rights
+    both = f"chown {_name(owner, root, 'passwd')}:" if owner else "chgrp "
+    return f"{both}{_name(group, root, 'group')} {quoted} && chmod {mode} {quoted}"
+
+
+def _name(name: str, root: str, file: str) -> str:
+    """Return what a shell takes for a user or group: of our own in an image the number there."""
+    if name != USER or root == "/":
+        return name
+    return f'"$(grep ^{USER}: {shlex.quote(f"{root}/etc/{file}")} | cut -d: -f3)"'
 
 
 def do(step: Step, root: str) -> None:
@@ -104,20 +122,14 @@ def do(step: Step, root: str) -> None:
     try:
         if kind == WRITE:
             write_whole(rest[0], step.text.encode(), int(rest[1], 8))
-        elif kind == UNPACK:
-            unpack(*rest)
-        elif kind == MAKE_LINK:
-            _link(root, *rest)
-        elif kind == REMOVE_LINK:
-            remove_link(root, *rest)
-        elif kind == REMOVE_EMPTY:
-            remove_empty(root, *rest)
-        elif kind == END:
-            _end_processes(read_ids(Paths(root))[0])
+        elif kind in _DONE_HERE:
+            _DONE_HERE[kind](root, *rest)
         else:
-            _run(_by_number(step.words, root) if kind in ("chown", "chgrp") else step.words)
+            _run(step.words)
     except OSError as error:
-        raise Failed(error.strerror or str(error)) from None
+        raise Failed(
+            ": ".join(filter(None, (error.filename, error.strerror or str(error))))
+        ) from None
     except (ValueError, BadZipFile) as error:
         raise Failed(str(error)) from None
 
@@ -131,15 +143,13 @@ def _link(root: str, path: str, target: str, old: str) -> None:
 
 
 def _run(words: tuple[str, ...]) -> None:
-    environment = {**os.environ, "LC_ALL": "C"}
-    path = environment.get("PATH", "")
-    environment["PATH"] = f"{path}:/usr/sbin:/usr/bin:/sbin:/bin".lstrip(":")
     done = subprocess.run(  # noqa: S603 - from the plan
         words,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        env=environment,
+        env={**os.environ, "LC_ALL": "C", "PATH": TOOLS},
+        cwd="/",
         check=False,
     )
     if done.returncode:
@@ -174,13 +184,18 @@ def _end_processes(uid: int) -> None:
     raise Failed("its processes do not end")
 
 
-def _by_number(words: tuple[str, ...], root: str) -> tuple[str, ...]:
-    """Return a command with our user's numbers in place of its name: an image has its own."""
-    if root == "/":
-        return words
-    user, group = read_ids(Paths(root))
-    numbers = {OWNER: f"{user}:{group}", USER: str(group)}
-    return tuple(numbers.get(word, word) for word in words)
+def _give(root: str, path: str, owner: str, group: str, mode: str) -> None:
+    uid, gid = _own_ids(root) if USER in (owner, group) else (0, 0)
+    uid = uid if owner == USER else int(owner or -1)
+    give_directory(root, path, uid, gid if group == USER else int(group), int(mode, 8))
+
+
+def _own_ids(root: str) -> tuple[int, int]:
+    """Return our user's uid and gid on the host below ``root``. Raises ValueError without."""
+    found = read_ids(Paths(root))
+    if min(found) <= 0:
+        raise ValueError(f"there is no user and group {USER}")
+    return found
 
 
 def read_ids(paths: Paths) -> tuple[int, int]:
@@ -202,3 +217,14 @@ def read_numbers(paths: Paths, path: str) -> dict[str, int]:
         for fields in lines
         if len(fields) > 2 and is_number(decode(fields[2]))
     }
+
+
+_DONE_HERE: dict[str, Callable[..., None]] = {
+    UNPACK: lambda _root, *words: unpack(*words),
+    MAKE_LINK: _link,
+    REMOVE_LINK: remove_link,
+    REMOVE_EMPTY: remove_empty,
+    GIVE: _give,
+    GIVE_FILES: lambda root, path: give_files(root, path, *_own_ids(root)),
+    END: lambda root, _user: _end_processes(read_ids(Paths(root))[0]),
+}

@@ -35,6 +35,11 @@ def printable(text: str) -> str:
     )
 
 
+def printable_lines(text: str) -> str:
+    """Return lines of ``text`` safe for a terminal: what is not printable in them is escaped."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def parse_ip(text: str) -> str:
     """Return the IPv4 or IPv6 address that ``text`` is in its usual form, else ''.
 
