@@ -1199,7 +1199,7 @@ def in_runs(logs: list[tuple[bytes, float]]) -> list[tuple[float, str]]:
         found += pairing.expire(now)
         after = state._replace(
             remembered=tuple(pairing.attempts.items()),
-            held=tuple(pairing.escalations.held),
+            held=pairing.held,
             last=pairing.last,
         )
         state = parse_durable(format_durable(after))

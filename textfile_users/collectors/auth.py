@@ -255,7 +255,7 @@ class _Reading:
             logs=self._logs,
             journal=self._journal,
             remembered=tuple(pairing.attempts.items()),
-            held=tuple(pairing.escalations.held),
+            held=pairing.held,
             last=pairing.last,
         )
 

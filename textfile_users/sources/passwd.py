@@ -20,10 +20,15 @@ MAX_UID = (1 << 32) - 2  # -1 means no user
 
 
 class Passwd(Record):
-    """The accounts: the name of each uid, and all names, since several may share a uid."""
+    """The accounts: the name of each uid, and the uid of each name: several may share one."""
 
     by_uid: dict[int, str]
-    names: frozenset[str]
+    uids: dict[str, int]
+
+    @property
+    def names(self) -> AbstractSet[str]:
+        """All names."""
+        return self.uids.keys()
 
 
 class Entry(Record):
@@ -42,11 +47,11 @@ def parse_passwd(data: bytes) -> Passwd:
     (``+``, ``-``) and lines that are none of an account are left out. Raises nothing.
     """
     by_uid: dict[int, str] = {}
-    names = set()
+    uids: dict[str, int] = {}
     for name, uid, _ in _lines(data):
-        names.add(name)
+        uids.setdefault(name, uid)
         by_uid.setdefault(uid, name)
-    return Passwd(by_uid, frozenset(names))
+    return Passwd(by_uid, uids)
 
 
 def find_entries(
@@ -98,11 +103,16 @@ def read_passwd(paths: Paths) -> Passwd:
     return parse_passwd(read_regular(path, MAX_BYTES))
 
 
-def account_names(paths: Paths) -> frozenset[str]:
+def account_names(paths: Paths) -> AbstractSet[str]:
     """Return the names of the host's accounts, none where passwd cannot be read."""
+    return accounts(paths).names
+
+
+def accounts(paths: Paths) -> Passwd:
+    """Return the host's accounts, none where passwd cannot be read."""
     for _ in range(2):  # one call may fail by accident, and would count for unknown users
         try:
-            return read_passwd(paths).names
+            return read_passwd(paths)
         except OSError:
             continue
-    return frozenset()
+    return Passwd({}, {})
