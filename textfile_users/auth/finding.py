@@ -31,10 +31,12 @@ PEER = "peer"
 PAM_FAILURE = "PAM failure"
 PAM_ESCALATION = "PAM escalation"
 PAM_ESCALATION_FAILURE = "PAM escalation failure"
-# Of an escalation whose line may not be its last, or does not say to whom, see wholes.py.
+# Of an escalation whose line may not be its last, or does not say to whom, see targets.py.
 PART = "part of an escalation"
 REFUSED_PART = "part of a refused escalation"
 CONTINUED = "continued"
+OPENED = "opened"  # what PAM said of a session
+WAITING = frozenset((PART, REFUSED_PART, OPENED))
 IRRELEVANT = "irrelevant"
 
 # The kind of an escalation whose line a directory's name makes one of several targets.

@@ -12,13 +12,14 @@ from textfile_users.auth.finding import (
     PAM_ESCALATION_FAILURE,
     PART,
     REFUSED_PART,
+    WAITING,
 )
-from textfile_users.auth.targets import EVENTS as WAITING
-from textfile_users.auth.targets import Targets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from textfile_users.auth.targets import Targets
 
 # How often it is looked for what has become certain.
 EXPIRY_SECONDS = 1.0
@@ -47,15 +48,26 @@ class Pairing:
         """Go on with what another run's Pairing left."""
         self.attempts = Attempts(remembered)
         held = tuple(held)
-        self._targets = Targets(event for event in held if event.said.event in WAITING)
+        self._waiting = [event for event in held if event.said.event in WAITING]
+        self._made: Targets | None = None
         self.escalations = Escalations(event for event in held if event.said.event not in WAITING)
         self.last = last
         self._next = 0.0
 
     @property
+    def _targets(self) -> Targets:
+        """What may wait; imported where somebody escalates."""
+        if self._made is None:
+            from textfile_users.auth.targets import Targets
+
+            self._made = Targets(self._waiting)
+        return self._made
+
+    @property
     def held(self) -> tuple[AuthEvent, ...]:
         """What of escalations is undecided, for the next run."""
-        return (*self._targets.held, *self.escalations.held)
+        waiting = self._made.held if self._made else self._waiting
+        return (*waiting, *self.escalations.held)
 
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the events that became certain with a line's finding, in their order."""
@@ -81,10 +93,10 @@ class Pairing:
     def expire(self, now: float) -> list[AuthEvent]:
         """Return the events that have become certain because nothing followed until ``now``."""
         self._next = now + EXPIRY_SECONDS
-        over = self._escalate(self._targets.expire(now))
+        over = self._escalate(self._targets.expire(now)) if self._made or self._waiting else []
         return self.attempts.expire(now) + over + self.escalations.expire(now)
 
     def finish(self) -> list[AuthEvent]:
         """Return the events of all that is undecided: no line will follow."""
-        over = self._escalate(self._targets.finish())
+        over = self._escalate(self._targets.finish()) if self._made or self._waiting else []
         return self.attempts.finish() + over + self.escalations.finish()

@@ -98,7 +98,17 @@ BINARIES = {
 }
 # Of these a user's process has the user's uid: setuid changes only the effective one.
 SETUID_PROGRAMS = frozenset(
-    ("sudo", "sudo-rs", "sudoedit", "su", "su-l", "su-rs", "doas", "pkexec", "polkit-agent-helper-1")
+    (
+        "sudo",
+        "sudo-rs",
+        "sudoedit",
+        "su",
+        "su-l",
+        "su-rs",
+        "doas",
+        "pkexec",
+        "polkit-agent-helper-1",
+    )
 )
 # They log by syslog(3); of the others, which use GLib's log, journald's own protocol is believed.
 NATIVE_PROGRAMS = ("polkitd", "gdm")
@@ -178,8 +188,7 @@ def entries(
             if is_lost:  # said once: with the first entry the position moves on
                 yield LOST
                 is_lost = False
-            is_local = isinstance(found, Entry) and paths.is_own_host and found.exe.startswith(LOCAL)
-            yield found if not is_local or is_roots(found.exe) else found._replace(trusted=False)
+            yield _seen(found) if paths.is_own_host and isinstance(found, Entry) else found
 
 
 def advance(position: JournalPosition, found: Entry | Gap) -> JournalPosition:
@@ -217,10 +226,10 @@ def parse_entry(line: bytes) -> Entry | Gap:
     )
 
 
-def is_believed(program: str, transport: str, uid: str, exe: str, comm: str) -> bool:
+def is_believed(program: str, uid: str, exe: str, transport: str = "", comm: str = "") -> bool:
     """Return whether an entry may be from the program it names.
 
-    The others are its fields _TRANSPORT, _UID, _EXE and _COMM, '' where missing: journald sets
+    The others are its fields _UID, _EXE, _TRANSPORT and _COMM, '' where missing: journald sets
     them, while anybody can choose ``program``. _EXE and _COMM are missing where the process had
     ended. A stream to stdout or stderr says nothing of who writes: a user chooses its name, and
     may have root's sudo complain into it.
@@ -247,6 +256,12 @@ def _is_binary(exe: str, names: tuple[str, ...]) -> bool:
     return is_path and exe.startswith(SYSTEM) and name in names
 
 
+def _seen(entry: Entry) -> Entry:
+    """Return an entry of this host, not trusted where others may write its program's file."""
+    is_writable = entry.exe.startswith(LOCAL) and not is_roots(entry.exe)
+    return entry._replace(trusted=False) if is_writable else entry
+
+
 def is_roots(path: str, known: dict[str, bool] = {}) -> bool:  # noqa: B006 - a cache
     """Return whether root alone can write a file and the directories above it, by lstat(2)."""
     if path not in known:
@@ -255,7 +270,7 @@ def is_roots(path: str, known: dict[str, bool] = {}) -> bool:  # noqa: B006 - a 
         except OSError:
             return False
         is_own = status.st_uid == 0 and not status.st_mode & 0o022
-        known[path] = is_own and (not path or is_roots(path.rpartition("/")[0]))
+        known[path] = is_own and (not path or is_roots(path.rpartition("/")[0], known))
     return known[path]
 
 
@@ -264,7 +279,7 @@ def _is_trusted(fields: _Fields) -> bool:
         _text(fields.get(k)) for k in ("SYSLOG_IDENTIFIER", "_TRANSPORT", "_UID", "_COMM")
     )
     is_text = all(isinstance(fields.get(k, ""), str) for k in ("_TRANSPORT", "_EXE", "_COMM"))
-    return is_text and is_believed(program, transport, uid, _exe(fields), comm)
+    return is_text and is_believed(program, uid, _exe(fields), transport, comm)
 
 
 def _exe(fields: _Fields) -> str:

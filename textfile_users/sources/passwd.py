@@ -9,8 +9,10 @@ from textfile_users.sources.text import decode, field, is_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from collections.abc import Set as AbstractSet
+
+    from textfile_users.accounts import Answer
 
 PATH = "/etc/passwd"
 MAX_BYTES = 16 << 20
@@ -29,6 +31,9 @@ class Passwd(Record):
     def names(self) -> AbstractSet[str]:
         """All names."""
         return self.uids.keys()
+
+
+NO_ACCOUNTS = Passwd({}, {})
 
 
 class Entry(Record):
@@ -108,11 +113,18 @@ def account_names(paths: Paths) -> AbstractSet[str]:
     return accounts(paths).names
 
 
-def accounts(paths: Paths) -> Passwd:
-    """Return the host's accounts, none where passwd cannot be read."""
+def accounts(paths: Paths, answers: Iterable[Answer] = ()) -> Passwd:
+    """Return the accounts in passwd, if it can be read, and what NSS answered of others."""
+    found = NO_ACCOUNTS
     for _ in range(2):  # one call may fail by accident, and would count for unknown users
         try:
-            return read_passwd(paths)
+            found = read_passwd(paths)
+            break
         except OSError:
             continue
-    return Passwd({}, {})
+    by_uid, uids = dict(found.by_uid), dict(found.uids)
+    for answer in answers:
+        if answer.user and answer.uid >= 0:
+            by_uid.setdefault(answer.uid, answer.user)
+            uids.setdefault(answer.user, answer.uid)
+    return Passwd(by_uid, uids)
