@@ -169,15 +169,21 @@ class Reader:
         Users choose what their programs write, and some of what the system's do. Of an account
         whose name is not known, as a domain's may be, it may tell of whoever has no account.
         """
-        if not entry.trusted or entry.is_of_system:
+        if not entry.trusted or entry.uid == 0:
             return entry.trusted
+        if entry.is_of_system:  # polkit's service, and no other account of the system's
+            uids = self._accounts_of_host().uids
+            own = [uids[name] for name in ("polkitd", "polkituser") if name in uids]
+            return not own or entry.uid in own
         if not said.user:  # PAM has the uid alone, and sudo-rs goes on without a name
             return said.event in _NAMELESS
         accounts = self._accounts_of_host()
         writers = entry.uid, entry.login_uid
         if said.user in accounts.uids:
             return accounts.uids[said.user] in writers
-        return any(uid >= 0 and uid not in accounts.by_uid for uid in writers)
+        return any(
+            uid >= 0 and uid not in accounts.by_uid and not accounts.lends(uid) for uid in writers
+        )
 
     def _completed(self, entry: Entry, said: Finding) -> Finding:
         """Return a finding with the names that the kernel tells: of who acts, or is acted as."""

@@ -278,8 +278,27 @@ def _is_trusted(fields: _Fields) -> bool:
     program, transport, uid, comm = (
         _text(fields.get(k)) for k in ("SYSLOG_IDENTIFIER", "_TRANSPORT", "_UID", "_COMM")
     )
-    is_text = all(isinstance(fields.get(k, ""), str) for k in ("_TRANSPORT", "_EXE", "_COMM"))
-    return is_text and is_believed(program, uid, _exe(fields), transport, comm)
+    if not all(isinstance(fields.get(k, ""), str) for k in ("_TRANSPORT", "_EXE", "_COMM")):
+        return False
+    exe = _exe(fields)
+    command = command_of(program, _message(fields.get("MESSAGE", "")) or b"")
+    if command and command == (exe.rpartition("/")[2] or comm):
+        exe = comm = ""  # the program itself is not to be seen any more
+    return is_believed(program, uid, exe, transport, comm)
+
+
+def command_of(program: str, message: bytes) -> str:
+    """Return the name of the command that ``program`` became behind its ``message``, '' for none.
+
+    doas and pkexec log as the last thing that they do: journald may see the command already.
+    """
+    if program == "doas":
+        command = message.partition(b" ran command ")[2].partition(b" ")[0]
+    elif program == "pkexec":
+        command = message.rpartition(b" [COMMAND=")[2].partition(b"]")[0].partition(b" ")[0]
+    else:
+        return ""
+    return decode(command.rpartition(b"/")[2])
 
 
 def _exe(fields: _Fields) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from textfile_users.accounts import Answer
 
 PATH = "/etc/passwd"
+SUBUID = "/etc/subuid"
 MAX_BYTES = 16 << 20
 MAX_NAME = 256  # LOGIN_NAME_MAX
 MAX_REAL_NAME = 256
@@ -22,15 +23,23 @@ MAX_UID = (1 << 32) - 2  # -1 means no user
 
 
 class Passwd(Record):
-    """The accounts: the name of each uid, and the uid of each name: several may share one."""
+    """The accounts: the name of each uid, and the uid of each name: several may share one.
+
+    ``lent`` are the uids, from and up to, that belong to users beside their own, subuid(5).
+    """
 
     by_uid: dict[int, str]
     uids: dict[str, int]
+    lent: tuple[tuple[int, int], ...] = ()
 
     @property
     def names(self) -> AbstractSet[str]:
         """All names."""
         return self.uids.keys()
+
+    def lends(self, uid: int) -> bool:
+        """Return whether a user has ``uid`` beside the own one, for namespaces."""
+        return any(first <= uid < last for first, last in self.lent)
 
 
 NO_ACCOUNTS = Passwd({}, {})
@@ -127,4 +136,21 @@ def accounts(paths: Paths, answers: Iterable[Answer] = ()) -> Passwd:
         if answer.user and answer.uid >= 0:
             by_uid.setdefault(answer.uid, answer.user)
             uids.setdefault(answer.user, answer.uid)
-    return Passwd(by_uid, uids)
+    return Passwd(by_uid, uids, _lent(paths))
+
+
+def _lent(paths: Paths) -> tuple[tuple[int, int], ...]:
+    try:
+        paths.require_inside(paths.below(SUBUID))
+        return parse_subuid(read_regular(paths.below(SUBUID), MAX_BYTES))
+    except OSError:
+        return ()
+
+
+def parse_subuid(data: bytes) -> tuple[tuple[int, int], ...]:
+    """Return the ranges of uids in ``data``, the bytes of a subuid file. Raises nothing."""
+    lines = [decode(line).strip().split(":") for line in data.split(b"\n")]
+    numbers = [
+        fields[1:] for fields in lines if len(fields) == 3 and all(map(is_number, fields[1:]))
+    ]
+    return tuple((int(first), int(first) + int(count)) for first, count in numbers)
