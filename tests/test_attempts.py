@@ -57,6 +57,9 @@ def read(lines: list[str]) -> list[str]:
     return [brief(event) for event in read_log(file, False, START + 86_400.0)]
 
 
+LONG = "d" * 900
+
+
 class Case(NamedTuple):
     why: str
     lines: str
@@ -835,6 +838,221 @@ CASES = [
         """,
         "escalation sudo alice root",
     ),
+    # A directory and a command are the user's text.
+    Case(
+        "a directory that names another target: PAM's line of the process decides",
+        """
+        0 sudo[100]: alice : PWD=/tmp/m/x ; USER=root ; COMMAND=/bin/sh ; USER=bob ; COMMAND=/usr/bin/id
+        0 sudo[100]: pam_unix(sudo:session): session opened for user bob(uid=1001) by (uid=1000)
+        """,
+        "escalation sudo alice bob",
+    ),
+    Case(
+        "a directory that hides root",
+        """
+        0 sudo[100]: alice : TTY=pts/0 ; PWD=/tmp/x ; USER=bob ; COMMAND=/bin/true ; USER=root ; COMMAND=/bin/sh
+        0 sudo[100]: pam_unix(sudo:session): session opened for user root(uid=0) by alice(uid=1000)
+        """,
+        "escalation sudo alice root",
+    ),
+    Case(
+        "a directory that lacks what comes before",
+        """
+        0 sudo[100]: alice : PWD=/x ; COMMAND=/bin/sh ; USER=root ; COMMAND=/bin/sh ; USER=bob ; COMMAND=/bin/id
+        0 sudo[100]: pam_unix(sudo:session): session opened for user bob(uid=1001) by (uid=1000)
+        """,
+        "escalation sudo alice bob",
+    ),
+    Case(
+        "a root directory that names another target",
+        """
+        0 sudo[100]: alice : CHROOT=/x ; PWD=/ ; USER=root ; COMMAND=/bin/sh ; PWD=/ ; USER=bob ; COMMAND=/bin/id
+        0 sudo[100]: pam_unix(sudo:session): session opened for user bob(uid=1001) by (uid=1000)
+        """,
+        "escalation sudo alice bob",
+    ),
+    Case(
+        "a directory that names the target itself, and another's line of PAM between",
+        """
+        0 sudo[100]: alice : PWD=/x ; USER=root ; COMMAND=/bin/sh ; USER=root ; COMMAND=/bin/id
+        0 sudo[101]: carol : PWD=/ ; USER=bob ; COMMAND=/bin/id
+        0 sudo[101]: pam_unix(sudo:session): session opened for user bob(uid=1001) by (uid=1002)
+        0 sudo[100]: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        """,
+        """
+        escalation sudo carol bob
+        escalation sudo alice root
+        """,
+    ),
+    Case(
+        "where no line of PAM's follows, nobody is named",
+        """
+        0 sudo[100]: alice : PWD=/x ; USER=root ; COMMAND=/bin/sh ; USER=bob ; COMMAND=/bin/id
+        0 sudo[101]: pam_unix(sudo:session): session opened for user bob(uid=1001) by (uid=1002)
+        20 sudo[101]: carol : PWD=/ ; USER=root ; COMMAND=/bin/id
+        """,
+        """
+        escalation sudo alice
+        escalation sudo bob
+        escalation sudo carol root
+        """,
+    ),
+    Case(
+        "a command that names another target, without pids",
+        """
+        0 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/echo x ; USER=bob ; COMMAND=/bin/id
+        0 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by alice(uid=1000)
+        """,
+        "escalation sudo alice root",
+    ),
+    Case(
+        "sudo-rs, whose line stands behind PAM's",
+        """
+        0 sudo-rs[100]: pam_unix(sudo:session): session opened for user bob(uid=1001) by alice(uid=1000)
+        0 sudo-rs[100]: alice : TTY=pts/0 ; PWD=/x ; USER=root ; COMMAND=/bin/sh ; USER=bob ; COMMAND=/bin/id
+        """,
+        "escalation sudo alice bob",
+    ),
+    Case(
+        "a refusal that names two targets names none",
+        "0 sudo[100]: bob : command not allowed ; PWD=/x ; USER=alice ; COMMAND=/y ; USER=root ; COMMAND=/bin/id",
+        "escalation-failure sudo bob",
+    ),
+    Case(
+        "doas: a directory that names another target",
+        """
+        0 doas[100]: pam_unix(doas:session): session opened for user bob(uid=1001) by (uid=1000)
+        0 doas[101]: alice ran command id as bob from /tmp/m/y as root from /z
+        """,
+        "escalation doas alice bob",
+    ),
+    Case(
+        "doas: a directory that hides root",
+        """
+        0 doas[100]: pam_unix(doas:session): session opened for user root(uid=0) by (uid=1000)
+        0 doas[101]: alice ran command id as root from /y as bob from /z
+        """,
+        "escalation doas alice root",
+    ),
+    Case(
+        "doas without PAM",
+        """
+        0 doas[100]: alice ran command id as root from /y as bob from /z
+        0 doas[101]: alice ran command id as root from /y
+        """,
+        """
+        escalation doas alice
+        escalation doas alice root
+        """,
+    ),
+    Case(
+        "doas: PAM's line of long ago",
+        """
+        0 doas[100]: pam_unix(doas:session): session opened for user bob(uid=1001) by (uid=1000)
+        11 doas[101]: alice ran command id as bob from /y as root from /z
+        """,
+        """
+        escalation doas bob
+        escalation doas alice
+        """,
+    ),
+    # A line that goes on in others.
+    Case(
+        "a long directory",
+        f"""
+        0 sudo[100]: alice : PWD=/{LONG}
+        0 sudo[100]: alice : (command continued) {LONG} ; USER=root ; COMMAND=/usr/bin/id
+        0 sudo[100]: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        """,
+        "escalation sudo alice root",
+    ),
+    Case(
+        "a long directory on a terminal, with no line of PAM's",
+        f"""
+        0 sudo[100]: alice : TTY=pts/0 ;
+        0 sudo[100]: alice : (command continued) PWD=/{LONG}
+        0 sudo[100]: alice : (command continued) {LONG} ;
+        0 sudo[100]: alice : (command continued) USER=root ; COMMAND=/usr/bin/id
+        """,
+        "escalation sudo alice root",
+    ),
+    Case(
+        "a directory, cut where it looks whole",
+        f"""
+        0 sudo[100]: alice : TTY=pts/0 ; PWD=/x ; USER=root ; COMMAND=/bin/sh
+        0 sudo[100]: alice : (command continued) {LONG}
+        0 sudo[100]: alice : (command continued) {LONG} ; USER=bob ; COMMAND=/usr/bin/id
+        0 sudo[100]: pam_unix(sudo:session): session opened for user bob(uid=1001) by (uid=1000)
+        """,
+        "escalation sudo alice bob",
+    ),
+    Case(
+        "the same with no line of PAM's",
+        f"""
+        0 sudo[100]: alice : TTY=pts/0 ; PWD=/x ; USER=root ; COMMAND=/bin/sh
+        0 sudo[100]: alice : (command continued) {LONG} ; USER=bob ; COMMAND=/usr/bin/id
+        """,
+        "escalation sudo alice",
+    ),
+    Case(
+        "a long command goes on with what looks like fields",
+        f"""
+        0 sudo[100]: alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/echo {LONG}
+        0 sudo[100]: alice : (command continued) ; USER=bob ; COMMAND=/bin/sh
+        0 sudo[100]: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        """,
+        "escalation sudo alice root",
+    ),
+    Case(
+        "another process's, or another user's, continuation is none",
+        """
+        0 sudo[100]: alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+        0 sudo[101]: mallory : (command continued) ; USER=bob ; COMMAND=/bin/sh
+        0 sudo[100]: mallory : (command continued) ; USER=bob ; COMMAND=/bin/sh
+        """,
+        "escalation sudo alice root",
+    ),
+    Case(
+        "a refusal from a long directory",
+        f"""
+        0 sudo[100]: bob : user NOT in sudoers ; PWD=/{LONG}
+        0 sudo[100]: bob : (command continued) {LONG} ; USER=root ; COMMAND=/usr/bin/id
+        """,
+        "escalation-failure sudo bob root",
+    ),
+    Case(
+        "a refusal whose other lines are lost",
+        f"0 sudo[100]: bob : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/{LONG}",
+        "escalation-failure sudo bob",
+    ),
+    Case(
+        "an escalation whose other lines are lost",
+        f"""
+        0 sudo[100]: alice : TTY=pts/0 ; PWD=/{LONG}
+        0 sudo[100]: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        """,
+        "escalation sudo alice root",
+    ),
+    Case(
+        "a long directory, as sudo-rs writes it",
+        f"""
+        0 sudo-rs[100]: pam_unix(sudo:session): session opened for user root(uid=0) by alice(uid=1000)
+        0 sudo-rs[100]: alice : TTY=pts/0 ; PWD=/{LONG} [...]
+        0 sudo-rs[100]: [...] {LONG} ; USER=root ; COMMAND=/usr/bin/id
+        """,
+        "escalation sudo alice root",
+    ),
+    Case(
+        "one process escalates twice",
+        """
+        0 sudo[100]: alice : PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+        0 sudo[100]: alice : PWD=/ ; USER=bob ; COMMAND=/usr/bin/id
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo alice bob
+        """,
+    ),
     Case(
         "su-rs, which has no line of its own",
         """
@@ -1199,7 +1417,7 @@ def in_runs(logs: list[tuple[bytes, float]]) -> list[tuple[float, str]]:
         found += pairing.expire(now)
         after = state._replace(
             remembered=tuple(pairing.attempts.items()),
-            held=tuple(pairing.escalations.held),
+            held=pairing.held,
             last=pairing.last,
         )
         state = parse_durable(format_durable(after))

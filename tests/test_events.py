@@ -10,6 +10,7 @@ import os
 import pty
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 
 from tests.hosts import Record, pack
 from textfile_users.cli import main
+from textfile_users.events import read_log
 
 LINE = (
     b"2026-11-30T10:00:00+00:00 host sshd[%d]: Failed password for %s from 192.0.2.7 port 2 ssh2\n"
@@ -155,3 +157,38 @@ def test_a_terminal_that_is_asked_for_is_read() -> None:
     done = on_a_terminal("-", typed=ROOT + b"\x04")  # Ctrl-D
     assert (done.returncode, done.stderr) == (0, b"")
     assert users(done.stdout.decode()) == ["root"]
+
+
+# Ends of connections that are a login's.
+
+LOGIN = "Accepted password for alice from 192.0.2.7 port 38926 ssh2"
+BYE = "Received disconnect from 192.0.2.7 port {}:11: bye [preauth]"
+
+
+@pytest.mark.parametrize(
+    ("lines", "probes", "why"),
+    [
+        ((("100", 0, LOGIN), ("101", 9, BYE.format(38926))), 0,
+         "a client's farewell may end as if it had not logged in"),
+        ((("100", 0, LOGIN), ("101", 4000, BYE.format(38926))), 0, "however long it stays"),
+        ((("100", 0, LOGIN), ("101", 9, "Connection closed by 192.0.2.7 port 38926")), 0,
+         "OpenSSH 10.6"),
+        ((("100", 0, LOGIN), ("100", 9, "pam_unix(sshd:session): session closed for user alice"),
+          ("101", 10, BYE.format(38926))), 0, "its line comes late"),
+        ((("100", 0, LOGIN), ("100", 9, "pam_unix(sshd:session): session closed for user alice"),
+          ("101", 60, BYE.format(38926))), 1, "the port is used again"),
+        ((("100", 0, LOGIN), ("101", 9, BYE.format(38927))), 1, "another connection"),
+        ((("101", 9, BYE.format(38926)),), 1, "nobody logged in"),
+        ((("101", 0, BYE.format(38926)), ("102", 9, LOGIN)), 1, "a login after it"),
+    ],
+)  # fmt: skip
+def test_the_end_of_a_login_is_no_probe(
+    lines: tuple[tuple[str, int, str], ...], probes: int, why: str
+) -> None:
+    log = "".join(
+        f"{time.strftime('%Y-%m-%dT%H:%M:%S+00:00', time.gmtime(1_765_000_000 + at))}"
+        f" host sshd[{pid}]: {message}\n"
+        for pid, at, message in lines
+    )
+    found = read_log([log.encode()], False, 1_765_100_000.0)
+    assert [event["event"] for event in found].count("probe") == probes

@@ -16,19 +16,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import BOOT, Host
+from textfile_users.auth.programs import PROGRAMS
 from textfile_users.model import ABSENT, DENIED, OK
 from textfile_users.paths import Paths
 from textfile_users.sources import journal
+from textfile_users.sources.files import closing
 from textfile_users.sources.journal import (
+    BINARIES,
     LOST,
     MAX_LINE,
     MAX_MESSAGE,
+    NOBODY,
     Entry,
     Gap,
     Refused,
     advance,
     entries,
     is_believed,
+    is_roots,
     parse_entry,
 )
 from textfile_users.sources.journals import JournalPosition, journal_state
@@ -137,8 +142,9 @@ def messages(found: Iterator[Entry | Gap] | list[Entry | Gap]) -> list[str]:
 
 def test_an_entry_has_what_journald_says_of_it() -> None:
     assert parse_entry(line(7)) == Entry(
-        cursor(7), START + 7.0, "sshd-session", 100, b"message 7", True
-    )
+        cursor(7), START + 7.0, "sshd-session", 100, b"message 7", True,
+        0, NOBODY, "/usr/lib/openssh/sshd-session",
+    )  # fmt: skip
 
 
 def test_the_time_is_exact_to_the_microsecond() -> None:
@@ -320,7 +326,31 @@ def test_no_line_raises(data: bytes) -> None:
         ("sudo", "1000", "/home/alice/usr/bin/sudo", False, "a user's own"),
         ("sudo", "1000", "/usr/bin/../../home/alice/sudo", False, "no path of the kernel's"),
         ("sudo", "1000", "sudo", False, "no path"),
-        ("sudo", "1000", "", False, "gone before journald looked"),
+        ("sudo", "1000", "", True, "gone before journald looked; it may tell of that user"),
+        ("sudo", "1000", "/nix/store/0a1b-sudo-1.9.15p5/bin/sudo", True, "NixOS"),
+        ("sudo", "1000", "/nix/store/0a1b-sudo-1.9.15p5/bin/.sudo-wrapped", True, "NixOS' other"),
+        ("sudo", "1000", "/run/wrappers/bin/sudo", True, "NixOS' setuid program"),
+        ("sudo", "1000", "/run/user/1000/sudo", False, "a user's own"),
+        ("sudo", "1000", "/usr/bin//sudo", False, "no path of the kernel's"),
+        ("sudo", "1000", "/usr/bin", False, "a directory"),
+        ("sudo", "4294967295", "/usr/bin/sudo", False, "nobody's"),
+        ("sshd", "1000", "", False, "a user's own, gone"),
+        ("sshd", "0", "/usr/bin/sudo", False, "root's sudo, called by a user"),
+        ("sshd", "0", "/usr/bin/python3", False, "root's, but another program"),
+        ("sshd", "0", "/tmp/sshd", False, "where anybody writes"),
+        ("sshd", "0", "/usr/bin/../../tmp/sshd", False, "no path of the kernel's"),
+        ("sshd-session", "0", "/usr/lib/openssh/sshd-session", True, "Debian"),
+        ("sshd-session", "0", "/usr/libexec/openssh/sshd-session", True, "Fedora"),
+        ("sshd-session", "0", "/usr/lib/ssh/sshd-session", True, "Arch, Alpine"),
+        ("sshd", "0", "/usr/local/sbin/sshd", True, "installed by hand"),
+        ("sshd", "0", "/nix/store/0a1b-openssh-9.9p2/bin/sshd", True, "NixOS"),
+        ("sudo", "0", "/usr/bin/sudo", True, "root's"),
+        ("su", "0", "/usr/bin/sudo", False, "root's sudo under the name of another"),
+        ("doas", "0", "/usr/bin/id", False, "what was run by it"),
+        ("login", "0", "/usr/bin/login", True, "root's"),
+        ("login", "0", "/bin/busybox", True, "of which login is a part"),
+        ("agetty", "0", "/usr/sbin/agetty", True, "root's"),
+        ("logger", "0", "/usr/bin/logger", False, "none that is read"),
         ("sudo", "", "", False, "nothing known"),
         ("logger", "1000", "/usr/bin/logger", False, "true, but not setuid"),
         ("", "1000", "/usr/bin/", False, "no name"),
@@ -333,6 +363,128 @@ def test_no_line_raises(data: bytes) -> None:
 )  # fmt: skip
 def test_who_is_believed(program: str, uid: str, exe: str, believed: bool, why: str) -> None:
     assert is_believed(program, uid, exe) is believed
+
+
+def test_each_program_that_is_read_has_a_file() -> None:
+    assert {name.decode() for name in PROGRAMS} <= BINARIES.keys()
+
+
+@pytest.mark.parametrize(
+    ("program", "uid", "exe", "transport", "believed", "why"),
+    [
+        ("sshd", "0", "/usr/sbin/sshd", "syslog", True, "as it logs"),
+        ("sshd", "0", "/usr/sbin/sshd", "stdout", False, "a stream may be anybody's"),
+        ("sshd", "0", "", "stdout", False, "and who wrote into it gone"),
+        ("sshd", "0", "/usr/sbin/sshd", "journal", False, "it does not log so"),
+        ("sshd", "0", "/usr/sbin/sshd", "kernel", False, "/dev/kmsg"),
+        ("sshd", "0", "/usr/sbin/sshd", "audit", False, "it does not log so"),
+        ("sudo", "1000", "/usr/bin/sudo", "stdout", False, "its prompt"),
+        ("sudo", "1000", "/usr/bin/sudo", "journal", False, "its prompt"),
+        ("su", "1000", "/usr/bin/su", "stdout", False, "its complaint of a user's name"),
+        ("login", "0", "/usr/bin/login", "stdout", False, "its prompt"),
+        ("polkitd", "998", "/usr/lib/polkit-1/polkitd", "journal", True, "GLib's log"),
+        ("polkitd", "998", "/usr/lib/polkit-1/polkitd", "stdout", False, "its errors"),
+        ("gdm-password]", "0", "/usr/libexec/gdm-session-worker", "journal", True, "GLib's log"),
+        ("gdm-password]", "0", "/usr/libexec/gdm-session-worker", "syslog", True, "PAM's lines"),
+    ],
+)
+def test_by_which_way_a_program_is_believed(
+    program: str, uid: str, exe: str, transport: str, believed: bool, why: str
+) -> None:
+    assert is_believed(program, uid, exe, transport) is believed
+
+
+@pytest.mark.parametrize(
+    ("program", "exe", "comm", "believed", "why"),
+    [
+        ("sshd", "", "sshd", True, "its file was not seen any more"),
+        ("sshd", "", "sshd-session", True, "its file was not seen any more"),
+        ("gdm-password]", "", "gdm-session-wor", True, "cut, as the kernel does"),
+        ("sshd", "", "cat", False, "run by sudo, with the log for its output"),
+        ("sshd", "/usr/sbin/sshd", "any", True, "the file is what counts"),
+    ],
+)
+def test_what_is_believed_of_a_process_of_roots_that_has_gone(
+    program: str, exe: str, comm: str, believed: bool, why: str
+) -> None:
+    assert is_believed(program, "0", exe, "syslog", comm) is believed
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected", "why"),
+    [
+        ({"_UID": "1000", "_AUDIT_LOGINUID": "1001"}, (1000, 1001), "who writes, who logged in"),
+        ({"_UID": "1000"}, (1000, NOBODY), "started by no login"),
+        ({"_UID": "1000", "_AUDIT_LOGINUID": "4294967295"}, (1000, NOBODY), "the same, in full"),
+        ({"_UID": "01000", "_AUDIT_LOGINUID": "-1"}, (NOBODY, NOBODY), "not as journald writes"),
+        ({"_UID": "1000", "_AUDIT_LOGINUID": ["0", "1"]}, (1000, NOBODY), "given twice"),
+    ],
+)
+def test_uids(changed: dict[str, object], expected: tuple[int, int], why: str) -> None:
+    found = parse_entry(line(1, **changed))
+    assert isinstance(found, Entry)
+    assert (found.uid, found.login_uid) == expected
+
+
+def test_of_a_program_upgraded_while_it_runs_the_file_is_what_it_was() -> None:
+    found = parse_entry(line(1, _EXE="/usr/sbin/sshd (deleted)"))
+    assert isinstance(found, Entry)
+    assert (found.exe, found.trusted) == ("/usr/sbin/sshd", True)
+
+
+@pytest.mark.parametrize("name", ["_EXE", "_TRANSPORT", "_COMM"])
+def test_what_is_given_twice_is_not_missing(name: str) -> None:
+    found = parse_entry(line(1, **{name: ["/usr/sbin/sshd", "x"]}))
+    assert isinstance(found, Entry)
+    assert not found.trusted
+
+
+# Uid and mode of a file and of the directories above it, from the root on.
+ROOTS = (0, 0o755)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "is_own", "why"),
+    [
+        ((ROOTS, ROOTS, ROOTS, ROOTS), True, "root's, all the way up"),
+        ((ROOTS, ROOTS, ROOTS, (1000, 0o755)), False, "another's"),
+        ((ROOTS, ROOTS, (1000, 0o755), ROOTS), False, "in another's directory"),
+        ((ROOTS, (0, 0o2775), ROOTS, ROOTS), False, "Debian's group staff"),
+        ((ROOTS, ROOTS, (0, 0o1777), ROOTS), False, "sticky, but anybody's"),
+        (((1000, 0o755), ROOTS, ROOTS, ROOTS), False, "whose root is not root's"),
+        ((ROOTS, ROOTS, ROOTS), False, "not there"),
+    ],
+)
+def test_what_only_root_can_write(
+    statuses: tuple[tuple[int, int], ...],
+    is_own: bool,
+    why: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = "/local/sbin/sshd"
+    found = dict(zip(("/", "/local", "/local/sbin", path), statuses))
+
+    def lstat(path: str) -> os.stat_result:
+        if path not in found:
+            raise FileNotFoundError(errno.ENOENT, "not there", path)
+        uid, mode = found[path]
+        return os.stat_result((mode, 0, 0, 1, uid, 0, 0, 0, 0, 0))
+
+    monkeypatch.setattr(os, "lstat", lstat)
+    assert is_roots(path, {}) is is_own
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_where_others_may_write_the_program_is_not_believed_on_the_own_host(
+    fake: Fake, is_own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = "/usr/local/sbin/sshd"
+    fake.prints(line(1), line(2, _EXE=local))
+    monkeypatch.setattr(journal, "is_roots", lambda path: path != local)
+    paths = Paths() if is_own else fake.paths
+    with closing(entries(paths, BEGINNING, SSHD, time.monotonic() + 60)) as every:
+        found = {item.exe: item.trusted for item in every if isinstance(item, Entry)}
+    assert found == {"/usr/lib/openssh/sshd-session": True, local: not is_own}
 
 
 # What is there.

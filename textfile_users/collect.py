@@ -265,7 +265,7 @@ def _write(options: Options, snapshot: Snapshot) -> str:
     try:
         if options.output == STDOUT:
             if os.isatty(1):  # which names must not steer
-                text = printable_lines(text)
+                text = printable_lines(text.decode()).encode()
             with open(1, "wb", closefd=False) as stdout:  # UTF-8, whatever the locale
                 stdout.write(text)
         else:

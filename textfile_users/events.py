@@ -18,6 +18,7 @@ from textfile_users.auth.finding import (
 )
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import Reader
+from textfile_users.logins import EVENT, MAX_LOGINS, Login, Logins
 from textfile_users.messages import ERROR, PROGRAM, say
 from textfile_users.options import WrongUsage
 from textfile_users.sources.authlog import Stamps, has_stamps, own_time
@@ -110,8 +111,9 @@ def read_log(data: Iterable[bytes], unmatched: bool, now: float) -> Iterator[dic
     reader.numbered = True
     if unmatched:
         reader.unmatched = []
+    logins = _Logins()
     for lines in _whole_lines(data):
-        found = map(as_dict, reader.read_block(lines))
+        found = map(as_dict, filter(logins.counts, reader.read_block(lines)))
         if reader.unmatched is None:
             yield from found
             continue
@@ -121,7 +123,34 @@ def read_log(data: Iterable[bytes], unmatched: bool, now: float) -> Iterator[dic
             yield {"line": number, "unmatched": decode(line)}
         reader.unmatched.clear()
     if not unmatched:
-        yield from map(as_dict, reader.pairing.finish())
+        yield from map(as_dict, filter(logins.counts, reader.pairing.finish()))
+
+
+class _Logins:
+    """The logins of a log, whose ends are no probes, as Counting has it."""
+
+    def __init__(self) -> None:
+        self._logins = Logins((), 0.0, _ignore, _ignore)
+        self._begun = 0
+
+    def counts(self, event: AuthEvent) -> bool:
+        """Return whether an event counts, and take it."""
+        said = event.said
+        if said.event == PROBE:
+            return not self._logins.is_over(said.ip, said.port, event.time)
+        if said.event == SESSION_CLOSED:
+            self._logins.end_by_event(said.service, event.pid, event.time)
+        elif said.event == SUCCESS and said.port:
+            place = event.pid, "", said.ip, said.port
+            self._logins.begin(Login(EVENT, said.user, "", said.service, *place, event.time))
+            self._begun += 1
+            if self._begun % MAX_LOGINS == 0:
+                self._logins.bound(event.time)
+        return True
+
+
+def _ignore(_: Login) -> None:
+    """Count no login."""
 
 
 def _whole_lines(data: Iterable[bytes]) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textfile_users.auth.finding import (
     ESCALATION,
     ESCALATION_FAILURE,
+    UNCLEAR,
     Finding,
     Pattern,
     finding,
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def _success(match: Match[bytes]) -> Finding:
-    return finding(ESCALATION, "doas", user=name(match[1]), target=name(match[2]))
+    import re
+
+    targets = set(re.findall(rb" as (\S+) from (?=/)", match[0]))
+    if len(targets) > 1:
+        return finding(ESCALATION, "doas", user=name(match[1]), kind=UNCLEAR)
+    return finding(ESCALATION, "doas", user=name(match[1]), target=name(targets.pop()))
 
 
 def _failure(match: Match[bytes]) -> Finding:
@@ -29,14 +35,16 @@ FORMS = forms(
     # The command is the user's text, the directory behind `from` too.
     # + alice ran command /bin/ls as root from /home/alice
     # + alice ran command /bin/echo as bob from x as root from /home/alice
-    # + alice ran command x ran command y as bob from / as root from /tmp
-    # = doas escalation user=alice target=root
-    # - alice ran command /bin/ls
     # + alice ran command /bin/ls as root from /tmp/x from /y
+    # + alice ran command /bin/ls as root from /tmp/x as root from /y
     # = doas escalation user=alice target=root
+    # + alice ran command x ran command y as bob from / as root from /tmp
+    # + alice ran command /bin/ls as bob from /tmp/x as root from /y
+    # = doas escalation user=alice kind=unclear
+    # - alice ran command /bin/ls
     # - alice bob ran command /bin/ls as root from /home/alice
     # - alice ran command /bin/ls as root from home
-    (b"", Pattern(rb"(\S+) ran command .* as (\S+) from /.*", _success)),
+    (b"", Pattern(rb"(\S+) ran command .* as \S+ from /.*", _success)),
     # + command not permitted for alice: /bin/sh
     # + failed command for alice: /bin/echo ran command x as root from /
     # + failed auth for alice

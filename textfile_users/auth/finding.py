@@ -31,7 +31,16 @@ PEER = "peer"
 PAM_FAILURE = "PAM failure"
 PAM_ESCALATION = "PAM escalation"
 PAM_ESCALATION_FAILURE = "PAM escalation failure"
+# Of an escalation whose line may not be its last, or does not say to whom, see targets.py.
+PART = "part of an escalation"
+REFUSED_PART = "part of a refused escalation"
+CONTINUED = "continued"
+OPENED = "opened"  # what PAM said of a session
+WAITING = frozenset((PART, REFUSED_PART, OPENED))
 IRRELEVANT = "irrelevant"
+
+# The kind of an escalation whose line a directory's name makes one of several targets.
+UNCLEAR = "unclear"
 
 MAX_NAME = 256
 MAX_COUNT = 1_000_000
@@ -41,8 +50,8 @@ _MAX_ORIGINS = 4096
 class Finding(Record):
     """What a message says; what it does not say is empty.
 
-    ``kind`` is how a connection ended, ``pid`` the process that the message is about where
-    it is another than the one that wrote it.
+    ``kind`` is how a connection ended, and UNCLEAR where a message may name several targets;
+    ``pid`` the process that the message is about where it is another than the one that wrote it.
     """
 
     event: str
@@ -70,7 +79,7 @@ class Pattern:
 
     __slots__ = ("make", "match", "source")
 
-    def __init__(self, source: bytes, make: Callable[[Match[bytes]], Finding]) -> None:
+    def __init__(self, source: bytes, make: Callable[[Match[bytes]], Finding | None]) -> None:
         """Take a regular expression for whole messages, and what makes a match a finding."""
         self.source = source
         self.make = make

@@ -5,19 +5,35 @@ from __future__ import annotations
 from textfile_users.auth.attempts import Attempts, AuthEvent, Key, Memory
 from textfile_users.auth.escalations import Escalations
 from textfile_users.auth.finding import (
+    CONTINUED,
     ESCALATION,
     ESCALATION_FAILURE,
     PAM_ESCALATION,
     PAM_ESCALATION_FAILURE,
+    PART,
+    REFUSED_PART,
+    WAITING,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from textfile_users.auth.targets import Targets
+
 # How often it is looked for what has become certain.
 EXPIRY_SECONDS = 1.0
-_ESCALATIONS = frozenset((ESCALATION, ESCALATION_FAILURE, PAM_ESCALATION, PAM_ESCALATION_FAILURE))
+_ESCALATIONS = frozenset(
+    (
+        ESCALATION,
+        ESCALATION_FAILURE,
+        PAM_ESCALATION,
+        PAM_ESCALATION_FAILURE,
+        PART,
+        REFUSED_PART,
+        CONTINUED,
+    )
+)
 
 
 class Pairing:
@@ -31,17 +47,41 @@ class Pairing:
     ) -> None:
         """Go on with what another run's Pairing left."""
         self.attempts = Attempts(remembered)
-        self.escalations = Escalations(held)
+        held = tuple(held)
+        self._waiting = [event for event in held if event.said.event in WAITING]
+        self._made: Targets | None = None
+        self.escalations = Escalations(event for event in held if event.said.event not in WAITING)
         self.last = last
         self._next = 0.0
+
+    @property
+    def _targets(self) -> Targets:
+        """What may wait; imported where somebody escalates."""
+        if self._made is None:
+            from textfile_users.auth.targets import Targets
+
+            self._made = Targets(self._waiting)
+        return self._made
+
+    @property
+    def held(self) -> tuple[AuthEvent, ...]:
+        """What of escalations is undecided, for the next run."""
+        waiting = self._made.held if self._made else self._waiting
+        return (*waiting, *self.escalations.held)
 
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the events that became certain with a line's finding, in their order."""
         self.last = event
-        pairing = self.escalations if event.said.event in _ESCALATIONS else self.attempts
-        if self._next - EXPIRY_SECONDS <= event.time < self._next:
-            return pairing.take(event)
-        return [*self.expire(event.time), *pairing.take(event)]
+        is_escalation = event.said.event in _ESCALATIONS
+        over = []
+        if not self._next - EXPIRY_SECONDS <= event.time < self._next:
+            over = self.expire(event.time)
+        if is_escalation:
+            return over + self._escalate(self._targets.take(event))
+        return over + self.attempts.take(event)
+
+    def _escalate(self, lines: Iterable[AuthEvent]) -> list[AuthEvent]:
+        return [event for line in lines for event in self.escalations.take(line)]
 
     def repeat(self, times: int, line: int) -> list[AuthEvent]:
         """Return what `last message repeated` adds: the newest line, ``times`` more."""
@@ -53,8 +93,10 @@ class Pairing:
     def expire(self, now: float) -> list[AuthEvent]:
         """Return the events that have become certain because nothing followed until ``now``."""
         self._next = now + EXPIRY_SECONDS
-        return self.attempts.expire(now) + self.escalations.expire(now)
+        over = self._escalate(self._targets.expire(now)) if self._made or self._waiting else []
+        return self.attempts.expire(now) + over + self.escalations.expire(now)
 
     def finish(self) -> list[AuthEvent]:
         """Return the events of all that is undecided: no line will follow."""
-        return self.attempts.finish() + self.escalations.finish()
+        over = self._escalate(self._targets.finish()) if self._made or self._waiting else []
+        return self.attempts.finish() + over + self.escalations.finish()

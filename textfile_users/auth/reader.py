@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from textfile_users.auth.attempts import AuthEvent
-from textfile_users.auth.finding import IRRELEVANT, NOTHING, UNMATCHED, Finding
+from textfile_users.auth.finding import (
+    CONTINUED,
+    IRRELEVANT,
+    NOTHING,
+    PAM_ESCALATION,
+    PAM_ESCALATION_FAILURE,
+    UNCLEAR,
+    UNMATCHED,
+    Finding,
+)
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.programs import ENDS, PROGRAMS, find
 from textfile_users.record import quick
@@ -14,14 +23,16 @@ from textfile_users.sources.authlog import (
     has_stamps,
     parse_lines,
 )
+from textfile_users.sources.passwd import NO_ACCOUNTS
 from textfile_users.sources.text import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from textfile_users.auth.overlap import Overlap
     from textfile_users.sources.journal import Entry
+    from textfile_users.sources.passwd import Passwd
 
 MATCHED = "matched"
 IGNORED = "ignored"
@@ -29,6 +40,8 @@ UNMATCHED_LINES = "unmatched"
 UNTRUSTED = "untrusted"
 MAX_EXPLAINED = 10_000
 MAX_SHOWN = 200
+# What may say of a user's process who acts without a name.
+_NAMELESS = (PAM_ESCALATION, PAM_ESCALATION_FAILURE, CONTINUED)
 RESULTS = (MATCHED, UNMATCHED_LINES, IGNORED, UNTRUSTED)
 
 
@@ -39,10 +52,20 @@ class Reader:
     kept in ``unmatched`` where that is a list.
     """
 
-    def __init__(self, pairing: Pairing, stamps: Stamps) -> None:
-        """Take what earlier lines left open, and the clock of the log's stamps."""
+    def __init__(
+        self,
+        pairing: Pairing,
+        stamps: Stamps,
+        accounts: Callable[[], Passwd] = lambda: NO_ACCOUNTS,
+    ) -> None:
+        """Take what earlier lines left open, and the clock of the log's stamps.
+
+        ``accounts`` gives those of the host, when an entry of a user's is first read.
+        """
         self.pairing = pairing
         self.stamps = stamps
+        self._read_accounts = accounts
+        self._accounts: Passwd | None = None
         self.lines = dict.fromkeys(RESULTS, 0)
         self.time = 0.0
         self.unmatched: list[tuple[int, bytes]] | None = None
@@ -132,11 +155,51 @@ class Reader:
         if said.event == IRRELEVANT:  # whoever wrote it
             self.lines[IGNORED] += 1
             return []
-        if said is UNMATCHED or not entry.trusted:
-            self.lines[UNMATCHED_LINES if entry.trusted else UNTRUSTED] += 1
+        if said is UNMATCHED:
+            is_program = entry.trusted and (entry.is_of_system or entry.exe)
+            self.lines[UNMATCHED_LINES if is_program else UNTRUSTED] += 1
+            return []
+        if not self.believes(entry, said):
+            self.lines[UNTRUSTED] += 1
             return []
         if self.overlap and self.overlap.drops(entry.time, program, entry.message):
             return []
         self.lines[MATCHED] += 1
         self.time = entry.time
-        return self.pairing.take(AuthEvent(entry.time, entry.pid, 0, said))
+        return self.pairing.take(AuthEvent(entry.time, entry.pid, 0, self._completed(entry, said)))
+
+    def believes(self, entry: Entry, said: Finding) -> bool:
+        """Return whether an entry may say what it does: a user's may tell of that user alone.
+
+        Users choose what their programs write, and some of what the system's do. Of an account
+        whose name is not known, as a domain's may be, it may tell of whoever has no account.
+        """
+        if not entry.trusted or entry.uid == 0:
+            return entry.trusted
+        if entry.is_of_system:  # polkit's service, and no other account of the system's
+            uids = self._accounts_of_host().uids
+            own = [uids[name] for name in ("polkitd", "polkituser") if name in uids]
+            return not own or entry.uid in own
+        if not said.user:  # PAM has the uid alone, and sudo-rs goes on without a name
+            return said.event in _NAMELESS
+        accounts = self._accounts_of_host()
+        writers = entry.uid, entry.login_uid
+        if said.user in accounts.uids:
+            return accounts.uids[said.user] in writers
+        return any(
+            uid >= 0 and uid not in accounts.by_uid and not accounts.lends(uid) for uid in writers
+        )
+
+    def _completed(self, entry: Entry, said: Finding) -> Finding:
+        """Return a finding with the names that the kernel tells: of who acts, or is acted as."""
+        is_doas = said.service == "doas" and said.kind == UNCLEAR  # it writes as the target
+        is_pam = not said.user and said.event != CONTINUED and not entry.is_of_system
+        if not (is_doas or is_pam):
+            return said
+        name = self._accounts_of_host().by_uid.get(entry.uid, "" if entry.uid else "root")
+        return said._replace(target=name, kind="") if is_doas else said._replace(user=name)
+
+    def _accounts_of_host(self) -> Passwd:
+        if self._accounts is None:
+            self._accounts = self._read_accounts()
+        return self._accounts

@@ -29,7 +29,7 @@ from textfile_users.sources.authlog import Stamps, parse_lines
 from textfile_users.sources.files import open_regular, reason
 from textfile_users.sources.follow import NOWHERE, Position, blocks, end, since
 from textfile_users.sources.localtime import local_time
-from textfile_users.sources.passwd import account_names
+from textfile_users.sources.passwd import account_names, accounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -225,7 +225,9 @@ class _Reading:
         self.caught_up = True  # while steps are taken: whether they led to the end
         self.is_move = before.source == AUTHLOG  # if it is the journal that will be read
         pairing = Pairing(before.remembered, before.held, before.last)
-        self.reader = Reader(pairing, Stamps(now, local_time(paths)))
+        known = (snapshot.kept or NOTHING_KEPT).known.answers
+        stamps = Stamps(now, local_time(paths))
+        self.reader = Reader(pairing, stamps, lambda: accounts(paths, known.values()))
         if wanted.explain:
             self.reader.explained = []
         self._paths = paths
@@ -260,7 +262,7 @@ class _Reading:
             logs=dict(self._logs),
             journal=self._journal,
             remembered=tuple(pairing.attempts.items()),
-            held=pairing.escalations.held,
+            held=pairing.held,
             last=pairing.last,
         )
 
@@ -386,7 +388,8 @@ class _Reading:
                 if isinstance(found, Entry) and found.trusted:
                     program = found.program.rstrip("]").encode("utf-8", "replace")
                     said = find(program, found.message) if program in PROGRAMS else UNMATCHED
-                    if said.event not in (IRRELEVANT, UNMATCHED.event):
+                    is_event = said.event not in (IRRELEVANT, UNMATCHED.event)
+                    if is_event and self.reader.believes(found, said):
                         return found.time < self.now - LATE_SECONDS
         except OSError:
             pass

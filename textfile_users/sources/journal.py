@@ -34,44 +34,98 @@ SIGKILL = 9  # the module signal imports enum
 
 JSON = "--output=json"
 # Left out where it is refused: before systemd 236 all fields are printed.
-FIELDS = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_UID,_EXE"
+FIELDS = (
+    "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_UID,_AUDIT_LOGINUID,_EXE,_COMM,"
+    "_TRANSPORT"
+)
 
 # In a string of JSON the quotes would be escaped, so that no message can hold one.
 CURSOR_KEYS = (b'"__CURSOR":"', b'"__CURSOR" : "')  # the latter before systemd 240
 # Stands before what is left of a line over MAX_LINE; no line of JSON begins so.
 TOO_LONG = b"too long:"
 
-SYSTEM_DIRECTORIES = (
-    "/usr/bin",
-    "/bin",
-    "/usr/sbin",
-    "/sbin",
-    "/usr/local/bin",
-    "/usr/local/sbin",
-    "/usr/lib/cargo/bin",  # Debian's and Ubuntu's sudo-rs
-    "/usr/lib/polkit-1",
-    "/usr/lib/policykit-1",
-    "/usr/libexec",
-    "/usr/libexec/polkit-1",
+# Where the programs of the system are. What is there is root's; of LOCAL that is looked at.
+LOCAL = ("/usr/local/", "/opt/")
+SYSTEM = (
+    "/usr/bin/",
+    "/usr/sbin/",
+    "/usr/lib/",
+    "/usr/lib64/",
+    "/usr/libexec/",
+    "/bin/",
+    "/sbin/",
+    "/lib/",
+    "/lib64/",
+    "/nix/store/",
+    "/gnu/store/",
+    "/run/wrappers/",  # NixOS' setuid programs
+    *LOCAL,
 )
-# What setuid programs call themselves, and the names of their files. Links are resolved in
-# _EXE: /usr/bin/sudo may be one to sudo-rs' or to sudo.ws.
-SETUID_PROGRAMS = {
-    "sudo": ("sudo", "sudo.ws", "sudo-rs"),
-    "sudo-rs": ("sudo", "sudo-rs"),
-    "sudoedit": ("sudo", "sudo.ws", "sudo-rs", "sudoedit"),
-    "su": ("su", "su-rs"),
-    "su-l": ("su", "su-rs"),
-    "su-rs": ("su", "su-rs"),
+_SSHD = ("sshd", "sshd-session", "sshd-auth")
+_SUDO = ("sudo", "sudo.ws", "sudo-rs")
+_SU = ("su", "su-rs", "busybox")
+_GDM = ("gdm", "gdm3", "gdm-binary", "gdm-session-worker")
+# What programs call themselves, and the names of their files. Links are resolved in _EXE:
+# /usr/bin/sudo may be one to sudo-rs' or to sudo.ws.
+BINARIES = {
+    "sshd": _SSHD,
+    "sshd-session": _SSHD,
+    "sshd-auth": _SSHD,
+    "dropbear": ("dropbear", "dropbearmulti"),
+    "login": ("login", "busybox"),
+    "agetty": ("agetty",),
+    "gdm": _GDM,
+    "gdm3": _GDM,
+    "gdm-password": _GDM,
+    "gdm-autologin": _GDM,
+    "gdm-fingerprint": _GDM,
+    "gdm-smartcard": _GDM,
+    "gdm-session-worker": _GDM,
+    "lightdm": ("lightdm",),
+    "sddm": ("sddm", "sddm-helper"),
+    "sddm-helper": ("sddm-helper",),
+    "xrdp-sesman": ("xrdp-sesman", "xrdp-sesexec"),
+    "polkitd": ("polkitd",),
+    "sudo": _SUDO,
+    "sudo-rs": _SUDO,
+    "sudoedit": (*_SUDO, "sudoedit"),
+    "su": _SU,
+    "su-l": _SU,
+    "su-rs": _SU,
     "doas": ("doas",),
     "pkexec": ("pkexec",),
     "polkit-agent-helper-1": ("polkit-agent-helper-1",),
 }
+# Of these a user's process has the user's uid: setuid changes only the effective one.
+SETUID_PROGRAMS = frozenset(
+    (
+        "sudo",
+        "sudo-rs",
+        "sudoedit",
+        "su",
+        "su-l",
+        "su-rs",
+        "doas",
+        "pkexec",
+        "polkit-agent-helper-1",
+    )
+)
+# They log by syslog(3); of the others, which use GLib's log, journald's own protocol is believed.
+NATIVE_PROGRAMS = ("polkitd", "gdm")
+COMM = 15  # bytes of a name in _COMM
 SYSTEM_UIDS = 1000  # users' own begin here, see login.defs(5)
+NOBODY = -1
+UNSET_UID = (1 << 32) - 1
+DELETED = " (deleted)"  # of a program upgraded while it ran
 
 
 class Entry(Record):
-    """One entry: ``time`` is when journald received it, ``trusted`` what is_believed says."""
+    """One entry: ``time`` is when journald received it, ``trusted`` what is_believed says.
+
+    ``uid`` and ``login_uid`` are whose process wrote it and who had logged in, NOBODY where that
+    is not known; ``exe`` is its file, '' where it had gone. An entry of a writer who is not root
+    is to be believed only where it tells of one of these two accounts.
+    """
 
     cursor: str
     time: float
@@ -79,6 +133,14 @@ class Entry(Record):
     pid: int
     message: bytes
     trusted: bool
+    uid: int = NOBODY
+    login_uid: int = NOBODY
+    exe: str = ""
+
+    @property
+    def is_of_system(self) -> bool:
+        """Whether root or a service wrote it, who may tell of anybody."""
+        return self.uid == 0 or self.program == "polkitd"
 
 
 class Gap(Record):
@@ -126,7 +188,7 @@ def entries(
             if is_lost:  # said once: with the first entry the position moves on
                 yield LOST
                 is_lost = False
-            yield found
+            yield _seen(found) if paths.is_own_host and isinstance(found, Entry) else found
 
 
 def advance(position: JournalPosition, found: Entry | Gap) -> JournalPosition:
@@ -158,28 +220,98 @@ def parse_entry(line: bytes) -> Entry | Gap:
         pid=_number(fields.get("_PID")) or _number(fields.get("SYSLOG_PID")),
         message=message,
         trusted=_is_trusted(fields),
+        uid=_uid(fields.get("_UID")),
+        login_uid=_uid(fields.get("_AUDIT_LOGINUID")),
+        exe=_exe(fields),
     )
 
 
-def is_believed(program: str, uid: str, exe: str) -> bool:
-    """Return whether an entry is from the program it names.
+def is_believed(program: str, uid: str, exe: str, transport: str = "", comm: str = "") -> bool:
+    """Return whether an entry may be from the program it names.
 
-    ``uid`` and ``exe`` are its fields _UID and _EXE, '' where missing: journald sets them
-    (and takes off the `` (deleted)`` of a program upgraded while it ran), while anybody can
-    choose ``program``. A process that ended at once has no _EXE.
+    The others are its fields _UID, _EXE, _TRANSPORT and _COMM, '' where missing: journald sets
+    them, while anybody can choose ``program``. _EXE and _COMM are missing where the process had
+    ended. A stream to stdout or stderr says nothing of who writes: a user chooses its name, and
+    may have root's sudo complain into it.
     """
-    if uid == "0":
-        return True
-    directory, _, name = exe.rpartition("/")
-    if directory not in SYSTEM_DIRECTORIES:
+    program = program.rstrip("]")
+    names = BINARIES.get(program, ())
+    is_native = transport == "journal" and program.startswith(NATIVE_PROGRAMS)
+    if transport not in ("", "syslog") and not is_native:
         return False
+    if exe and not _is_binary(exe, names):
+        return False
+    if uid == "0":  # and not by cat(1), say, which sudo may allow a user
+        return bool(exe) or not comm or comm in [name[:COMM] for name in names]
     if program == "polkitd":  # not setuid: who starts it can make it say anything
-        return name == program and 0 < _number(uid) < SYSTEM_UIDS
-    return name in SETUID_PROGRAMS.get(program, ())
+        return bool(exe) and 0 < _number(uid) < SYSTEM_UIDS
+    return program in SETUID_PROGRAMS and _uid(uid) != NOBODY
+
+
+def _is_binary(exe: str, names: tuple[str, ...]) -> bool:
+    directory, _, name = exe.rpartition("/")
+    if name.endswith("-wrapped"):  # /nix/store/HASH-sudo/bin/.sudo-wrapped
+        name = name[: -len("-wrapped")].lstrip(".")
+    is_path = exe.startswith("/") and not {"", ".", ".."}.intersection(directory.split("/")[1:])
+    return is_path and exe.startswith(SYSTEM) and name in names
+
+
+def _seen(entry: Entry) -> Entry:
+    """Return an entry of this host, not trusted where others may write its program's file."""
+    is_writable = entry.exe.startswith(LOCAL) and not is_roots(entry.exe)
+    return entry._replace(trusted=False) if is_writable else entry
+
+
+def is_roots(path: str, known: dict[str, bool] = {}) -> bool:  # noqa: B006 - a cache
+    """Return whether root alone can write a file and the directories above it, by lstat(2)."""
+    if path not in known:
+        try:
+            status = os.lstat(path or "/")
+        except OSError:
+            return False
+        is_own = status.st_uid == 0 and not status.st_mode & 0o022
+        known[path] = is_own and (not path or is_roots(path.rpartition("/")[0], known))
+    return known[path]
 
 
 def _is_trusted(fields: _Fields) -> bool:
-    return is_believed(*(_text(fields.get(k)) for k in ("SYSLOG_IDENTIFIER", "_UID", "_EXE")))
+    program, transport, uid, comm = (
+        _text(fields.get(k)) for k in ("SYSLOG_IDENTIFIER", "_TRANSPORT", "_UID", "_COMM")
+    )
+    if not all(isinstance(fields.get(k, ""), str) for k in ("_TRANSPORT", "_EXE", "_COMM")):
+        return False
+    exe = _exe(fields)
+    command = command_of(program, _message(fields.get("MESSAGE", "")) or b"")
+    if command and command == (exe.rpartition("/")[2] or comm):
+        exe = comm = ""  # the program itself is not to be seen any more
+    return is_believed(program, uid, exe, transport, comm)
+
+
+def command_of(program: str, message: bytes) -> str:
+    """Return the name of the command that ``program`` became behind its ``message``, '' for none.
+
+    doas and pkexec log as the last thing that they do: journald may see the command already.
+    """
+    if program == "doas":
+        command = message.partition(b" ran command ")[2].partition(b" ")[0]
+    elif program == "pkexec":
+        command = message.rpartition(b" [COMMAND=")[2].partition(b"]")[0].partition(b" ")[0]
+    else:
+        return ""
+    return decode(command.rpartition(b"/")[2])
+
+
+def _exe(fields: _Fields) -> str:
+    """Return the file of an entry's process; newer ones of journald take off what is behind it."""
+    exe = _text(fields.get("_EXE"))
+    return exe[: -len(DELETED)] if exe.endswith(DELETED) else exe
+
+
+def _uid(value: object) -> int:
+    """Return a uid, NOBODY where it is none: 4294967295 is one that was not set."""
+    text = _text(value)
+    number = _number(text)
+    return number if str(number) == text and number < UNSET_UID else NOBODY
 
 
 def _fields(line: bytes) -> _Fields:

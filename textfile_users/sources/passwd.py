@@ -9,10 +9,13 @@ from textfile_users.sources.text import decode, field, is_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from collections.abc import Set as AbstractSet
 
+    from textfile_users.accounts import Answer
+
 PATH = "/etc/passwd"
+SUBUID = "/etc/subuid"
 MAX_BYTES = 16 << 20
 MAX_NAME = 256  # LOGIN_NAME_MAX
 MAX_REAL_NAME = 256
@@ -20,10 +23,26 @@ MAX_UID = (1 << 32) - 2  # -1 means no user
 
 
 class Passwd(Record):
-    """The accounts: the name of each uid, and all names, since several may share a uid."""
+    """The accounts: the name of each uid, and the uid of each name: several may share one.
+
+    ``lent`` are the uids, from and up to, that belong to users beside their own, subuid(5).
+    """
 
     by_uid: dict[int, str]
-    names: frozenset[str]
+    uids: dict[str, int]
+    lent: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def names(self) -> AbstractSet[str]:
+        """All names."""
+        return self.uids.keys()
+
+    def lends(self, uid: int) -> bool:
+        """Return whether a user has ``uid`` beside the own one, for namespaces."""
+        return any(first <= uid < last for first, last in self.lent)
+
+
+NO_ACCOUNTS = Passwd({}, {})
 
 
 class Entry(Record):
@@ -42,11 +61,11 @@ def parse_passwd(data: bytes) -> Passwd:
     (``+``, ``-``) and lines that are none of an account are left out. Raises nothing.
     """
     by_uid: dict[int, str] = {}
-    names = set()
+    uids: dict[str, int] = {}
     for name, uid, _ in _lines(data):
-        names.add(name)
+        uids.setdefault(name, uid)
         by_uid.setdefault(uid, name)
-    return Passwd(by_uid, frozenset(names))
+    return Passwd(by_uid, uids)
 
 
 def find_entries(
@@ -98,11 +117,40 @@ def read_passwd(paths: Paths) -> Passwd:
     return parse_passwd(read_regular(path, MAX_BYTES))
 
 
-def account_names(paths: Paths) -> frozenset[str]:
+def account_names(paths: Paths) -> AbstractSet[str]:
     """Return the names of the host's accounts, none where passwd cannot be read."""
+    return accounts(paths).names
+
+
+def accounts(paths: Paths, answers: Iterable[Answer] = ()) -> Passwd:
+    """Return the accounts in passwd, if it can be read, and what NSS answered of others."""
+    found = NO_ACCOUNTS
     for _ in range(2):  # one call may fail by accident, and would count for unknown users
         try:
-            return read_passwd(paths).names
+            found = read_passwd(paths)
+            break
         except OSError:
             continue
-    return frozenset()
+    by_uid, uids = dict(found.by_uid), dict(found.uids)
+    for answer in answers:
+        if answer.user and answer.uid >= 0:
+            by_uid.setdefault(answer.uid, answer.user)
+            uids.setdefault(answer.user, answer.uid)
+    return Passwd(by_uid, uids, _lent(paths))
+
+
+def _lent(paths: Paths) -> tuple[tuple[int, int], ...]:
+    try:
+        paths.require_inside(paths.below(SUBUID))
+        return parse_subuid(read_regular(paths.below(SUBUID), MAX_BYTES))
+    except OSError:
+        return ()
+
+
+def parse_subuid(data: bytes) -> tuple[tuple[int, int], ...]:
+    """Return the ranges of uids in ``data``, the bytes of a subuid file. Raises nothing."""
+    lines = [decode(line).strip().split(":") for line in data.split(b"\n")]
+    numbers = [
+        fields[1:] for fields in lines if len(fields) == 3 and all(map(is_number, fields[1:]))
+    ]
+    return tuple((int(first), int(first) + int(count)) for first, count in numbers)

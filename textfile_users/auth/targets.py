@@ -1,0 +1,136 @@
+"""Who was escalated to, where a line of sudo or doas does not say so for certain.
+
+The directory in it is the user's to name, ``/x ; USER=root ; COMMAND=/bin/sh`` too, and sudo goes on
+in further lines where it is long. So a line of sudo's waits until its process says something
+else, and PAM's line of the session, before or behind it, decides whom it was to. Where none does
+nobody is named.
+"""
+
+from __future__ import annotations
+
+from textfile_users.auth.attempts import PAIRED_SECONDS, AuthEvent
+from textfile_users.auth.finding import (
+    CONTINUED,
+    ESCALATION,
+    ESCALATION_FAILURE,
+    OPENED,
+    PAM_ESCALATION,
+    PART,
+    REFUSED_PART,
+    UNCLEAR,
+    Finding,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Key = tuple[str, int]  # program and pid
+
+# So many processes may be undecided at once.
+MAX_HELD = 100
+CONTINUED_SECONDS = 1.0  # within which sudo has written all its lines
+_EVENTS = {PART: ESCALATION, REFUSED_PART: ESCALATION_FAILURE}
+
+
+class Targets:
+    """What waits for other lines of a process: lines of programs, and of PAM; the oldest first."""
+
+    def __init__(self, held: Iterable[AuthEvent] = ()) -> None:
+        """Go on with what ``held`` was."""
+        self._lines: dict[Key, AuthEvent] = {}
+        self._opened: dict[Key, AuthEvent] = {}
+        for event in held:
+            waiting = self._opened if event.said.event == OPENED else self._lines
+            waiting[_key(event)] = event
+
+    @property
+    def held(self) -> tuple[AuthEvent, ...]:
+        """What waits, for the next run."""
+        return (*self._opened.values(), *self._lines.values())
+
+    def take(self, event: AuthEvent) -> list[AuthEvent]:
+        """Return the lines, with their targets, that a line makes certain, and itself if it is."""
+        said = event.said
+        if said.service not in ("sudo", "doas"):
+            return [event]
+        key = _key(event)
+        if said.event == CONTINUED:
+            self._go_on(key, said)
+            return []
+        line = self._lines.pop(key, None)
+        if said.event == PAM_ESCALATION:
+            if line:
+                return [_decided(line, said.target), event]
+            _put(self._opened, key, event._replace(said=said._replace(event=OPENED)))
+            return [event]
+        before = [self._told(line)] if line else []
+        is_open = said.service == "sudo" and said.event in (ESCALATION, PART, REFUSED_PART)
+        if is_open and (key not in self._opened or said.event == REFUSED_PART):
+            waits = REFUSED_PART if said.event == REFUSED_PART else PART
+            over = _put(self._lines, key, event._replace(said=said._replace(event=waits)))
+            return before + [self._told(line) for line in over]
+        return [*before, self._told(event)]
+
+    def _go_on(self, key: Key, more: Finding) -> None:
+        line = self._lines.get(key)
+        if line is None or more.user not in ("", line.said.user):  # sudo-rs does not repeat it
+            return
+        said = line.said
+        is_clear = said.target == more.target or not (said.target and more.target)
+        if is_clear and UNCLEAR not in (said.kind, more.kind):
+            said = said._replace(target=said.target or more.target)
+        else:
+            said = said._replace(target="", kind=UNCLEAR)
+        self._lines[key] = line._replace(said=said)
+
+    def _told(self, line: AuthEvent) -> AuthEvent:
+        """Return a program's line as an event, to the target that PAM told before it."""
+        if line.said.event not in (ESCALATION, PART):
+            return _decided(line)
+        opened = self._opened.pop(_key(line), None)
+        if opened is None or _is_over(opened, line.time):
+            return _decided(line)
+        return _decided(line, opened.said.target)
+
+    def expire(self, now: float) -> list[AuthEvent]:
+        """Return the lines that no other of their process has followed until ``now``."""
+        for key in [key for key, line in self._opened.items() if _is_over(line, now)]:
+            del self._opened[key]
+        over = [key for key, line in self._lines.items() if _is_over(line, now)]
+        return [self._told(self._lines.pop(key)) for key in over]
+
+    def finish(self) -> list[AuthEvent]:
+        """Return all that waits: no line will follow."""
+        over = [self._told(line) for line in self._lines.values()]
+        self._lines.clear()
+        return over
+
+
+def _key(event: AuthEvent) -> Key:
+    # doas runs the command, and logs, in a child of the process that PAM knows.
+    return event.said.service, event.pid if event.said.service == "sudo" else 0
+
+
+def _put(waiting: dict[Key, AuthEvent], key: Key, event: AuthEvent) -> list[AuthEvent]:
+    """Add what waits as the newest, and return what a bound makes room for it."""
+    waiting.pop(key, None)
+    waiting[key] = event
+    return [waiting.pop(next(iter(waiting)))] if len(waiting) > MAX_HELD else []
+
+
+def _is_over(line: AuthEvent, now: float) -> bool:
+    said = line.said
+    # PAM may take its time; how a line goes on is there at once.
+    may_be_told = said.event == OPENED or (said.event == PART and not said.target)
+    # What lies far ahead was said before the clock was set back.
+    return abs(now - line.time) >= (PAIRED_SECONDS if may_be_told else CONTINUED_SECONDS)
+
+
+def _decided(line: AuthEvent, pam: str = "") -> AuthEvent:
+    """Return a line as the event it is; its process may have told PAM whom it is to."""
+    said = line.said
+    event = _EVENTS.get(said.event, said.event)
+    is_same_process = said.service == "sudo"
+    target = pam if pam and (is_same_process or not said.target) else said.target
+    return line._replace(said=said._replace(event=event, target=target, kind=""))
