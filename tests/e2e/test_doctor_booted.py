@@ -21,7 +21,11 @@ SERVICE = "textfile-users"
 PROGRAM = "/opt/textfile-users/bin/textfile-users"
 UNITS = "textfile-users.timer textfile-users.path"
 FILES = "/var/lib/textfile-users /run/textfile-users /var/lib/prometheus/node-exporter"
+# Where the tests' own host has it installed, its copy begins without.
 SETUP = f"""set -e
+[ ! -e {PROGRAM} ] || {PROGRAM} uninstall
+rm -rf /opt/textfile-users /var/lib/textfile-users /etc/default/textfile-users
+! id {SERVICE} >/dev/null 2>&1 || userdel {SERVICE}
 systemctl start dbus systemd-logind systemd-user-sessions ssh prometheus-node-exporter
 useradd --create-home --shell /bin/sh {GUEST}
 install -d -m 700 -o {GUEST} /home/{GUEST}/.ssh
