@@ -50,9 +50,10 @@ from textfile_users.durable import (
     parse_durable,
 )
 from textfile_users.exposition import render, render_within
-from textfile_users.metrics.family import family, histogram
+from textfile_users.metrics.family import by_user, family, histogram
 from textfile_users.model import Session
 from textfile_users.rows import end_of, within
+from textfile_users.unrecorded import bounded
 
 ACCOUNTS = ("root", "alice", "bob", "www-data")
 TYPES = 8 * 12  # more methods and services than there are
@@ -239,7 +240,7 @@ def test_what_an_older_version_counted_is_brought_within_bounds(pairs: int) -> N
     assert of(state, ESCALATIONS)["sudo", "alice", "root", "success"] == 8
     assert of(state, FAILURES) == {("sshd", "password", ""): 5}
     assert of(state, SUCCESSES) == {("sshd", "password", "alice"): 3}
-    assert of(state, DROPPED)[("",)] > 0
+    assert of(state, DROPPED)[(ESCALATIONS,)] > 0
     assert ("sudo", "", "", "success") not in of(state, ESCALATIONS), "no burst of what is old"
     assert count([], state) == state
 
@@ -519,15 +520,40 @@ def test_a_volatile_state_of_an_older_version_that_is_too_large_is_forgotten(
 # Sessions that nothing records
 
 
-def _mosh_servers(run: Run, number: int, uid: int = 1000) -> None:
-    for pid in range(5_000, 5_000 + number):
-        run.host.process(pid, "mosh-server", start=BOOT + pid, uid=uid)
+def _session(user: str, type_: str, start: float, leader: int) -> Session:
+    return Session(f"pid:{leader}", user, "", type_, "other", "", "", "", start, leader)
+
+
+MOSH = [_session("alice", "mosh", 100 + n, n) for n in range(80)]
+VIEWERS = [_session("alice", "vnc", 0.0, 7) for _ in range(80)]
+SUBUIDS = [_session(f"{100_000 + n}", "mosh", 100 + n, n) for n in range(80)]
+BOB = _session("bob", "mosh", 50, 900)
+SSH = _session("alice", "ssh", 5_000, 901)
+
+
+@pytest.mark.parametrize(
+    ("found", "places", "kept", "why"),
+    [
+        (MOSH, 10_000, MOSH[:50], "the first stay"),
+        ([*MOSH, BOB], 10_000, [BOB, *MOSH[:50]], "each user's"),
+        ([*MOSH, SSH], 10_000, [*MOSH[:49], SSH], "root's sshd says so"),
+        ([*VIEWERS, *MOSH[:2]], 10_000, [*VIEWERS[:48], *MOSH[:2]], "viewers come last"),
+        ([*SUBUIDS, BOB], 10_000, [BOB, *SUBUIDS[:50]], "uids of nobody are somebody's"),
+        ([*MOSH, BOB], 10, MOSH[40:50], "beside those that are recorded the newest"),
+        ([*MOSH, BOB], 0, [], "no place beside those that are recorded"),
+    ],
+)
+def test_sessions_that_nothing_records_are_bounded(
+    found: list[Session], places: int, kept: list[Session], why: str
+) -> None:
+    assert bounded(found, places) == kept, why
 
 
 @pytest.mark.parametrize("comm", ["mosh-server", "tmux: server"])
 def test_a_users_processes_are_fifty_sessions_at_most(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], comm: str
 ) -> None:
+    """All of them are processes, and sessions by the user whose they are."""
     run = Run(tmp_path, capsys)
     run.host.process(1000, "sshd")
     run.host.utmp(Record(user="root"))
@@ -544,6 +570,13 @@ def test_a_users_processes_are_fifty_sessions_at_most(
     run(at=5)
     again = [name for name in run.samples() if name.startswith("users_session_info")]
     assert again == sessions, "those that were there stay"
+
+
+def test_uids_without_a_name_push_out_nobody_who_has_one() -> None:
+    used = {f"{100_000 + n}": 100.0 for n in range(2_000)}
+    samples, dropped = by_user({**used, "alice": 1.0, "root": 0.5}, "root")
+    assert {("alice",), ("root",)} <= {labels for labels, _ in samples}
+    assert (len(samples), dropped) == (MAX_USERS, 1_002)
 
 
 # The file

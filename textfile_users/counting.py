@@ -288,17 +288,26 @@ class Counting:
 
     def _bound_counters(self) -> None:
         """Leave out what an older version counted beyond the bounds."""
-        if all(self._taken_by(family).is_within for family in USERS):
-            return
-        before, self._counters = self._counters, {}
-        self._taken.clear()
-        for series in sorted(before, key=self._rank):
-            if series[0] not in USERS or self._takes_place(series):
-                self._counters[series] = before[series]
-        self._drop("", len(before) - len(self._counters))
+        families: dict[str, list[Series]] = {family: [] for family in USERS}
+        for series in self._counters:
+            if series[0] in families:
+                families[series[0]].append(series)
+        for family, found in families.items():
+            if len(found) > MAX_SERIES or len(set(map(_who, found))) > MAX_USERS + 1:
+                self._taken[family] = _Taken()
+                ranked = sorted(found, key=self._rank)
+                first = next(
+                    (n for n, one in enumerate(ranked) if not self._takes_place(one)), len(found)
+                )
+                for series in ranked[first:]:
+                    del self._counters[series]
+                self._drop(family, len(ranked) - first)
 
     def _rank(self, series: Series) -> float:
+        """Return what orders series by whose they are: nobody's in particular, root's, others'."""
         who = _who(series)
+        if not any(who):
+            return -3.0
         return -2.0 if ROOT in who else -self._share(who)
 
     def _bound_last_logins(self, count: int) -> None:
@@ -354,8 +363,8 @@ def user_of(series: Series) -> str:
 
 
 def _who(series: Series) -> Series:
-    """Return the users of a series."""
-    return tuple([series[place] for place in USERS.get(series[0], ())])
+    """Return the users of a series: one, or a pair."""
+    return tuple([series[place] for place in USERS[series[0]]])
 
 
 class _Taken:
@@ -371,12 +380,6 @@ class _Taken:
             self._who.add(who)
         self._series += 1
         self._size += size
-
-    @property
-    def is_within(self) -> bool:
-        """Whether it is no more than the bounds."""
-        taken = len(self._who), self._series, self._size
-        return all(map(int.__le__, taken, (MAX_USERS, MAX_SERIES, MAX_SIZE)))
 
     def leaves(self, who: Series, size: int, share: float) -> bool:
         """Return whether a ``share`` of the bounds leaves a place for such a series."""

@@ -40,6 +40,7 @@ SHARES = {
     "held": 256 << 10,
     "last login": 256 << 10,
 }
+OLDEST = "counter"  # of this kind the first rows stay: what was counted goes on
 NUL = "\udc00"  # stands for one; no decoded text has it
 # When counting began that leaves nothing out; 0 is never.
 BEGINNING = 1.0
@@ -251,16 +252,15 @@ def load(directory: str) -> Durable:
             return durable
     if len(data) > MAX_BYTES:
         require_end(data)
-        return _lightened(data)
+        data, dropped = within(data, SHARES, OLDEST)
+        return _telling(parse_durable(data), dropped)
     found = parse_durable(data)
     last[:] = [(data, found)]
     return found
 
 
-def _lightened(data: bytes) -> Durable:
-    """Return what a file that is too large says, without what has no place. Raises ValueError."""
-    data, dropped = within(data, SHARES, oldest="counter")
-    found = parse_durable(data)
+def _telling(found: Durable, dropped: int) -> Durable:
+    """Return a state that tells how many rows more had no place in its file."""
     series = DROPPED, ""
     before = found.counters.get(series, 0.0)
     return found._replace(counters={**found.counters, series: before + dropped})
@@ -282,7 +282,8 @@ def save(directory: str, durable: Durable) -> None:
     """Replace the file in ``directory``; what has no place there is dropped. Raises OSError."""
     data = format_durable(durable)
     if len(data) > MAX_BYTES:
-        durable = _lightened(data)
+        data, dropped = within(data, SHARES, OLDEST)
+        durable = _telling(parse_durable(data), dropped)
         data = format_durable(durable)
     write_whole(os.path.join(directory, FILE_NAME), data, 0o600, for_owner=True)
     last[:] = [(data, durable)]

@@ -128,12 +128,13 @@ def unrecorded(
 def bounded(found: Iterable[Session], places: int) -> list[Session]:
     """Return of what unrecorded() ``found`` at most 50 a user, and ``places`` in all.
 
-    Of a user sshd's come first, for nobody else can make them, then processes by their age, and
-    what a socket alone shows, which strangers can make; of all the newest stay.
+    Uids without a name are one user's, who may have 65,536, see subuid(5). Of a user sshd's come
+    first, for nobody else can make them, then processes by their age, last what a socket alone
+    shows, for strangers can make that; of all the newest stay.
     """
     kept: dict[str, list[Session]] = {}
     for session in sorted(found, key=lambda one: (one.type != "ssh", not one.start, _age(one))):
-        of_user = kept.setdefault(session.user, [])
+        of_user = kept.setdefault("" if session.user.isdigit() else session.user, [])
         if len(of_user) < MAX_OF_USER:
             of_user.append(session)
     everything = sorted((one for of_user in kept.values() for one in of_user), key=_age)

@@ -11,11 +11,13 @@ from textfile_users.sources.text import label as label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 GAUGE = "gauge"
 COUNTER = "counter"
 HISTOGRAM = "histogram"
+
+MAX_USERS = 1_000
 
 
 class Sample(Record):
@@ -73,6 +75,20 @@ def count_by(keys: Iterable[tuple[str, ...]]) -> list[tuple[tuple[str, ...], flo
         labels = tuple(map(label, key))
         counts[labels] = counts.get(labels, 0.0) + 1.0
     return list(counts.items())
+
+
+def by_user(
+    values: Mapping[str, float], root: str
+) -> tuple[list[tuple[tuple[str, ...], float]], int]:
+    """Return a sample a user, and how many users were left out: those with least, never root.
+
+    First of all those without a name, of whom a user may have 65,536, see subuid(5).
+    """
+    names = sorted(values, key=lambda user: (user != root, user.isdigit(), -values[user]))
+    by_label: dict[tuple[str, ...], float] = {}
+    for user in names[:MAX_USERS]:
+        by_label[(label(user),)] = by_label.get((label(user),), 0.0) + values[user]
+    return list(by_label.items()), max(0, len(names) - MAX_USERS)
 
 
 def histogram(

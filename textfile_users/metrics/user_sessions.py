@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from textfile_users.connections import count_connections
 from textfile_users.counting import LOGINS
-from textfile_users.metrics.family import Family, family, gauge, label, uid_label
+from textfile_users.metrics.family import (
+    MAX_USERS,
+    Family,
+    by_user,
+    family,
+    gauge,
+    label,
+    uid_label,
+)
 from textfile_users.model import AUTH, HISTORY
 
 TYPE_CHECKING = False
@@ -90,16 +98,16 @@ def _connections(snapshot: Snapshot) -> Iterator[Family]:
 def _usage(snapshot: Snapshot) -> Iterator[Family]:
     if snapshot.cpu_ratios is not None:
         help_text = "The user's share of all CPU time since the last look, 0 to 1."
-        yield _by_user("user_sessions_cpu_ratio", help_text, snapshot.cpu_ratios)
+        yield _of_users("user_sessions_cpu_ratio", help_text, snapshot.cpu_ratios, snapshot.root)
     if snapshot.usages is not None:
         memory = {user: float(memory) for user, (memory, _) in snapshot.usages.items()}
-        yield _by_user("user_sessions_memory_bytes", "Resident memory.", memory)
+        yield _of_users("user_sessions_memory_bytes", "Resident memory.", memory, snapshot.root)
         counts = {user: float(count) for user, (_, count) in snapshot.usages.items()}
-        yield _by_user("user_sessions_process_count", "Processes.", counts)
+        yield _of_users("user_sessions_process_count", "Processes.", counts, snapshot.root)
     if snapshot.accounts is not None:
         infos = {
             (label(one.user), label(one.name), uid_label(one.uid), label(one.group)): 1.0
-            for one in snapshot.accounts
+            for one in snapshot.accounts[:MAX_USERS]
         }
         yield gauge(
             "user_sessions_user_info",
@@ -109,8 +117,5 @@ def _usage(snapshot: Snapshot) -> Iterator[Family]:
         )
 
 
-def _by_user(name: str, help_text: str, values: Mapping[str, float]) -> Family:
-    by_label: dict[tuple[str], float] = {}
-    for user, value in values.items():
-        by_label[(label(user),)] = by_label.get((label(user),), 0.0) + value
-    return gauge(name, help_text, ("username",), by_label.items())
+def _of_users(name: str, help_text: str, values: Mapping[str, float], root: str) -> Family:
+    return gauge(name, help_text, ("username",), by_user(values, root)[0])

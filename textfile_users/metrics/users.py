@@ -8,7 +8,15 @@ from textfile_users import __version__
 from textfile_users.connections import count_connections
 from textfile_users.counting import BOUNDS, DURATION, DURATION_SUM, MAX_SERIES, user_of
 from textfile_users.durable import DROPPED
-from textfile_users.metrics.family import Family, family, histogram, label, uid_label
+from textfile_users.metrics.family import (
+    MAX_USERS,
+    Family,
+    by_user,
+    family,
+    histogram,
+    label,
+    uid_label,
+)
 from textfile_users.model import ABSENT, AUTH, HISTORY, Session, Snapshot
 from textfile_users.sessions import MAX_SESSIONS
 
@@ -31,8 +39,6 @@ KINDS = ("closed", "reset", "timeout", "protocol", "penalty", "other")
 RESULTS = ("matched", "unmatched", "ignored", "untrusted")
 # How many addresses of the last hour are written.
 TOP = 20
-
-MAX_USERS = 1_000
 
 # Label values and value.
 _Sample = tuple[tuple[str, ...], float]
@@ -209,7 +215,7 @@ def _session_families(
     snapshot: Snapshot, sessions: tuple[Session, ...], dropped: dict[str, int]
 ) -> Iterator[Family]:
     yield _gauge("users_logged_in", [((), float(len({session.user for session in sessions})))])
-    counts, dropped["users_sessions"] = _sessions_by_user(sessions, snapshot.recent)
+    counts, dropped["users_sessions"] = _sessions_by_user(sessions, snapshot.recent, snapshot.root)
     yield _gauge("users_sessions", counts)
     yield _gauge("users_sessions_closing", [((), float(snapshot.closing))])
     newest = sessions[-MAX_SESSIONS:]
@@ -271,7 +277,7 @@ def process_families(snapshot: Snapshot, dropped: dict[str, int]) -> Iterator[Fa
             "users_processes": {user: count for user, (_, count) in usages.items()},
         }
         for name, values in by_family.items():
-            samples, dropped[name] = _by_user(values, snapshot.root)
+            samples, dropped[name] = by_user(values, snapshot.root)
             yield _gauge(name, samples)
     if snapshot.accounts is not None:
         kept = snapshot.accounts[:MAX_USERS]
@@ -286,20 +292,6 @@ def process_families(snapshot: Snapshot, dropped: dict[str, int]) -> Iterator[Fa
                 1.0,
             ).items(),
         )
-
-
-def _by_user(values: Mapping[str, float], root: str) -> tuple[list[_Sample], int]:
-    """Return a sample a user, and how many users were left out: those with least.
-
-    First of all those without a name, of whom a user may have 65,536, see subuid(5).
-    """
-    names = sorted(values, key=lambda user: (user != root, user.isdigit(), -values[user]))
-    names = names[:MAX_USERS]
-    by_label: dict[str, float] = {}
-    for user in names:
-        by_label[label(user)] = by_label.get(label(user), 0.0) + values[user]
-    samples: list[_Sample] = [((user,), float(value)) for user, value in by_label.items()]
-    return samples, len(values) - len(names)
 
 
 def login_families(snapshot: Snapshot) -> Iterator[Family]:
@@ -385,11 +377,11 @@ def _counter(name: str, snapshot: Snapshot, zeros: Iterable[tuple[str, ...]]) ->
 
 
 def _sessions_by_user(
-    sessions: tuple[Session, ...], recent: tuple[tuple[str, str], ...]
+    sessions: tuple[Session, ...], recent: tuple[tuple[str, str], ...], root: str
 ) -> tuple[list[tuple[tuple[str, str], float]], int]:
     """Return the number of sessions by (user, type), and how many such pairs were left out.
 
-    Of too many users those with the newest sessions are kept.
+    Of too many users root and those with the newest sessions are kept.
     """
     counts: dict[tuple[str, str], int] = {}
     for session in sessions:
@@ -399,7 +391,7 @@ def _sessions_by_user(
         counts.setdefault((label(user), type_), 0)
     newest_first = dict.fromkeys(label(session.user) for session in reversed(sessions))
     newest_first.update(dict.fromkeys(user for user, _ in counts))
-    kept = set(list(newest_first)[:MAX_USERS])
+    kept = set(sorted(newest_first, key=lambda user: user != root)[:MAX_USERS])
     samples = [(pair, float(count)) for pair, count in counts.items() if pair[0] in kept]
     return samples, len(counts) - len(samples)
 
