@@ -20,9 +20,10 @@ from textfile_users.auth.attempts import (
     MAX_WAITING,
     AuthEvent,
 )
-from textfile_users.auth.finding import Finding
+from textfile_users.auth.finding import WAITING, Finding
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import Reader
+from textfile_users.auth.targets import MAX_HELD
 from textfile_users.durable import NOTHING, format_durable, parse_durable
 from textfile_users.events import as_dict, read_log
 from textfile_users.sources.authlog import Stamps, utc_time
@@ -1400,6 +1401,27 @@ def test_of_too_many_escalations_none_is_lost(message: str) -> None:
 
 
 # Runs
+
+
+@pytest.mark.parametrize(
+    ("line", "users", "why"),
+    [
+        ("0 sudo[{0}]: u{0} : PWD=/x ; USER=root ; COMMAND=/bin/id", 500, "may go on"),
+        ("0 sudo[{0}]: u{0} : PWD=/x", 500, "goes on"),
+        ("0 sudo[{0}]: u{0} : no tty ; PWD=/x", 500, "a refusal that goes on"),
+        ("0 sudo[{0}]: pam_unix(sudo:session): session opened for user root by u{0}(uid=1)", 500,
+         "PAM's, before sudo-rs'"),
+        ("0 doas[{0}]: pam_unix(doas:session): session opened for user root by u{0}(uid=1)", 500,
+         "PAM's, before doas'"),
+    ],
+)  # fmt: skip
+def test_what_waits_is_bounded_and_all_of_it_counts(line: str, users: int, why: str) -> None:
+    pairing = Pairing()
+    reader = Reader(pairing, Stamps(START, utc_time))
+    found = list(reader.read_block(log_of([line.format(number) for number in range(1, users + 1)])))
+    waiting = [event for event in pairing.held if event.said.event in WAITING]
+    assert 0 < len(waiting) <= MAX_HELD
+    assert len({event.said.user for event in found + pairing.finish()}) == users
 
 
 def decided(events: list[AuthEvent]) -> list[tuple[float, str]]:

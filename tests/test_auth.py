@@ -607,6 +607,46 @@ def test_a_forged_entry_is_not_believed(run: Run, journal: Journal) -> None:
     assert found['users_auth_log_lines_total{result="untrusted",source="journal"}'] == 1
 
 
+def test_of_a_user_the_journal_counts_what_tells_of_that_user(run: Run, journal: Journal) -> None:
+    """By the names in the host's passwd; a refusal's process has often gone."""
+    journal.append(failed(-1))
+    run.counts()
+    granted = "{} : PWD=/ ; USER=root ; COMMAND=/bin/id"
+    refused = "{} : user NOT in sudoers ; PWD=/ ; USER=root ; COMMAND=/bin/id"
+    entries = [
+        {**journal.entry(line(number, message, "sudo[{}]")), "_UID": uid}
+        for number, (uid, message) in enumerate(
+            (uid, form.format(user))
+            for form in (granted, refused)
+            for uid, user in (("1000", "alice"), ("1000", "root"), ("1001", "alice"), ("0", "root"))
+        )
+    ]
+    with journal.entries.open("a") as file:
+        file.write("".join(json.dumps(entry) + "\n" for entry in entries))
+    journal.append()
+    found = run.counts(at=20)
+    name = 'users_escalations_total{{result="{}",service="sudo",target="root",user="{}"}}'
+    results = [(result, user) for result in ("success", "failure") for user in ("alice", "root")]
+    assert [found.get(name.format(*one)) for one in results] == [1.0] * 4
+    assert found['users_auth_log_lines_total{result="untrusted",source="journal"}'] == 4
+
+
+def test_a_line_of_sudos_that_may_go_on_counts_in_the_next_run(run: Run) -> None:
+    run.append("")
+    run.counts()
+    name = 'users_escalations_total{{result="success",service="sudo",target="{}",user="alice"}}'
+    forged = "alice : TTY=pts/0 ; PWD=/x ; USER=root ; COMMAND=/bin/sh"
+    more = "alice : (command continued) " + "d" * 900 + " ; USER=bob ; COMMAND=/bin/id"
+    opened = "pam_unix(sudo:session): session opened for user bob(uid=1001) by (uid=1000)"
+    run.append(line(5, forged, "sudo[{}]", 77))
+    assert not any("escalations" in sample for sample in run.counts(at=5))
+    run.append(line(5, more, "sudo[{}]", 77), line(5, opened, "sudo[{}]", 77))
+    found = run.counts(at=10)
+    assert (found.get(name.format("bob")), found.get(name.format("root"))) == (1.0, None)
+    run.append(line(10, forged, "sudo[{}]", 78))
+    assert run.counts(at=11)[name.format("root")] == 1.0, "nothing follows within a second"
+
+
 def test_a_journalctl_that_fails(run: Run, journal: Journal, tmp_path: Path) -> None:
     journal.append(failed(-1))
     run.counts()

@@ -57,6 +57,20 @@ def programs(suite: str) -> Path:
     return found
 
 
+def unpacked(name: str, directory: Path) -> Path:
+    """Return a directory with what is in a package of this machine's own release."""
+    fetched = run("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", name, check=False,
+                  cwd=str(directory))  # fmt: skip
+    if fetched.returncode:
+        why = f"left out: {name}: {fetched.stderr[-300:]}"
+        if os.environ.get("TEXTFILE_USERS_E2E") == "required":
+            pytest.fail(why)
+        pytest.skip(why)
+    (package,) = directory.glob(f"{name}_*.deb")
+    run("dpkg-deb", "--extract", str(package), str(directory / name))
+    return directory / name
+
+
 def _fetch(suite: str, directory: Path) -> None:
     """Unpack the packages, with all that they depend on, and make their programs callable."""
     shutil.rmtree(directory, ignore_errors=True)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.debian import programs
+from tests.e2e.debian import programs, unpacked
 from tests.e2e.parts import PASSWORD, SUDOERS, Box
 from tests.hosts import Host
+from textfile_users.auth.pairing import Pairing
+from textfile_users.auth.reader import UNTRUSTED, Reader
 from textfile_users.model import DENIED, OK
 from textfile_users.paths import Paths
 from textfile_users.sources import journal as source
+from textfile_users.sources.authlog import Stamps, utc_time
 from textfile_users.sources.journal import (
     Entry,
     Gap,
@@ -25,6 +30,7 @@ from textfile_users.sources.journal import (
     entries,
 )
 from textfile_users.sources.journals import JournalPosition, journal_state
+from textfile_users.sources.passwd import accounts
 
 pytestmark = pytest.mark.e2e
 
@@ -378,6 +384,7 @@ def test_who_is_believed_of_what_journald_saw(journald: Box) -> None:
     (journald.root / "etc/sudoers").write_text(SUDOERS)
     log(journald, "Accepted password for root from 192.0.2.7 port 22 ssh2", user="tu-bob")
     log(journald, "Server listening on 192.0.2.1 port 22.")
+    port = journald.sshd()
     assert journald.run_as("tu-bob", "su", "-c", "sleep 1", "tu-alice", password=PASSWORD) == 0
     assert journald.run_as("tu-alice", "sudo", "sleep", "1") == 0
     found, _ = read_on(journald, BEGINNING)
@@ -385,13 +392,167 @@ def test_who_is_believed_of_what_journald_saw(journald: Box) -> None:
     assert (
         "sshd", b"Accepted password for root from 192.0.2.7 port 22 ssh2", False
     ) in said  # fmt: skip
-    assert ("sshd", b"Server listening on 192.0.2.1 port 22.", True) in said
+    assert ("sshd", b"Server listening on 192.0.2.1 port 22.", False) in said, "root's logger"
+    assert ("sshd", b"Server listening on 127.0.0.1 port %d." % port, True) in said
     su = {(message, trusted) for program, message, trusted in said if program == "su"}
     assert any(
         message.startswith(b"(to tu-alice) tu-bob on ") and trusted for message, trusted in su
     )
     sudo = {(message, trusted) for program, message, trusted in said if program == "sudo"}
     assert any(b"COMMAND=/usr/bin/sleep 1" in message and trusted for message, trusted in sudo)
+
+
+DOAS = """permit nopass tu-alice
+permit nopass keepenv tu-bob as tu-alice
+"""
+ACCEPTED = "Accepted password for root from 198.51.100.66 port 22 ssh2"
+GRANTED = "tu-alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh"
+# Runs a program whose output and errors are datagrams to a socket.
+DATAGRAMS = """
+import os, socket, sys
+log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+log.connect(sys.argv[1])
+os.dup2(log.fileno(), 1)
+os.dup2(log.fileno(), 2)
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+# Long enough for sudo to go on in a second line.
+DEEP = "/tmp/m" + ("/" + "d" * 200) * 5
+
+
+@pytest.fixture
+def escalating(journald: Box, tmp_path: Path) -> Iterator[Box]:
+    """The box with a journald, where tu-alice may become all and tu-bob may become tu-alice."""
+    doas = unpacked("opendoas", tmp_path)
+    (journald.root / "etc/sudoers").write_text(
+        SUDOERS + "tu-bob ALL=(root) NOPASSWD: /usr/bin/cat\n"
+    )
+    (journald.root / "etc/doas.conf").write_text(DOAS)
+    shutil.copy(doas / "etc/pam.d/doas", journald.root / "etc/pam.d/doas")
+    shutil.copy(doas / "usr/bin/doas", journald.root / "usr/local/bin/doas")
+    journald.run("chmod", "4755", "/usr/local/bin/doas")
+    journald.run("chmod", "600", "/etc/doas.conf")
+    (journald.directory / "datagrams.py").write_text(DATAGRAMS)
+    yield journald
+    journald.run("sh", "-c", "rm -rf /tmp/m /usr/local/bin/doas /etc/doas.conf /etc/pam.d/doas")
+
+
+def told(box: Box) -> tuple[list[str], int]:
+    """Return what the box's log says, with its accounts, and how many lines nobody believes."""
+    box.run("journalctl", "--sync")
+    paths = Paths(str(box.root))
+    reader = Reader(Pairing(), Stamps(0.0, utc_time), lambda: accounts(paths))
+    events = []
+    for entry in entries(paths, BEGINNING, (*PROGRAMS, "doas"), time.monotonic() + 60):
+        assert isinstance(entry, Entry)
+        events += reader.read_entry(entry)
+    events += reader.pairing.finish()
+    said = [event.said for event in events]
+    words = [(one.event, one.service, one.user, one.target) for one in said]
+    return sorted(" ".join(filter(None, one)) for one in words), reader.lines[UNTRUSTED]
+
+
+def sh(*words: str) -> tuple[str, ...]:
+    return "sh", "-c", "; ".join(words)
+
+
+def cat(name: str, *command: str) -> tuple[str, ...]:
+    return "systemd-cat", "-t", name, *command
+
+
+def datagrams(box: Box, socket: str, *command: str) -> tuple[str, ...]:
+    return "/usr/bin/python3", str(box.directory / "datagrams.py"), socket, *command
+
+
+IN_NAME = "x\n{}\ny"
+
+
+def test_nobody_forges_a_login_by_what_roots_programs_write(escalating: Box) -> None:
+    """sudo complains with root's uid, into whatever the user has for stderr; cat(1) writes, too."""
+    box = escalating
+    name = IN_NAME.format(ACCEPTED)
+    native = f"a=b\nSYSLOG_IDENTIFIER=sshd\nMESSAGE={ACCEPTED}\nz"
+    box.run_as("tu-alice", *cat("sshd", "sudo", "-h", name, "id"))
+    box.run_as("tu-alice", *datagrams(box, "/dev/log", "sudo", "-h", name, "id"))
+    socket = "/run/systemd/journal/socket"
+    box.run_as("tu-alice", *datagrams(box, socket, "sudo", "-h", native, "id"))
+    line = f"printf '<38>sshd[1]: {ACCEPTED}' | "
+    for path in ("/dev/log", "/run/systemd/journal/syslog"):
+        command = " ".join(datagrams(box, path, "sudo", "cat"))
+        box.run_as("tu-bob", *sh(line + command))
+    box.run_as("tu-bob", *cat("sshd", "sh", "-c", f"echo {ACCEPTED} | sudo cat"))
+    events, untrusted = told(box)
+    assert [event for event in events if "success" in event] == []
+    assert untrusted > 2
+
+
+@pytest.mark.parametrize("log", ["systemd-cat", "/dev/log", "/run/systemd/journal/socket"])
+def test_nobody_forges_anothers_escalation_by_a_prompt(escalating: Box, log: str) -> None:
+    box = escalating
+    prompts = {
+        "systemd-cat": f"\n   {GRANTED}\n ",
+        "/dev/log": f"<85>sudo:   {GRANTED}",
+        "/run/systemd/journal/socket": f"a=b\nSYSLOG_IDENTIFIER=sudo\nMESSAGE={GRANTED}\nz",
+    }
+    sudo = ("sudo", "-S", "-k", "-p", prompts[log], "id")
+    command = cat("sudo", *sudo) if log == "systemd-cat" else datagrams(box, log, *sudo)
+    box.run_as("tu-carol", *command, password="wrong")
+    box.run_as("tu-carol", *cat("su", "su", IN_NAME.format("(to root) tu-alice on pts/0")))
+    events, untrusted = told(box)
+    assert events == ["escalation-failure sudo tu-carol root"]
+    assert untrusted >= 1
+
+
+def test_no_refusal_is_lost_while_the_log_is_flooded(escalating: Box) -> None:
+    """sudo and doas end before journald sees which file they were of."""
+    box = escalating
+    flood = "seq 3000 | logger -t flood & seq 3000 | logger -t flood & "
+    times = 10
+    box.run_as("tu-carol", *sh(f"{flood} for n in $(seq {times}); do doas id; sudo -n id; done"))
+    box.run_as("tu-alice", *sh(f"{flood} for n in $(seq {times}); do sudo -u tu-bob id; done"))
+    events, untrusted = told(box)
+    # sudo asks for the password first, and says that it needs one.
+    expected = {
+        "escalation-failure doas tu-carol": times,
+        "escalation sudo tu-alice tu-bob": times,
+    }
+    found = Counter(event for event in events if "sudo tu-carol" not in event)
+    assert found == expected
+    assert untrusted == 0
+
+
+ROOTS = "/tmp/m/x ; USER=root ; COMMAND=/bin/sh"
+BOBS = "/tmp/m/x ; USER=tu-bob ; COMMAND=/bin/sh"
+
+
+@pytest.mark.parametrize(
+    ("directory", "command", "expected"),
+    [
+        (ROOTS, "sudo -u tu-bob sleep 0.2", "escalation sudo tu-alice tu-bob"),
+        (BOBS, "sudo sleep 0.2", "escalation sudo tu-alice root"),
+        ("/tmp/m/y as root from /z", "doas -u tu-bob sleep 0.2", "escalation doas tu-alice tu-bob"),
+        ("/tmp/m/y as tu-bob from /z", "doas sleep 0.2", "escalation doas tu-alice root"),
+        (DEEP, "sudo sleep 0.2", "escalation sudo tu-alice root"),
+        (ROOTS + "/" + "d" * 250 + DEEP[6:], "sudo -u tu-bob sleep 0.2",
+         "escalation sudo tu-alice tu-bob"),
+        (BOBS + "/" + "d" * 250 + DEEP[6:], "sudo sleep 0.2", "escalation sudo tu-alice root"),
+    ],
+)  # fmt: skip
+def test_a_directory_neither_forges_nor_hides_whom_an_escalation_is_to(
+    escalating: Box, directory: str, command: str, expected: str
+) -> None:
+    box = escalating
+    box.run_as("tu-alice", *sh(f"mkdir -p '{directory}'", f"cd '{directory}'", command))
+    assert told(box)[0] == [expected]
+
+
+@pytest.mark.parametrize(
+    "command", ["sudo -n -u tu-bob true", "echo wrong | sudo -kS -u tu-bob id"]
+)
+def test_a_directory_does_not_hide_a_refusal(escalating: Box, command: str) -> None:
+    box = escalating
+    box.run_as("tu-bob", *sh(f"mkdir -p {DEEP}", f"cd {DEEP}", command))
+    assert told(box)[0] == ["escalation-failure sudo tu-bob tu-bob"]
 
 
 def test_flushed_rotated_and_vacuumed_each_entry_is_read_once(journald: Box) -> None:

@@ -42,6 +42,7 @@ FORMS = forms(
     # + alice ran command /bin/ls as bob from /tmp/x as root from /y
     # = doas escalation user=alice kind=unclear
     # - alice ran command /bin/ls
+    # - alice ran command /bin/ls as root and more from /home/alice
     # - alice bob ran command /bin/ls as root from /home/alice
     # - alice ran command /bin/ls as root from home
     (b"", Pattern(rb"(\S+) ran command .* as \S+ from /.*", _success)),

@@ -132,6 +132,7 @@ FORMS = forms(
     # - alice :   PWD=/ ; USER=root ; COMMAND=/usr/bin/id
     # - alice : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # - alice : XWD=/ ; USER=root ; COMMAND=/bin/id
+    # - alice : USERS : x
     # - alice bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # - alice TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     (
@@ -192,6 +193,7 @@ FORMS = forms(
     # + bob : user not allowed to change directory to /x/and/so/on
     # = sudo 'part of a refused escalation' user=bob
     # - bob : user not allowed
+    # - bob bob : user not allowed to change directory to /x
     # - bob : command not allowed ; PWD=/ ; USER=root ; COMMAND=/bin/id
     (b"", Pattern(rb" *(\S+) : (?:user|sorry, you are) not allowed (.*)", _not_allowed)),
     # + alice : (command continued) 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; COMMAND=x
@@ -225,6 +227,7 @@ FORMS = forms(
     # + unable to resolve host x: Name or service not known
     # = irrelevant
     # - alice : TTY=pts/0
+    # - alice bob : problem with defaults entries
     # - alice : unable to
     # - alice : problem with
     (
