@@ -621,10 +621,6 @@ def test_a_database_that_cannot_be_read_says_why(
         db.read()
 
 
-def _fifo(path: str) -> None:
-    os.mkfifo(path)
-
-
 def _link_to_a_fifo(path: str) -> None:
     os.mkfifo(path + ".fifo")
     os.symlink(path + ".fifo", path)
@@ -632,7 +628,7 @@ def _link_to_a_fifo(path: str) -> None:
 
 @pytest.mark.parametrize("suffix", ["-journal", "-wal", "-shm"])
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
-@pytest.mark.parametrize("make", [_fifo, _link_to_a_fifo, os.mkdir])
+@pytest.mark.parametrize("make", [os.mkfifo, _link_to_a_fifo, os.mkdir])
 @pytest.mark.parametrize("is_linked", [False, True])
 def test_what_lies_beside_it_never_stalls(
     db: Wtmpdb, tmp_path: Path, suffix: str, mode: str, make: Callable[[str], None], is_linked: bool

@@ -107,15 +107,15 @@ def ask(
 
 
 def _require_regular_files(path: str) -> None:
-    """Raise UnreadableDatabase where one of the files that SQLite opens beside ``path`` hangs it."""
+    """Raise UnreadableDatabase where SQLite would open what is no file beside ``path``."""
     real = os.path.realpath(path)
-    for beside in (real + suffix for suffix in _BESIDE):
+    for suffix in _BESIDE:
         try:
-            is_regular = stat.S_ISREG(os.lstat(beside).st_mode)
+            status = os.lstat(real + suffix)
         except FileNotFoundError:
             continue
-        if not is_regular:
-            name = printable(os.fsdecode(os.path.basename(beside)))
+        if not stat.S_ISREG(status.st_mode):
+            name = printable(os.path.basename(real) + suffix)
             raise UnreadableDatabase(f"{name} beside it is not a regular file: remove it")
 
 
