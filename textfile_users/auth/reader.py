@@ -27,6 +27,8 @@ MATCHED = "matched"
 IGNORED = "ignored"
 UNMATCHED_LINES = "unmatched"
 UNTRUSTED = "untrusted"
+# Seconds in which a syslogd may have been off; stamps may be whole seconds.
+SILENCE = 1.5
 MAX_EXPLAINED = 10_000
 MAX_SHOWN = 200
 RESULTS = (MATCHED, UNMATCHED_LINES, IGNORED, UNTRUSTED)
@@ -35,7 +37,8 @@ RESULTS = (MATCHED, UNMATCHED_LINES, IGNORED, UNTRUSTED)
 class Reader:
     """Reads a log, and counts its lines by result.
 
-    ``time`` is that of the newest line that said something; lines that no pattern knows are
+    ``time`` is that of the newest line that said something, ``quiet`` that of the first one
+    behind which a file had nothing for SILENCE, 0 for none. Lines that no pattern knows are
     kept in ``unmatched`` where that is a list.
     """
 
@@ -45,6 +48,7 @@ class Reader:
         self.stamps = stamps
         self.lines = dict.fromkeys(RESULTS, 0)
         self.time = 0.0
+        self.quiet = 0.0
         self.unmatched: list[tuple[int, bytes]] | None = None
         self.explained: list[str] | None = None
         self.unknown_stamps = False
@@ -77,9 +81,15 @@ class Reader:
                 unmatched += 1
                 self._keep(data, start, end)
                 continue
-            if self.overlap and self.overlap.drops(time, program, message):
-                continue
+            if self.overlap:
+                new = self.overlap.new(time, program, pid, message, said.times)
+                if not new:
+                    self.time = max(self.time, time)
+                    continue
+                said = said._replace(times=new)
             matched += 1
+            if time - self.time > SILENCE and not self.quiet:
+                self.quiet = self.time
             self.time = time
             behind = end
             number = self._line_number(data, start) if self.numbered else 0
@@ -130,8 +140,12 @@ class Reader:
         if said is UNMATCHED or not entry.trusted:
             self.lines[UNMATCHED_LINES if entry.trusted else UNTRUSTED] += 1
             return []
-        if self.overlap and self.overlap.drops(entry.time, program, entry.message):
-            return []
+        if self.overlap:
+            new = self.overlap.new(entry.time, program, entry.pid, entry.message, said.times)
+            if not new:
+                self.time = max(self.time, entry.time)
+                return []
+            said = said._replace(times=new)
         self.lines[MATCHED] += 1
         self.time = entry.time
         return self.pairing.take(AuthEvent(entry.time, entry.pid, 0, said))
