@@ -13,6 +13,7 @@ import pytest
 
 from tests import hosts
 from tests.hosts import NOW, hurried
+from tests.long.decoders import BERLIN, zone
 from textfile_users import counting, durable
 from textfile_users.collectors import auth
 from textfile_users.sources import files, follow
@@ -355,6 +356,25 @@ def test_the_last_hour_is_the_last_hour(run: Run) -> None:
     assert run.counts(at=5)[name] == 1
     assert run.counts(at=3_500)[name] == 1
     assert name not in run.counts(at=3_720)
+
+
+@pytest.mark.parametrize("hour", [-1, 0, 1, 2])
+def test_the_last_hour_where_the_clock_shows_an_hour_twice(run: Run, hour: int) -> None:
+    """Summer time ends in Berlin at 1:00 UTC: the hours from 0:00 and 1:00 UTC both are 2:00."""
+    name = 'users_auth_failures_last_hour{ip="192.0.2.7",network=""}'
+    run.host.write("etc/localtime", zone(BERLIN))
+    began = _epoch(time.strptime("2026-10-25", "%Y-%m-%d")) + 3600.0 * hour
+    run.append("")
+    run.counts(at=began - NOW)
+    for minute in (1, 20, 50):
+        at = began + 60 * minute
+        stamp = time.strftime("%b %e %H:%M:%S", time.gmtime(at + (7200 if hour < 1 else 3600)))
+        failure = "Failed password for root from 192.0.2.7 port 1 ssh2"
+        run.append(f"{stamp} host sshd[{minute}]: {failure}\n")
+        run.counts(at=at + 5 - NOW)
+    assert run.samples()[name] == 3
+    assert run.counts(at=began + 60 * 82 - NOW)[name] == 1
+    assert name not in run.counts(at=began + 60 * 112 - NOW)
 
 
 # State

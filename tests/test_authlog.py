@@ -7,15 +7,24 @@ import json
 import time
 from calendar import timegm
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.long import decoders
 from textfile_users.cli import main
 from textfile_users.events import read_log
+from textfile_users.paths import Paths
 from textfile_users.sources import authlog
-from textfile_users.sources.authlog import Stamps, parse_lines, utc_time
+from textfile_users.sources.authlog import Stamps, own_time, parse_lines, utc_time
+from textfile_users.sources.localtime import local_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from textfile_users.sources.authlog import LocalTime
 
 NOW = float(timegm((2026, 3, 1, 12, 0, 0)))
 FAILED = "Failed password for root from 192.0.2.7 port 22 ssh2"
@@ -71,6 +80,78 @@ def test_local_time_is_the_zones(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         monkeypatch.undo()
         time.tzset()
     assert event["time"] == utc(2026, 1, 12, 5, 45, 58)
+
+
+# Clocks show a time twice when summer time ends: when it begins, in UTC, and again so many
+# minutes later.
+FOLDS = [
+    ("CET-1CEST,M3.5.0,M10.5.0/3", (2026, 10, 25, 0, 0), 60, "Berlin"),
+    ("EST5EDT,M3.2.0,M11.1.0", (2026, 11, 1, 5, 0), 60, "New York"),
+    ("<+1030>-10:30<+11>-11,M10.1.0,M4.1.0", (2026, 4, 4, 14, 30), 30, "Lord Howe"),
+    ("<+00>0<+02>-2,M3.5.0/1,M10.5.0/3", (2026, 10, 24, 23, 0), 120, "Troll"),
+]
+FORMS = ["%b %d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"]
+
+
+@pytest.fixture(params=FOLDS, ids=[fold[-1] for fold in FOLDS])
+def fold(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[tuple[float, int, list[LocalTime]]]:
+    """When a time begins that comes twice, after how many minutes again, and clocks that do so."""
+    zone, began, apart, _ = request.param
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "localtime").write_bytes(decoders.zone(zone))
+    yield float(timegm((*began, 0))), apart, [own_time, local_time(Paths(str(tmp_path)))]
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("step", [1, 7, 20])
+def test_a_time_that_comes_twice_is_the_one_just_past(
+    fold: tuple[float, int, list[LocalTime]], form: str, step: int
+) -> None:
+    """Each scan reads what is seconds old, one line or a few."""
+    began, apart, clocks = fold
+    for local in clocks:
+        for minute in range(-step, 3 * apart, step):
+            times = [began + 60 * minute + second for second in (1, 5, 59)]
+            stamps = Stamps(times[-1] + 5, local)
+            texts = [time.strftime(form, time.localtime(at)).encode() for at in times]
+            assert [stamps.time_of(text) for text in texts] == times
+            assert stamps.time_of_line(texts[0] + b" host x: y") == times[0]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("step", [1, 7, 20])
+@pytest.mark.parametrize("later", [0, 3600, 30 * 86_400])
+def test_a_time_that_comes_twice_is_told_by_what_stands_before(
+    fold: tuple[float, int, list[LocalTime]], form: str, step: int, later: float
+) -> None:
+    """A backlog is read long after it was written."""
+    began, apart, clocks = fold
+    for local in clocks:
+        times = [began + 60 * minute for minute in range(-30, 3 * apart, step)]
+        stamps = Stamps(times[-1] + later, local)
+        texts = [time.strftime(form, time.localtime(at)).encode() for at in times]
+        assert [stamps.time_of(text) for text in texts] == times
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_time_that_comes_twice_is_searched_for_as_the_later(
+    fold: tuple[float, int, list[LocalTime]], form: str
+) -> None:
+    """Where reading begins may be too early, never too late."""
+    began, apart, clocks = fold
+    for local in clocks:
+        stamps = Stamps(began + 86_400, local)
+        for minute in (0, 3 * apart, apart - 1, apart, 1):
+            at = began + 60 * minute
+            text = time.strftime(form, time.localtime(at)).encode()
+            found = stamps.time_of_line(text + b" host x: y")
+            assert found in (at, at + 60 * apart)
 
 
 @given(st.floats(0, 4e9))

@@ -14,7 +14,7 @@ from textfile_users.paths import Paths
 from textfile_users.sources.authlog import utc_time
 from textfile_users.sources.localtime import local_time
 
-SUMMER = (2026, 7, 1, 12, 0, 0)
+SUMMER = (2026, 7, 1, 12, 0, 0, False)
 NOON = 1_782_907_200.0  # in UTC
 ENOUGH = 60.0  # seconds; what reads on without end is noticed by it
 

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import BOOT
+from textfile_users.deadline import within
 from textfile_users.sources import sqlite
 from textfile_users.sources.sqlite import UnreadableDatabase, signature
 from textfile_users.sources.wtmp import Turn
@@ -41,6 +42,7 @@ IS_OLD = sqlite3.sqlite_version_info < (3, 37)
 pytestmark = pytest.mark.skipif(IS_OLD, reason="this SQLite knows no STRICT tables")
 
 START = WtmpdbPosition()
+LONG = 30.0  # seconds; what waits for ever is noticed by it
 
 
 class Wtmpdb:
@@ -619,6 +621,31 @@ def test_a_database_that_cannot_be_read_says_why(
         db.read()
 
 
+def _link_to_a_fifo(path: str) -> None:
+    os.mkfifo(path + ".fifo")
+    os.symlink(path + ".fifo", path)
+
+
+@pytest.mark.parametrize("suffix", ["-journal", "-wal", "-shm"])
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+@pytest.mark.parametrize("make", [os.mkfifo, _link_to_a_fifo, os.mkdir])
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_what_lies_beside_it_never_stalls(
+    db: Wtmpdb, tmp_path: Path, suffix: str, mode: str, make: Callable[[str], None], is_linked: bool
+) -> None:
+    """SQLite opens them by name, and waits for the writer of a FIFO."""
+    db.run(f"PRAGMA journal_mode = {mode}")
+    db.login()
+    make(db.path + suffix)
+    path = tmp_path / "elsewhere" / "link.db" if is_linked else Path(db.path)
+    if is_linked:
+        path.parent.mkdir()
+        path.symlink_to(db.path)
+    fault = f"^wtmp.db{suffix} beside it is not a regular file: remove it$"
+    with pytest.raises(UnreadableDatabase, match=fault):
+        within(LONG, lambda: read_wtmpdb(str(path), START))
+
+
 def test_a_table_that_never_ends_is_given_up(db: Wtmpdb, monkeypatch: pytest.MonkeyPatch) -> None:
     _endless(db.path)
     monkeypatch.setattr(sqlite, "MAX_STEPS", 10 * sqlite.STEPS_AT_ONCE)
@@ -690,6 +717,56 @@ def test_a_logout_that_is_damaged_counts_once(tmp_path: Path) -> None:
     found = db.read(position)
     assert (found.turns, found.damaged, found.position.open_ids) == ((), 1, ())
     assert db.read(found.position).damaged == 0
+
+
+@pytest.mark.parametrize(
+    ("ident", "is_read", "why"),
+    [
+        (-(2**63), True, "the first number that there is"),
+        (-(2**63) + 1, True, "the second"),
+        (-1, True, "before those that SQLite gives out"),
+        (0, True, "likewise"),
+        (2**31, True, "ids go on behind it"),
+        (2**53 + 1, True, "likewise"),
+        (2**62 + 1, True, "likewise"),
+        (2**63 - 1, False, "the last number: SQLite gives out random ones from then on"),
+    ],
+)
+@pytest.mark.parametrize("is_backfill", [False, True])
+def test_a_row_with_an_extreme_id(
+    db: Wtmpdb, ident: int, is_read: bool, is_backfill: bool, why: str
+) -> None:
+    bob = db.login("bob", 1)
+    position = START if is_backfill else newest_wtmpdb(db.path)
+    db.run("INSERT INTO wtmp VALUES(?,3,'eve',?,NULL,'pts/9',NULL,NULL)", ident, micros(2))
+    names = {"bob"} if is_backfill else set()
+    names |= {"eve"} if is_read and (is_backfill or ident > bob) else set()
+    found = db.read(position)
+    assert ({turn.user for turn in found.turns}, found.damaged) == (names, not is_read)
+    for number in range(3, 6):
+        new = db.login(f"user{number}", number)
+        db.logout(new, number + 0.5)
+        found = db.read(found.position)
+        assert told(found)[:1] == [("login", f"user{number}", number)]
+        assert [turn.event for turn in found.turns] == ["login", "logout"]
+        assert found.damaged == 0
+        assert (db.read(found.position).turns, found.complete) == ((), True)
+    db.logout(bob, 10)
+    assert told(db.read(found.position)) == [("logout", "bob", 10)]
+    assert {"bob", "user5"} <= last_logins(db.path).keys()
+    at_end = newest_wtmpdb(db.path)
+    assert db.read(at_end)[0] == ()
+    is_near = is_read and ident >= -1  # open logins are looked for among the newest rows
+    assert [turn.user for turn in open_logins(db.path)] == ["eve"] * is_near
+
+
+def test_an_extreme_id_in_a_database_made_again(db: Wtmpdb) -> None:
+    for ident in (-(2**63), 5, 2**63 - 1):
+        db.remake()
+        db.run("INSERT INTO wtmp VALUES(?,3,'eve',?,NULL,'pts/9',NULL,NULL)", ident, micros(2))
+        found = db.read(WtmpdbPosition(77, micros(1), (70, 77)))
+        assert len(found.turns) + found.damaged == 1
+        assert (db.read(found.position).turns, db.read(found.position).damaged) == ((), 0)
 
 
 def test_text_is_cut_and_escaped(tmp_path: Path) -> None:

@@ -57,7 +57,8 @@ class Durable(Record):
 
     ``began`` is when counting began, 0 before the first look. ``counters`` are the samples of
     the counters, ``failures`` those of the last hour by address and minute, ``last_logins`` by
-    user. ``source`` is the log believed last, ``time`` that of the newest line read of it.
+    user. ``source`` is the log believed last, ``time`` that of the newest line read of it, and
+    ``quiet`` that of one behind which it may lack lines that another has, 0 for none.
     ``logs`` and ``records`` are positions by path, ``seen`` says by source what was there when
     it was read whole. ``remembered``, ``held`` and ``last`` are what lines have left undecided.
     """
@@ -80,6 +81,7 @@ class Durable(Record):
     records: dict[str, Position]
     wtmpdb: WtmpdbPosition | None
     seen: dict[str, str]
+    quiet: float = 0.0
 
 
 NOTHING = Durable(0.0, "", 0.0, {}, {}, {}, "", 0.0, {}, None, (), (), None, (), 0.0, {}, None, {})
@@ -99,7 +101,7 @@ def format_durable(durable: Durable) -> bytes:
 def _rows(durable: Durable) -> Iterator[tuple[object, ...]]:
     yield "began", durable.began
     yield "boot", durable.boot_id, durable.boot
-    yield "source", durable.source, durable.time
+    yield ("source", durable.source, durable.time, *([durable.quiet] if durable.quiet else []))
     yield "forgotten", durable.forgotten
     for series, value in durable.counters.items():
         yield ("counter", value, *series)
@@ -166,7 +168,7 @@ def parse_durable(data: bytes) -> Durable:
 def _of_rows(found: dict[str, list[list[str]]]) -> Durable:
     ((began,),) = found["began"]
     ((boot_id, boot),) = found["boot"]
-    ((source, time),) = found["source"]
+    ((source, time, *quiet),) = found["source"]
     ((forgotten,),) = found["forgotten"]
     failures: dict[str, dict[int, int]] = {}
     for address, minutes, *count in found.get("failures", ()):
@@ -192,6 +194,7 @@ def _of_rows(found: dict[str, list[list[str]]]) -> Durable:
         records={path: from_row(Position, texts) for path, *texts in found.get("records", ())},
         wtmpdb=_wtmpdb(found.get("wtmpdb")),
         seen=dict(found.get("seen", ())),
+        quiet=float(quiet[0]) if quiet else 0.0,
     )
 
 

@@ -1,34 +1,157 @@
-"""What a log says that another has said already, where reading moves from one to the other."""
+"""What two logs both have, where reading moves from one to the other, or one may lack something.
+
+Their stamps of a message differ: a file's may have whole seconds, and syslogd may be late. Equal
+messages are told apart by their times, as far as these go, and counted.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+from textfile_users.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+
+    _Item = list[float]
+
+# Two logs stamp a message so far apart at most.
+APART_SECONDS = 5.0
+# The closest pairs are made first, so that of equal messages each finds its own.
+NEAR_SECONDS = (0.05, 0.55, 1.5, APART_SECONDS)
+# How far apart two stamps of a message are where nothing tells it.
+USUAL_SECONDS = 1.0
+# So many messages that stand once in both logs tell how far apart their stamps are.
+MIN_TELLING = 3
+# A line that says how often a message was repeated may stand so long after the first.
+REPEATED_SECONDS = 60.0
+# syslogds cut messages at 1 KiB or more.
+MAX_COMPARED = 900
+
+_REPEATED = b"message repeated "
+
+
+class Line(Record):
+    """A message as one of the logs has it; ``pid`` is 0 where that is not told."""
+
+    time: float
+    program: bytes
+    pid: int
+    message: bytes
+    times: int
+
+
+def line_of(time: float, program: bytes, pid: int, message: bytes, times: int = 1) -> Line:
+    """Return a message in the form in which those of files and of the journal are equal."""
+    if message.startswith(_REPEATED) and message.endswith(b"]"):  # as rsyslog writes it
+        count, bracket, inner = message[len(_REPEATED) : -1].partition(b" times: [")
+        if bracket and count.isdigit() and len(count) < 8:
+            times, message = times * int(count), inner
+    message = message.strip()[:MAX_COMPARED]
+    if not message.isascii() or not message.decode().isprintable():
+        message = b"".join(_escaped(byte) for byte in message)[:MAX_COMPARED]
+    return Line(time, program, pid, message, times)
+
+
+def _escaped(byte: int) -> bytes:
+    return b"#%03o" % byte if byte < 32 or byte == 127 else bytes((byte,))
+
+
+def found_in(read: list[Line], other: list[Line]) -> list[int]:
+    """Return how often each line of the ``other`` log stands for one of those ``read``."""
+    groups: dict[tuple[bytes, bytes, int], tuple[list[_Item], list[_Item]]] = {}
+    without_pid = {(line.program, line.message) for line in (*read, *other) if not line.pid}
+    left: list[_Item] = []
+    for side, lines in enumerate((read, other)):
+        middle = 0.5 if all(line.time % 1 == 0.0 for line in lines) else 0.0
+        for line in lines:
+            name = line.program, line.message
+            item: _Item = [line.time + middle, line.times, line.times > 1]
+            group = groups.setdefault((*name, 0 if name in without_pid else line.pid), ([], []))
+            group[side].append(item)
+            if side:
+                left.append(item)
+    single = [both for key, both in groups.items() if key[2] and len(both[0]) == len(both[1]) == 1]
+    late, spread = _lateness([theirs[0][0] - ours[0][0] for ours, theirs in single])
+    for ours, theirs in single:  # the same message, however late
+        _pair(ours, theirs, 0.0, APART_SECONDS)
+    for ours, theirs in groups.values():
+        if ours and theirs:
+            _pair_all(ours, theirs, late, spread)
+    return [line.times - int(item[1]) for line, item in zip(other, left)]
+
+
+def _lateness(apart: list[float]) -> tuple[float, float]:
+    """Return how much later the other log's stamps are, and how far from that at most.
+
+    ``apart`` says it of messages that stand once in both.
+    """
+    apart = sorted(seconds for seconds in apart if abs(seconds) <= APART_SECONDS)
+    if len(apart) < MIN_TELLING:
+        return 0.0, USUAL_SECONDS
+    late = apart[len(apart) // 2]
+    late = late if abs(late) > NEAR_SECONDS[1] else 0.0
+    return late, max(late - apart[0], apart[-1] - late)
+
+
+def _pair_all(ours: list[_Item], theirs: list[_Item], late: float, spread: float) -> None:
+    """Take off what pairs of equal messages have in common; items are time, times, repeated."""
+    ours.sort(key=_time, reverse=True)  # what was read last is known best
+    theirs.sort(key=_time, reverse=True)
+    narrower = 0.0
+    for apart in NEAR_SECONDS:
+        if narrower <= spread:
+            _pair(ours, theirs, late, apart)
+        narrower = apart
+    _pair([item for item in ours if item[2]], theirs, late, REPEATED_SECONDS)
+    _pair(ours, [item for item in theirs if item[2]], late, REPEATED_SECONDS)
+
+
+def _time(item: _Item) -> float:
+    return item[0]
+
+
+def _pair(ours: list[_Item], theirs: list[_Item], late: float, apart: float) -> None:
+    i = j = 0
+    while i < len(ours) and j < len(theirs):
+        one, other = ours[i], theirs[j]
+        behind = other[0] - late - one[0]
+        if not one[1] or behind < -apart:
+            i += 1
+        elif not other[1] or behind > apart:
+            j += 1
+        else:
+            common = min(one[1], other[1])
+            one[1] -= common
+            other[1] -= common
 
 
 class Overlap:
-    """Drops messages that were read elsewhere up to ``time``: the older ones, and ``lines``."""
+    """Tells what of a log was read in another one: what is older than ``start``, and ``found``."""
 
-    def __init__(self, time: float, apart: float, lines: Iterable[tuple[bytes, bytes]]) -> None:
-        """Take the newest line's time, and program and message of those close before it.
+    def __init__(self, start: float, lines: list[Line], found: list[int]) -> None:
+        """Take lines of the log that is going to be read, and what found_in said of them."""
+        self._start = start
+        self._found: dict[Line, int] = {}
+        for line, count in zip(lines, found):
+            self._found[line] = self._found.get(line, 0) + count
 
-        The logs stamp a message at most ``apart`` seconds apart.
-        """
-        self._time = time
-        self._apart = apart
-        self._lines = Counter((program, message.strip()) for program, message in lines)
+    def new(self, time: float, program: bytes, pid: int, message: bytes, times: int) -> int:
+        """Return how many of the ``times`` that something is said to have happened are new."""
+        if time < self._start:
+            return 0
+        line = line_of(time, program, pid, message)
+        found = min(self._found.get(line, 0), line.times)
+        if found:
+            self._found[line] -= found
+        return 0 if found == line.times else times - found
 
-    def drops(self, time: float, program: bytes, message: bytes) -> bool:
-        """Return whether a message was read elsewhere; each of ``lines`` drops one."""
-        if time < self._time - self._apart:
-            return True
-        if time > self._time + self._apart:
-            return False
-        line = program, message.strip()
-        if self._lines[line] > 0:
-            self._lines[line] -= 1
-            return True
+
+def is_comparable(
+    read: list[Line], other: list[Line], found: list[int], start: float, newest: float
+) -> bool:
+    """Return whether lines of both logs can be held against each other from ``start`` on.
+
+    They cannot where what was read is gone, or stands in the other one in another form.
+    """
+    if not read:
         return False
+    return any(found) or not any(start <= line.time < newest - APART_SECONDS for line in other)

@@ -38,6 +38,8 @@ MATCHED = "matched"
 IGNORED = "ignored"
 UNMATCHED_LINES = "unmatched"
 UNTRUSTED = "untrusted"
+# Seconds in which a syslogd may have been off; stamps may be whole seconds.
+SILENCE = 1.5
 MAX_EXPLAINED = 10_000
 MAX_SHOWN = 200
 # What may say of a user's process who acts without a name.
@@ -48,7 +50,8 @@ RESULTS = (MATCHED, UNMATCHED_LINES, IGNORED, UNTRUSTED)
 class Reader:
     """Reads a log, and counts its lines by result.
 
-    ``time`` is that of the newest line that said something; lines that no pattern knows are
+    ``time`` is that of the newest line that said something, ``quiet`` that of the first one
+    behind which a file had nothing for SILENCE, 0 for none. Lines that no pattern knows are
     kept in ``unmatched`` where that is a list.
     """
 
@@ -68,6 +71,7 @@ class Reader:
         self._accounts: Passwd | None = None
         self.lines = dict.fromkeys(RESULTS, 0)
         self.time = 0.0
+        self.quiet = 0.0
         self.unmatched: list[tuple[int, bytes]] | None = None
         self.explained: list[str] | None = None
         self.unknown_stamps = False
@@ -105,9 +109,15 @@ class Reader:
                 unmatched += 1
                 self._keep(data, start, end)
                 continue
-            if self.overlap and self.overlap.drops(time, program, message):
-                continue
+            if self.overlap:
+                new = self.overlap.new(time, program, pid, message, said.times)
+                if not new:
+                    self.time = max(self.time, time)
+                    continue
+                said = said._replace(times=new)
             matched += 1
+            if time - self.time > SILENCE and not self.quiet:
+                self.quiet = self.time
             self.time = time
             behind = end
             number = self._line_number(data, start) if self.numbered else 0
@@ -162,8 +172,12 @@ class Reader:
         if not self.believes(entry, said):
             self.lines[UNTRUSTED] += 1
             return []
-        if self.overlap and self.overlap.drops(entry.time, program, entry.message):
-            return []
+        if self.overlap:
+            new = self.overlap.new(entry.time, program, entry.pid, entry.message, said.times)
+            if not new:
+                self.time = max(self.time, entry.time)
+                return []
+            said = said._replace(times=new)
         self.lines[MATCHED] += 1
         self.time = entry.time
         return self.pairing.take(AuthEvent(entry.time, entry.pid, 0, self._completed(entry, said)))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 
-from textfile_users.auth.finding import IRRELEVANT, UNMATCHED
 from textfile_users.auth.pairing import Pairing
-from textfile_users.auth.programs import PROGRAMS, find
+from textfile_users.auth.programs import PROGRAMS
 from textfile_users.auth.reader import Reader
 from textfile_users.counting import Counting
 from textfile_users.deadline import paced
@@ -27,17 +26,23 @@ from textfile_users.paths import Paths
 from textfile_users.record import Record
 from textfile_users.sources.authlog import Stamps, parse_lines
 from textfile_users.sources.files import open_regular, reason
-from textfile_users.sources.follow import NOWHERE, Position, blocks, end, since
+from textfile_users.sources.follow import NOWHERE, Block, Position, blocks, end, since
 from textfile_users.sources.localtime import local_time
 from textfile_users.sources.passwd import account_names, accounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from textfile_users.auth.attempts import AuthEvent
+    from textfile_users.auth.switching import Side
     from textfile_users.sources.journal import Entry, Gap
     from textfile_users.sources.journals import JournalPosition
+
+    # What deadline.paced() goes through.
+    Steps = Generator[bool, None, None]
+
+    _Compare = Callable[[float, float], tuple[Side, Side]]
 
 AUTO = "auto"
 FILES = "files"
@@ -45,16 +50,18 @@ JOURNAL = "journal"
 
 AUTHLOG = "authlog"
 HOUR = 3600.0
-# Two logs stamp a message so far apart at most.
-APART_SECONDS = 2.0
 # What stamps in whole seconds leave out.
 STAMP_SECONDS = 1.0
-# How far before the newest line read the other log is read, and what is held against it.
-BACK_SECONDS = 15.0
+# A file that is written is so far behind the journal at most.
+BEHIND_SECONDS = 2.0
+# How far before the newest line read lines of both logs are held against each other.
+# Less where that are too many lines.
+BACK_SECONDS = (60.0, 10.0)
 # After so long without a line the journal is asked whether the file is still written.
 SILENT_SECONDS = 60.0
 LATE_SECONDS = 10.0
 TAIL = 64 << 10
+MAX_HELD_BLOCKS = 32
 # As they are in the journal, where gdm's tags end in a bracket.
 IDENTIFIERS = (
     *(name.decode() for name in PROGRAMS),
@@ -85,6 +92,7 @@ def look_at_auth(
     source, asked = _choose(logs, wanted.auth_source, reading, kept.asked)
     faults = list(logs.files.faults) if paths.auth_logs_given or not source else []
     faults += () if source else logs.journal.faults
+    chosen, has_both = source, wanted.auth_source != FILES and logs.journal.status == OK
 
     def reached() -> Snapshot:
         return before._replace(
@@ -99,20 +107,28 @@ def look_at_auth(
             failed=(*before.failed, AUTH) if faults else before.failed,
         )
 
-    steps = None
-    if source == AUTHLOG:
-        steps = reading.read_files(logs.paths, wanted.backfill)
-    elif source == JOURNAL and (logs.signature != asked[0] or reading.is_move):
-        steps = reading.read_journal(wanted.backfill)
-    if steps:
+    def read() -> Steps:
+        nonlocal source, asked
+        if source == AUTHLOG:
+            yield from reading.read_files(logs.paths, wanted.backfill)
+            lacks = False
+            if has_both and reading.before.began:
+                lacks, asked = _lacks(logs, reading, asked)
+            if not lacks:
+                return
+            reading.leave_files()
+        source, asked = JOURNAL, ("", before.now)
+        yield from reading.read_journal(wanted.backfill)
+        asked = logs.signature, before.now
+
+    if source == AUTHLOG or (source and (logs.signature != asked[0] or reading.is_move)):
         try:
-            is_done = yield from paced(steps, deadline, reached)
+            is_done = yield from paced(read(), deadline, reached)
             reading.finish(is_done=is_done)
         except OSError as error:
+            source, asked = chosen, kept.asked
             faults.append(f"{error.filename or source}: {reason(error)}")
             reading.finish(is_done=False)
-    if source == JOURNAL and reading.caught_up and steps:
-        asked = logs.signature, before.now
     if HISTORY not in wanted.collectors:  # else records of what is ended are still to be read
         reading.forget()
     if reading.reader.unknown_stamps:
@@ -177,8 +193,7 @@ def _choose(
 ) -> tuple[str, tuple[str, float]]:
     """Return the log to read, '' for none, and what the journal was asked for when.
 
-    A file is believed if it is written: then it has what the journal has. Where it is silent
-    the journal is asked, once a minute at most, whether it has more.
+    A file is believed if it is written: then it has what the journal has.
     """
     has_journal = logs.journal.status == OK
     if not logs.paths:
@@ -186,22 +201,33 @@ def _choose(
     if not has_journal or wanted == FILES:
         return AUTHLOG, asked
     path = logs.paths[0]
-    now, before = reading.now, reading.before
+    before = reading.before
     if before.source == JOURNAL:
-        known = before.time - APART_SECONDS
+        known = before.time - BEHIND_SECONDS
         is_written = _modified(path) >= known  # the cheaper question first
         has_all = is_written and _newest_time(path, reading.reader.stamps) >= known
-        return AUTHLOG if has_all else JOURNAL, asked
-    newest = before.time or _newest_time(path, reading.reader.stamps)
-    if (
-        now - newest < SILENT_SECONDS
-        or logs.signature == asked[0]
-        or now - asked[1] < SILENT_SECONDS
-    ):
-        return AUTHLOG, asked
-    if reading.has_journal_more(newest):
-        return JOURNAL, asked
-    return AUTHLOG, (logs.signature, now)
+        return AUTHLOG if has_all and asked[0] else JOURNAL, asked
+    if not before.began:
+        newest = _newest_time(path, reading.reader.stamps)
+        is_silent = reading.now - newest >= SILENT_SECONDS
+        return JOURNAL if is_silent and reading.has_journal_more(newest) else AUTHLOG, asked
+    return AUTHLOG, asked
+
+
+def _lacks(
+    logs: _Logs, reading: _Reading, asked: tuple[str, float]
+) -> tuple[bool, tuple[str, float]]:
+    """Return whether the journal has what the files lack, and what it was asked for when.
+
+    A syslogd that was off shows as silence: behind that the journal is asked, once a minute
+    at most, whether it has more.
+    """
+    since = reading.doubtful()
+    is_late = reading.now - asked[1] >= SILENT_SECONDS
+    if not (since and is_late) or logs.signature == asked[0]:
+        return False, asked
+    lacks = reading.lacks_since(since)
+    return bool(lacks), ("" if lacks is None else logs.signature, reading.now)
 
 
 class Unfinished(Exception):
@@ -228,6 +254,10 @@ class _Reading:
         known = (snapshot.kept or NOTHING_KEPT).known.answers
         stamps = Stamps(now, local_time(paths))
         self.reader = Reader(pairing, stamps, lambda: accounts(paths, known.values()))
+        self.reader.time, self.reader.quiet = before.time, before.quiet
+        self._newest = before.time
+        self._overlaps_until = 0.0  # what another log was read to, where reading moves
+        self._held = 0  # blocks that are no step
         if wanted.explain:
             self.reader.explained = []
         self._paths = paths
@@ -258,7 +288,8 @@ class _Reading:
             self._counting.lines(source, self.reader.take_lines())
         return self._counting.result()._replace(
             source=source or self.before.source,
-            time=max(self.reader.time, self.before.time),
+            time=max(self.reader.time, self._newest),
+            quiet=self.reader.quiet,
             logs=dict(self._logs),
             journal=self._journal,
             remembered=tuple(pairing.attempts.items()),
@@ -284,7 +315,7 @@ class _Reading:
         elif self._journal:
             self._journal = self._journal._replace(cursor="", time=self.now)
 
-    def read_files(self, paths: tuple[str, ...], backfill: bool) -> Generator[bool, None, None]:
+    def read_files(self, paths: tuple[str, ...], backfill: bool) -> Steps:
         """Read on in the files, or begin with them, and yield after each block.
 
         That is whether what was reached may be kept: not what is of the past alone.
@@ -299,7 +330,8 @@ class _Reading:
                 self._take(self.reader.read_block(block.data))
                 self._counting.skipped(AUTHLOG, block.skipped)
                 self._logs[path] = block.position
-                yield self._counting.counts
+                if self._is_apart(block):
+                    yield self._counting.counts
             if not self._counting.counts:
                 self._count_from_here()
 
@@ -311,7 +343,7 @@ class _Reading:
         is_other = self.before.source == JOURNAL
         is_later = path not in self._logs and self.before.began and not self._paths.auth_logs_given
         if is_other or is_later:
-            return since(path, self._move(), self._time_of)
+            return self._move_to_file(path)
         if path in self._logs:
             return self._logs[path]
         if backfill:
@@ -320,21 +352,115 @@ class _Reading:
         self._counting.counts = False
         return since(path, self.now - HOUR, self._time_of)
 
-    def _move(self) -> float:
-        """Prepare for lines that another log had too, and return from when on to read."""
-        from textfile_users.auth.overlap import Overlap
+    def _move_to_file(self, path: str) -> Position:
+        """Prepare for lines of a file that another log had too; return where to read on."""
+        from textfile_users.auth.overlap import APART_SECONDS
+        from textfile_users.auth.switching import later, of_files
 
         newest = self.before.time or self.before.began
-        back = newest - BACK_SECONDS
+        logs = {path: self._logs.get(path, NOWHERE)}
+        is_journal = self.before.source == JOURNAL
+
+        def compare(first: float, last: float) -> tuple[Side, Side]:
+            other = of_files(logs, self.reader.stamps, first - APART_SECONDS, last)
+            if is_journal:
+                return self._of_journal(first, last), other
+            return of_files(self._other_logs(path), self.reader.stamps, first, last), other
+
+        start = self._move(newest, newest, compare)
+        return later(logs[path], since(path, start - APART_SECONDS, self._time_of))
+
+    def _other_logs(self, path: str) -> dict[str, Position]:
+        return {other: position for other, position in self._logs.items() if other != path}
+
+    def _move_to_journal(self) -> JournalPosition:
+        """Prepare for entries of the journal that files had too; return where to read on."""
+        from textfile_users.auth.overlap import APART_SECONDS
+        from textfile_users.sources.journals import JournalPosition
+
+        newest = self.reader.time or self.before.began
+        start = self._move(self.reader.quiet or newest, newest, self._compare_with_journal)
+        position = self._journal
+        if position and position.cursor and position.time >= start - APART_SECONDS:
+            return position
+        return JournalPosition("", start - APART_SECONDS)
+
+    def _compare_with_journal(self, first: float, last: float) -> tuple[Side, Side]:
+        from textfile_users.auth.overlap import APART_SECONDS
+        from textfile_users.auth.switching import of_files
+
+        read = of_files(self._logs, self.reader.stamps, first, last)
+        return read, self._of_journal(first - APART_SECONDS, last)
+
+    def _of_journal(self, first: float, last: float) -> Side:
+        from textfile_users.auth.switching import of_journal
+        from textfile_users.sources.files import closing
+        from textfile_users.sources.journals import JournalPosition
+
+        with closing(self._entries(JournalPosition("", first))) as every:
+            return of_journal(every, self._journal, first, last)
+
+    def _move(self, doubtful: float, newest: float, compare: _Compare) -> float:
+        """Prepare for lines of another log, all of them new from the time on that is returned.
+
+        ``newest`` is the time of the newest line read, from ``doubtful`` on some may be missing.
+        """
+        from textfile_users.auth.overlap import APART_SECONDS, Overlap, found_in, is_comparable
+        from textfile_users.auth.switching import Side, TooMany
+
+        ours, theirs, start = Side([], []), Side([], []), newest + STAMP_SECONDS
+        for back in BACK_SECONDS:
+            try:
+                ours, theirs = compare(doubtful - back, newest + APART_SECONDS)
+            except TooMany:
+                continue
+            start = doubtful - back + APART_SECONDS
+            break
+        every = theirs.read + theirs.unread
+        found = found_in(ours.read, every)
+        if not self.reader.time:
+            start = newest
+        elif not is_comparable(ours.read, every, found, start, newest):
+            start = newest + STAMP_SECONDS
         self.reader.pairing.last = None
-        lines = list(self._lines_of_journal(back) if self.before.source == JOURNAL else ())
-        for path in self.before.logs if self.before.source == AUTHLOG else ():
-            lines += self._lines_of_file(path, back)
-        if lines:
-            self.reader.overlap = Overlap(newest, APART_SECONDS, lines)
-        else:  # nothing was read, or what was read is gone: time alone decides
-            self.reader.overlap = Overlap(newest + STAMP_SECONDS, 0.0, ())
-        return back
+        self.reader.overlap = Overlap(start, theirs.unread, found[len(theirs.read) :])
+        self._overlaps_until = newest + APART_SECONDS
+        return start
+
+    def doubtful(self) -> float:
+        """Return from when on the files may lack something, 0 where they are not silent."""
+        newest = self.reader.time or self.before.began
+        return self.reader.quiet or (newest if self.now - newest >= SILENT_SECONDS else 0.0)
+
+    def lacks_since(self, doubtful: float) -> bool | None:
+        """Return whether the journal has what the files lack, None where it is too early to say."""
+        from textfile_users.auth.overlap import APART_SECONDS, found_in, is_comparable
+        from textfile_users.auth.switching import TooMany
+
+        newest = self.reader.time or self.before.began
+        first = doubtful - BACK_SECONDS[0]
+        try:
+            ours, theirs = self._compare_with_journal(first, self.now)
+        except (TooMany, TimeoutError):
+            self._counting.skipped(AUTHLOG, (("gap", 1),))  # if anything is lost, it stays so
+            self.reader.quiet = 0.0
+            return False
+        every = theirs.read + theirs.unread
+        found = found_in(ours.read, every)
+        start = first + APART_SECONDS
+        if not self.reader.time:
+            start = newest
+        elif not is_comparable(ours.read, every, found, start, newest):
+            start = newest + APART_SECONDS
+        lacking = [
+            line.time
+            for line, count in zip(theirs.unread, found[len(theirs.read) :])
+            if count < line.times and line.time >= start
+        ]
+        if any(at < max(newest - APART_SECONDS, self.now - LATE_SECONDS) for at in lacking):
+            return True
+        self.reader.quiet = doubtful if lacking else 0.0
+        return None if lacking else False
 
     def _take(self, events: Iterable[AuthEvent]) -> None:
         """Count the events of what was read. Raises Unfinished where that cannot go on."""
@@ -344,21 +470,32 @@ class _Reading:
         except OSError as error:  # not the log's: a module or a file of the host, see Unfinished
             raise Unfinished(f"{error.filename or 'a module'}: {reason(error)}") from error
 
+    def _is_apart(self, block: Block) -> bool:
+        """Return whether a block ends behind what another log has, too: else it is no step."""
+        if not self._overlaps_until:
+            return True
+        self._held += 1
+        time = self._time_of(block.data[block.data.rfind(b"\n", 0, -1) + 1 :])
+        if (time or 0.0) > self._overlaps_until or self._held >= MAX_HELD_BLOCKS:
+            self._overlaps_until = 0.0
+        return not self._overlaps_until
+
     def _count_from_here(self) -> None:
         for event in self.reader.pairing.expire(self.now):
             self._counting.take(event)
         self.reader.take_lines()
         self._counting.counts = True
 
-    def read_journal(self, backfill: bool) -> Generator[bool, None, None]:
+    def read_journal(self, backfill: bool) -> Steps:
         """Read on in the journal, or begin with it, and yield after each entry as for files."""
         from textfile_users.sources.journal import Entry, advance
         from textfile_users.sources.journals import JournalPosition
 
         self.caught_up = False
-        position = self._journal
+        before = position = self._journal
         if self.is_move or (position is None and self.before.began):
-            position = JournalPosition("", self._move())
+            position = self._move_to_journal()
+            self.reader.quiet = 0.0
         elif position is None:
             self._counting.counts = backfill
             position = JournalPosition("", 0.0 if backfill else self.now - HOUR)
@@ -370,54 +507,40 @@ class _Reading:
                 else:
                     self._counting.skipped(JOURNAL, ((found.reason, 1),))
                 self._journal = advance(self._journal, found)
-                yield self._counting.counts
-        except TimeoutError:
+                if found.time > self._overlaps_until:
+                    yield self._counting.counts
+        except TimeoutError as error:
             if self._journal == position:  # not even one entry
+                self._journal = before
                 raise
+            if self._journal.time <= self._overlaps_until:
+                raise Unfinished(f"journalctl: {reason(error)}") from error
             yield self._counting.counts  # at the deadline
         if not self._counting.counts and not self._journal.cursor:
             self._journal = JournalPosition("", self.now)
 
+    def leave_files(self) -> None:
+        """Go on in the journal instead of the files."""
+        self._counting.lines(AUTHLOG, self.reader.take_lines())
+        self.is_move = True
+        self._newest = self.reader.time
+
     def has_journal_more(self, newest: float) -> bool:
         """Return whether the journal has what counts, and was logged well behind ``newest``."""
-        from textfile_users.sources.journal import Entry
-        from textfile_users.sources.journals import JournalPosition
+        from textfile_users.auth.switching import TooMany
 
+        first, last = newest + LATE_SECONDS, self.now - LATE_SECONDS
         try:
-            for found in self._entries(JournalPosition("", newest + LATE_SECONDS)):
-                if isinstance(found, Entry) and found.trusted:
-                    program = found.program.rstrip("]").encode("utf-8", "replace")
-                    said = find(program, found.message) if program in PROGRAMS else UNMATCHED
-                    is_event = said.event not in (IRRELEVANT, UNMATCHED.event)
-                    if is_event and self.reader.believes(found, said):
-                        return found.time < self.now - LATE_SECONDS
+            return bool(self._of_journal(first, last).unread)
+        except TooMany:
+            return True
         except OSError:
-            pass
-        return False
+            return False
 
-    def _entries(self, position: JournalPosition) -> Iterator[Entry | Gap]:
+    def _entries(self, position: JournalPosition) -> Generator[Entry | Gap, None, None]:
         from textfile_users.sources.journal import entries
 
         return entries(self._paths, position, IDENTIFIERS, self._deadline)
-
-    def _lines_of_journal(self, time: float) -> Iterator[tuple[bytes, bytes]]:
-        """Yield program and message of the journal's entries that were read since ``time``."""
-        from textfile_users.sources.journal import Entry
-        from textfile_users.sources.journals import JournalPosition
-
-        for found in self._entries(JournalPosition("", time)):
-            if isinstance(found, Entry) and found.time <= self.before.time and found.trusted:
-                yield found.program.rstrip("]").encode("utf-8", "replace"), found.message
-
-    def _lines_of_file(self, path: str, time: float) -> Iterator[tuple[bytes, bytes]]:
-        """Yield program and message of a file's lines since ``time``, none if it is gone."""
-        try:
-            for block in blocks(path, since(path, time, self._time_of)):
-                for _, _, stamp, program, _, message in parse_lines(block.data):
-                    if (self.reader.stamps.time_of(stamp) or 0.0) >= time:
-                        yield program, message
-        except OSError:
-            return
 
     def _time_of(self, line: bytes) -> float | None:
         return self.reader.stamps.time_of_line(line)

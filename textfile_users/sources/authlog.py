@@ -16,10 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from re import Pattern
 
-    # Seconds since the epoch of a local time (year, month, day, hour, minute, second).
-    LocalTime = Callable[[int, int, int, int, int, int], float]
+    # Seconds since the epoch of a local time (year, month, day, hour, minute, second); of one
+    # that clocks show twice, as when summer time ends, the second time where the last is True.
+    LocalTime = Callable[[int, int, int, int, int, int, bool], float]
 
 DAY = 86_400
+# Lines of a log are out of order by less; clocks are set back by more when summer time ends.
+DISORDER = 300
+# By so much, in seconds: most zones, Lord Howe's, and Troll's.
+SET_BACK = (3600, 1800, 7200)
 MONTHS = b"JanFebMarAprMayJunJulAugSepOctNovDec"
 REPEATED = b"last message repeated"
 
@@ -194,7 +199,7 @@ class Stamps:
         before, behind, begin, end = self._minute
         if stamp[:begin] != before or stamp[end or len(stamp) :] != behind or not before:
             before, behind, begin, end = self._minute = _split(stamp)
-            self._began = self._minute_of(before + behind)
+            self._began = self._minute_of(before + behind, self._began)
         if self._began is None:
             return None
         try:
@@ -204,19 +209,42 @@ class Stamps:
         return self._began + seconds if 0.0 <= seconds < 61.0 else None
 
     def time_of_line(self, line: bytes) -> float | None:
-        """Return the time of any line with a stamp at its beginning, None without one."""
+        """Return the time of any line with a stamp at its beginning, None without one.
+
+        Lines may come in any order: of two times that a stamp may be it is the later one.
+        """
         import re
 
         match = re.match(_BEGINNING, line)
-        return self.time_of(match[1]) if match else None
+        self._forget()
+        time = self.time_of(match[1]) if match else None
+        self._forget()
+        return time
 
-    def _minute_of(self, text: bytes) -> float | None:
+    def _forget(self) -> None:
+        self._minute = b"", b"", 0, 0
+        self._began = None
+
+    def _minute_of(self, text: bytes, previous: float | None) -> float | None:
+        """Return when a minute began, ``previous`` being that of the line before.
+
+        Of two that it may be, the first if that is not before the previous one; without that
+        the second unless it is still to come, since a log is read soon after it is written.
+        """
+        began_of = self._of_iso if text[:1].isdigit() else self._of_traditional
         try:
-            return _iso_minute(text, self._local) if text[:1].isdigit() else self._this(text)
+            first = began_of(text, False)
+            if first is None or (previous is not None and first >= previous - DISORDER):
+                return first
+            second = began_of(text, True) or first
         except (ValueError, IndexError):
             return None
+        return second if first < second <= self._now + DISORDER else first
 
-    def _this(self, text: bytes) -> float | None:
+    def _of_iso(self, text: bytes, again: bool) -> float | None:
+        return _iso_minute(text, self._local, again)
+
+    def _of_traditional(self, text: bytes, again: bool) -> float | None:
         """Return when a minute was whose year is not told: the last one that may have been."""
         month = MONTHS.find(text[:3])
         day, clock = text[3:].split()
@@ -225,7 +253,7 @@ class Stamps:
         year = time.gmtime(self._now + DAY).tm_year
         # The 29th of February may be up to eight years back.
         for candidate in range(year + 1, year - 9, -1):
-            began = _local_minute(candidate, month // 3 + 1, int(day), clock, self._local)
+            began = _local_minute(candidate, month // 3 + 1, int(day), clock, self._local, again)
             if began is not None and began <= self._now + DAY:
                 return began
         return None
@@ -244,10 +272,10 @@ def _split(stamp: bytes) -> tuple[bytes, bytes, int, int]:
     return stamp[:17], stamp[end:], 17, end - len(stamp)
 
 
-def _iso_minute(text: bytes, local: LocalTime) -> float | None:
+def _iso_minute(text: bytes, local: LocalTime, again: bool) -> float | None:
     year, month, day, clock, offset = text[:4], text[5:7], text[8:10], text[11:16], text[17:]
     if not offset:
-        return _local_minute(int(year), int(month), int(day), clock, local)
+        return _local_minute(int(year), int(month), int(day), clock, local, again)
     began = _local_minute(int(year), int(month), int(day), clock, utc_time)
     if offset == b"Z" or began is None:
         return began
@@ -259,14 +287,16 @@ def _iso_minute(text: bytes, local: LocalTime) -> float | None:
     return began - seconds if offset[:1] == b"+" else began + seconds
 
 
-def _local_minute(year: int, month: int, day: int, clock: bytes, local: LocalTime) -> float | None:
+def _local_minute(
+    year: int, month: int, day: int, clock: bytes, local: LocalTime, again: bool = False
+) -> float | None:
     hour, minute = int(clock[:2]), int(clock[3:5])
     if not (year >= 1970 and 1 <= month <= 12 and 1 <= day <= _days(year, month)):
         return None
     if hour > 23 or minute > 59:
         return None
     try:
-        return local(year, month, day, hour, minute, 0)
+        return local(year, month, day, hour, minute, 0, again)
     except (OverflowError, ValueError):
         return None
 
@@ -277,7 +307,9 @@ def _days(year: int, month: int) -> int:
     return 30 if month in (4, 6, 9, 11) else 31
 
 
-def utc_time(year: int, month: int, day: int, hour: int, minute: int, second: int) -> float:
+def utc_time(
+    year: int, month: int, day: int, hour: int, minute: int, second: int, _: bool = False
+) -> float:
     """Return the seconds since the epoch of a time in UTC."""
     # Days from 1 March of year 0, so that a leap day is the last of its year.
     years = year - (month < 3)
@@ -286,6 +318,17 @@ def utc_time(year: int, month: int, day: int, hour: int, minute: int, second: in
     return float(((days * 24 + hour) * 60 + minute) * 60 + second)
 
 
-def own_time(year: int, month: int, day: int, hour: int, minute: int, second: int) -> float:
-    """Return the seconds since the epoch of a time in this process's zone."""
-    return time.mktime((year, month, day, hour, minute, second, 0, 0, -1))
+def own_time(
+    year: int, month: int, day: int, hour: int, minute: int, second: int, again: bool = False
+) -> float:
+    """Return the seconds since the epoch of a time in this process's zone.
+
+    Of one that clocks show twice: the first time, with ``again`` the second.
+    """
+    wall = (year, month, day, hour, minute, second)
+    found = time.mktime((*wall, 0, 0, -1))  # of two it may be either
+    for seconds in SET_BACK:
+        other = found + seconds if again else found - seconds
+        if time.localtime(other)[:6] == wall:
+            return other
+    return found

@@ -48,8 +48,10 @@ def _of_zone(data: bytes) -> LocalTime:
     except Exception:  # noqa: BLE001 - zoneinfo asserts and unpacks what damaged files do not have
         return utc_time
 
-    def seconds(year: int, month: int, day: int, hour: int, minute: int, second: int) -> float:
-        local = datetime(year, month, day, hour, minute, second, tzinfo=zone)
+    def seconds(
+        year: int, month: int, day: int, hour: int, minute: int, second: int, again: bool = False
+    ) -> float:
+        local = datetime(year, month, day, hour, minute, second, tzinfo=zone, fold=int(again))
         return (local - datetime(1970, 1, 1, tzinfo=timezone.utc)) / timedelta(seconds=1)
 
     return seconds

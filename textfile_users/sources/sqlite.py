@@ -6,6 +6,7 @@ They are opened for reading only and for a bounded effort; sqlite3 is imported o
 from __future__ import annotations
 
 import os
+import stat
 import time
 
 from textfile_users.sources.files import open_regular
@@ -35,6 +36,7 @@ _WAL = 2
 
 # What changes with the database: itself, and what its writer has not yet put into it.
 _FILES = ("", "-wal", "-journal")
+_BESIDE = ("-journal", "-wal", "-shm")
 # Two changes within one tick of the kernel's clock (10 ms at most) have the same time stamp.
 _SETTLED_SECONDS = 1.0
 
@@ -87,6 +89,7 @@ def ask(
         os.close(descriptor)
     if not header:
         return nothing
+    _require_regular_files(path)
     try:
         import sqlite3
     except ImportError:
@@ -101,6 +104,19 @@ def ask(
     # Not only SQLite's own: a message of its that is not UTF-8 becomes a UnicodeDecodeError.
     except (sqlite3.Error, UnicodeError, OverflowError, MemoryError) as error:
         raise UnreadableDatabase(_reason(error)) from error
+
+
+def _require_regular_files(path: str) -> None:
+    """Raise UnreadableDatabase where SQLite would open what is no file beside ``path``."""
+    real = os.path.realpath(path)
+    for suffix in _BESIDE:
+        try:
+            status = os.lstat(real + suffix)
+        except FileNotFoundError:
+            continue
+        if not stat.S_ISREG(status.st_mode):
+            name = printable(os.path.basename(real) + suffix)
+            raise UnreadableDatabase(f"{name} beside it is not a regular file: remove it")
 
 
 def text(column: str) -> str:

@@ -28,6 +28,9 @@ _TYPES = {0: EMPTY, _BOOT_TIME: BOOT_TIME, 2: RUN_LVL, _USER_PROCESS: USER_PROCE
 
 _MAX_MICROSECONDS = (1 << 32) * 1_000_000
 
+# Where a row has the last number that there is, SQLite gives out random ones of the lower half.
+_FIRST_ID, _LAST_ID, _LAST_RANDOM_ID = -(1 << 63), (1 << 63) - 1, 1 << 62
+
 _TABLE = "wtmp"
 _COLUMNS = ("ID", "Type", "User", "Login", "Logout", "TTY", "RemoteHost", "Service")
 _ROW = ", ".join(
@@ -35,12 +38,17 @@ _ROW = ", ".join(
     + [integer(column) for column in ("Type", "Login", "Logout")]
     + [text(column) for column in ("User", "TTY", "RemoteHost", "Service")]
 )
+_IN_TIME = (
+    f"ID <= {_LAST_RANDOM_ID} AND typeof(Login) = 'integer' AND Login > ?"
+    f" AND Login < {_MAX_MICROSECONDS} ORDER BY Login"
+)
 
 
 class WtmpdbPosition(Record):
     """What has been read: the newest row, the rows without a logout, and of which file.
 
     ``last_login`` is that row's Login in microseconds, by which a re-made database is noticed.
+    _LAST_ID among ``open_ids``: there is such a row, and it has been counted as damaged.
     """
 
     last_id: int = 0
@@ -102,7 +110,7 @@ def newest_wtmpdb(path: str) -> WtmpdbPosition:
     seen = signature(path)
 
     def newest(connection: Connection) -> WtmpdbPosition:
-        row = _fetch(connection, "1 ORDER BY ID DESC LIMIT 1")
+        row = _newest(connection)
         if not row:
             return WtmpdbPosition(seen=seen)
         open_ids = tuple(row.id for row, _ in _open_rows(connection))
@@ -170,19 +178,30 @@ def _as_record(row: _Row) -> DatabaseRecord:
 
 
 def _read(connection: Connection, position: WtmpdbPosition, limit: int, seen: str) -> WtmpdbFound:
-    start = _start(connection, position)
-    # Of a re-made database, rows after the start are new ones that only have an old one's number.
-    known = [ident for ident in position.open_ids if ident <= start]
+    is_full = _is_full(connection)
+    if is_full:
+        known = [ident for ident in position.open_ids if ident != _LAST_ID]
+        new = _fetch(connection, f"{_IN_TIME} LIMIT ?", position.last_login, limit)
+    else:
+        first = _first_new(connection, position)
+        # Of a re-made database, new rows may only have an old one's number.
+        known = [ident for ident in position.open_ids if ident < first]
+        new = _fetch(connection, "ID >= ? ORDER BY ID LIMIT ?", first, limit)
     old = [row for ident in known for row in _fetch(connection, "ID = ?", ident)]
-    new = _fetch(connection, "ID > ? ORDER BY ID LIMIT ?", start, limit)
-    sound = [row for row in (*old, *new) if not _is_damaged(row)]
-    turns = [
-        turn for row in sound for turn in _turns(row) if row.id > start or turn.event == LOGOUT
-    ]
+    sound_old, sound_new = ([row for row in rows if not _is_damaged(row)] for rows in (old, new))
+    turns = [turn for row in sound_old for turn in _turns(row) if turn.event == LOGOUT]
+    turns += [turn for row in sound_new for turn in _turns(row)]
     # What a boot found open ended in a crash, and will never have a logout.
     boot = max((_stamp(row.login) for row in new if row.type == _BOOT_TIME), default=0)
+    sound = sound_old + sound_new
     open_ids = [row.id for row in sound if _is_open(row) and _stamp(row.login) >= boot]
-    last = new[-1:] or _fetch(connection, "ID = ?", start)
+    damaged = len(old) + len(new) - len(sound)
+    if is_full:
+        damaged += _LAST_ID not in position.open_ids
+        open_ids.append(_LAST_ID)
+        last = new[-1:]
+    else:
+        last = new[-1:] or _fetch(connection, "ID < ? ORDER BY ID DESC LIMIT 1", first)
     complete = len(new) < limit
     after = WtmpdbPosition(
         last[0].id if last else position.last_id,
@@ -190,23 +209,33 @@ def _read(connection: Connection, position: WtmpdbPosition, limit: int, seen: st
         tuple(open_ids[-MAX_OPEN:]),
         seen if complete else "",
     )
-    return WtmpdbFound(tuple(turns), after, complete, len(old) + len(new) - len(sound))
+    return WtmpdbFound(tuple(turns), after, complete, damaged)
 
 
-def _start(connection: Connection, position: WtmpdbPosition) -> int:
-    """Return the id after which rows are new.
+def _is_full(connection: Connection) -> bool:
+    """Return whether numbers no longer tell which rows are new, so that time has to."""
+    return bool(_fetch(connection, "ID = ?", _LAST_ID))
+
+
+def _first_new(connection: Connection, position: WtmpdbPosition) -> int:
+    """Return the id from which on rows are new.
 
     Where the last row read is not there any more, ids may have begun anew: time decides.
     """
     last = _fetch(connection, "ID = ?", position.last_id)
-    if last and _stamp(last[0].login) == position.last_login:
-        return position.last_id
-    later = "typeof(Login) = 'integer' AND Login > ? ORDER BY ID LIMIT 1"
-    first = _fetch(connection, later, position.last_login)
-    if first:
-        return first[0].id - 1
-    newest = _fetch(connection, "1 ORDER BY ID DESC LIMIT 1")
-    return newest[0].id if newest else 0
+    if not last or _stamp(last[0].login) != position.last_login:
+        later = "typeof(Login) = 'integer' AND Login > ? ORDER BY ID LIMIT 1"
+        first = _fetch(connection, later, position.last_login)
+        if first:
+            return first[0].id
+        last = _newest(connection)
+    return last[0].id + 1 if last else 0
+
+
+def _newest(connection: Connection) -> list[_Row]:
+    if _is_full(connection):
+        return _fetch(connection, f"{_IN_TIME} DESC LIMIT 1", -1)
+    return _fetch(connection, "1 ORDER BY ID DESC LIMIT 1")
 
 
 def _open_rows(connection: Connection) -> list[tuple[_Row, Turn]]:
@@ -214,12 +243,16 @@ def _open_rows(connection: Connection) -> list[tuple[_Row, Turn]]:
 
     They are looked for among the newest rows, since each of these must be read.
     """
-    newest = _fetch(connection, "1 ORDER BY ID DESC LIMIT 1")
-    after = newest[0].id - MAX_OLD_ROWS if newest else 0
-    boots = _fetch(connection, "ID > ? AND Type = ? ORDER BY ID DESC LIMIT 1", after, _BOOT_TIME)
+    order = "Login" if _is_full(connection) else "ID"
+    newest = [] if _is_full(connection) else _newest(connection)
+    first = max(newest[0].id - MAX_OLD_ROWS, _FIRST_ID) if newest else _FIRST_ID
+    places = "ID >= ? AND ID < ? AND Type = ?"
+    last_boot = f"{places} ORDER BY {order} DESC LIMIT 1"
+    boots = _fetch(connection, last_boot, first, _LAST_ID, _BOOT_TIME)
     boot = _stamp(boots[0].login) if boots else 0
-    still_open = "ID > ? AND Type = ? AND Logout IS NULL AND Login >= ? ORDER BY ID DESC LIMIT ?"
-    rows = _fetch(connection, still_open, after, _USER_PROCESS, boot, MAX_OPEN)
+    still_open = f"{places} AND Logout IS NULL AND Login >= ? ORDER BY {order} DESC LIMIT ?"
+    values = first, _LAST_ID, _USER_PROCESS, boot, MAX_OPEN
+    rows = _fetch(connection, still_open, *values)
     logins = [(row, None if _is_damaged(row) else _login(row)) for row in reversed(rows)]
     return [(row, login) for row, login in logins if login]
 

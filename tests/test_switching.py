@@ -1,0 +1,208 @@
+"""A syslogd that comes and goes beside a journal that stays: each line counts exactly once."""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.hosts import NOW, Host
+from textfile_users.collectors import auth
+from textfile_users.collectors.auth import look_at_auth
+from textfile_users.durable import format_durable, parse_durable
+from textfile_users.kept import Kept
+from textfile_users.model import OK, Snapshot, Wanted
+from textfile_users.paths import Paths
+from textfile_users.sources import journal, journals
+from textfile_users.sources.journal import Entry
+from textfile_users.sources.journals import JournalPosition
+
+BEGAN = float(int(NOW))
+LINES = "users_auth_failures_total", "users_escalations_total"
+# How a file's stamps differ from the journal's: their form, and the seconds that they are late.
+ISO = "%Y-%m-%dT%H:%M:%S.{:06d}+00:00"
+WHOLE = "%b %d %H:%M:%S"
+STAMPS = [(ISO, 0.0), (ISO, 0.001), (WHOLE, 0.0), (WHOLE, 0.9), (ISO, 2.5), (WHOLE, 3.5)]
+
+
+class World:
+    """A host whose programs log; it is looked at from time to time."""
+
+    def __init__(self, directory: str, form: str = ISO, late: float = 0.0) -> None:
+        self.host = Host(directory)
+        self.form, self.late = form, late
+        self.now = BEGAN
+        self.is_on = True
+        self.is_queued = False  # whether what comes while it is off waits for it
+        self.log = self.host.write("var/log/auth.log", "")
+        self.entries: list[Entry] = []
+        self.waiting: list[str] = []
+        self.total = 0
+        self.durable = None
+        self.kept = Kept()
+        self.sources: list[str] = []
+        self.scan()
+
+    def write(self, program: str, pid: int, message: str) -> None:
+        """Log a line, to the journal and, if syslogd is on, to the file."""
+        cursor = f"{len(self.entries)}"
+        name, _, _ = program.partition("[")
+        entry = Entry(cursor, self.now, name, pid, message.encode(), True)
+        self.entries.append(entry)
+        self.total += 1
+        at = self.now + self.late
+        stamp = time.strftime(self.form, time.gmtime(at)).format(round(at % 1 * 1e6) % 10**6)
+        self.waiting.append(f"{stamp} host {program}: {message}\n")
+        if self.is_on:
+            self.flush()
+        elif not self.is_queued:
+            self.waiting.clear()
+
+    def flush(self) -> None:
+        with open(self.log, "a") as file:
+            file.write("".join(self.waiting))
+        os.utime(self.log, (self.now, self.now))
+        self.waiting.clear()
+
+    def failed(self, pid: int) -> None:
+        message = "Failed password for root from 192.0.2.7 port 1 ssh2"
+        self.write(f"sshd[{pid}]", pid, message)
+
+    def sudo(self, pid: int, command: str = "/bin/id") -> None:
+        """Write what sudo does: a file's line has no pid."""
+        self.write("sudo", pid, f"root : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND={command}")
+
+    def switch(self, is_on: bool, is_queued: bool = False) -> None:
+        self.is_on, self.is_queued = is_on, is_queued
+        if is_on:
+            self.flush()
+
+    def scan(self) -> None:
+        """Look once, as the next run would: with what the state file says."""
+        durable = self.durable
+        if durable and len(self.sources) % 8 == 0:
+            durable = parse_durable(format_durable(durable))
+        snapshot = Snapshot(self.now, (), durable=durable, kept=self.kept)
+        found = look_at_auth(
+            Paths(self.host.root), Wanted(collectors=("auth",)), snapshot, time.monotonic() + 60
+        )
+        assert found.faults == ()
+        assert found.durable
+        self.durable = found.durable._replace(began=found.durable.began or self.now)
+        assert found.kept
+        self.kept = found.kept
+        self.sources.append(found.auth_log)
+
+    def run(self, seconds: float) -> None:
+        """Let time pass, with a scan every five seconds."""
+        for _ in range(int(seconds / 5)):
+            self.now += 5
+            self.scan()
+
+    def counted(self) -> float:
+        counters = self.durable.counters if self.durable else {}
+        return sum(value for series, value in counters.items() if series[0] in LINES)
+
+    def journal_entries(self, position: JournalPosition) -> Iterator[Entry]:
+        start = int(position.cursor) + 1 if position.cursor else 0
+        for entry in self.entries[start:]:
+            if entry.time >= position.time:
+                yield entry
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., World]]:
+    worlds: list[World] = []
+    numbers = count()
+
+    def make(form: str = ISO, late: float = 0.0) -> World:
+        world = World.__new__(World)
+        worlds[:] = [world]
+        directory = tmp_path / str(next(numbers))
+        directory.mkdir()
+        world.__init__(str(directory), form, late)  # type: ignore[misc]
+        return world
+
+    with_journal(monkeypatch, worlds)
+    return make
+
+
+def with_journal(patch: pytest.MonkeyPatch, worlds: list[World]) -> None:
+    def entries(_: Paths, position: JournalPosition, *_more: object) -> Iterator[Entry]:
+        return worlds[0].journal_entries(position)
+
+    patch.setattr(journal, "entries", entries)
+    state = lambda _: (OK, str(len(getattr(worlds[0], "entries", ()))))  # noqa: E731
+    patch.setattr(journals, "journal_state", state)
+
+
+@pytest.mark.parametrize(("form", "late"), STAMPS)
+@pytest.mark.parametrize(("off", "is_queued"), [(3, False), (20, False), (61, True), (95, False)])
+def test_off_for_a_while(
+    made: Callable[..., World], form: str, late: float, off: int, is_queued: bool
+) -> None:
+    """sudo's lines are all equal, and have no pid in the file."""
+    world = made(form, late)
+    pids = count(100)
+    for number in range(260):
+        world.now = BEGAN + 1.3 + number
+        world.failed(next(pids))
+        world.sudo(next(pids))
+        if number == 100:
+            world.switch(False, is_queued)
+        if number == 100 + off:
+            world.switch(True)
+        if number % 5 == 4:
+            world.scan()
+    world.run(80)
+    assert world.counted() == world.total == 520
+    assert world.sources[-1] == auth.AUTHLOG, "the file is believed again"
+
+
+@settings(max_examples=int(os.environ.get("SWITCHING_EXAMPLES", "40")), deadline=None)
+@given(
+    seed=st.integers(0, 10**9),
+    stamps=st.sampled_from(STAMPS),
+    rate=st.sampled_from([0.05, 0.3, 1.0, 4.0]),
+    switching=st.sampled_from([(2, 20), (10, 60), (30, 200), (2, 200)]),
+    is_queued=st.booleans(),
+)
+def test_off_and_on_at_random(
+    seed: int,
+    stamps: tuple[str, float],
+    rate: float,
+    switching: tuple[int, int],
+    is_queued: bool,
+) -> None:
+    chance = random.Random(seed)
+    worlds: list[World] = []
+    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        with_journal(patch, worlds)
+        world = World.__new__(World)
+        worlds[:] = [world]
+        world.__init__(directory, *stamps)  # type: ignore[misc]
+        end, scan = BEGAN + 600, BEGAN + 5
+        turn = BEGAN + chance.uniform(*switching)
+        pid = 100
+        while world.now < end:
+            world.now += chance.expovariate(rate)
+            while turn < world.now:
+                world.switch(not world.is_on, is_queued)
+                turn += max(3.0, chance.uniform(*switching))
+            while scan < world.now:
+                at, world.now = world.now, scan
+                world.scan()
+                world.now, scan = at, scan + 5
+            pid += chance.choice([0, 1, 1])
+            for _ in range(chance.choice([1, 1, 1, 2, 5])):  # equal lines at once
+                chance.choice([world.failed, world.sudo])(pid)
+        world.run(140)
+        assert world.counted() == world.total
