@@ -13,6 +13,7 @@ from bench.auth import measure_auth
 from bench.growth import measure_growth
 from bench.processes import measure_processes
 from bench.whole import PEER_SESSIONS, measure_whole
+from bench.worst import measure_worst
 from tests.hosts import Record, pack_all
 
 TABLES = {
@@ -20,6 +21,7 @@ TABLES = {
     "logs": measure_auth,
     "processes": measure_processes,
     "growth": measure_growth,
+    "worst": measure_worst,
 }
 
 

@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 # As the unit starts it.
 RUN = "from textfile_users.__main__ import run; run()"
@@ -79,9 +80,9 @@ def wait_for_minute(name: str) -> None:
         time.sleep(left)
 
 
-def table(rows: list[tuple[str, str, str]]) -> str:
+def table(rows: Sequence[Sequence[str]]) -> str:
     """Return rows of text as a Markdown table."""
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["| " + " | ".join(c.ljust(w) for c, w in zip(row, widths)) + " |" for row in rows]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)

@@ -77,7 +77,8 @@ def test_a_crontab_of_the_services_user_names_no_directory(
 @pytest.mark.parametrize("path", ["/etc", "/root", "/home/alice", "/", f"{STATE}/../../../etc"])
 def test_no_directory_but_ours_is_changed(path: str, check: str, changed: dict[str, Any]) -> None:
     """Whoever named it: a setting, a flag, a crontab."""
-    place = places.Place(path, "directory", 0, "root", 0o755)._replace(**changed)
+    place = places.Place(path, "directory", 0, "root", 0o755, is_ours=places._is_ours(path))
+    place = place._replace(**changed)
     (found,) = places.judge_place(check, place, USER, False, NOW, installing="INSTALL")
     assert (found.status, found.mend) == (FAULT, places.ANOTHER)
 

@@ -264,7 +264,7 @@ class Counting:
         taken, who, size = self._taken_by(series[0]), _who(series), _size(series)
         # Half of the places are for all: mostly passwd need not be read.
         has_place = not any(who) or taken.leaves(who, size, 0.5)
-        if has_place or taken.leaves(who, size, self._share(who)):
+        if has_place or ((share := self._share(who)) > 0.5 and taken.leaves(who, size, share)):
             taken.add(who, size)
             return True
         return False

@@ -46,7 +46,9 @@ if TYPE_CHECKING:
 # Of the whole run's time a look may take so much, and of that a collector.
 LOOK_SHARE = 0.75
 COLLECTOR_SHARE = 0.25
-SHARES = {PROCESSES: 0.6}  # a table goes on nowhere: it is read at once, or not at all
+# More for a table, which is read at once or not at all, and for what comes last and may have
+# much to catch up with; see docs/decisions.md.
+SHARES = {PROCESSES: 0.6, AUTH: 0.5, HISTORY: 0.5}
 LEAST_SHARE = 0.02  # what is left for each step that follows
 # Of a collector's time, what it may begin a further block in.
 READING_SHARE = 0.8

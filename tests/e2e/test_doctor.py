@@ -29,7 +29,7 @@ LINE = "2026-11-20T09:12:00.000000+00:00 host sshd[9]: Server listening on :: po
 # What install does, and a process named as cron is: no look is to come between.
 SETUP = f"""set -e
 useradd --system --home-dir {STATE} textfile-users
-usermod -aG adm,utmp,systemd-journal textfile-users
+usermod -aG adm,systemd-journal textfile-users
 useradd --system tu-exporter
 install -d -m 1775 -g textfile-users {DIRECTORY}
 install -d -m 700 -o textfile-users {STATE} /run/volatile
@@ -77,6 +77,12 @@ class Doctor:
             f"RUNTIME_DIRECTORY=/run/volatile {PROGRAM} --timeout 30 $OPTIONS",
             check=check,
         )
+
+    def all(self) -> list[dict[str, str]]:
+        """Return all findings."""
+        done = self.box.run(PROGRAM, "doctor", "--json", check=False)
+        found: list[dict[str, str]] = json.loads(done.stdout)
+        return found
 
     def __call__(self, *argv: str) -> tuple[int, dict[str, dict[str, str]]]:
         """Return doctor's status and its findings by check, of several the gravest or first."""
@@ -187,7 +193,7 @@ MENDED = [
     (f"chmod 700 {DIRECTORY}", "users.prom", f"{DIRECTORY} is closed to tu-exporter"),
     (f"chown root {FILE}", "users.prom", "root's: the sticky directory"),
     (f"rm {FILE}; ln -s nothing {FILE}", "users.prom", "is a link to nothing"),
-    (f"rm {FILE}; mkdir {FILE}", "users.prom", "is no file"),
+    (f"rm {FILE}; mkdir {FILE}", "users.prom", "is a directory"),
     (f"chgrp root {DIRECTORY}; chmod 755 {DIRECTORY}", "textfile directory", "is closed"),
     (f"chmod 1777 {DIRECTORY}", "textfile directory", "everybody can write"),
     (f"chown -R root {STATE}", "state directory", "is root's, not textfile-users's"),
@@ -203,12 +209,10 @@ MENDED = [
     ("gpasswd -d textfile-users adm", "auth log", "is closed to textfile-users"),
     ("chmod 600 /var/log/auth.log", "auth log", "is closed to textfile-users"),
     ("chown root:root /var/log/auth.log", "auth log", "is closed to textfile-users"),
-    ("gpasswd -d textfile-users utmp", "user", "textfile-users is not in utmp"),
+    ("gpasswd -d textfile-users systemd-journal", "user", "is not in systemd-journal"),
     ("chmod 600 /run/utmp", "utmp", "is closed to textfile-users"),
     ("rm /run/utmp; mkdir /run/utmp", "utmp", "as a missing bind mount leaves"),
     ("rm /run/utmp", "utmp", "nobody is seen"),
-    ("chmod 666 /etc/cron.d/textfile-users", "cron", "passed over: others can write it"),
-    ("chown tu-alice /etc/cron.d/textfile-users", "cron", "passed over: it is not root's"),
     ("chmod 600 /etc/localtime", "time zone", "/etc/localtime: permission denied"),
     ("chmod 666 /etc/default/textfile-users", "settings", "others than root can write it"),
     ("chmod 600 /etc/default/textfile-users", "settings", "is closed to textfile-users"),
@@ -221,7 +225,7 @@ rm -rf {FILE}; chgrp textfile-users {DIRECTORY}; chmod 1775 {DIRECTORY}
 {SETTINGS}; rm -rf /etc/textfile-users {STATE}.old {STATE}.0 {FILE}.old
 [ -f /run/utmp ] || install -m 664 -g utmp /dev/null /run/utmp
 chown root /etc/cron.d/textfile-users; chmod 644 /etc/cron.d/textfile-users /etc/localtime
-usermod -aG adm,utmp,systemd-journal textfile-users
+usermod -aG adm,systemd-journal textfile-users
 rm -rf {STATE} /run/volatile; install -d -m 700 -o textfile-users {STATE} /run/volatile
 chmod 644 /etc/default/textfile-users; chgrp adm /var/log/auth.log; chmod 640 /var/log/auth.log
 """
@@ -246,6 +250,73 @@ def test_faults_are_told_and_their_mend_mends(
         assert faults == {}
     finally:
         doctor.sh(AFTER)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "found"),
+    [
+        (f"chmod 666 {ENTRY}", "passed over: others can write it"),
+        (f"chown tu-alice {ENTRY}", "passed over: it is not root's"),
+    ],
+)
+def test_an_entry_that_others_could_write_is_made_anew(
+    doctor: Doctor, spoil: str, found: str
+) -> None:
+    """As root's, what they have written would run: as whom they like."""
+    doctor.sh(f"cp -p {ENTRY} /run/entry; echo '* * * * * root touch /run/ran' >>{ENTRY}; {spoil}")
+    try:
+        fault = doctor.faults()["cron"]
+        assert fault["found"].endswith(found)
+        # The box shares /var/lib with the host: install has one that is thrown away.
+        script = f"mount -t tmpfs tmpfs /var/lib; {fault['mend']}"
+        doctor.box.run("unshare", "--mount", "sh", "-ec", script)
+        assert doctor.sh(f"stat -c '%U %a' {ENTRY}; grep -c /run/ran {ENTRY} || :") == (
+            "root 644\n0\n"
+        )
+        doctor.sh(f"mv /run/entry {ENTRY}")
+        doctor.look()
+        assert doctor.faults() == {}
+    finally:
+        doctor.sh(f"[ ! -e /run/entry ] || mv /run/entry {ENTRY}; {AFTER}")
+        doctor.sh("rm -rf /run/textfile-users")
+
+
+def test_a_membership_that_is_too_much(doctor: Doctor) -> None:
+    doctor.sh("usermod -aG utmp textfile-users")
+    finding = [one for one in doctor.all() if one["check"] == "user"][-1]
+    assert (finding["status"], "is in utmp" in finding["found"]) == ("note", True)
+    doctor.sh(finding["mend"])
+    assert [one["status"] for one in doctor.all() if one["check"] == "user"] == ["ok"]
+
+
+# What a broken program could leave where node_exporter reads.
+AS_USER = "setpriv --reuid=textfile-users --regid=textfile-users --init-groups"
+LEFT = [
+    (f"rm {FILE}; {AS_USER} mkfifo {FILE}", "users.prom", "is a FIFO"),
+    (f"rm {FILE}; {AS_USER} ln -s /etc/shadow {FILE}", "users.prom",
+     "is a link of textfile-users's to /etc/shadow"),
+    (f"rm {FILE}; {AS_USER} truncate -s 9M {FILE}", "users.prom", "more than is ever written"),
+    (f"{AS_USER} mkfifo {DIRECTORY}/x.prom", "textfiles", "each scrape waits for ever"),
+    (f"{AS_USER} mkdir {DIRECTORY}/x.prom", "textfiles", "is a directory of textfile-users's"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("script", "check", "found"), LEFT, ids=[left[0] for left in LEFT])
+def test_what_a_broken_program_has_left(
+    prepared: Doctor, script: str, check: str, found: str
+) -> None:
+    """A node_exporter that waits at a FIFO is none for other tests: each has its own."""
+    shadow = "stat -c '%U:%G %a' /etc/shadow"
+    before = prepared.sh(shadow)
+    prepared.look()
+    with prepared.node_exporter(*FLAGS), prepared.process("crond", "/run/cron", "600"):
+        prepared.sh(script)
+        fault = prepared.faults()[check]
+        assert found in fault["found"]
+        prepared.sh(fault["mend"])
+        prepared.look()
+    assert check not in prepared.faults()
+    assert prepared.sh(shadow) == before
 
 
 # The same where the mend is the administrator's work, or another run.

@@ -336,6 +336,36 @@ def test_script_install_asks_before_it_changes_anything(
     assert (host.listing(), host.accounts()) == before
 
 
+def test_nothing_of_roots_is_given_away(hosts: Callable[..., Host]) -> None:
+    """Another name of a file of root's, where the service's user could have made one."""
+    state = "/var/lib/textfile-users"
+    host = hosts(
+        "install -m 600 /dev/null /var/lib/secret; echo secret >/var/lib/secret;"
+        f"ln /var/lib/secret {TEXTFILE}/users.prom; mkdir {state}; ln /var/lib/secret {state}/lock"
+    )
+    look = "stat -c '%U:%G %a %h' /var/lib/secret"
+    status, _, err = host.install(check=False)
+    assert status == 1
+    assert "lock: is no file of root's with one name; remove it" in err
+    assert host.sh(look) == "root:root 600 3\n"
+    host.sh(f"rm {state}/lock; touch {state}/durable.csv")  # as root's own runs leave one
+    host.install()
+    assert host.sh(look) == "root:root 600 1\n"
+    assert "users_logged_in" in host.sh(f"cat {TEXTFILE}/users.prom")
+    assert host.sh(f"stat -c %U {state} {state}/durable.csv") == "textfile-users\n" * 2
+
+
+def test_the_group_that_writes_btmp_is_left_when_a_log_is_read(hosts: Callable[..., Host]) -> None:
+    host = hosts()
+    host.install()
+    assert "utmp" in host.sh("id -nG textfile-users").split(), "the box has neither log nor journal"
+    host.sh("install -m 640 -g adm /dev/null /var/log/auth.log")
+    doctor = host.box.run(PROGRAM, "doctor", check=False).stdout
+    assert "mend: gpasswd -d textfile-users utmp\n" in doctor
+    host.install()
+    assert host.sh("id -nG textfile-users").split() == ["textfile-users", "adm", "systemd-journal"]
+
+
 # As anybody may leave it where root works: what Python and pip find in their directory.
 SHARED = """mkdir -m 1777 /run/shared; cd /run/shared; mkdir pip ensurepip
 for file in venv.py site.py shlex.py pip/__init__.py pip/__main__.py ensurepip/__init__.py; do

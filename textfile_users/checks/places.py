@@ -10,10 +10,12 @@ from textfile_users.checks.access import WRITE, closed_part
 from textfile_users.checks.child import Failed
 from textfile_users.checks.finding import FAULT, NOTE, OK, SERVICE, Finding, Host, age
 from textfile_users.checks.mends import install, quote
+from textfile_users.node_exporter import is_systems
 from textfile_users.paths import RUNTIME as RUNTIME_PATH
 from textfile_users.paths import SERVICE_USER
 from textfile_users.paths import STATE as STATE_PATH
 from textfile_users.record import Record
+from textfile_users.service import find_service
 from textfile_users.sources.files import reason
 from textfile_users.sources.passwd import read_passwd
 
@@ -38,6 +40,7 @@ class Place(Record):
 
     ``closed`` is the part of the path that its user cannot write, ``broken`` a file in it that is
     none, ``newest`` the latest time of a file in it. ``error`` says why it cannot be seen.
+    ``is_ours`` is whether root's files say that it is the program's.
     """
 
     path: str
@@ -49,6 +52,7 @@ class Place(Record):
     broken: str = ""
     newest: float = 0.0
     error: str = ""
+    is_ours: bool = True
 
 
 def check_state(host: Host) -> Iterator[Finding]:
@@ -90,9 +94,8 @@ def judge_place(
     path, user = quote(place.path), quote(identity.user)
     make = f"install -d -m 700 -o {user} {path}"
     # What is in another's directory may be anything: it is neither given away nor searched.
-    is_ours = place.path in (STATE_PATH, RUNTIME_PATH)
-    anew = f"mv {path} {path}.old && {make}" if is_ours else ANOTHER
-    is_own = is_ours or (identity.user != SERVICE_USER and place.uid == identity.uid != 0)
+    anew = f"mv {path} {path}.old && {make}" if place.is_ours else ANOTHER
+    is_own = place.is_ours or (identity.user != SERVICE_USER and place.uid == identity.uid != 0)
     mend = installing if installing and place.uid == 0 and place.path == STATE_PATH else anew
     if place.error:
         yield Finding(check, FAULT, f"{place.path}: {place.error}", f"ls -ld {path}")
@@ -105,7 +108,7 @@ def judge_place(
         yield Finding(check, FAULT, found, anew)
     elif place.kind == "link" and place.uid not in (0, identity.uid):
         found = f"{place.path} is a link, of {place.owner}'s"
-        yield Finding(check, FAULT, found, f"rm {path} && {make}" if is_ours else ANOTHER)
+        yield Finding(check, FAULT, found, f"rm {path} && {make}" if place.is_ours else ANOTHER)
     elif place.uid != identity.uid and not (is_alone and place.uid == 0):
         found = f"{place.path} is {place.owner}'s, not {identity.user}'s"
         yield Finding(check, FAULT, found, mend)
@@ -128,6 +131,16 @@ def judge_place(
 
 
 def _read(host: Host, path: str) -> Place:
+    return _read_place(host, path)._replace(is_ours=_is_ours(path))
+
+
+def _is_ours(path: str) -> bool:
+    service = find_service()
+    named = (service.state, service.runtime) if service else ()
+    return path in (STATE_PATH, RUNTIME_PATH, *named) and not is_systems(path)
+
+
+def _read_place(host: Host, path: str) -> Place:
     try:
         link = os.lstat(path)
         is_link = stat.S_ISLNK(link.st_mode)

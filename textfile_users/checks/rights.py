@@ -78,7 +78,7 @@ def check_user(host: Host) -> Iterator[Finding]:
     reads_log = host.seen is not None and bool(host.seen.auth_log)
     yield from judge_user(user, is_there, gids, member, install(host))
     if is_there and reads_log and numbers.get(BTMP_GROUP) in member:
-        found = f"{USER} is in {BTMP_GROUP}, whose members can write btmp and wtmp: a log is read"
+        found = f"{USER} is in {BTMP_GROUP}, which can write wtmp and btmp: not needed"
         yield Finding("user", NOTE, found, leave(USER, BTMP_GROUP))
 
 
