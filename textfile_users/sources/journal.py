@@ -57,7 +57,6 @@ SYSTEM = (
     "/lib/",
     "/lib64/",
     "/nix/store/",
-    "/gnu/store/",
     "/run/wrappers/",  # NixOS' setuid programs
     *LOCAL,
 )
