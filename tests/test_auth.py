@@ -606,8 +606,9 @@ def test_to_the_journal_when_the_file_has_gone(run: Run, journal: Journal) -> No
 
 def test_to_a_journal_that_was_asked_before(run: Run, journal: Journal) -> None:
     """What was too young then to tell that the file lacks it is read later."""
-    run.append(failed(-1))
-    journal.append(failed(-1))
+    text = failed(-1)
+    run.append(text)
+    journal.append(text)
     run.counts()
     journal.append(failed(65))
     assert FAILURES not in run.counts(at=70)

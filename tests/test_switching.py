@@ -91,7 +91,7 @@ class World:
         if durable and len(self.sources) % 8 == 0:
             durable = parse_durable(format_durable(durable))
         snapshot = Snapshot(self.now, (), durable=durable, kept=self.kept)
-        found = look_at_auth(
+        *_, found = look_at_auth(
             Paths(self.host.root), Wanted(collectors=("auth",)), snapshot, time.monotonic() + 60
         )
         assert found.faults == ()

@@ -10,7 +10,6 @@ from textfile_users.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-
     _Item = list[float]
 
 # Two logs stamp a message so far apart at most.
