@@ -55,7 +55,7 @@ class World:
         """Log a line, to the journal and, if syslogd is on, to the file."""
         cursor = f"{len(self.entries)}"
         name, _, _ = program.partition("[")
-        entry = Entry(cursor, self.now, name, pid, message.encode(), True)
+        entry = Entry(cursor, self.now, name, pid, message.encode(), True, uid=0)
         self.entries.append(entry)
         self.total += 1
         at = self.now + self.late

@@ -16,20 +16,21 @@ from textfile_users.auth.finding import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 MAX_HELD = 1_000
 _EVENTS = {PAM_ESCALATION: ESCALATION, PAM_ESCALATION_FAILURE: ESCALATION_FAILURE}
 
-# What a line is found by: what it says, the service, and the name that is aimed at or refused.
-Names = tuple[str, str, str]
+# What a line is found by: what it says, the service, the name that is aimed at or refused, and
+# the process or the user.
+Key = tuple[str, str, str, int, str]
 
 
 class Escalations:
     """Lines that wait for, or stand for, another of the same escalation.
 
-    Each is found by its names and each kind expires oldest first: what is held costs no line more
-    than another, however much somebody has written.
+    Each is found by its process, or where that is not told by its user, and each kind expires
+    oldest first: what is held costs no line more than another, however much somebody has written.
     """
 
     def __init__(self, held: Iterable[AuthEvent] = ()) -> None:
@@ -37,7 +38,7 @@ class Escalations:
         # Of own lines and of PAM's that grant, which wait for seconds, and of PAM's refusals.
         self._granted: dict[int, AuthEvent] = {}
         self._refused: dict[int, AuthEvent] = {}
-        self._by_names: dict[Names, dict[int, None]] = {}
+        self._by_key: dict[Key, dict[int, None]] = {}
         self._number = 0
         for event in held:
             self._hold(event)
@@ -52,18 +53,17 @@ class Escalations:
         decided = self.expire(event.time)
         said = event.said
         if said.event == PAM_ESCALATION:
-            numbers = self._by_names.get((ESCALATION, said.service, said.target))
-            if numbers:  # the program has told of it
-                self._drop(next(iter(numbers)))
-                return decided
-            self._hold(event)
+            if not self._drop_one(_sought(event, ESCALATION, said.target)):
+                self._hold(event)  # the program may tell of it yet
         elif said.event == PAM_ESCALATION_FAILURE:
             self._hold(event)
         else:  # the program's own line
-            self._drop_all((PAM_ESCALATION_FAILURE, said.service, said.user))
+            while self._drop_one(_sought(event, PAM_ESCALATION_FAILURE, said.user)):
+                pass
             decided.append(event)
-            if said.event == ESCALATION:  # PAM's line of the session may stand before or behind
-                self._drop_all((PAM_ESCALATION, said.service, said.target))
+            # PAM's line of the session stands before it, or follows.
+            pams = _sought(event, PAM_ESCALATION, said.target)
+            if said.event == ESCALATION and not self._drop_one(pams):
                 self._hold(event)
         while len(self._granted) + len(self._refused) > MAX_HELD:
             oldest = min(next(iter(kind)) for kind in (self._granted, self._refused) if kind)
@@ -91,25 +91,52 @@ class Escalations:
         number, self._number = self._number, self._number + 1
         kind = self._refused if event.said.event == PAM_ESCALATION_FAILURE else self._granted
         kind[number] = event
-        self._by_names.setdefault(_names(event), {})[number] = None
+        for key in _keys(event):
+            self._by_key.setdefault(key, {})[number] = None
 
     def _drop(self, number: int) -> AuthEvent:
         event = self._granted.pop(number, None) or self._refused.pop(number)
-        names = _names(event)
-        del self._by_names[names][number]
-        if not self._by_names[names]:
-            del self._by_names[names]
+        for key in _keys(event):
+            del self._by_key[key][number]
+            if not self._by_key[key]:
+                del self._by_key[key]
         return event
 
-    def _drop_all(self, names: Names) -> None:
-        for number in list(self._by_names.get(names, ())):
-            self._drop(number)
+    def _drop_one(self, sought: Iterable[Key]) -> bool:
+        """Drop the oldest line of the first key that has one; return whether there was one."""
+        for key in sought:
+            if key in self._by_key:
+                self._drop(next(iter(self._by_key[key])))
+                return True
+        return False
 
 
-def _names(held: AuthEvent) -> Names:
-    said = held.said
-    is_refusal = said.event == PAM_ESCALATION_FAILURE
-    return said.event, said.service, said.user if is_refusal else said.target
+def _keys(held: AuthEvent) -> tuple[Key, Key, Key]:
+    """Return what a line that is held is found by: alone by its process, if that is told."""
+    said, pid = held.said, _process(held)
+    name = said.user if said.event == PAM_ESCALATION_FAILURE else said.target
+    about = said.event, said.service, name
+    return (*about, pid, "" if pid else said.user), (*about, -1, said.user), (*about, -2, "")
+
+
+def _sought(event: AuthEvent, kind: str, name: str) -> Iterator[Key]:
+    """Yield what another line of the same escalation is found by, the surest first."""
+    said, pid = event.said, _process(event)
+    about = kind, said.service, name
+    if pid:
+        yield (*about, pid, "")
+    # Where one of both does not tell its process, by the user, if both tell that.
+    without = 0 if pid else -1
+    yield (*about, without, said.user)
+    if said.user:
+        yield (*about, without, "")
+    elif not pid:
+        yield (*about, -2, "")
+
+
+def _process(event: AuthEvent) -> int:
+    # doas runs the command, and logs, in a child of the process that PAM knows.
+    return 0 if event.said.service == "doas" else event.pid
 
 
 def _decided(over: list[AuthEvent]) -> list[AuthEvent]:

@@ -109,12 +109,13 @@ class Reader:
                 unmatched += 1
                 self._keep(data, start, end)
                 continue
-            if self.overlap:
-                new = self.overlap.new(time, program, pid, message, said.times)
-                if not new:
-                    self.time = max(self.time, time)
-                    continue
-                said = said._replace(times=new)
+            if (
+                self.overlap
+                and not (
+                    said := self._unread(self.overlap, time, program, pid, message, said)
+                ).times
+            ):
+                continue
             matched += 1
             if time - self.time > SILENCE and not self.quiet:
                 self.quiet = self.time
@@ -125,6 +126,15 @@ class Reader:
         if behind != len(data):
             self.pairing.last = None
         self._end_block(data, matched, unmatched)
+
+    def _unread(
+        self, overlap: Overlap, time: float, program: bytes, pid: int, message: bytes, said: Finding
+    ) -> Finding:
+        """Return what a line says, as often as no other log has said it."""
+        times = overlap.new(time, program, pid, message, said.times)
+        if not times:
+            self.time = max(self.time, time)
+        return said._replace(times=times)
 
     def _end_block(self, data: bytes, matched: int, unmatched: int) -> None:
         if data and not matched and not unmatched and not has_stamps(data):
