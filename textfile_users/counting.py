@@ -52,6 +52,7 @@ MAX_SIZE = 768 << 10
 SPARE_SERIES = 100
 SPARE_SIZE = 16 << 10
 ROOT = "root"
+FOR_ALL = 0.5  # of a family's places; the others are for who has an account
 MAX_REFUSED = 20  # users of an address
 BOUNDS = (1.0, 10.0, 60.0, 300.0, 1800.0, 3600.0, 14_400.0, 43_200.0, 86_400.0, 604_800.0)
 _BUCKETS = tuple((bound, str(bound)) for bound in BOUNDS)
@@ -101,6 +102,7 @@ class Counting:
         self._with_session = {session.user for session in sessions}
         self._begun = 0
         self._taken: dict[str, _Taken] = {}
+        self._full: set[str] = set()  # families without a place for names that nobody has
         # What failures count as, by what they say.
         self._series: dict[tuple[str, str, str], Series] = {}
         self.logins = Logins(before.logins, before.forgotten, self._login, self._end)
@@ -261,12 +263,20 @@ class Counting:
 
     def _takes_place(self, series: Series) -> bool:
         """Take a place in the family for a new series; return False where there is none."""
-        taken, who, size = self._taken_by(series[0]), _who(series), _size(series)
+        family, who = series[0], _who(series)
+        if family in self._full and not all(map(self._is_known, who)):
+            return False
+        taken, size = self._taken_by(family), _size(series)
         # Half of the places are for all: mostly passwd need not be read.
-        has_place = not any(who) or taken.leaves(who, size, 0.5)
-        if has_place or ((share := self._share(who)) > 0.5 and taken.leaves(who, size, share)):
+        if not any(who) or taken.leaves(who, size, FOR_ALL):
             taken.add(who, size)
             return True
+        share = self._share(who)
+        if share > FOR_ALL and taken.leaves(who, size, share):
+            taken.add(who, size)
+            return True
+        if share == FOR_ALL:
+            self._full.add(family)
         return False
 
     def _taken_by(self, family: str) -> _Taken:
@@ -283,7 +293,7 @@ class Counting:
         Nobody but root is the user or the target of more pairs than there are names.
         """
         if not all(map(self._is_known, who)):
-            return 0.5
+            return FOR_ALL
         return 1.0 if len(who) == 1 or ROOT in who else 0.75
 
     def _bound_counters(self) -> None:

@@ -16,9 +16,10 @@ from textfile_users.auth.finding import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 MAX_HELD = 1_000
+ANYBODY = -1  # in place of a process
 _EVENTS = {PAM_ESCALATION: ESCALATION, PAM_ESCALATION_FAILURE: ESCALATION_FAILURE}
 
 # What a line is found by: what it says, the service, the name that is aimed at or refused, and
@@ -50,7 +51,7 @@ class Escalations:
 
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the events that a line's finding makes certain."""
-        decided = self.expire(event.time)
+        decided = []
         said = event.said
         if said.event == PAM_ESCALATION:
             if not self._drop_one(_sought(event, ESCALATION, said.target)):
@@ -58,8 +59,10 @@ class Escalations:
         elif said.event == PAM_ESCALATION_FAILURE:
             self._hold(event)
         else:  # the program's own line
-            while self._drop_one(_sought(event, PAM_ESCALATION_FAILURE, said.user)):
-                pass
+            if self._refused:
+                refusals = _sought(event, PAM_ESCALATION_FAILURE, said.user)
+                while self._drop_one(refusals):
+                    pass
             decided.append(event)
             # PAM's line of the session stands before it, or follows.
             pams = _sought(event, PAM_ESCALATION, said.target)
@@ -111,27 +114,24 @@ class Escalations:
         return False
 
 
-def _keys(held: AuthEvent) -> tuple[Key, Key, Key]:
-    """Return what a line that is held is found by: alone by its process, if that is told."""
+def _keys(held: AuthEvent) -> tuple[Key, ...]:
+    """Return what a line that is held is found by: its process, else its user or nothing more."""
     said, pid = held.said, _process(held)
     name = said.user if said.event == PAM_ESCALATION_FAILURE else said.target
+    if pid:
+        return ((said.event, said.service, name, pid, ""),)
     about = said.event, said.service, name
-    return (*about, pid, "" if pid else said.user), (*about, -1, said.user), (*about, -2, "")
+    return (*about, 0, said.user), (*about, ANYBODY, "")
 
 
-def _sought(event: AuthEvent, kind: str, name: str) -> Iterator[Key]:
-    """Yield what another line of the same escalation is found by, the surest first."""
+def _sought(event: AuthEvent, kind: str, name: str) -> tuple[Key, ...]:
+    """Return what another line of the same escalation is found by, the surest first."""
     said, pid = event.said, _process(event)
     about = kind, said.service, name
-    if pid:
-        yield (*about, pid, "")
-    # Where one of both does not tell its process, by the user, if both tell that.
-    without = 0 if pid else -1
-    yield (*about, without, said.user)
-    if said.user:
-        yield (*about, without, "")
-    elif not pid:
-        yield (*about, -2, "")
+    if not said.user:
+        return ((*about, pid or ANYBODY, ""),)
+    by_user = (*about, 0, said.user), (*about, 0, "")  # lines of PAM may lack it
+    return ((*about, pid, ""), *by_user) if pid else by_user
 
 
 def _process(event: AuthEvent) -> int:
