@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from bench.auth import measure_auth
 from bench.growth import measure_growth
+from bench.kinds import measure_kinds
 from bench.processes import measure_processes
 from bench.whole import PEER_SESSIONS, measure_whole
 from bench.worst import measure_worst
@@ -21,6 +22,7 @@ TABLES = {
     "logs": measure_auth,
     "processes": measure_processes,
     "growth": measure_growth,
+    "kinds": measure_kinds,
     "worst": measure_worst,
 }
 

@@ -220,11 +220,12 @@ class Counting:
     def last_login(self, user: str, time: float) -> None:
         """Take a login of a user, of whatever source and time."""
         user = label(user)
-        if user not in self._last_logins:
+        last = self._last_logins.get(user)
+        if last is None:
             self._series.clear()  # the name is one that is known now
             if len(self._last_logins) >= 2 * MAX_USERS:
                 self._bound_last_logins(MAX_USERS)
-        self._last_logins[user] = max(time, self._last_logins.get(user, 0.0))
+        self._last_logins[user] = max(time, last or 0.0)
 
     def _login(self, login: Login) -> None:
         self._add((LOGINS, label(login.user), login.type), 1)
@@ -253,11 +254,14 @@ class Counting:
         That is the series without whom it is aimed at, else the one without users.
         """
         series = new
+        is_full = new[0] in self._full
         for place in reversed(USERS.get(new[0], ())):
+            if is_full and not self._is_known(series[place]):
+                series = (*series[:place], "", *series[place + 1 :])  # at once: it may be a flood
             if series in self._counters or self._takes_place(series):
                 break
             series = (*series[:place], "", *series[place + 1 :])
-        if series != new:
+        if series is not new:
             self._drop(new[0])
         return series
 
@@ -324,7 +328,9 @@ class Counting:
         """Drop names over ``count``: those that nobody has, then those that came last."""
         over = len(self._last_logins) - count
         if over > 0:
-            ranked = sorted(self._last_logins, key=lambda one: self._rank((LOGINS, one)))
+            ranked = sorted(
+                self._last_logins, key=lambda one: (one != ROOT, not self._is_known(one))
+            )
             for user in ranked[count:]:
                 del self._last_logins[user]
             self._drop(LAST_LOGIN, over)

@@ -227,8 +227,8 @@ class Logins:
         number = self._by_pid.get((login.user, login.pid)) if login.pid else None
         if number is not None and self._fits(number, login, covered):
             return number
-        begun = self._by_user if covered is None else self._uncovered
-        for number in _near(begun.get(login.user, []), login.start):
+        begun = (self._by_user if covered is None else self._uncovered).get(login.user)
+        for number in _near(begun, login.start) if begun else ():
             if self._fits(number, login, covered):
                 return number
         return None
@@ -275,9 +275,14 @@ class Logins:
 
     def _index(self, number: int, login: Login) -> None:
         self._note(number, login)
-        for by_user in (self._by_user, self._uncovered)[: 1 if login.covered else 2]:
-            begun = by_user.setdefault(login.user, [])
-            begun.insert(_index_of(begun, login.start, number), (login.start, number))
+        for by_user in (self._by_user,) if login.covered else (self._by_user, self._uncovered):
+            begun = by_user.get(login.user)
+            if begun is None:
+                by_user[login.user] = [(login.start, number)]
+            elif begun[-1][0] < login.start:
+                begun.append((login.start, number))
+            else:
+                begun.insert(_index_of(begun, login.start, number), (login.start, number))
 
     def _count(self, number: int) -> None:
         login = self._logins[number]

@@ -68,9 +68,9 @@ class Escalations:
             pams = _sought(event, PAM_ESCALATION, said.target)
             if said.event == ESCALATION and not self._drop_one(pams):
                 self._hold(event)
-        while len(self._granted) + len(self._refused) > MAX_HELD:
-            oldest = min(next(iter(kind)) for kind in (self._granted, self._refused) if kind)
-            decided += _decided([self._drop(oldest)])
+        if len(self._granted) + len(self._refused) > MAX_HELD:
+            waiting = self._granted or self._refused
+            decided += _decided([self._drop(next(iter(waiting)))])
         return decided
 
     def expire(self, now: float) -> list[AuthEvent]:

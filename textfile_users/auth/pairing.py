@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from textfile_users.auth.targets import Targets
 
+# Of these a line may be told whom it is to by another, see auth/targets.py.
+TWO_LINES = ("sudo", "doas")
 # How often it is looked for what has become certain.
 EXPIRY_SECONDS = 1.0
 _ESCALATIONS = frozenset(
@@ -76,8 +78,10 @@ class Pairing:
         over = []
         if not self._next - EXPIRY_SECONDS <= event.time < self._next:
             over = self.expire(event.time)
-        if is_escalation:
+        if is_escalation and event.said.service in TWO_LINES:
             return over + self._escalate(self._targets.take(event))
+        if is_escalation:
+            return over + self.escalations.take(event)
         return over + self.attempts.take(event)
 
     def _escalate(self, lines: Iterable[AuthEvent]) -> list[AuthEvent]:

@@ -47,13 +47,11 @@ class Targets:
     @property
     def held(self) -> tuple[AuthEvent, ...]:
         """What waits, for the next run."""
-        return (*self._opened.values(), *self._lines.values())
+        return (*self._opened.values(), *map(_as_part, self._lines.values()))
 
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the lines, with their targets, that a line makes certain, and itself if it is."""
         said = event.said
-        if said.service not in ("sudo", "doas"):
-            return [event]
         key = _key(event)
         if said.event == CONTINUED:
             self._go_on(key, said)
@@ -67,8 +65,7 @@ class Targets:
         before = [self._told(line)] if line else []
         is_open = said.service == "sudo" and said.event in (ESCALATION, PART, REFUSED_PART)
         if is_open and (key not in self._opened or said.event == REFUSED_PART):
-            waits = REFUSED_PART if said.event == REFUSED_PART else PART
-            over = _put(self._lines, key, event._replace(said=said._replace(event=waits)))
+            over = _put(self._lines, key, event)
             return before + [self._told(line) for line in over]
         return [*before, self._told(event)]
 
@@ -112,6 +109,12 @@ def _key(event: AuthEvent) -> Key:
     return event.said.service, event.pid if event.said.service == "sudo" else 0
 
 
+def _as_part(line: AuthEvent) -> AuthEvent:
+    """Return a line that waits as one that the next run knows as such."""
+    said = line.said
+    return line._replace(said=said._replace(event=PART)) if said.event == ESCALATION else line
+
+
 def _put(waiting: dict[Key, AuthEvent], key: Key, event: AuthEvent) -> list[AuthEvent]:
     """Add what waits as the newest, and return what a bound makes room for it."""
     waiting.pop(key, None)
@@ -122,7 +125,7 @@ def _put(waiting: dict[Key, AuthEvent], key: Key, event: AuthEvent) -> list[Auth
 def _is_over(line: AuthEvent, now: float) -> bool:
     said = line.said
     # PAM may take its time; how a line goes on is there at once.
-    may_be_told = said.event == OPENED or (said.event == PART and not said.target)
+    may_be_told = said.event == OPENED or (said.event in (PART, ESCALATION) and not said.target)
     # What lies far ahead was said before the clock was set back.
     return abs(now - line.time) >= (PAIRED_SECONDS if may_be_told else CONTINUED_SECONDS)
 
@@ -133,4 +136,6 @@ def _decided(line: AuthEvent, pam: str = "") -> AuthEvent:
     event = _EVENTS.get(said.event, said.event)
     is_same_process = said.service == "sudo"
     target = pam if pam and (is_same_process or not said.target) else said.target
+    if (event, target, "") == (said.event, said.target, said.kind):
+        return line
     return line._replace(said=said._replace(event=event, target=target, kind=""))

@@ -47,6 +47,8 @@ def parse_ip(text: str) -> str:
     """
     if ":" not in text:
         return text if _is_ipv4(text) else ""
+    if _is_usual_ipv6(text):
+        return text
     from ipaddress import IPv6Address  # a tenth of a run; only some hosts need it
 
     address_text, percent, zone = text.partition("%")
@@ -57,6 +59,23 @@ def parse_ip(text: str) -> str:
     except ValueError:
         return ""
     return str(address.ipv4_mapped or address)
+
+
+def _is_usual_ipv6(text: str) -> bool:
+    """Return whether it is an IPv6 address beyond doubt, in the one form that inet_ntop(3) gives.
+
+    Most are, without a zero where the gap is not.
+    """
+    head, gap, tail = text.partition("::")
+    groups = [*head.split(":"), *(tail.split(":") if tail else ())] if head else []
+    if not (2 <= len(groups) <= 6 if gap else len(groups) == 8):
+        return False
+    return all(
+        len(group) <= 4 and group[:1] not in ("", "0") and not group.strip(HEX) for group in groups
+    )
+
+
+HEX = "0123456789abcdef"
 
 
 def ip_of_bytes(data: bytes) -> str:
