@@ -69,14 +69,13 @@ def _forged(directory: str, scan: int, now: float) -> None:
 
 
 def _records(directory: str, scan: int, now: float) -> None:
-    if scan == 0:
-        login = [
-            (Record("alice", f"pts/{n % 50}", 9000 + n, now - 60 + n / 200),
-             Record("", f"pts/{n % 50}", 9000 + n, now - 60 + n / 200, type=8))
-            for n in range(6_000)
-        ]  # fmt: skip
-        with open(f"{directory}/wtmp", "ab") as file:
-            file.write(pack_all([record for both in login for record in both]))
+    if scan:
+        return
+    with open(f"{directory}/wtmp", "ab") as file:
+        for n in range(6_000):
+            place, at = (f"pts/{n % 50}", 4_000_000 + n), now - 60 + n / 200
+            login = Record("alice", *place, at, "192.0.2.7", "192.0.2.7")
+            file.write(pack_all([login, Record("", *place, at, type=8)]))
 
 
 def _packed(directory: str, scan: int, now: float) -> None:
@@ -256,7 +255,7 @@ def attacked(directory: str, attack: Attack, group: str) -> list[str]:
             counted = counted or (number + 1 if has_all else 0)
     told = {family: total(samples, family) - total(first, family) for family in attack.counted}
     right = "yes" if told == attack.counted else f"no: {told}"
-    sessions = 'users_sessions{user="root",type="ssh"}'
+    sessions = 'users_sessions{type="ssh",user="root"}'
     return [
         f"{files} of {attack.scans}",
         ", ".join(f"{name} {at}" for name, at in whole.items()),

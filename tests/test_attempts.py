@@ -1095,6 +1095,58 @@ CASES = [
         """,
     ),
     Case(
+        "PAM's line of somebody else's process stands between two lines of alice's",
+        """
+        0 su[100]: (to root) alice on pts/0
+        0 su[200]: pam_unix(su:session): session opened for user root(uid=0) by bob(uid=1001)
+        1 su[100]: pam_unix(su:session): session opened for user root(uid=0) by alice(uid=1000)
+        20 sshd[300]: Accepted password for bob from 192.0.2.9 port 38926 ssh2
+        """,
+        """
+        escalation su alice root
+        escalation su bob root
+        success password bob 192.0.2.9
+        """,
+    ),
+    Case(
+        "a line of PAM that stands for none of those that are there",
+        """
+        0 su[100]: (to root) alice on pts/0
+        0 su[200]: pam_unix(su:session): session opened for user root(uid=0) by alice(uid=1000)
+        """,
+        """
+        escalation su alice root
+        escalation su alice root
+        """,
+    ),
+    Case(
+        "doas twice, PAM's line first each time, and once more of which its own line is not there",
+        """
+        0 doas[100]: pam_unix(doas:session): session opened for user root(uid=0) by alice(uid=1000)
+        0 doas[101]: alice ran command id as root from /home/alice
+        1 doas[110]: pam_unix(doas:session): session opened for user root(uid=0) by alice(uid=1000)
+        1 doas[111]: alice ran command id as root from /home/alice
+        2 doas[120]: pam_unix(doas:session): session opened for user root(uid=0) by alice(uid=1000)
+        """,
+        """
+        escalation doas alice root
+        escalation doas alice root
+        escalation doas alice root
+        """,
+    ),
+    Case(
+        "refusals of two processes, of which one has its own line",
+        """
+        0 su[100]: pam_unix(su:auth): authentication failure; logname=alice uid=1000 euid=0 tty=pts/0 ruser=alice rhost=  user=root
+        0 su[200]: pam_unix(su:auth): authentication failure; logname=alice uid=1000 euid=0 tty=pts/1 ruser=alice rhost=  user=root
+        2 su[100]: FAILED SU (to root) alice on pts/0
+        """,
+        """
+        escalation-failure su alice root
+        escalation-failure su alice
+        """,
+    ),
+    Case(
         "PAM's line decides after ten seconds; what then follows is another escalation",
         """
         0 su: pam_unix(su:session): session opened for user root(uid=0) by alice(uid=1000)
