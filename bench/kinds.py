@@ -6,29 +6,9 @@ import statistics
 import time
 
 from bench.tools import table
-from tests.hosts import NOW
-from tests.long.kinds import KINDS, PLAIN, lines, usual
-from textfile_users.auth.pairing import Pairing
-from textfile_users.auth.reader import Reader
-from textfile_users.counting import Counting
-from textfile_users.durable import NOTHING
-from textfile_users.sources.authlog import Stamps, utc_time
-from textfile_users.sources.follow import BLOCK
+from tests.long.kinds import KINDS, PLAIN, count, lines, usual
 
 SIZE = 1 << 20
-
-
-def count(data: bytes) -> None:
-    """Count what a log says, as a scan does, block by block."""
-    counting = Counting(NOTHING, NOW, (), lambda: ("root", "alice"))
-    reader = Reader(Pairing(), Stamps(NOW, utc_time))
-    start = 0
-    while start < len(data):
-        end = data.rfind(b"\n", start, start + BLOCK) + 1
-        for event in reader.read_block(data[start:end]):
-            counting.take(event)
-        start = end
-    counting.result()
 
 
 def cpu(data: bytes) -> float:

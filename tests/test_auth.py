@@ -6,7 +6,9 @@ import errno
 import gzip
 import json
 import os
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,9 @@ import pytest
 from tests import hosts
 from tests.hosts import NOW, hurried
 from tests.long.decoders import BERLIN, zone
-from textfile_users import counting, durable
+from textfile_users import counting, deadline, durable
+from textfile_users.auth import reader
+from textfile_users.auth.attempts import AuthEvent
 from textfile_users.collectors import auth
 from textfile_users.sources import files, follow
 
@@ -166,6 +170,52 @@ def test_backfill_catches_up_over_several_runs(run: Run, monkeypatch: pytest.Mon
         seen = [run.counts("--backfill", at=number)[FAILURES] for number in range(12)]
     assert seen == sorted(seen)
     assert 0 < seen[0] < seen[1] < seen[-1] == 12_000
+
+
+def test_what_was_finished_when_time_runs_out_is_kept(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step that hangs costs itself alone, and what was read before it counts once."""
+    monkeypatch.setattr(follow, "BLOCK", 1_000)
+    monkeypatch.setattr(follow, "MAX_LINE", 400)
+    monkeypatch.setattr(deadline, "KEPT_SECONDS", 0.0)
+    run.append("")
+    run.counts()
+    run.append(*(failed(at / 100) for at in range(100)))
+    hang, left = threading.Event(), [4]
+    read_block = reader.Reader.read_block
+
+    def read(self: reader.Reader, data: bytes) -> Iterator[AuthEvent]:
+        yield from read_block(self, data)
+        left[0] -= 1
+        if not left[0]:
+            hang.wait(30)
+
+    monkeypatch.setattr(reader.Reader, "read_block", read)
+    status, said = run("--timeout", "2", at=5)
+    assert (status, said) == (0, "textfile-users: auth: no answer within 1 s\n")
+    samples = run.samples()
+    assert samples['users_collector_success{collector="auth"}'] == 0
+    assert samples['users_collector_success{collector="history"}'] == 1
+    reached = samples[FAILURES]
+    assert 0 < reached < 100
+    hang.set()
+    assert run.counts(at=10)[FAILURES] == 100
+
+
+def test_a_backfill_that_was_overdue_is_gone_on_with(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything was reached: the past is counted by the runs that follow, asked or not."""
+    run.append(*(failed(at) for at in range(-9_000, -8_900)))
+    with monkeypatch.context() as patch:
+        hang = threading.Event()
+        patch.setattr(auth, "since", lambda *_: hang.wait(30))
+        patch.setattr(auth, "blocks", lambda *_: iter([hang.wait(30)]))
+        assert run("--backfill", "--timeout", "1")[0] == 0
+        hang.set()
+    assert run.counts(at=5)[FAILURES] == 100
+    assert run.counts("--backfill", at=10)[FAILURES] == 100
 
 
 def test_what_is_undecided_waits_while_there_is_more_to_read(

@@ -675,3 +675,35 @@ def test_what_is_left_when_another_is_forgotten_is_still_found(
 def test_the_log_has_the_address_of_a_session(known: list[Login], expected: str, why: str) -> None:
     session = Session("1", "alice", "", "ssh", "sshd", "client.example", "", "", T + 1, 100)
     assert logged_addresses(known, [session]).get(100, "") == expected, why
+
+
+def test_many_logins_of_a_user_cost_in_proportion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """12,000 records of one user within a minute were each compared with all of them."""
+    compared = 0
+    is_same = logins_module._is_same
+
+    def counted(one: Login, other: Login) -> bool:
+        nonlocal compared
+        compared += 1
+        return is_same(one, other)
+
+    monkeypatch.setattr(logins_module, "_is_same", counted)
+    host = Host()
+    for number in range(6_000):
+        at, tty = number / 100, f"pts/{number % 50}"
+        host.now.recorded(login("wtmp", at, pid=1_000 + number, tty=tty))
+        host.now.end_by_record(tty, "", T + at + 0.1, lambda _: False)
+    host.look(100.0)
+    assert len(host.logins) == len(host.ends) == 6_000
+    assert compared <= 6_000 * (logins_module.MAX_NEAR + 1)
+
+
+def test_of_many_logins_the_nearest_is_the_same() -> None:
+    """A record without a pid, as wtmpdb's, finds its login among a hundred of a second."""
+    host = Host()
+    for number in range(100):
+        host.now.begin(login(EVENT, number / 100, pid=1_000 + number)._replace(covered=True))
+    host.now.recorded(login("wtmpdb", 0.503, key="7"))
+    host.look(100.0)
+    assert len(host.logins) == 100
+    assert [one.pid for one in host.state if one.key == "7"] == [1_050]

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import BOOT, NOW, TICKS, Host
-from textfile_users.model import ABSENT, DENIED, OK, Process
+from textfile_users.model import ABSENT, BROKEN, DENIED, OK, Process
 from textfile_users.paths import Paths
 from textfile_users.sources import processes as source
 from textfile_users.sources.processes import (
@@ -316,3 +316,24 @@ def test_the_processes_of_this_machine() -> None:
     finally:
         child.communicate(b"\n")
     assert child.pid not in {process.pid for process in read_all(Paths(), {}, 0.0)[0] or ()}
+
+
+def test_a_table_that_takes_too_long_is_none_but_the_next_scan_ends(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a table is not served; what was learned is kept, of young processes too."""
+    for pid in range(100, 130):
+        add(host, pid, NOW - 10 if pid % 2 else OLD)
+    clock = iter(range(10_000))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    places: source.Places = {}
+    read = []
+    for _ in range(3):
+        found, report, places = read_all(Paths(host.root), places, NOW, next(clock) + 13.0)
+        assert (found, report.status) == (None, BROKEN)
+        assert "in time; the next scan reads on" in report.faults[0]
+        read.append(len(places))
+    assert read[0] < read[1] < read[2]
+    found, report, places = read_all(Paths(host.root), places, NOW, next(clock) + 1000.0)
+    assert (found and len(found), report.status) == (31, OK)
+    assert len(places) == 16, "young processes are read anew"

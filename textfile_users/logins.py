@@ -319,15 +319,16 @@ def logged_addresses(logins: Iterable[Login], sessions: Iterable[Session]) -> di
 def _near(begun: list[tuple[float, int]], start: float) -> list[int]:
     """Return the numbers of what may be the login that began at ``start``, the newest first.
 
-    Of more than MAX_NEAR those that began next to it: somebody who logs in that often may be
-    counted twice, but costs no more than others.
+    Of more than MAX_NEAR those that began next to it, the nearest first: somebody who logs in
+    that often may be counted twice, but costs no more than others.
     """
     low = _index_of(begun, start - LONG_BEFORE)
     high = _index_of(begun, start + SAME_SECONDS, sys.maxsize)
-    if high - low > MAX_NEAR:
-        middle = _index_of(begun, start)
-        low, high = max(low, middle - MAX_NEAR // 2), min(high, middle + MAX_NEAR // 2)
-    return [number for _, number in reversed(begun[low:high])]
+    if high - low <= MAX_NEAR:
+        return [number for _, number in reversed(begun[low:high])]
+    middle = _index_of(begun, start)
+    near = begun[max(low, middle - MAX_NEAR // 2) : min(high, middle + MAX_NEAR // 2)]
+    return [number for _, number in sorted(near, key=lambda one: abs(one[0] - start))]
 
 
 def _index_of(begun: list[tuple[float, int]], start: float, number: int = 0) -> int:

@@ -6,6 +6,12 @@ import time
 from collections.abc import Callable
 
 from tests.hosts import NOW
+from textfile_users.auth.pairing import Pairing
+from textfile_users.auth.reader import Reader
+from textfile_users.counting import Counting
+from textfile_users.durable import NOTHING
+from textfile_users.sources.authlog import Stamps, utc_time
+from textfile_users.sources.follow import BLOCK
 
 # A message, its program and its pid, by the line's number; in place of {n} stands that.
 KINDS: dict[str, tuple[str, str, str]] = {
@@ -113,3 +119,16 @@ def _lines(of: Callable[[int], tuple[str, str, str]], size: int) -> bytes:
         left -= len(made[-1])
         n += 1
     return "".join(made).encode()
+
+
+def count(data: bytes) -> None:
+    """Count what a log says, as a scan does, block by block."""
+    counting = Counting(NOTHING, NOW, (), lambda: ("root", "alice"))
+    reader = Reader(Pairing(), Stamps(NOW, utc_time))
+    start = 0
+    while start < len(data):
+        end = data.rfind(b"\n", start, start + BLOCK) + 1
+        for event in reader.read_block(data[start:end]):
+            counting.take(event)
+        start = end
+    counting.result()

@@ -19,6 +19,8 @@ import pytest
 
 from tests.hosts import NOW
 from tests.long.decoders import DECODERS, LINES, Decoder
+from tests.long.kinds import KINDS, PLAIN, count
+from tests.long.kinds import lines as of_kind
 from tests.long.sizes import IS_LONG, size
 from tests.test_patterns import ALL, Samples
 from textfile_users.auth.programs import PROGRAMS, find
@@ -146,3 +148,9 @@ def test_decoders(decoder: Decoder) -> None:
 
     for sample in decoder.samples[:2]:
         check(call, [*lines(sample[:400]), repeated(sample)])
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *PLAIN])
+def test_lines_that_are_counted(kind: str) -> None:
+    """With all that lines leave behind: what is held, remembered, and counted by name."""
+    check(count, [lambda length: of_kind(kind, length)])
