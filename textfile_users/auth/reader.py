@@ -57,7 +57,7 @@ class Reader:
         self._counted = 0
         self.overlap: Overlap | None = None
 
-    def read_block(self, data: bytes) -> Iterator[AuthEvent]:
+    def read_block(self, data: bytes) -> Iterator[AuthEvent]:  # noqa: C901 - calls cost, too
         """Yield the events of whole lines; an event's ``line`` is its number if ``numbered``."""
         matched = unmatched = 0
         behind = 0 if self.pairing.last else -1  # where a line repeats the newest one
@@ -82,11 +82,9 @@ class Reader:
                 self._keep(data, start, end)
                 continue
             if self.overlap:
-                new = self.overlap.new(time, program, pid, message, said.times)
-                if not new:
-                    self.time = max(self.time, time)
+                said = self._what_is_new(time, program, pid, message, said)
+                if said is NOTHING:
                     continue
-                said = said._replace(times=new)
             matched += 1
             if time - self.time > SILENCE and not self.quiet:
                 self.quiet = self.time
@@ -97,6 +95,18 @@ class Reader:
         if behind != len(data):
             self.pairing.last = None
         self._end_block(data, matched, unmatched)
+
+    def _what_is_new(
+        self, time: float, program: bytes, pid: int, message: bytes, said: Finding
+    ) -> Finding:
+        """Return what a message says that was not read in another log, NOTHING for none."""
+        if not self.overlap:
+            return said
+        new = self.overlap.new(time, program, pid, message, said.times)
+        if new:
+            return said._replace(times=new)
+        self.time = max(self.time, time)
+        return NOTHING
 
     def _end_block(self, data: bytes, matched: int, unmatched: int) -> None:
         if data and not matched and not unmatched and not has_stamps(data):
@@ -140,12 +150,9 @@ class Reader:
         if said is UNMATCHED or not entry.trusted:
             self.lines[UNMATCHED_LINES if entry.trusted else UNTRUSTED] += 1
             return []
-        if self.overlap:
-            new = self.overlap.new(entry.time, program, entry.pid, entry.message, said.times)
-            if not new:
-                self.time = max(self.time, entry.time)
-                return []
-            said = said._replace(times=new)
+        said = self._what_is_new(entry.time, program, entry.pid, entry.message, said)
+        if said is NOTHING:
+            return []
         self.lines[MATCHED] += 1
         self.time = entry.time
         return self.pairing.take(AuthEvent(entry.time, entry.pid, 0, said))

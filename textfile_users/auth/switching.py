@@ -59,14 +59,12 @@ def of_files(logs: dict[str, Position], stamps: Stamps, first: float, last: floa
 
 def later(position: Position, begin: Position) -> Position:
     """Return ``begin`` if that is known to lie behind ``position``, up to which was read."""
-    if not position.inode or position.inode == begin.inode and position.offset < begin.offset:
+    if not position.inode or (position.inode == begin.inode and position.offset < begin.offset):
         return begin
     return position
 
 
-def _of_file(
-    path: str, begin: Position, stamps: Stamps, first: float, last: float
-) -> list[Line]:
+def _of_file(path: str, begin: Position, stamps: Stamps, first: float, last: float) -> list[Line]:
     lines: list[Line] = []
     for block in blocks(path, begin):
         behind = -1
