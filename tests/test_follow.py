@@ -493,6 +493,170 @@ def test_a_file_is_known_by_the_beginning_and_the_end_of_what_was_read(
     assert not reader.skipped
 
 
+@pytest.mark.parametrize("kind", ["", *COMPRESS])
+@pytest.mark.parametrize("first", [NOWHERE, None])
+def test_a_file_that_was_read_is_not_read_again_beside_a_copy(
+    log: Log, kind: str, first: Position | None
+) -> None:
+    """The copy has the position, and its name makes what was read before it a newer file."""
+    log.append(stamped(*range(100)))
+    position = first or since(str(log.path), 50, _times)
+    reader = Reader(log.path, position=position)
+    reader.run()
+    log.rename()
+    log.append(stamped(100))
+    assert reader.run() == stamped(100)
+    if kind:
+        log.compress(".1", kind)
+    log.append(stamped(101))
+    shutil.copy(log.path, log.file(".2"))
+    os.truncate(log.path, 0)
+    log.append(stamped(102))
+    assert reader.run() == stamped(101, 102)
+    assert not reader.skipped
+
+
+def test_what_was_there_before_the_first_run_is_not_read_beside_a_copy(log: Log) -> None:
+    log.append(stamped(*range(9)), ".1")
+    log.append(stamped(50, 60))
+    reader = Reader(log.path, position=since(str(log.path), 55, _times))
+    assert reader.run().endswith(stamped(60))
+    log.append(stamped(70))
+    shutil.copy(log.path, log.file(".2"))
+    os.truncate(log.path, 0)
+    log.append(stamped(80))
+    assert reader.run() == stamped(70, 80)
+
+
+@pytest.mark.parametrize("suffix", [".1", ".2", ".3", "-20991231", "-20000101", ".0"])
+@pytest.mark.parametrize("source", ["", ".1", ".2"])
+@pytest.mark.parametrize("keeps_time", [False, True])
+def test_a_copy_is_not_read_whatever_its_name(
+    log: Log, source: str, suffix: str, keeps_time: bool
+) -> None:
+    for number in range(3):
+        log.append(stamped(*range(number * 10, number * 10 + 9)))
+        log.rename()
+    log.append(stamped(40))
+    reader = Reader(log.path)
+    reader.run()
+    log.append(stamped(41))
+    if not log.file(suffix).exists():
+        (shutil.copy2 if keeps_time else shutil.copy)(log.file(source), log.file(suffix))
+    log.rename()
+    log.append(stamped(42))
+    assert reader.run() == stamped(41, 42)
+    assert reader.run() == b""
+
+
+def test_a_backlog_is_read_once_beside_copies(log: Log) -> None:
+    log.append(stamped(1, 2), ".1")
+    for suffix in (".2", ".5", "-20260101"):
+        shutil.copy(log.file(".1"), log.file(suffix))
+    log.append(stamped(3))
+    assert Reader(log.path).run() == stamped(1, 2, 3)
+
+
+def test_records_that_begin_alike_are_of_different_files(log: Log) -> None:
+    """Their times stand behind the names: two boots look the same up to there."""
+    reader = Reader(log.path, 384)
+    for number in range(4):
+        record = b"~".ljust(340, b"\0") + bytes([number]) * 44
+        log.append(record)
+        if number % 2:
+            assert reader.run()
+        log.rename()
+    log.append(b"x" * 384)
+    reader.run()
+    assert reader.position.offset == 384
+    assert not reader.skipped
+
+
+# Compressed files that are too long for a run
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let places behind 2 KiB be far in a compressed file."""
+    monkeypatch.setattr(follow, "RESUMED", dict.fromkeys(COMPRESS, 2000))
+    monkeypatch.setattr(follow, "BLOCK", 1000)
+    monkeypatch.setattr(follow, "MAX_LINE", 100)
+
+
+def decompressed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return what grows by each piece that is decompressed."""
+    pieces: list[int] = []
+    more = follow._Compressed._more
+
+    def count(self: follow._Compressed, size: int) -> bytes:
+        data = more(self, size)
+        pieces.append(len(data))
+        return data
+
+    monkeypatch.setattr(follow._Compressed, "_more", count)
+    return pieces
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_a_place_far_in_a_compressed_file_is_not_come_to_again(
+    log: Log, short: None, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Each run ends after a block: what is read of the file is bounded, and the rest is told."""
+    content = stamped(*range(200))
+    log.append(content, ".1")
+    log.compress(".1", kind)
+    log.append(stamped(200))
+    pieces = decompressed(monkeypatch)
+    reader = Reader(log.path)
+    data = b""
+    for _ in range(9):
+        pieces.clear()
+        for block in blocks(reader.path, reader.position):
+            data += reader.take(block)
+            break
+        assert sum(pieces) < 6000
+    assert data.endswith(stamped(200)), "it goes on behind"
+    assert content.startswith(data[: -len(stamped(200))])
+    assert len(data) > 2000
+    assert reader.skipped == {"gap": 1}
+    assert Reader(log.path).run() == content + stamped(200), "at once all of it is read"
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+@pytest.mark.parametrize("unread", [0, 1])
+def test_a_long_file_that_was_read_before_it_was_compressed(
+    log: Log, short: None, kind: str, unread: int
+) -> None:
+    log.append(stamped(*range(200)))
+    reader = Reader(log.path)
+    reader.run()
+    log.append(stamped(200) * unread)
+    log.rename()
+    log.compress(".1", kind)
+    assert reader.run() == b""
+    log.append(stamped(201))
+    assert reader.run() == stamped(201)
+    assert reader.run() == b""
+    is_known = kind == "gz" and not unread
+    assert reader.skipped == ({} if is_known else {"gap": 1}), "gzip tells how long it was"
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_the_end_of_a_long_compressed_file(
+    log: Log, short: None, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    log.append(stamped(*range(9_000)), ".1")
+    log.compress(".1", kind)
+    log.append(b"")
+    pieces = decompressed(monkeypatch)
+    reader = Reader(log.path, position=end(str(log.path)))
+    assert reader.run() == b""
+    log.append(stamped(9_000))
+    assert reader.run() == stamped(9_000)
+    assert not reader.skipped
+    assert sum(pieces) < 20_000
+
+
 def test_logrotate_died_between_copying_and_emptying(log: Log) -> None:
     reader = Reader(log.path)
     log.append(lines(1, 2))

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import random
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.hosts import NOW, Host
+from textfile_users.auth import switching
+from textfile_users.auth.overlap import Line, Overlap, found_in, line_of
 from textfile_users.collectors import auth
 from textfile_users.collectors.auth import look_at_auth
-from textfile_users.durable import format_durable, parse_durable
+from textfile_users.durable import Durable, format_durable, parse_durable
 from textfile_users.kept import Kept
 from textfile_users.model import OK, Snapshot, Wanted
 from textfile_users.paths import Paths
@@ -46,7 +45,7 @@ class World:
         self.entries: list[Entry] = []
         self.waiting: list[str] = []
         self.total = 0
-        self.durable = None
+        self.durable: Durable | None = None
         self.kept = Kept()
         self.sources: list[str] = []
         self.scan()
@@ -108,8 +107,8 @@ class World:
             self.scan()
 
     def counted(self) -> float:
-        counters = self.durable.counters if self.durable else {}
-        return sum(value for series, value in counters.items() if series[0] in LINES)
+        assert self.durable
+        return sum(n for series, n in self.durable.counters.items() if series[0] in LINES)
 
     def journal_entries(self, position: JournalPosition) -> Iterator[Entry]:
         start = int(position.cursor) + 1 if position.cursor else 0
@@ -119,7 +118,7 @@ class World:
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., World]]:
+def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., World]:
     worlds: list[World] = []
     numbers = count()
 
@@ -167,42 +166,138 @@ def test_off_for_a_while(
     assert world.sources[-1] == auth.AUTHLOG, "the file is believed again"
 
 
-@settings(max_examples=int(os.environ.get("SWITCHING_EXAMPLES", "40")), deadline=None)
-@given(
-    seed=st.integers(0, 10**9),
-    stamps=st.sampled_from(STAMPS),
-    rate=st.sampled_from([0.05, 0.3, 1.0, 4.0]),
-    switching=st.sampled_from([(2, 20), (10, 60), (30, 200), (2, 200)]),
-    is_queued=st.booleans(),
-)
-def test_off_and_on_at_random(
-    seed: int,
-    stamps: tuple[str, float],
-    rate: float,
-    switching: tuple[int, int],
-    is_queued: bool,
-) -> None:
+@pytest.mark.parametrize("seed", range(int(os.environ.get("SWITCHING_SEEDS", "16"))))
+def test_off_and_on_at_random(made: Callable[..., World], seed: int) -> None:
     chance = random.Random(seed)
-    worlds: list[World] = []
-    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
-        with_journal(patch, worlds)
-        world = World.__new__(World)
-        worlds[:] = [world]
-        world.__init__(directory, *stamps)  # type: ignore[misc]
-        end, scan = BEGAN + 600, BEGAN + 5
-        turn = BEGAN + chance.uniform(*switching)
-        pid = 100
-        while world.now < end:
-            world.now += chance.expovariate(rate)
-            while turn < world.now:
-                world.switch(not world.is_on, is_queued)
-                turn += max(3.0, chance.uniform(*switching))
-            while scan < world.now:
-                at, world.now = world.now, scan
+    world = made(*STAMPS[seed % 3])
+    rate = (0.05, 0.3, 1.0)[seed // 3 % 3]
+    shortest, longest = ((3, 20), (10, 60), (30, 200), (3, 200))[seed % 4]
+    next_scan = BEGAN + 5
+    turn = BEGAN + chance.uniform(shortest, longest)
+    for pid in count(100):
+        line = world.now + chance.expovariate(rate)
+        if line > BEGAN + 600:
+            break
+        while min(turn, next_scan) < line:
+            world.now = min(turn, next_scan)
+            if turn < next_scan:
+                world.switch(not world.is_on, is_queued=seed % 5 == 0)
+                turn += chance.uniform(shortest, longest)
+            else:
                 world.scan()
-                world.now, scan = at, scan + 5
-            pid += chance.choice([0, 1, 1])
-            for _ in range(chance.choice([1, 1, 1, 2, 5])):  # equal lines at once
-                chance.choice([world.failed, world.sudo])(pid)
-        world.run(140)
-        assert world.counted() == world.total
+                next_scan += 5
+        world.now = line
+        command = f"/bin/{chance.randrange(200)}"
+        for _ in range(chance.choice([1, 1, 1, 2, 5])):  # equal lines at once
+            if chance.random() < 0.5:
+                world.failed(pid)
+            else:
+                world.sudo(pid, command)
+    world.run(140)
+    assert world.counted() == world.total
+
+
+A = line_of(100.0, b"sshd", 7, b"Failed password for root from 192.0.2.7 port 1 ssh2")
+
+
+@pytest.mark.parametrize(
+    ("read", "other", "found", "why"),
+    [
+        ([A], [A], [1], "the same"),
+        ([A], [A._replace(time=103.0)], [1], "syslogd was late"),
+        ([A], [A._replace(time=106.0)], [0], "too late"),
+        ([A], [A._replace(pid=8)], [0], "of another process"),
+        ([A._replace(pid=0)], [A], [1], "a line without its pid"),
+        ([A], [A, A._replace(time=100.1)], [1, 0], "two were written, one was read"),
+        ([A, A], [A, A], [1, 1], "equal in one second"),
+        ([A] * 3, [A] * 5, [1, 1, 1, 0, 0], "some of those"),
+        ([A._replace(times=3)], [A, A, A], [1, 1, 1], "rsyslog counts what repeats"),
+        ([A, A], [A._replace(times=3)], [2], "likewise, and one is new"),
+        ([], [A], [0], "nothing was read"),
+    ],
+)
+def test_what_was_read_in_another_log(
+    read: list[Line], other: list[Line], found: list[int], why: str
+) -> None:
+    assert sorted(found_in(read, other)) == sorted(found), why
+
+
+@pytest.mark.parametrize(
+    ("file", "entry"),
+    [
+        (b"message repeated 3 times: [ Failed password for root]", b"Failed password for root"),
+        (b"   root : COMMAND=/x#011y", b"root : COMMAND=/x\ty"),
+        (b"x" * 1000, b"x" * 2000),
+        (b"caf\xc3\xa9", b"caf\xc3\xa9"),
+    ],
+)
+def test_a_message_is_the_same_in_both(file: bytes, entry: bytes) -> None:
+    one, other = line_of(0.0, b"sudo", 0, file), line_of(0.0, b"sudo", 0, entry)
+    assert one.message == other.message
+    assert one.times == (3 if b"repeated" in file else 1)
+
+
+def test_a_line_that_stands_for_several_is_new_in_part() -> None:
+    repeated = b"message repeated 3 times: [ Failed password for root]"
+    line = line_of(5.0, b"sshd", 7, repeated)
+    overlap = Overlap(4.0, [line], [2])
+    assert overlap.new(5.0, b"sshd", 7, repeated, 3) == 1
+    assert overlap.new(5.0, b"sshd", 7, repeated, 3) == 3
+    assert overlap.new(3.9, b"sshd", 7, repeated, 3) == 0, "older than what is compared"
+
+
+def test_as_many_equal_lines_cost_in_proportion() -> None:
+    """A user can write as many as they like."""
+    read = [A._replace(time=100.0 + number / 100) for number in range(20_000)]
+    assert sum(found_in(read, read)) == 20_000
+
+
+def test_lines_that_the_file_never_has_count_once(made: Callable[..., World]) -> None:
+    """syslogd may be told to write some elsewhere."""
+    world = made()
+    for number in range(60):
+        world.now = BEGAN + 10 * number + 1
+        world.failed(100 + number)
+        world.is_on = number % 2 == 0
+        world.now += 4
+        world.scan()
+    world.run(140)
+    assert world.counted() == world.total
+
+
+def test_what_only_the_file_has_counts_once(made: Callable[..., World]) -> None:
+    """Other hosts may write into it, and whoever calls logger(1)."""
+    world = made()
+    own = 0
+    for number in range(120):
+        world.now = BEGAN + 5 * number + 1.5
+        if number % 3:
+            world.failed(1000 + number)
+        if world.is_on:
+            world.write("sshd[7]", 7, "Failed password for root from 192.0.2.7 port 1 ssh2")
+            world.entries.pop()
+            own += 1
+        world.switch(number % 30 < 20)
+        world.now += 3
+        world.scan()
+    world.switch(True)
+    world.run(140)
+    assert world.counted() == world.total
+
+
+def test_too_many_lines_to_compare_end(
+    made: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switching, "MAX_LINES", 10)
+    world = made()
+    for number in range(200):
+        world.now = BEGAN + 1 + number
+        world.failed(100 + number)
+        world.switch(not 100 <= number < 120)
+        if number % 5 == 4:
+            world.scan()
+    world.run(140)
+    gaps = ("users_records_skipped_total", "authlog", "gap")
+    assert world.durable
+    assert world.durable.counters[gaps] >= 1, "what may be lost is told"
+    assert world.counted() <= world.total

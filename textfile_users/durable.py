@@ -184,18 +184,23 @@ def _of_rows(found: dict[str, list[list[str]]]) -> Durable:
         last_logins={user: float(time) for user, time in found.get("last login", ())},
         source=source,
         time=float(time),
-        logs={path: from_row(Position, texts) for path, *texts in found.get("log", ())},
+        logs={path: _position(texts) for path, *texts in found.get("log", ())},
         journal=_journal(found.get("journal")),
         remembered=tuple(_process(texts) for texts in found.get("process", ())),
         held=tuple(map(_event, found.get("held", ()))),
         last=_event(found["last"][0]) if "last" in found else None,
         logins=tuple(from_row(Login, texts) for texts in found.get("login", ())),
         forgotten=float(forgotten),
-        records={path: from_row(Position, texts) for path, *texts in found.get("records", ())},
+        records={path: _position(texts) for path, *texts in found.get("records", ())},
         wtmpdb=_wtmpdb(found.get("wtmpdb")),
         seen=dict(found.get("seen", ())),
         quiet=float(quiet[0]) if quiet else 0.0,
     )
+
+
+def _position(texts: list[str]) -> Position:
+    is_old = len(texts) == len(Position._fields) - 1  # 0.1.0 did not know ``left``
+    return from_row(Position, [*texts, ""] if is_old else texts)
 
 
 def _journal(rows: list[list[str]] | None) -> JournalPosition | None:

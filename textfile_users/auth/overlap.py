@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 # Two logs stamp a message so far apart at most.
 APART_SECONDS = 5.0
 # The closest pairs are made first, so that of equal messages each finds its own.
-NEAR_SECONDS = (0.05, 0.55, 1.5, APART_SECONDS)
+NEAR_SECONDS = (0.05, 0.55, APART_SECONDS)
 # How far apart two stamps of a message are where nothing tells it.
-USUAL_SECONDS = 1.0
-# So many messages that stand once in both logs tell how far apart their stamps are.
+USUAL_SECONDS = 0.5
+# And where one of them has whole seconds: half of one, and what the other may be late.
+WHOLE_SECONDS = 0.7
+# So many messages that are the same tell it.
 MIN_TELLING = 3
 # A line that says how often a message was repeated may stand so long after the first.
 REPEATED_SECONDS = 60.0
@@ -59,8 +61,11 @@ def found_in(read: list[Line], other: list[Line]) -> list[int]:
     groups: dict[tuple[bytes, bytes, int], tuple[list[_Item], list[_Item]]] = {}
     without_pid = {(line.program, line.message) for line in (*read, *other) if not line.pid}
     left: list[_Item] = []
+    has_whole_seconds = False
     for side, lines in enumerate((read, other)):
-        middle = 0.5 if all(line.time % 1 == 0.0 for line in lines) else 0.0
+        is_whole = all(line.time % 1 == 0.0 for line in lines)
+        has_whole_seconds = has_whole_seconds or is_whole
+        middle = 0.5 if is_whole else 0.0
         for line in lines:
             name = line.program, line.message
             item: _Item = [line.time + middle, line.times, line.times > 1]
@@ -68,38 +73,43 @@ def found_in(read: list[Line], other: list[Line]) -> list[int]:
             group[side].append(item)
             if side:
                 left.append(item)
-    single = [both for key, both in groups.items() if key[2] and len(both[0]) == len(both[1]) == 1]
-    late, spread = _lateness([theirs[0][0] - ours[0][0] for ours, theirs in single])
-    for ours, theirs in single:  # the same message, however late
-        _pair(ours, theirs, 0.0, APART_SECONDS)
-    for ours, theirs in groups.values():
-        if ours and theirs:
-            _pair_all(ours, theirs, late, spread)
+    # Messages with a pid that stand as often in both logs are the same.
+    same = [both for key, both in groups.items() if key[2] and len(both[0]) == len(both[1])]
+    pairs = [pair for both in same for pair in zip(*(sorted(of, key=_time) for of in both))]
+    late, spread = _lateness([theirs[0] - ours[0] for ours, theirs in pairs])
+    has_few = len(pairs) < MIN_TELLING
+    if has_whole_seconds:
+        spread = max(spread, 2 * WHOLE_SECONDS if has_few else WHOLE_SECONDS)
+    if has_few:  # of two reasons why they are apart it is more likely that syslogd is late
+        for ours, theirs in pairs:
+            _pair([ours], [theirs], 0.0, APART_SECONDS)
+    for both in groups.values():
+        if both[0] and both[1]:
+            _pair_all(*both, late, spread)
     return [line.times - int(item[1]) for line, item in zip(other, left)]
 
 
 def _lateness(apart: list[float]) -> tuple[float, float]:
     """Return how much later the other log's stamps are, and how far from that at most.
 
-    ``apart`` says it of messages that stand once in both.
+    ``apart`` says it of messages that are the same.
     """
     apart = sorted(seconds for seconds in apart if abs(seconds) <= APART_SECONDS)
     if len(apart) < MIN_TELLING:
         return 0.0, USUAL_SECONDS
     late = apart[len(apart) // 2]
     late = late if abs(late) > NEAR_SECONDS[1] else 0.0
-    return late, max(late - apart[0], apart[-1] - late)
+    # Some may be two messages, of which either log lacks one; the fewer, the less they tell.
+    most = sorted(abs(seconds - late) for seconds in apart)[len(apart) * 9 // 10]
+    return late, min(1.4 * most + USUAL_SECONDS / len(apart), APART_SECONDS)
 
 
 def _pair_all(ours: list[_Item], theirs: list[_Item], late: float, spread: float) -> None:
     """Take off what pairs of equal messages have in common; items are time, times, repeated."""
     ours.sort(key=_time, reverse=True)  # what was read last is known best
     theirs.sort(key=_time, reverse=True)
-    narrower = 0.0
     for apart in NEAR_SECONDS:
-        if narrower <= spread:
-            _pair(ours, theirs, late, apart)
-        narrower = apart
+        _pair(ours, theirs, late, min(apart, spread))
     _pair([item for item in ours if item[2]], theirs, late, REPEATED_SECONDS)
     _pair(ours, [item for item in theirs if item[2]], late, REPEATED_SECONDS)
 

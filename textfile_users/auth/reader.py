@@ -85,7 +85,7 @@ class Reader:
         lines, self.lines = self.lines, dict.fromkeys(RESULTS, 0)
         return lines
 
-    def read_block(self, data: bytes) -> Iterator[AuthEvent]:
+    def read_block(self, data: bytes) -> Iterator[AuthEvent]:  # noqa: C901 - calls cost, too
         """Yield the events of whole lines; an event's ``line`` is its number if ``numbered``."""
         matched = unmatched = 0
         behind = 0 if self.pairing.last else -1  # where a line repeats the newest one
@@ -109,13 +109,10 @@ class Reader:
                 unmatched += 1
                 self._keep(data, start, end)
                 continue
-            if (
-                self.overlap
-                and not (
-                    said := self._unread(self.overlap, time, program, pid, message, said)
-                ).times
-            ):
-                continue
+            if self.overlap:
+                said = self._what_is_new(time, program, pid, message, said)
+                if said is NOTHING:
+                    continue
             matched += 1
             if time - self.time > SILENCE and not self.quiet:
                 self.quiet = self.time
@@ -127,14 +124,17 @@ class Reader:
             self.pairing.last = None
         self._end_block(data, matched, unmatched)
 
-    def _unread(
-        self, overlap: Overlap, time: float, program: bytes, pid: int, message: bytes, said: Finding
+    def _what_is_new(
+        self, time: float, program: bytes, pid: int, message: bytes, said: Finding
     ) -> Finding:
-        """Return what a line says, as often as no other log has said it."""
-        times = overlap.new(time, program, pid, message, said.times)
-        if not times:
-            self.time = max(self.time, time)
-        return said._replace(times=times)
+        """Return what a message says that was not read in another log, NOTHING for none."""
+        if not self.overlap:
+            return said
+        new = self.overlap.new(time, program, pid, message, said.times)
+        if new:
+            return said._replace(times=new)
+        self.time = max(self.time, time)
+        return NOTHING
 
     def _end_block(self, data: bytes, matched: int, unmatched: int) -> None:
         if data and not matched and not unmatched and not has_stamps(data):
@@ -182,12 +182,9 @@ class Reader:
         if not self.believes(entry, said):
             self.lines[UNTRUSTED] += 1
             return []
-        if self.overlap:
-            new = self.overlap.new(entry.time, program, entry.pid, entry.message, said.times)
-            if not new:
-                self.time = max(self.time, entry.time)
-                return []
-            said = said._replace(times=new)
+        said = self._what_is_new(entry.time, program, entry.pid, entry.message, said)
+        if said is NOTHING:
+            return []
         self.lines[MATCHED] += 1
         self.time = entry.time
         return self.pairing.take(AuthEvent(entry.time, entry.pid, 0, self._completed(entry, said)))

@@ -254,7 +254,9 @@ class _Reading:
         known = (snapshot.kept or NOTHING_KEPT).known.answers
         stamps = Stamps(now, local_time(paths))
         self.reader = Reader(pairing, stamps, lambda: accounts(paths, known.values()))
-        self.reader.time, self.reader.quiet = before.time, before.quiet
+        self.reader.time = before.time
+        if before.quiet >= before.began:  # what was before does not count
+            self.reader.quiet = before.quiet
         self._newest = before.time
         self._overlaps_until = 0.0  # what another log was read to, where reading moves
         self._held = 0  # blocks that are no step
@@ -405,7 +407,7 @@ class _Reading:
 
         ``newest`` is the time of the newest line read, from ``doubtful`` on some may be missing.
         """
-        from textfile_users.auth.overlap import APART_SECONDS, Overlap, found_in, is_comparable
+        from textfile_users.auth.overlap import APART_SECONDS, Overlap
         from textfile_users.auth.switching import Side, TooMany
 
         ours, theirs, start = Side([], []), Side([], []), newest + STAMP_SECONDS
@@ -416,16 +418,26 @@ class _Reading:
                 continue
             start = doubtful - back + APART_SECONDS
             break
-        every = theirs.read + theirs.unread
-        found = found_in(ours.read, every)
-        if not self.reader.time:
-            start = newest
-        elif not is_comparable(ours.read, every, found, start, newest):
-            start = newest + STAMP_SECONDS
+        found, start = self._found_in(ours, theirs, start, newest, newest + STAMP_SECONDS)
         self.reader.pairing.last = None
-        self.reader.overlap = Overlap(start, theirs.unread, found[len(theirs.read) :])
+        self.reader.overlap = Overlap(start, theirs.unread, found)
         self._overlaps_until = newest + APART_SECONDS
         return start
+
+    def _found_in(
+        self, ours: Side, theirs: Side, start: float, newest: float, otherwise: float
+    ) -> tuple[list[int], float]:
+        """Return how often each unread line of theirs was read in ours, and from when that holds.
+
+        That is from ``start`` on, or ``otherwise`` where they cannot be compared up to ``newest``.
+        """
+        from textfile_users.auth.overlap import found_in, is_comparable
+
+        every = theirs.read + theirs.unread
+        found = found_in(ours.read, every)
+        if self.reader.time and not is_comparable(ours.read, every, found, start, newest):
+            start = otherwise
+        return found[len(theirs.read) :], max(start, self.before.began)
 
     def doubtful(self) -> float:
         """Return from when on the files may lack something, 0 where they are not silent."""
@@ -434,7 +446,7 @@ class _Reading:
 
     def lacks_since(self, doubtful: float) -> bool | None:
         """Return whether the journal has what the files lack, None where it is too early to say."""
-        from textfile_users.auth.overlap import APART_SECONDS, found_in, is_comparable
+        from textfile_users.auth.overlap import APART_SECONDS
         from textfile_users.auth.switching import TooMany
 
         newest = self.reader.time or self.before.began
@@ -445,16 +457,11 @@ class _Reading:
             self._counting.skipped(AUTHLOG, (("gap", 1),))  # if anything is lost, it stays so
             self.reader.quiet = 0.0
             return False
-        every = theirs.read + theirs.unread
-        found = found_in(ours.read, every)
-        start = first + APART_SECONDS
-        if not self.reader.time:
-            start = newest
-        elif not is_comparable(ours.read, every, found, start, newest):
-            start = newest + APART_SECONDS
+        later = newest + APART_SECONDS
+        found, start = self._found_in(ours, theirs, first + APART_SECONDS, newest, later)
         lacking = [
             line.time
-            for line, count in zip(theirs.unread, found[len(theirs.read) :])
+            for line, count in zip(theirs.unread, found)
             if count < line.times and line.time >= start
         ]
         if any(at < max(newest - APART_SECONDS, self.now - LATE_SECONDS) for at in lacking):

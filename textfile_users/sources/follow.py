@@ -5,7 +5,11 @@ or dates (``dateext``) what it rotates, and compresses at once or later (``delay
 writer goes on in the renamed file until it is told. So a file is known by its content before
 the position, never by its name, and by its inode only where nothing of it has been read.
 
-Of a compressed file in which a run stops, the next run decompresses again what was read.
+Of a compressed file in which a run stops, the next run decompresses again what was read: up to
+RESUMED, since a place behind that could take longer to come to than a run has. What is behind it
+then is a gap. A run that reads on from before reads all of it.
+
+A file that was read is not read again, whatever it is called and whichever copy of it lies there.
 """
 
 from __future__ import annotations
@@ -38,7 +42,16 @@ _PRIME = 0xADF85458A2BB4A9AAFDC563D
 _PROBE = 2 * MAX_LINE
 _PROBE_LINES = 100
 
-_COMPRESSIONS = ("gz", "bz2", "xz", "zst")
+# What a quarter of a second suffices to decompress, in bytes of the content.
+RESUMED = {"gz": 64 << 20, "xz": 24 << 20, "bz2": 8 << 20}
+_COMPRESSIONS = (*RESUMED, "zst")
+# The offset behind all of a compressed file that is longer.
+_ITS_END = 1 << 62
+
+# Files that were read are remembered, so many, by so much of their beginning: of a file of
+# records two of them, since the first may look like another file's.
+MAX_LEFT = 30
+BEGINNING = 1024
 
 
 class Position(Record):
@@ -51,7 +64,7 @@ class Position(Record):
     all had been read: "INODE:SIZE:MTIME_NS" of the path (where that is missing, "0:0:" and its
     directory's time). Where that was empty, " ", the same, " " and what the name has behind
     the path's follows for each rotated file that may yet be written to. While all this holds,
-    nothing is new.
+    nothing is new. ``left`` has "LENGTH:MARK" of the beginning of each older file.
     """
 
     inode: int
@@ -60,6 +73,7 @@ class Position(Record):
     tail: str
     skipping: bool
     seen: str
+    left: str = ""
 
 
 NOWHERE = Position(0, 0, "", "", False, "")
@@ -162,7 +176,7 @@ def since(path: str, time: float, time_of: Callable[[bytes], float | None]) -> P
     search; of a compressed file only the beginning is looked at. Raises OSError where
     the file at ``path`` cannot be read.
     """
-    return _at_rest(path, lambda: _since(_files(path), time, time_of))
+    return _at_rest(path, lambda: _leaving_older(path, _since(_files(path), time, time_of)))
 
 
 # What is read and where
@@ -216,10 +230,11 @@ def _read_parts(
     finds it again.
     """
     gaps = 0
+    left = position.left
     for part in parts:
-        if not part.has_content and not reader:
+        if not reader and (not part.has_content or _is_left(part.file, left)):
             continue
-        start = position if reader else _start(part.file)
+        start = position if reader else _start(part.file, left)
         try:
             reader = reader or _open(part.file)
             at_end = "" if part.superseded else seen
@@ -237,6 +252,8 @@ def _read_parts(
             if reader:
                 reader.close()
             reader = None
+        if part.superseded:
+            left = _with_left(left, part.file)
     return position
 
 
@@ -263,6 +280,7 @@ def _read(
                 _mark((before + done[-MARK:])[-MARK:]),
                 taken.skipping,
                 seen if at_end else "",
+                position.left,
             )
             yield Block(taken.data, position, taken.skipped)
     return position
@@ -333,13 +351,51 @@ def _has_content(file: _File) -> bool:
 # Positions
 
 
-def _start(file: _File) -> Position:
+def _start(file: _File, left: str = "") -> Position:
     """Return the position before all of the file, which nothing but its inode tells."""
-    return Position(file.inode, 0, "", "", False, "")
+    return Position(file.inode, 0, "", "", False, "", left)
 
 
 def _mark(data: bytes) -> str:
     return f"{int.from_bytes(data, 'big') % _PRIME:x}" if data else ""
+
+
+def _leaving_older(path: str, position: Position) -> Position:
+    """Return the position, which remembers the files before its own: they are never read."""
+    files = _files(path)
+    index = next((n for n, file in enumerate(files) if file.inode == position.inode), 0)
+    plain = [file for file in files[:index] if not file.compression]
+    return position._replace(left=_with_left("", *plain[-MAX_LEFT:])) if plain else position
+
+
+def _is_left(file: _File, left: str) -> bool:
+    """Return whether a rotated file was read: a copy of one may have any name."""
+    beginning = _beginning(file) if left and file.suffix else b""
+    for word in left.split():
+        length, _, mark = word.partition(":")
+        part = beginning[: int(length)]
+        if len(part) == int(length) and _mark(part) == mark:
+            return True
+    return False
+
+
+def _with_left(left: str, *files: _File) -> str:
+    """Return Position.left with the beginnings of further files, which must not be read again."""
+    known = left.split()
+    for file in files:
+        beginning = _beginning(file)
+        word = f"{len(beginning)}:{_mark(beginning)}"
+        if beginning and word not in known:
+            known.append(word)
+    return " ".join(known[-MAX_LEFT:])
+
+
+def _beginning(file: _File) -> bytes:
+    try:
+        with closing(_open(file)) as reader:
+            return reader.beginning(BEGINNING)
+    except _Gap:
+        return b""
 
 
 def _at_rest(path: str, look: Callable[[], Position]) -> Position:
@@ -619,6 +675,10 @@ class _Plain:
             return False
         return True
 
+    def beginning(self, count: int) -> bytes:
+        """Return so many bytes of the content, less where there are not so many."""
+        return self._bytes_at(0, count)
+
     def ends(self, offset: int) -> tuple[bytes, bytes]:
         """Return the first and the last min(offset, MARK) bytes before the offset."""
         count = min(offset, MARK)
@@ -673,6 +733,7 @@ class _Compressed:
         self.before = b""
         self.data = b""
         self.is_damaged = False
+        self.is_far = False
         try:
             self.stream, self.faults = decompress(self.packed, file.compression)
         except ImportError:
@@ -689,8 +750,12 @@ class _Compressed:
     def read(self, position: Position, size: int) -> tuple[bytes, bytes, bool]:  # noqa: ARG002
         """Return what _Plain.read does; the position is in what the last call returned.
 
-        It ends where the file does. Raises _Gap where the rest is damaged.
+        It ends where the file does. Raises _Gap where the rest is damaged, or too far.
         """
+        if self.is_far:
+            if position.offset in (_ITS_END, self._length()):
+                return b"", b"", True
+            raise _Gap
         done = position.offset - self.offset
         self.before = (self.before + self.data[:done])[-MARK:]
         self.data = self.data[done:]
@@ -706,6 +771,9 @@ class _Compressed:
         head = tail = self._more(min(position.offset, MARK))
         if _mark(head) != position.head:
             return False
+        self.is_far = position.offset > RESUMED[self.file.compression]
+        if self.is_far:  # the beginning has to do
+            return True
         self.offset = len(head)
         while self.offset < position.offset:
             data = self._more(min(BLOCK, position.offset - self.offset))
@@ -723,12 +791,29 @@ class _Compressed:
         while data := self._more(BLOCK):
             self.offset += len(data)
             tail = (tail + data[-MARK:])[-MARK:]
+            if self.offset > RESUMED[self.file.compression]:
+                return Position(self.file.inode, _ITS_END, _mark(head), "", False, "")
         return Position(self.file.inode, self.offset, _mark(head), _mark(tail), False, "")
 
     def probe(self, offset: int) -> bytes:  # noqa: ARG002
         """Return some bytes from the beginning; to be asked before anything is read."""
         self.data += self._more(_PROBE - len(self.data))
         return self.data
+
+    def beginning(self, count: int) -> bytes:
+        """Return what _Plain.beginning does; to be asked before anything is read."""
+        return self._more(count)
+
+    def _length(self) -> int:
+        """Return the length of the content where the file's end tells it, else -1.
+
+        gzip's does, modulo 4 GiB, for what was compressed at once.
+        """
+        if self.file.compression != "gz":
+            return -1
+        return int.from_bytes(
+            os.pread(self.packed.fileno(), 4, self.status().st_size - 4), "little"
+        )
 
     def _more(self, count: int) -> bytes:
         """Return the next bytes, less at the end or before damage, which is remembered."""
