@@ -196,7 +196,7 @@ HOST_OPTIONS = (
     Option(
         "--timeout",
         "SECONDS",
-        "give up after this (default 4); a collector has a quarter of it",
+        "give up after this (default 4); a collector has a quarter of it, some half",
         4.0,
         _seconds,
     ),
