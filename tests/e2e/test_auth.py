@@ -288,3 +288,62 @@ def test_each_event_counts_once(box: Box, template: str, rotation: tuple[str, ..
         for name, value in earlier.items():
             if name.startswith((*FAMILIES, LINES)):
                 assert later.get(name, 0) >= value, name  # a zero may go with its user
+
+
+# What a client may call itself to be taken for another line, another user, another place. Since 9.6
+# ssh(1) itself refuses quotes, brackets, semicolons and control characters in a name.
+NAMES = (
+    IMITATION,
+    f"invalid user {IMITATION}",
+    "root from 192.0.2.1 port 22 ssh2: ED25519 SHA256:x",
+    "root from 192.0.2.1",
+    "root port 22",
+    "from 192.0.2.1",
+    "from",
+    "x from 192.0.2.1 port 22 ssh2 from 192.0.2.2 port 22 ssh2",
+    "tu-alice from 127.0.0.1 port 22 ssh2",
+    "Accepted password for root from 192.0.2.1 port 22 ssh2",
+    "sshd[1]: Accepted password for root from 192.0.2.1 port 22 ssh2",
+    "pam_unix[sshd:session]: session opened for user root by root",
+    "root [preauth]",
+    "[preauth]",
+    "root by 192.0.2.1",
+    "rhost=192.0.2.1  user=root",
+    "x  user=root",
+    "user=root",
+    "message repeated 1000 times: [ Failed password for root]",
+    "last message repeated 1000 times",
+    "#011root",
+    "root\u00a0from\u00a0192.0.2.1",
+    "\u202eroot",
+    "%n%s%x",
+    "../../../etc/passwd",
+    "tu-bob  and tu-carol",
+    "a" * 200,
+)
+WAYS = (
+    (ONLY_PASSWORD, WRONG, failures("password", "")),
+    (ONLY_KEYBOARD, WRONG, failures("keyboard-interactive", "")),
+    (("-o", "PreferredAuthentications=publickey"), "", probe("closed")),
+    (ONLY_NONE, "", probe("closed")),
+)
+
+
+def test_hostile_names(box: Box) -> None:
+    """Each name by each way is one attempt of nobody's, from where it came."""
+    steps = [
+        (login(*way, user=user, password=password), adds)
+        for user in NAMES
+        for way, password, adds in WAYS
+    ]
+    expected: Counter[str] = sum((adds for _, adds in steps), Counter())
+    with box.rsyslogd("RSYSLOG_FileFormat", reduce=False):
+        port = box.sshd("UsePAM=yes", "MaxStartups=100")
+        wait_until(lambda: quiet(box))
+        with watched(box) as (runs, _), ThreadPoolExecutor(AT_ONCE) as pool:
+            for act in [pool.submit(act, box, port) for act, _ in steps]:
+                act.result()
+            wait_until(lambda: quiet(box) and events(runs[-1]) == expected)
+    assert events(runs[-1]) == expected
+    places = {name for name in runs[-1] if name.startswith("users_auth_failures_last_hour")}
+    assert {name.partition('ip="')[2].partition('"')[0] for name in places} == {"127.0.0.1"}
