@@ -29,10 +29,9 @@ pids = []
 for _ in range(int(sys.argv[2])):
     pid = os.fork()
     if not pid:
+        os.setuid(int(sys.argv[3]))
         libc.prctl(15, sys.argv[1].encode(), 0, 0, 0)
-        libc.prctl(1, signal.SIGKILL, 0, 0, 0)
-        if len(sys.argv) > 3:
-            os.setuid(int(sys.argv[3]))
+        libc.prctl(1, signal.SIGKILL, 0, 0, 0)  # with its parent
         signal.pause()
     pids.append(pid)
 print("ready", flush=True)

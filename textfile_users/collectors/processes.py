@@ -26,7 +26,7 @@ def look_at_processes(
     Where time.monotonic() passes ``deadline`` before all are read, none are known.
     """
     kept = before.kept or NOTHING
-    processes, report, places = read_all(paths, kept.places, before.now, deadline)
+    processes, report, places = read_all(paths, kept.places, before.now, deadline, kept.time)
     kept, shares = kept._replace(places=places), None
     if processes is not None:  # slices come last, see count_cpu()
         usage = count_cpu(kept.usage, read_slices(paths), processes)

@@ -43,6 +43,8 @@ NOWHERE = ("", -1, 0)
 MAX_AGE_OF_MOVES = 60.0
 # Of so many looks one reads a process's place again; a prime, so that each has its turn.
 TURNS = 61
+# Young ones are read again at each look, of many processes so many.
+MANY = 2_000
 LOOK_SECONDS = 5
 
 HIDDEN = (
@@ -95,6 +97,7 @@ def read_all(
     known: Mapping[tuple[int, int], Place],
     now: float,
     deadline: float = float("inf"),
+    since: float = float("inf"),
 ) -> tuple[tuple[Process, ...] | None, SourceReport, Places]:
     """Return every process at the time ``now``, the source's report, and places to remember.
 
@@ -102,7 +105,8 @@ def read_all(
     we look are left out. ``known`` are the places that the last look gave to remember, whose
     files are not read again while /proc has the same owner for the process. Nor are there
     processes where time.monotonic() passes ``deadline`` before all are read: then only the places
-    are good, so that the next look has less to read.
+    are good, so that the next look has less to read. The last one, that of ``known``, was at
+    ``since``.
     """
     if not has_proc(paths):
         return None, SourceReport("procfs", ABSENT), {}
@@ -111,7 +115,7 @@ def read_all(
     remembered = {pid for pid, _ in known}
     pids.sort(key=remembered.__contains__)  # those that cost most first: each look gets further
     try:
-        processes = tuple(_read_each(paths, pids, known, now, places, deadline))
+        processes = tuple(_read_each(paths, pids, known, now, min(now, since), places, deadline))
     except TimeoutError as error:
         listed = set(pids)
         places = {**{key: known[key] for key in known if key[0] in listed}, **places}
@@ -139,25 +143,22 @@ def _read_each(
     pids: list[int],
     known: Mapping[tuple[int, int], Place],
     now: float,
+    since: float,
     places: Places,
     deadline: float,
 ) -> Iterator[Process]:
     """Yield every process, and put into ``places`` what is to be remembered.
 
-    Raises TimeoutError at the ``deadline``; the places of young processes are then there too, for
-    the next look alone.
+    Raises TimeoutError at the ``deadline``.
     """
-    young: Places = {}
+    turns_of_young = 1 + len(known) // MANY
     boot_time = read_boot_time(paths)
     inside = parse_root_cgroup(read_file(paths.proc("1/cgroup")))
     turn = int(now / LOOK_SECONDS)
     proc = paths.proc("")
-    for count, pid in enumerate(pids):
+    for pid in pids:
         if time.monotonic() > deadline:
-            places.update(young)
-            raise TimeoutError(
-                f"{count} of {len(pids)} processes read in time; the next scan reads on"
-            )
+            raise TimeoutError("more processes than can be read in time; the next scan reads on")
         data, owner = read_owned(f"{proc}{pid}/stat")
         try:
             comm, state, ppid, group, tty, foreground, is_kernels, cpu, ticks, resident = (
@@ -169,7 +170,9 @@ def _read_each(
         session, slice_, uid = NOWHERE
         if not is_kernels:
             key = pid, ticks
-            place = known.get(key) if (pid - turn) % TURNS else None
+            is_young = start is None or since - start < MAX_AGE_OF_MOVES
+            turns = turns_of_young if is_young else TURNS
+            place = known.get(key) if (pid - turn) % turns else None
             if place is None or place[3] != owner:
                 status = read_file(f"{proc}{pid}/status", MAX_STATUS)
                 if not status:
@@ -178,7 +181,7 @@ def _read_each(
                 place = (*inside_of, parse_uid(status), owner)
             session, slice_, uid, _ = place
             if start is not None and uid >= 0:
-                (places if now - start >= MAX_AGE_OF_MOVES else young)[key] = place
+                places[key] = place
         fields = (
             pid, comm, ppid, start, uid, state, group, tty, foreground, cpu, resident,
             session, slice_,
