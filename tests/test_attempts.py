@@ -947,6 +947,17 @@ CASES = [
         """,
     ),
     Case(
+        "doas: PAM's line of another user",
+        """
+        0 doas[100]: pam_unix(doas:session): session opened for user bob(uid=1001) by carl(uid=1002)
+        1 doas[103]: alice ran command id as bob from /y as root from (failed)
+        """,
+        """
+        escalation doas alice
+        escalation doas carl bob
+        """,
+    ),
+    Case(
         "doas: PAM's line of long ago",
         """
         0 doas[100]: pam_unix(doas:session): session opened for user bob(uid=1001) by (uid=1000)

@@ -89,7 +89,8 @@ class Targets:
         if line.said.event not in (ESCALATION, PART):
             return _decided(line)
         opened = self._opened.pop(_key(line), None)
-        if opened is None or _is_over(opened, line.time):
+        is_other = opened and opened.said.user not in ("", line.said.user)  # doas tells no process
+        if opened is None or is_other or _is_over(opened, line.time):
             return _decided(line)
         return _decided(line, opened.said.target)
 
