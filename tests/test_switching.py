@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.hosts import NOW, Host
 from textfile_users.collectors import auth
 from textfile_users.collectors.auth import look_at_auth
-from textfile_users.durable import format_durable, parse_durable
+from textfile_users.durable import Durable, format_durable, parse_durable
 from textfile_users.kept import Kept
 from textfile_users.model import OK, Snapshot, Wanted
 from textfile_users.paths import Paths
@@ -46,7 +46,7 @@ class World:
         self.entries: list[Entry] = []
         self.waiting: list[str] = []
         self.total = 0
-        self.durable = None
+        self.durable: Durable | None = None
         self.kept = Kept()
         self.sources: list[str] = []
         self.scan()
@@ -119,7 +119,7 @@ class World:
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., World]]:
+def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., World]:
     worlds: list[World] = []
     numbers = count()
 
@@ -165,6 +165,33 @@ def test_off_for_a_while(
     world.run(80)
     assert world.counted() == world.total == 520
     assert world.sources[-1] == auth.AUTHLOG, "the file is believed again"
+
+
+@pytest.mark.parametrize("ahead", [-90_000_000, -200, 4, 200, 7_200, 90_000_000])
+def test_a_stamp_that_somebody_chose_does_not_hide_that_syslogd_is_off(
+    made: Callable[..., World], ahead: int
+) -> None:
+    world = made()
+    world.failed(100)
+    world.now += 20
+    world.scan()
+    world.now += ahead
+    world.failed(101)
+    world.entries.pop()  # it came by another way than the journal's
+    world.now -= ahead
+    os.utime(world.log, (world.now, world.now))
+    world.scan()
+    world.switch(False)
+    for pid in range(200, 400):
+        world.now += 1
+        world.failed(pid)
+        if pid % 5 == 4:
+            world.scan()
+    world.run(80)
+    assert world.counted() == world.total
+    assert world.sources[-1] == auth.JOURNAL
+    assert world.durable
+    assert world.durable.time <= world.now
 
 
 @settings(max_examples=int(os.environ.get("SWITCHING_EXAMPLES", "40")), deadline=None)

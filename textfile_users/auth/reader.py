@@ -51,8 +51,9 @@ class Reader:
     """Reads a log, and counts its lines by result.
 
     ``time`` is that of the newest line that said something, ``quiet`` that of the first one
-    behind which a file had nothing for SILENCE, 0 for none. Lines that no pattern knows are
-    kept in ``unmatched`` where that is a list.
+    behind which a file had nothing for SILENCE, 0 for none. A file's stamps behind ``latest``, which
+    some syslogds take from who writes, count as that. Lines that no pattern knows are kept in
+    ``unmatched`` where that is a list.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Reader:
         self._accounts: Passwd | None = None
         self.lines = dict.fromkeys(RESULTS, 0)
         self.time = 0.0
+        self.latest = float("inf")
         self.quiet = 0.0
         self.unmatched: list[tuple[int, bytes]] | None = None
         self.explained: list[str] | None = None
@@ -109,6 +111,7 @@ class Reader:
                 unmatched += 1
                 self._keep(data, start, end)
                 continue
+            time = min(time, self.latest)
             if (
                 self.overlap
                 and not (
