@@ -132,6 +132,6 @@ def _decided(line: AuthEvent, pam: str = "") -> AuthEvent:
     """Return a line as the event it is; its process may have told PAM whom it is to."""
     said = line.said
     event = _EVENTS.get(said.event, said.event)
-    is_same_process = said.service == "sudo"
+    is_same_process = said.service == "sudo" and line.pid  # which a file may not tell
     target = pam if pam and (is_same_process or not said.target) else said.target
     return line._replace(said=said._replace(event=event, target=target, kind=""))
