@@ -174,8 +174,7 @@ def processes(wanted: tuple[str, int, int] | None) -> Iterator[None]:
         try:
             yield
         finally:
-            child.stdin.close()
-            child.kill()
+            child.stdin.close()  # and it ends, with all others
 
 
 def scan(directory: str, group: str, now: float) -> tuple[dict[str, float], int, str]:

@@ -947,6 +947,42 @@ CASES = [
         """,
     ),
     Case(
+        "PAM's line of another sudo, where none has a pid",
+        """
+        0 sudo: bob : TTY=pts/1 ; PWD=/ ; USER=carl ; COMMAND=/bin/id
+        0 sudo: alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+        0 sudo: pam_unix(sudo:session): session opened for user carl(uid=3) by (uid=2)
+        0 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1)
+        """,
+        """
+        escalation sudo bob carl
+        escalation sudo alice root
+        """,
+    ),
+    Case(
+        "a line of PAM's that somebody wrote, where none has a pid",
+        """
+        0 sudo: pam_unix(sudo:session): session opened for user bob(uid=2) by (uid=0)
+        0 sudo: alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+        0 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1)
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo bob
+        """,
+    ),
+    Case(
+        "doas: PAM's line of another user",
+        """
+        0 doas[100]: pam_unix(doas:session): session opened for user bob(uid=1001) by carl(uid=1002)
+        1 doas[103]: alice ran command id as bob from /y as root from (failed)
+        """,
+        """
+        escalation doas alice
+        escalation doas carl bob
+        """,
+    ),
+    Case(
         "doas: PAM's line of long ago",
         """
         0 doas[100]: pam_unix(doas:session): session opened for user bob(uid=1001) by (uid=1000)

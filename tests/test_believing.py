@@ -12,7 +12,7 @@ from tests.test_journal import fields
 from textfile_users.accounts import UID, Answer
 from textfile_users.auth.attempts import AuthEvent
 from textfile_users.auth.pairing import Pairing
-from textfile_users.auth.reader import MATCHED, UNMATCHED_LINES, UNTRUSTED, Reader
+from textfile_users.auth.reader import IGNORED, MATCHED, UNMATCHED_LINES, UNTRUSTED, Reader
 from textfile_users.paths import Paths
 from textfile_users.sources.authlog import Stamps, utc_time
 from textfile_users.sources.journal import Entry, parse_entry
@@ -42,6 +42,7 @@ class Case(NamedTuple):
     expected: str
     login: int = -1
     exe: str = "own"
+    gid: int = 0
 
 
 GRANTED = "{} : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh"
@@ -125,6 +126,18 @@ CASES = [
          login=70_002),
     Case("polkit's service", "polkitd", VERDICT, 998, "alice root"),
     Case("another service that runs it", "polkitd", VERDICT, 33, "untrusted"),
+    # What sudo complains of, and sudoedit of a file's name, has root's uid and the user's group.
+    Case("sudoedit's complaint", "sudo", GRANTED.format("bob") + ": editing files", 0, "untrusted",
+         gid=1002),
+    Case("the same of root", "sudo", GRANTED.format("root"), 0, "untrusted", gid=1002),
+    Case("the same of who logged in", "sudo", GRANTED.format("mallory"), 0, "mallory root",
+         gid=1002, login=1002),
+    Case("the same, gone", "sudo", GRANTED.format("bob"), 0, "untrusted", gid=1002, exe=""),
+    Case("the same in PAM's words", "sudo", OPENED.format("sudo", "bob"), 0, "ignored", gid=1002),
+    Case("PAM of root's sudo to bob", "sudo", OPENED.format("sudo", ""), 0, "ignored", gid=1001),
+    Case("as polkit's service, gone", "polkitd", VERDICT, 0, "untrusted", gid=1002, exe=""),
+    Case("root, with another group", "su", "(to bob) root on pts/0", 0, "root bob", login=0,
+         gid=4),
     Case("a line that no pattern knows", "sudo", "alice: something new", 1000, "unmatched"),
     Case("the same by who knows what", "sudo", "alice: something new", 1000, "untrusted", exe=""),
 ]  # fmt: skip
@@ -135,6 +148,7 @@ def entry_of(case: Case) -> Entry:
         "SYSLOG_IDENTIFIER": case.program,
         "MESSAGE": case.message,
         "_UID": str(case.uid),
+        "_GID": str(case.gid),
         "_AUDIT_LOGINUID": str(case.login % (1 << 32)),
         "_EXE": OWN[case.program] if case.exe == "own" else case.exe,
         "_TRANSPORT": "syslog",
@@ -163,7 +177,7 @@ def test_whom_an_entry_tells_of(case: Case, host: Host) -> None:
     pairing = Pairing()
     reader = Reader(pairing, Stamps(0.0, utc_time), lambda: accounts(Paths(host.root), [DAVE]))
     events = [*reader.read_entry(entry_of(case)), *pairing.finish()]
-    results = {"untrusted": UNTRUSTED, "unmatched": UNMATCHED_LINES}
+    results = {"ignored": IGNORED, "untrusted": UNTRUSTED, "unmatched": UNMATCHED_LINES}
     assert reader.lines == {
         **dict.fromkeys(reader.lines, 0),
         results.get(case.expected, MATCHED): 1,

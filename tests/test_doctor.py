@@ -6,6 +6,7 @@ import errno
 import http.server
 import json
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -870,6 +871,36 @@ def test_a_page_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scrape, "MAX_BYTES", 10)
     with Server(PAGE) as port:
         assert scrape.read_view("127.0.0.1", port).error.startswith("no answer")
+
+
+@pytest.mark.parametrize("begins", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_a_page_that_comes_byte_by_byte_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, begins: bytes
+) -> None:
+    """Each read has a timeout of its own, which never comes."""
+    sent: list[int] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(begins)
+            try:
+                while len(sent) < 200:
+                    connection.sendall(b"x")
+                    sent.append(1)
+                    time.sleep(0.05)
+            except OSError:
+                pass  # nobody listens any more
+
+    monkeypatch.setattr(scrape, "SECONDS", 0.2)
+    server = threading.Thread(target=drip)
+    server.start()
+    view = scrape.read_view("127.0.0.1", listener.getsockname()[1])
+    server.join()
+    listener.close()
+    assert view.error == "no answer within 0.2 s"
+    assert len(sent) < 200
 
 
 # --- schedule

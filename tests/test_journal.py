@@ -411,6 +411,23 @@ def test_what_is_believed_of_a_process_of_roots_that_has_gone(
 
 
 @pytest.mark.parametrize(
+    ("program", "gid", "exe", "believed", "why"),
+    [
+        ("sshd", "0", "", True, "root's group"),
+        ("sshd", "1000", "", False, "a user's sudo, whose complaint begins like sshd's"),
+        ("gdm-password", "1000", "", False, "the same by journald's own protocol"),
+        ("polkitd", "1000", "", False, "the same"),
+        ("login", "1000", "/usr/bin/login", True, "it has taken the group of who logs in"),
+        ("sudo", "1000", "", True, "it may tell of who logged in"),
+    ],
+)
+def test_what_is_believed_of_roots_uid_with_another_group(
+    program: str, gid: str, exe: str, believed: bool, why: str
+) -> None:
+    assert is_believed(program, "0", exe, "", "", gid) is believed
+
+
+@pytest.mark.parametrize(
     ("changed", "expected", "why"),
     [
         ({"_UID": "1000", "_AUDIT_LOGINUID": "1001"}, (1000, 1001), "who writes, who logged in"),

@@ -166,6 +166,33 @@ def test_off_for_a_while(
     assert world.sources[-1] == auth.AUTHLOG, "the file is believed again"
 
 
+@pytest.mark.parametrize("ahead", [-90_000_000, -200, 4, 200, 7_200, 90_000_000])
+def test_a_stamp_that_somebody_chose_does_not_hide_that_syslogd_is_off(
+    made: Callable[..., World], ahead: int
+) -> None:
+    world = made()
+    world.failed(100)
+    world.now += 20
+    world.scan()
+    world.now += ahead
+    world.failed(101)
+    world.entries.pop()  # it came by another way than the journal's
+    world.now -= ahead
+    os.utime(world.log, (world.now, world.now))
+    world.scan()
+    world.switch(False)
+    for pid in range(200, 400):
+        world.now += 1
+        world.failed(pid)
+        if pid % 5 == 4:
+            world.scan()
+    world.run(80)
+    assert world.counted() == world.total
+    assert world.sources[-1] == auth.JOURNAL
+    assert world.durable
+    assert world.durable.time <= world.now
+
+
 @pytest.mark.parametrize("seed", range(int(os.environ.get("SWITCHING_SEEDS", "16"))))
 def test_off_and_on_at_random(made: Callable[..., World], seed: int) -> None:
     chance = random.Random(seed)

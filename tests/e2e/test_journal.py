@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import struct
 import subprocess
@@ -443,7 +444,7 @@ def told(box: Box) -> tuple[list[str], int]:
     paths = Paths(str(box.root))
     reader = Reader(Pairing(), Stamps(0.0, utc_time), lambda: accounts(paths))
     events = []
-    for entry in entries(paths, BEGINNING, (*PROGRAMS, "doas"), time.monotonic() + 60):
+    for entry in entries(paths, BEGINNING, (*PROGRAMS, "doas", "polkitd"), time.monotonic() + 60):
         assert isinstance(entry, Entry)
         events += reader.read_entry(entry)
     events += reader.pairing.finish()
@@ -484,6 +485,35 @@ def test_nobody_forges_a_login_by_what_roots_programs_write(escalating: Box) -> 
     events, untrusted = told(box)
     assert [event for event in events if "success" in event] == []
     assert untrusted > 2
+
+
+@pytest.mark.parametrize("flood", ["", "seq 4000 | logger -t flood & "])
+def test_nobody_forges_by_a_complaint_of_sudos_that_begins_as_they_like(
+    escalating: Box, flood: str
+) -> None:
+    """It has root's uid, and in a flood journald does not see any more that sudo wrote it."""
+    box = escalating
+    verdict = (
+        "Operator of x successfully authenticated as unix-user:root to gain x authorization for"
+        " action x for x (owned by unix-user:tu-bob)"
+    )
+    native = f"a=b\nSYSLOG_IDENTIFIER=polkitd\nMESSAGE={verdict}\nz"
+    command = datagrams(box, "/run/systemd/journal/socket", "sudo", "-h", native, "id")
+    for _ in range(3):
+        box.run_as("tu-carol", *sh(flood + shlex.join(command)))
+    names = (
+        "sudo: tu-bob : TTY=tty1 ; PWD=x ; USER=root ; COMMAND=x",
+        "sshd[1]: Accepted publickey for root from 198.51.100.66 port 22 ssh2",
+    )
+    edit = ("sudo", "-u", "tu-bob", "-e", "x", *names)
+    command = datagrams(box, "/dev/log", *edit)
+    write = "mkdir -p /tmp/m; cd /tmp/m; export SUDO_EDITOR=true; "
+    for _ in range(3):
+        box.run_as("tu-alice", *sh(write + flood + shlex.join(command)))
+    events, untrusted = told(box)
+    # Names of files leave open who tu-alice became: sudoedit opens no session.
+    assert set(events) == {"escalation sudo tu-alice"}
+    assert untrusted >= 3
 
 
 @pytest.mark.parametrize("log", ["systemd-cat", "/dev/log", "/run/systemd/journal/socket"])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def _success(match: Match[bytes]) -> Finding:
     import re
 
-    targets = set(re.findall(rb" as (\S+) from (?=/)", match[0]))
+    targets = set(re.findall(rb" as (\S+) from (?=/|\(failed\)$)", match[0]))
     if len(targets) > 1:
         return finding(ESCALATION, "doas", user=name(match[1]), kind=UNCLEAR)
     return finding(ESCALATION, "doas", user=name(match[1]), target=name(targets.pop()))
@@ -37,7 +37,10 @@ FORMS = forms(
     # + alice ran command /bin/echo as bob from x as root from /home/alice
     # + alice ran command /bin/ls as root from /tmp/x from /y
     # + alice ran command /bin/ls as root from /tmp/x as root from /y
+    # The directory has been removed.
+    # + alice ran command /bin/ls as root from (failed)
     # = doas escalation user=alice target=root
+    # + alice ran command /bin/ls as bob from /x as root from (failed)
     # + alice ran command x ran command y as bob from / as root from /tmp
     # + alice ran command /bin/ls as bob from /tmp/x as root from /y
     # = doas escalation user=alice kind=unclear
@@ -45,7 +48,8 @@ FORMS = forms(
     # - alice ran command /bin/ls as root and more from /home/alice
     # - alice bob ran command /bin/ls as root from /home/alice
     # - alice ran command /bin/ls as root from home
-    (b"", Pattern(rb"(\S+) ran command .* as \S+ from /.*", _success)),
+    # - alice ran command /bin/ls as root from (failed) and more
+    (b"", Pattern(rb"(\S+) ran command .* as \S+ from (?:/.*|\(failed\))", _success)),
     # + command not permitted for alice: /bin/sh
     # + failed command for alice: /bin/echo ran command x as root from /
     # + failed auth for alice

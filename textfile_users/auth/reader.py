@@ -51,8 +51,9 @@ class Reader:
     """Reads a log, and counts its lines by result.
 
     ``time`` is that of the newest line that said something, ``quiet`` that of the first one
-    behind which a file had nothing for SILENCE, 0 for none. Lines that no pattern knows are
-    kept in ``unmatched`` where that is a list.
+    behind which a file had nothing for SILENCE, 0 for none. A file's stamps behind ``latest``, which
+    some syslogds take from who writes, count as that. Lines that no pattern knows are kept in
+    ``unmatched`` where that is a list.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Reader:
         self._accounts: Passwd | None = None
         self.lines = dict.fromkeys(RESULTS, 0)
         self.time = 0.0
+        self.latest = float("inf")
         self.quiet = 0.0
         self.unmatched: list[tuple[int, bytes]] | None = None
         self.explained: list[str] | None = None
@@ -109,6 +111,7 @@ class Reader:
                 unmatched += 1
                 self._keep(data, start, end)
                 continue
+            time = min(time, self.latest)
             if self.overlap:
                 said = self._what_is_new(time, program, pid, message, said)
                 if said is NOTHING:
@@ -180,7 +183,9 @@ class Reader:
             self.lines[UNMATCHED_LINES if is_program else UNTRUSTED] += 1
             return []
         if not self.believes(entry, said):
-            self.lines[UNTRUSTED] += 1
+            # Root's own sudo has the target's group when PAM speaks; sudo has told of it before.
+            is_roots = entry.trusted and entry.is_setuid and said.event == PAM_ESCALATION
+            self.lines[IGNORED if is_roots else UNTRUSTED] += 1
             return []
         said = self._what_is_new(entry.time, program, entry.pid, entry.message, said)
         if said is NOTHING:
@@ -195,16 +200,16 @@ class Reader:
         Users choose what their programs write, and some of what the system's do. Of an account
         whose name is not known, as a domain's may be, it may tell of whoever has no account.
         """
-        if not entry.trusted or entry.uid == 0:
+        if not entry.trusted or entry.is_of_root:
             return entry.trusted
         if entry.is_of_system:  # polkit's service, and no other account of the system's
             uids = self._accounts_of_host().uids
             own = [uids[name] for name in ("polkitd", "polkituser") if name in uids]
             return not own or entry.uid in own
         if not said.user:  # PAM has the uid alone, and sudo-rs goes on without a name
-            return said.event in _NAMELESS
+            return said.event in _NAMELESS and not entry.is_setuid
         accounts = self._accounts_of_host()
-        writers = entry.uid, entry.login_uid
+        writers = -1 if entry.is_setuid else entry.uid, entry.login_uid
         if said.user in accounts.uids:
             return accounts.uids[said.user] in writers
         return any(

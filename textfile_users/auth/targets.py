@@ -86,7 +86,8 @@ class Targets:
         if line.said.event not in (ESCALATION, PART):
             return _decided(line)
         opened = self._opened.pop(_key(line), None)
-        if opened is None or _is_over(opened, line.time):
+        is_other = opened and opened.said.user not in ("", line.said.user)  # doas tells no process
+        if opened is None or is_other or _is_over(opened, line.time):
             return _decided(line)
         return _decided(line, opened.said.target)
 
@@ -134,7 +135,7 @@ def _decided(line: AuthEvent, pam: str = "") -> AuthEvent:
     """Return a line as the event it is; its process may have told PAM whom it is to."""
     said = line.said
     event = _EVENTS.get(said.event, said.event)
-    is_same_process = said.service == "sudo"
+    is_same_process = said.service == "sudo" and line.pid  # which a file may not tell
     target = pam if pam and (is_same_process or not said.target) else said.target
     if (event, target, "") == (said.event, said.target, said.kind):
         return line

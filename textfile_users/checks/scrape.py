@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
+from socket import SHUT_RDWR
 
 from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, age
 from textfile_users.checks.mends import edit, find_service, has, quote, service
@@ -13,6 +15,7 @@ from textfile_users.sources.text import is_loopback, parse_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator, Mapping
 
 SECONDS = 3.0
@@ -183,9 +186,16 @@ def read_view(host: str, port: int) -> View:
 
 def _read_page(host: str, port: int, page: str, end: float) -> View:
     from http.client import HTTPConnection, HTTPException
+    from threading import Timer
 
-    connection = HTTPConnection(host, port, timeout=max(0.1, end - time.monotonic()))
+    seconds = max(0.1, end - time.monotonic())
+    connection = HTTPConnection(host, port, timeout=seconds)
+    # The timeout is each read's: a byte from time to time would go on for ever.
+    timer = Timer(seconds, lambda: _end_reading(stream))
     try:
+        connection.connect()
+        stream = connection.sock
+        timer.start()
         connection.request("GET", page)
         answer = connection.getresponse()
         if answer.status != 200:
@@ -193,12 +203,20 @@ def _read_page(host: str, port: int, page: str, end: float) -> View:
         return parse_page(_lines(iter(lambda: answer.read(BLOCK), b""), end))
     except TimeoutError:
         return View(f"no answer within {SECONDS:g} s")
-    except HTTPException as error:
-        return View(f"no HTTP: {type(error).__name__}")
-    except OSError as error:
+    except (HTTPException, OSError) as error:
+        if time.monotonic() >= end:
+            return View(f"no answer within {SECONDS:g} s")
+        if isinstance(error, HTTPException):
+            return View(f"no HTTP: {type(error).__name__}")
         return View((error.strerror or str(error)).lower())
     finally:
+        timer.cancel()
         connection.close()
+
+
+def _end_reading(stream: socket.socket) -> None:
+    with suppress(OSError):  # it has ended
+        stream.shutdown(SHUT_RDWR)
 
 
 def _lines(blocks: Iterator[bytes], end: float) -> Iterator[bytes]:
@@ -211,3 +229,5 @@ def _lines(blocks: Iterator[bytes], end: float) -> Iterator[bytes]:
             raise TimeoutError
         *lines, rest = (rest + block).split(b"\n")
         yield from lines
+    if time.monotonic() >= end:  # where reading was ended
+        raise TimeoutError

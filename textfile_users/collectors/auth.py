@@ -54,6 +54,8 @@ HOUR = 3600.0
 STAMP_SECONDS = 1.0
 # A file that is written is so far behind the journal at most.
 BEHIND_SECONDS = 2.0
+# A stamp so far ahead of the look, or less, may be honest.
+AHEAD_SECONDS = 5.0
 # How far before the newest line read lines of both logs are held against each other.
 # Less where that are too many lines.
 BACK_SECONDS = (60.0, 10.0)
@@ -254,10 +256,10 @@ class _Reading:
         known = (snapshot.kept or NOTHING_KEPT).known.answers
         stamps = Stamps(now, local_time(paths))
         self.reader = Reader(pairing, stamps, lambda: accounts(paths, known.values()))
-        self.reader.time = before.time
+        self.reader.latest = now + AHEAD_SECONDS
+        self.reader.time = self._newest = min(before.time, self.reader.latest)
         if before.quiet >= before.began:  # what was before does not count
             self.reader.quiet = before.quiet
-        self._newest = before.time
         self._overlaps_until = 0.0  # what another log was read to, where reading moves
         self._held = 0  # blocks that are no step
         if wanted.explain:

@@ -35,8 +35,8 @@ SIGKILL = 9  # the module signal imports enum
 JSON = "--output=json"
 # Left out where it is refused: before systemd 236 all fields are printed.
 FIELDS = (
-    "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_UID,_AUDIT_LOGINUID,_EXE,_COMM,"
-    "_TRANSPORT"
+    "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_UID,_GID,_AUDIT_LOGINUID,_EXE,"
+    "_COMM,_TRANSPORT"
 )
 
 # In a string of JSON the quotes would be escaped, so that no message can hold one.
@@ -113,6 +113,7 @@ SETUID_PROGRAMS = frozenset(
 NATIVE_PROGRAMS = ("polkitd", "gdm")
 COMM = 15  # bytes of a name in _COMM
 SYSTEM_UIDS = 1000  # users' own begin here, see login.defs(5)
+ROOTS_GID = ("0", "")  # '' where it is not told
 NOBODY = -1
 UNSET_UID = (1 << 32) - 1
 DELETED = " (deleted)"  # of a program upgraded while it ran
@@ -123,7 +124,8 @@ class Entry(Record):
 
     ``uid`` and ``login_uid`` are whose process wrote it and who had logged in, NOBODY where that
     is not known; ``exe`` is its file, '' where it had gone. An entry of a writer who is not root
-    is to be believed only where it tells of one of these two accounts.
+    is to be believed only where it tells of one of these two accounts. ``is_setuid`` says that
+    a user's process wrote it that had root's uid for a moment, but the user's group.
     """
 
     cursor: str
@@ -135,11 +137,17 @@ class Entry(Record):
     uid: int = NOBODY
     login_uid: int = NOBODY
     exe: str = ""
+    is_setuid: bool = False
+
+    @property
+    def is_of_root(self) -> bool:
+        """Whether root wrote it, and not a user's sudo with what the user chose."""
+        return self.uid == 0 and not self.is_setuid
 
     @property
     def is_of_system(self) -> bool:
         """Whether root or a service wrote it, who may tell of anybody."""
-        return self.uid == 0 or self.program == "polkitd"
+        return self.is_of_root or self.program == "polkitd"
 
 
 class Gap(Record):
@@ -222,15 +230,19 @@ def parse_entry(line: bytes) -> Entry | Gap:
         uid=_uid(fields.get("_UID")),
         login_uid=_uid(fields.get("_AUDIT_LOGINUID")),
         exe=_exe(fields),
+        is_setuid=_is_setuid(fields),
     )
 
 
-def is_believed(program: str, uid: str, exe: str, transport: str = "", comm: str = "") -> bool:
+def is_believed(
+    program: str, uid: str, exe: str, transport: str = "", comm: str = "", gid: str = ""
+) -> bool:
     """Return whether an entry may be from the program it names.
 
-    The others are its fields _UID, _EXE, _TRANSPORT and _COMM, '' where missing: journald sets
-    them, while anybody can choose ``program``. _EXE and _COMM are missing where the process had
-    ended. A stream to stdout or stderr says nothing of who writes: a user chooses its name, and
+    The others are its fields _UID, _EXE, _TRANSPORT, _COMM and _GID, '' where missing: journald
+    sets them, while anybody can choose ``program``. _EXE and _COMM are missing where the process
+    had ended: of root's uid that may have been a user's sudo, which complains with the user's
+    group. A stream to stdout or stderr says nothing of who writes: a user chooses its name, and
     may have root's sudo complain into it.
     """
     program = program.rstrip("]")
@@ -241,6 +253,8 @@ def is_believed(program: str, uid: str, exe: str, transport: str = "", comm: str
     if exe and not _is_binary(exe, names):
         return False
     if uid == "0":  # and not by cat(1), say, which sudo may allow a user
+        if not exe and gid not in ROOTS_GID and program not in SETUID_PROGRAMS:
+            return False
         return bool(exe) or not comm or comm in [name[:COMM] for name in names]
     if program == "polkitd":  # not setuid: who starts it can make it say anything
         return bool(exe) and 0 < _number(uid) < SYSTEM_UIDS
@@ -274,8 +288,8 @@ def is_roots(path: str, known: dict[str, bool] = {}) -> bool:  # noqa: B006 - a 
 
 
 def _is_trusted(fields: _Fields) -> bool:
-    program, transport, uid, comm = (
-        _text(fields.get(k)) for k in ("SYSLOG_IDENTIFIER", "_TRANSPORT", "_UID", "_COMM")
+    program, transport, uid, comm, gid = (
+        _text(fields.get(k)) for k in ("SYSLOG_IDENTIFIER", "_TRANSPORT", "_UID", "_COMM", "_GID")
     )
     if not all(isinstance(fields.get(k, ""), str) for k in ("_TRANSPORT", "_EXE", "_COMM")):
         return False
@@ -283,7 +297,13 @@ def _is_trusted(fields: _Fields) -> bool:
     command = command_of(program, _message(fields.get("MESSAGE", "")) or b"")
     if command and command == (exe.rpartition("/")[2] or comm):
         exe = comm = ""  # the program itself is not to be seen any more
-    return is_believed(program, uid, exe, transport, comm)
+    return is_believed(program, uid, exe, transport, comm, gid)
+
+
+def _is_setuid(fields: _Fields) -> bool:
+    """Return whether a user's process wrote it with root's uid: the group has stayed the user's."""
+    program, uid, gid = (_text(fields.get(k)) for k in ("SYSLOG_IDENTIFIER", "_UID", "_GID"))
+    return uid == "0" and gid not in ROOTS_GID and program in SETUID_PROGRAMS
 
 
 def command_of(program: str, message: bytes) -> str:
