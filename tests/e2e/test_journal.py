@@ -24,7 +24,7 @@ from textfile_users.sources.journal import (
     advance,
     entries,
 )
-from textfile_users.sources.journals import JournalPosition, journal_state
+from textfile_users.sources.journals import JournalPosition, ends, journal_state
 
 pytestmark = pytest.mark.e2e
 
@@ -426,6 +426,31 @@ def test_flushed_rotated_and_vacuumed_each_entry_is_read_once(journald: Box) -> 
         f"{word} {number}" for number in range(len(changes)) for word in ("before", "unread") * 2
     ]
     assert sorted(entry.message.decode() for entry in found) == sorted(expected)
+
+
+def test_vacuums_that_lose_nothing_are_no_gaps(journald: Box) -> None:
+    """What was vacuumed away had been read each time, except the last."""
+    paths = Paths(str(journald.root))
+    position, known = BEGINNING, ""
+    found: list[Entry | Gap] = []
+    for number in range(10):
+        log(journald, f"message {number}")
+        log(journald, f"message {number}", user="tu-bob")
+        if number == 9:
+            journald.run("journalctl", "--rotate")
+            journald.run("journalctl", "--vacuum-files=1")
+            log(journald, "last")
+        journald.run("journalctl", "--sync")
+        before, known = known, ends(paths)
+        for item in entries(paths, position, PROGRAMS, time.monotonic() + 60, known=before):
+            found.append(item)
+            position = advance(position, item)
+        if number < 8:
+            journald.run("journalctl", "--rotate")
+            journald.run("journalctl", "--vacuum-files=1")
+    said = [item.message.decode() if isinstance(item, Entry) else "<gap>" for item in found]
+    twice = [text for number in range(9) for text in [f"message {number}"] * 2]
+    assert said == [*twice, "<gap>", "last"]
 
 
 def test_the_signature_changes_soon_after_journald_has_written(journald: Box) -> None:

@@ -92,9 +92,9 @@ def look_at_auth(paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
             has_both = wanted.auth_source != FILES and logs.journal.status == OK
             if has_both and reading.before.began:
                 source, asked = _fill(logs, reading, asked)
-        elif source == JOURNAL and (logs.signature != asked[0] or reading.is_move):
+        elif source == JOURNAL and (logs.signature != _signature(asked) or reading.is_move):
             reading.read_journal(wanted.backfill)
-            asked = logs.signature if reading.caught_up else "", before.now
+            asked = reading.asked(logs.signature)
     except OSError as error:
         faults.append(f"{error.filename or source}: {reason(error)}")
         reading.caught_up = False
@@ -186,7 +186,7 @@ def _choose(
         known = before.time - BEHIND_SECONDS
         is_written = _modified(path) >= known  # the cheaper question first
         has_all = is_written and _newest_time(path, reading.reader.stamps) >= known
-        return AUTHLOG if has_all and asked[0] else JOURNAL, asked
+        return AUTHLOG if has_all and _signature(asked) else JOURNAL, asked
     if not before.began:
         newest = _newest_time(path, reading.reader.stamps)
         is_silent = reading.now - newest >= SILENT_SECONDS
@@ -204,13 +204,18 @@ def _fill(
     """
     since = reading.doubtful()
     is_late = reading.now - asked[1] >= SILENT_SECONDS
-    if not (since and is_late and reading.caught_up) or logs.signature == asked[0]:
+    if not (since and is_late and reading.caught_up) or logs.signature == _signature(asked):
         return AUTHLOG, asked
     lacks = reading.lacks_since(since)
     if not lacks:
         return AUTHLOG, ("" if lacks is None else logs.signature, reading.now)
     reading.fill_from_journal()
-    return JOURNAL, (logs.signature if reading.caught_up else "", reading.now)
+    return JOURNAL, reading.asked(logs.signature)
+
+
+def _signature(asked: tuple[str, float]) -> str:
+    """Return what the journal held, without its ends."""
+    return asked[0].partition("\t")[0]
 
 
 class Unfinished(Exception):
@@ -232,6 +237,8 @@ class _Reading:
         self.now = now
         self.before = before
         self.caught_up = True
+        self._known = (snapshot.kept or NOTHING_KEPT).asked[0].partition("\t")[2]
+        self._ends = ""
         self.is_move = before.source == AUTHLOG  # if it is the journal that will be read
         pairing = Pairing(before.remembered, before.held, before.last)
         self.reader = Reader(pairing, Stamps(now, local_time(paths)))
@@ -450,8 +457,9 @@ class _Reading:
     def read_journal(self, backfill: bool) -> None:
         """Read on in the journal, or begin with it."""
         from textfile_users.sources.journal import Entry, advance
-        from textfile_users.sources.journals import JournalPosition
+        from textfile_users.sources.journals import JournalPosition, ends
 
+        self._ends = ends(self._paths)
         before = position = self._journal
         lines = dict(self.reader.lines)
         if self.is_move or (position is None and self.before.began):
@@ -476,6 +484,11 @@ class _Reading:
             if not (self._journal.cursor and self.caught_up):
                 self._journal = JournalPosition("", self.now)
             self._count_from_here(lines)
+
+    def asked(self, signature: str) -> tuple[str, float]:
+        """Return what the journal held when it was read to its end, and when that was."""
+        text = f"{signature}\t{self._ends}" if self.caught_up else f"\t{self._known}"
+        return text, self.now
 
     def fill_from_journal(self) -> None:
         """Read on in the journal instead of the files."""
@@ -502,7 +515,7 @@ class _Reading:
     def _entries(self, position: JournalPosition) -> Generator[Entry | Gap, None, None]:
         from textfile_users.sources.journal import entries
 
-        return entries(self._paths, position, IDENTIFIERS, self._deadline)
+        return entries(self._paths, position, IDENTIFIERS, self._deadline, known=self._known)
 
     def _time_of(self, line: bytes) -> float | None:
         return self.reader.stamps.time_of_line(line)
