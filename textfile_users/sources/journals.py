@@ -120,7 +120,7 @@ def holds_all_since(paths: Paths, known: str) -> bool:
                     first[sequence] = min(number, first.get(sequence, number))
     for word in known.split():
         sequence, _, last = word.partition(":")
-        if sequence not in first or first[sequence] > int(last) + 1:
+        if sequence not in first or not last.isdecimal() or first[sequence] > int(last) + 1:
             return False
     return bool(known)
 
