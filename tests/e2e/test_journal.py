@@ -15,6 +15,8 @@ import pytest
 from tests.e2e.debian import programs
 from tests.e2e.parts import PASSWORD, SUDOERS, Box
 from tests.hosts import Host
+from textfile_users.cli import main
+from textfile_users.collectors import auth
 from textfile_users.model import DENIED, OK
 from textfile_users.paths import Paths
 from textfile_users.sources import journal as source
@@ -322,6 +324,7 @@ CONFIG = """[Journal]
 Audit=no
 ReadKMsg=no
 RateLimitIntervalSec=0
+ForwardToSyslog=yes
 """
 JOURNALD = """set -e
 mkdir -p /run/systemd/journal
@@ -451,6 +454,58 @@ def test_vacuums_that_lose_nothing_are_no_gaps(journald: Box) -> None:
     said = [item.message.decode() if isinstance(item, Entry) else "<gap>" for item in found]
     twice = [text for number in range(9) for text in [f"message {number}"] * 2]
     assert said == [*twice, "<gap>", "last"]
+
+
+RSYSLOG = """module(load="imuxsock" SysSock.Use="off")
+input(type="imuxsock" Socket="/run/systemd/journal/syslog")
+$ActionFileDefaultTemplate {template}
+$WorkDirectory /run
+auth,authpriv.* /var/log/auth.log
+"""
+
+
+@pytest.mark.parametrize("template", ["RSYSLOG_FileFormat", "RSYSLOG_TraditionalFileFormat"])
+def test_a_syslogd_that_comes_and_goes_loses_nothing(
+    journald: Box, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, template: str
+) -> None:
+    """journald passes on what it gets; while rsyslogd is off the journal alone has it."""
+    monkeypatch.setattr(auth, "SILENT_SECONDS", 4.0)
+    (journald.root / "etc/sudoers").write_text(SUDOERS)
+    (journald.root / "etc/rsyslog.conf").write_text(RSYSLOG.format(template=template))
+    (journald.root / "var/log/auth.log").write_text("")
+    output = tmp_path / "users.prom"
+    done = 0
+
+    def scan() -> float:
+        argv = ["--root", str(journald.root), "--output", str(output), "--timeout", "60"]
+        assert main([*argv, "--state-directory", str(tmp_path), "--collectors", "auth"]) == 0
+        lines = output.read_text().splitlines()
+        found = [line for line in lines if line.startswith("users_escalations_total{")]
+        return sum(float(line.rpartition(" ")[2]) for line in found)
+
+    def work(times: int) -> None:
+        nonlocal done
+        for number in range(times):
+            journald.run("sudo", "-u", "tu-alice", "sleep", f"0.3{number}")
+            done += 1
+
+    assert scan() == 0
+    for _ in range(3):
+        journald.run("/usr/sbin/rsyslogd")
+        work(2)
+        scan()
+        work(1)
+        stop = "cd /run; kill $(cat rsyslogd.pid); while [ -e rsyslogd.pid ]; do sleep 0.05; done"
+        journald.run("sh", "-c", stop)
+        work(2)
+        scan()
+        work(2)
+    journald.run("rm", "-f", "/run/systemd/journal/syslog")
+    ends_at = time.monotonic() + 40
+    while scan() < done and time.monotonic() < ends_at:
+        time.sleep(1)
+    time.sleep(6)
+    assert scan() == done == 21
 
 
 def test_the_signature_changes_soon_after_journald_has_written(journald: Box) -> None:
