@@ -76,6 +76,7 @@ DURABLE = st.builds(
     wtmpdb=st.none()
     | st.builds(WtmpdbPosition, NUMBER, NUMBER, st.lists(NUMBER, max_size=3).map(tuple), TEXT),
     seen=st.dictionaries(TEXT, TEXT, max_size=2),
+    quiet=FLOAT,
 )
 FOUND = Finding("failure", "sshd", "password", "ro\not", "", "192.0.2.7", "", 1, 1, "", "", "", 0)
 SAMPLE = NOTHING._replace(
@@ -111,6 +112,14 @@ def test_an_older_state_knows_no_peers() -> None:
     assert parse_durable(data + end_of(data)).remembered == (
         (("sshd", 100), Memory(5.0, "f", (), "")),
     )
+
+
+def test_an_older_state_knows_neither_files_left_nor_silence() -> None:
+    data = b'"textfile-users durable","1"\n"began","1.0"\n"boot","","0.0"\n"source","x","5.0"\n'
+    data += b'"forgotten","0.0"\n"log","/log","1","2","a","b","False","1:2:3"\n'
+    found = parse_durable(data + end_of(data))
+    assert found.logs == {"/log": Position(1, 2, "a", "b", False, "1:2:3", "")}
+    assert (found.source, found.time, found.quiet) == ("x", 5.0, 0.0)
 
 
 @given(st.data())

@@ -36,7 +36,13 @@ from textfile_users.sources.journal import (
     is_roots,
     parse_entry,
 )
-from textfile_users.sources.journals import JournalPosition, journal_state
+from textfile_users.sources.journals import (
+    JournalPosition,
+    ends,
+    holds_all_since,
+    journal_state,
+    parse_header,
+)
 
 MACHINE = "0123456789abcdef0123456789abcdef"
 FIRST = "b" * 32  # boots
@@ -747,6 +753,67 @@ def test_reading_goes_on_behind_the_cursor(
     position = JournalPosition(cursor(3), START + 3.0)
     assert messages(fake.read(position)) == expected
     assert f"--cursor={cursor(3)}" in fake.calls()[0]
+
+
+def header(head: int, tail: int, sequence: str = "f" * 32) -> bytes:
+    """Return a journal file's header, as systemd documents it."""
+    data = bytearray(256)
+    data[:8] = b"LPKSHHRH"
+    data[72:88] = bytes.fromhex(sequence)
+    data[160:168] = tail.to_bytes(8, "little")
+    data[168:176] = head.to_bytes(8, "little")
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("known", "files", "is_whole", "why"),
+    [
+        ((1, 30), {"system": (31, 40)}, True, "what was removed had been read"),
+        ((1, 30), {"system": (32, 40)}, False, "an entry may be lost"),
+        ((1, 30), {"system": (20, 40)}, True, "older ones are there, too"),
+        ((1, 30), {"system": (41, 60), "system@1": (25, 40)}, True, "in an archived file"),
+        ((1, 30), {"system": (41, 60), "user-1000": (5, 35)}, False, "users' files tell nothing"),
+        ((1, 30), {"system": (0, 0), "system@1": (31, 40)}, True, "rotated, and empty"),
+        ((1, 30), {}, False, "no file is left"),
+        ((0, 0), {"system": (1, 9)}, False, "nothing was read"),
+    ],
+)
+def test_what_was_vacuumed_away_is_no_gap_if_it_was_read(
+    fake: Fake,
+    known: tuple[int, int],
+    files: dict[str, tuple[int, int]],
+    is_whole: bool,
+    why: str,
+) -> None:
+    system = Path(fake.host.path(f"var/log/journal/{MACHINE}/system.journal"))
+    system.write_bytes(header(*known))
+    read = ends(fake.paths)
+    system.unlink()
+    for name, numbers in files.items():
+        system.with_name(f"{name}.journal").write_bytes(header(*numbers))
+    fake.prints(line(4))
+    assert holds_all_since(fake.paths, read) == is_whole, why
+    if files:
+        position = JournalPosition(cursor(3), START + 3.0)
+        found = entries(fake.paths, position, SSHD, time.monotonic() + 30, known=read)
+        assert messages(found) == [*([] if is_whole else ["<gap>"]), "message 4"], why
+
+
+def test_another_sequence_tells_nothing(fake: Fake) -> None:
+    """journald began anew, as where its files were damaged."""
+    name = f"var/log/journal/{MACHINE}/system.journal"
+    fake.host.write(name, header(1, 30))
+    read = ends(fake.paths)
+    fake.host.write(name, header(1, 2, "e" * 32))
+    assert not holds_all_since(fake.paths, read)
+
+
+@given(st.binary(max_size=300))
+def test_any_header_is_read(data: bytes) -> None:
+    sequence, head, tail = parse_header(data)
+    assert len(sequence) in (0, 32)
+    assert min(head, tail) >= 0
+    parse_header(b"LPKSHHRH" + data)
 
 
 @pytest.mark.parametrize(

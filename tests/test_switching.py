@@ -135,7 +135,7 @@ def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., World
 
 
 def with_journal(patch: pytest.MonkeyPatch, worlds: list[World]) -> None:
-    def entries(_: Paths, position: JournalPosition, *_more: object) -> Iterator[Entry]:
+    def entries(_: Paths, position: JournalPosition, *_more: object, known: str) -> Iterator[Entry]:
         return worlds[0].journal_entries(position)
 
     patch.setattr(journal, "entries", entries)

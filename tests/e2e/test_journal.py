@@ -20,6 +20,8 @@ from tests.e2e.parts import PASSWORD, SUDOERS, Box
 from tests.hosts import Host
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import UNTRUSTED, Reader
+from textfile_users.cli import main
+from textfile_users.collectors import auth
 from textfile_users.model import DENIED, OK
 from textfile_users.paths import Paths
 from textfile_users.sources import journal as source
@@ -30,7 +32,7 @@ from textfile_users.sources.journal import (
     advance,
     entries,
 )
-from textfile_users.sources.journals import JournalPosition, journal_state
+from textfile_users.sources.journals import JournalPosition, ends, journal_state
 from textfile_users.sources.passwd import accounts
 
 pytestmark = pytest.mark.e2e
@@ -329,6 +331,7 @@ CONFIG = """[Journal]
 Audit=no
 ReadKMsg=no
 RateLimitIntervalSec=0
+ForwardToSyslog=yes
 """
 JOURNALD = """set -e
 mkdir -p /run/systemd/journal
@@ -617,6 +620,83 @@ def test_flushed_rotated_and_vacuumed_each_entry_is_read_once(journald: Box) -> 
         f"{word} {number}" for number in range(len(changes)) for word in ("before", "unread") * 2
     ]
     assert sorted(entry.message.decode() for entry in found) == sorted(expected)
+
+
+def test_vacuums_that_lose_nothing_are_no_gaps(journald: Box) -> None:
+    """What was vacuumed away had been read each time, except the last."""
+    paths = Paths(str(journald.root))
+    position, known = BEGINNING, ""
+    found: list[Entry | Gap] = []
+    for number in range(10):
+        log(journald, f"message {number}")
+        log(journald, f"message {number}", user="tu-bob")
+        if number == 9:
+            journald.run("journalctl", "--rotate")
+            journald.run("journalctl", "--vacuum-files=1")
+            log(journald, "last")
+        journald.run("journalctl", "--sync")
+        before, known = known, ends(paths)
+        for item in entries(paths, position, PROGRAMS, time.monotonic() + 60, known=before):
+            found.append(item)
+            position = advance(position, item)
+        if number < 8:
+            journald.run("journalctl", "--rotate")
+            journald.run("journalctl", "--vacuum-files=1")
+    said = [item.message.decode() if isinstance(item, Entry) else "<gap>" for item in found]
+    twice = [text for number in range(9) for text in [f"message {number}"] * 2]
+    assert said == [*twice, "<gap>", "last"]
+
+
+RSYSLOG = """module(load="imuxsock" SysSock.Use="off")
+input(type="imuxsock" Socket="/run/systemd/journal/syslog")
+$ActionFileDefaultTemplate {template}
+$WorkDirectory /run
+auth,authpriv.* /var/log/auth.log
+"""
+
+
+@pytest.mark.parametrize("template", ["RSYSLOG_FileFormat", "RSYSLOG_TraditionalFileFormat"])
+def test_a_syslogd_that_comes_and_goes_loses_nothing(
+    journald: Box, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, template: str
+) -> None:
+    """journald passes on what it gets; while rsyslogd is off the journal alone has it."""
+    monkeypatch.setattr(auth, "SILENT_SECONDS", 4.0)
+    (journald.root / "etc/sudoers").write_text(SUDOERS)
+    (journald.root / "etc/rsyslog.conf").write_text(RSYSLOG.format(template=template))
+    (journald.root / "var/log/auth.log").write_text("")
+    output = tmp_path / "users.prom"
+    done = 0
+
+    def scan() -> float:
+        argv = ["--root", str(journald.root), "--output", str(output), "--timeout", "60"]
+        assert main([*argv, "--state-directory", str(tmp_path), "--collectors", "auth"]) == 0
+        lines = output.read_text().splitlines()
+        found = [line for line in lines if line.startswith("users_escalations_total{")]
+        return sum(float(line.rpartition(" ")[2]) for line in found)
+
+    def work(times: int) -> None:
+        nonlocal done
+        for number in range(times):
+            journald.run("sudo", "-u", "tu-alice", "sleep", f"0.3{number}")
+            done += 1
+
+    assert scan() == 0
+    for _ in range(3):
+        journald.run("/usr/sbin/rsyslogd")
+        work(2)
+        scan()
+        work(1)
+        stop = "cd /run; kill $(cat rsyslogd.pid); while [ -e rsyslogd.pid ]; do sleep 0.05; done"
+        journald.run("sh", "-c", stop)
+        work(2)
+        scan()
+        work(2)
+    journald.run("rm", "-f", "/run/systemd/journal/syslog")
+    ends_at = time.monotonic() + 40
+    while scan() < done and time.monotonic() < ends_at:
+        time.sleep(1)
+    time.sleep(6)
+    assert scan() == done == 21
 
 
 def test_the_signature_changes_soon_after_journald_has_written(journald: Box) -> None:

@@ -27,6 +27,7 @@ from textfile_users.sources.btmp import failures
 from textfile_users.sources.cgroups import parse_cpu_stat, parse_cpuacct_usage
 from textfile_users.sources.group import find_groups
 from textfile_users.sources.journal import parse_entry
+from textfile_users.sources.journals import parse_header
 from textfile_users.sources.lastlog import SIZES, parse_lastlog
 from textfile_users.sources.logind import parse_session
 from textfile_users.sources.nss import parse_answers
@@ -170,6 +171,7 @@ DECODERS = (
     Decoder("log, unmatched", lambda data: _exhaust(read_log(io.BytesIO(data), True, NOW)), LINES),
     Decoder("lines", lambda data: _exhaust(authlog.parse_lines(data)), LINES),
     Decoder("stamp", _stamp, LINES),
+    Decoder("journal header", parse_header, (b"LPKSHHRH" + bytes(range(200)),)),
     Decoder("naming", authlog.count_naming, LINES),
     Decoder("message", _message, tuple(MESSAGES)),
     Decoder("log bytes", lambda data: follow._take_lines(data, False, True), (b"a\0b\n",)),

@@ -119,11 +119,11 @@ def look_at_auth(
             if not lacks:
                 return
             reading.leave_files()
-        source, asked = JOURNAL, ("", before.now)
+        source, asked = JOURNAL, reading.asked("")
         yield from reading.read_journal(wanted.backfill)
-        asked = logs.signature, before.now
+        asked = reading.asked(logs.signature)
 
-    if source == AUTHLOG or (source and (logs.signature != asked[0] or reading.is_move)):
+    if source == AUTHLOG or (source and (logs.signature != _signature(asked) or reading.is_move)):
         try:
             is_done = yield from paced(read(), deadline, reached)
             reading.finish(is_done=is_done)
@@ -208,7 +208,7 @@ def _choose(
         known = before.time - BEHIND_SECONDS
         is_written = _modified(path) >= known  # the cheaper question first
         has_all = is_written and _newest_time(path, reading.reader.stamps) >= known
-        return AUTHLOG if has_all and asked[0] else JOURNAL, asked
+        return AUTHLOG if has_all and _signature(asked) else JOURNAL, asked
     if not before.began:
         newest = _newest_time(path, reading.reader.stamps)
         is_silent = reading.now - newest >= SILENT_SECONDS
@@ -226,10 +226,15 @@ def _lacks(
     """
     since = reading.doubtful()
     is_late = reading.now - asked[1] >= SILENT_SECONDS
-    if not (since and is_late) or logs.signature == asked[0]:
+    if not (since and is_late) or logs.signature == _signature(asked):
         return False, asked
     lacks = reading.lacks_since(since)
     return bool(lacks), ("" if lacks is None else logs.signature, reading.now)
+
+
+def _signature(asked: tuple[str, float]) -> str:
+    """Return what the journal held, without its ends."""
+    return asked[0].partition("\t")[0]
 
 
 class Unfinished(Exception):
@@ -251,6 +256,8 @@ class _Reading:
         self.now = now
         self.before = before
         self.caught_up = True  # while steps are taken: whether they led to the end
+        self._known = (snapshot.kept or NOTHING_KEPT).asked[0].partition("\t")[2]
+        self._ends = ""
         self.is_move = before.source == AUTHLOG  # if it is the journal that will be read
         pairing = Pairing(before.remembered, before.held, before.last)
         known = (snapshot.kept or NOTHING_KEPT).known.answers
@@ -498,9 +505,10 @@ class _Reading:
     def read_journal(self, backfill: bool) -> Steps:
         """Read on in the journal, or begin with it, and yield after each entry as for files."""
         from textfile_users.sources.journal import Entry, advance
-        from textfile_users.sources.journals import JournalPosition
+        from textfile_users.sources.journals import JournalPosition, ends
 
         self.caught_up = False
+        self._ends = ends(self._paths)
         before = position = self._journal
         if self.is_move or (position is None and self.before.began):
             position = self._move_to_journal()
@@ -528,6 +536,10 @@ class _Reading:
         if not self._counting.counts and not self._journal.cursor:
             self._journal = JournalPosition("", self.now)
 
+    def asked(self, signature: str) -> tuple[str, float]:
+        """Return what the journal held when it was read to its end, '' if not yet, and now."""
+        return f"{signature}\t{self._ends if signature else self._known}", self.now
+
     def leave_files(self) -> None:
         """Go on in the journal instead of the files."""
         self._counting.lines(AUTHLOG, self.reader.take_lines())
@@ -549,7 +561,7 @@ class _Reading:
     def _entries(self, position: JournalPosition) -> Generator[Entry | Gap, None, None]:
         from textfile_users.sources.journal import entries
 
-        return entries(self._paths, position, IDENTIFIERS, self._deadline)
+        return entries(self._paths, position, IDENTIFIERS, self._deadline, known=self._known)
 
     def _time_of(self, line: bytes) -> float | None:
         return self.reader.stamps.time_of_line(line)

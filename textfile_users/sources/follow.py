@@ -373,8 +373,9 @@ def _is_left(file: _File, left: str) -> bool:
     beginning = _beginning(file) if left and file.suffix else b""
     for word in left.split():
         length, _, mark = word.partition(":")
-        part = beginning[: int(length)]
-        if len(part) == int(length) and _mark(part) == mark:
+        if not length.isdecimal() or len(beginning) < int(length):
+            continue
+        if _mark(beginning[: int(length)]) == mark:
             return True
     return False
 

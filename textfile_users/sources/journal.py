@@ -12,7 +12,13 @@ import time
 from textfile_users.paths import Paths
 from textfile_users.record import Record
 from textfile_users.sources.files import closing
-from textfile_users.sources.journals import JournalPosition, journals, last_written, read_id
+from textfile_users.sources.journals import (
+    JournalPosition,
+    holds_all_since,
+    journals,
+    last_written,
+    read_id,
+)
 from textfile_users.sources.procfs import read_boot_time
 from textfile_users.sources.text import decode
 
@@ -178,10 +184,12 @@ def entries(
     identifiers: Iterable[str],
     deadline: float,
     clock: Clock = time.monotonic,
+    known: str = "",
 ) -> Generator[Entry | Gap, None, None]:
     """Yield what the programs named ``identifiers`` logged behind ``position``, in order.
 
-    ``advance`` says where to go on after each. A journalctl runs until the generator is
+    All was read when ends() said ``known``: where the position's entry has gone, but nothing
+    behind that, there is no gap. ``advance`` says where to go on after each. A journalctl runs until the generator is
     closed, at most to ``deadline`` on ``clock``. Raises TimeoutError there, and OSError
     where journalctl fails or complains; what was yielded before is good in both cases.
     What was logged since the machine was booted comes last.
@@ -192,9 +200,10 @@ def entries(
             if found == LOST:
                 is_lost = True
                 continue
-            if is_lost:  # said once: with the first entry the position moves on
+            # Said once: with the first entry the position moves on.
+            if is_lost and not holds_all_since(paths, known):
                 yield LOST
-                is_lost = False
+            is_lost = False
             yield _seen(found) if paths.is_own_host and isinstance(found, Entry) else found
 
 

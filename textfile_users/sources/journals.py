@@ -10,10 +10,17 @@ import os
 from textfile_users.model import ABSENT, DENIED, OK
 from textfile_users.paths import Paths
 from textfile_users.record import Record
-from textfile_users.sources.files import read_regular
+from textfile_users.sources.files import open_regular, read_regular
 from textfile_users.sources.text import decode
 
 DIRECTORIES = ("/var/log/journal", "/run/log/journal")
+
+# Of a file's header, whose format systemd promises to keep: journal-file-format.
+HEADER_BYTES = 208
+MAGIC = b"LPKSHHRH"
+_SEQUENCE = slice(72, 88)  # the id of the numbers that entries have
+_TAIL, _HEAD = slice(160, 168), slice(168, 176)  # the last one's and the first one's
+MAX_ASKED = 20  # files that were written last
 
 _Files = list["os.DirEntry[str]"]
 
@@ -83,6 +90,61 @@ def read_id(paths: Paths, path: str) -> str:
 def last_written(journal: tuple[str, _Files]) -> int:
     """Return when any file of a journal, as journals() has it, was written, in nanoseconds."""
     return max(_written(file)[0] for file in journal[1])
+
+
+def ends(paths: Paths) -> str:
+    """Return "SEQUENCE:NUMBER" of the journal's last entry, one for each of its sequences.
+
+    Take it before reading to the end: it is what holds_all_since() asks for.
+    """
+    files = [file for _, found in journals(paths) for file in found]
+    files.sort(key=_written, reverse=True)
+    last: dict[str, int] = {}
+    for file in files[:MAX_ASKED]:
+        sequence, _, number = parse_header(_header(file))
+        last[sequence] = max(number, last.get(sequence, 0))
+    return " ".join(f"{sequence}:{number}" for sequence, number in last.items() if number)
+
+
+def holds_all_since(paths: Paths, known: str) -> bool:
+    """Return whether the journal still has all that was logged since ends() said ``known``.
+
+    Files are removed whole, the oldest first; users' beside the system's.
+    """
+    first: dict[str, int] = {}
+    for _, files in journals(paths):
+        for file in files:
+            if file.name.startswith("system"):
+                sequence, number, _ = parse_header(_header(file))
+                if number:
+                    first[sequence] = min(number, first.get(sequence, number))
+    for word in known.split():
+        sequence, _, last = word.partition(":")
+        if sequence not in first or not last.isdecimal() or first[sequence] > int(last) + 1:
+            return False
+    return bool(known)
+
+
+def parse_header(data: bytes) -> tuple[str, int, int]:
+    """Return the sequence of a journal file's entries, and the first and the last number.
+
+    They are 0 where it has no entries, or is no journal file.
+    """
+    if len(data) < HEADER_BYTES or not data.startswith(MAGIC):
+        return "", 0, 0
+    head, tail = (int.from_bytes(data[place], "little") for place in (_HEAD, _TAIL))
+    return data[_SEQUENCE].hex(), head, tail
+
+
+def _header(file: os.DirEntry[str]) -> bytes:
+    try:
+        descriptor = open_regular(file.path)
+    except OSError:  # of a user, or rotated while we looked
+        return b""
+    try:
+        return os.read(descriptor, HEADER_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def _scan(paths: Paths, directory: str) -> _Files:
