@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.hosts import NOW, Host
+from textfile_users.auth import switching
 from textfile_users.collectors import auth
 from textfile_users.collectors.auth import look_at_auth
 from textfile_users.durable import format_durable, parse_durable
@@ -22,6 +23,7 @@ from textfile_users.kept import Kept
 from textfile_users.model import OK, Snapshot, Wanted
 from textfile_users.paths import Paths
 from textfile_users.sources import journal, journals
+from textfile_users.sources.follow import Block, Position
 from textfile_users.sources.journal import Entry
 from textfile_users.sources.journals import JournalPosition
 
@@ -206,3 +208,38 @@ def test_off_and_on_at_random(
                 chance.choice([world.failed, world.sudo])(pid)
         world.run(140)
         assert world.counted() == world.total
+
+
+def test_files_too_long_to_compare_in_time_do_not_stop_the_reading(
+    made: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may write lines that say nothing, a hundred megabytes a minute."""
+    world = made()
+    world.run(5)
+    world.failed(1)
+    world.run(5)
+    world.now += 2
+    world.failed(2)  # behind a silence: the journal is asked within a minute
+    flood = world.waiting
+    stamp = time.strftime(ISO, time.gmtime(world.now)).format(0)
+    flood += [f"{stamp} host x: {'A' * 80}\n"] * 20_000
+    world.flush()
+    took: list[int] = []
+    blocks = switching.blocks
+
+    def slow(path: str, begin: Position) -> Iterator[Block]:
+        for block in blocks(path, begin):
+            took.append(1)
+            yield block
+
+    clock = lambda: time.monotonic() + (1e3 if len(took) % 100 > 1 else 0)  # noqa: E731
+    monkeypatch.setattr(switching, "blocks", slow)
+    monkeypatch.setattr(switching, "monotonic", clock)
+    world.run(65)
+    assert 0 < len(took) <= 4, "the comparison was given up, and not begun anew"
+    world.failed(3)
+    world.run(65)
+    assert world.counted() == world.total
+    assert world.durable
+    gaps = world.durable.counters["users_records_skipped_total", "authlog", "gap"]
+    assert gaps == 2, "for each silence, of which it is not known whether anything is missing"

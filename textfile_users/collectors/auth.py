@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.programs import PROGRAMS
@@ -355,17 +356,17 @@ class _Reading:
     def _move_to_file(self, path: str) -> Position:
         """Prepare for lines of a file that another log had too; return where to read on."""
         from textfile_users.auth.overlap import APART_SECONDS
-        from textfile_users.auth.switching import later, of_files
+        from textfile_users.auth.switching import later
 
         newest = self.before.time or self.before.began
         logs = {path: self._logs.get(path, NOWHERE)}
         is_journal = self.before.source == JOURNAL
 
         def compare(first: float, last: float) -> tuple[Side, Side]:
-            other = of_files(logs, self.reader.stamps, first - APART_SECONDS, last)
+            other = self._of_files(logs, first - APART_SECONDS, last)
             if is_journal:
                 return self._of_journal(first, last), other
-            return of_files(self._other_logs(path), self.reader.stamps, first, last), other
+            return self._of_files(self._other_logs(path), first, last), other
 
         start = self._move(newest, newest, compare)
         return later(logs[path], since(path, start - APART_SECONDS, self._time_of))
@@ -387,10 +388,17 @@ class _Reading:
 
     def _compare_with_journal(self, first: float, last: float) -> tuple[Side, Side]:
         from textfile_users.auth.overlap import APART_SECONDS
+
+        read = self._of_files(self._logs, first, last)
+        return read, self._of_journal(first - APART_SECONDS, last)
+
+    def _of_files(self, logs: dict[str, Position], first: float, last: float) -> Side:
+        """Return what files have of a stretch of time, if half of the time left is enough."""
         from textfile_users.auth.switching import of_files
 
-        read = of_files(self._logs, self.reader.stamps, first, last)
-        return read, self._of_journal(first - APART_SECONDS, last)
+        now = time.monotonic()
+        until = now + (self._deadline - now) / 2
+        return of_files(logs, self.reader.stamps, first, last, until)
 
     def _of_journal(self, first: float, last: float) -> Side:
         from textfile_users.auth.switching import of_journal
