@@ -23,7 +23,7 @@ from textfile_users.kept import Kept
 from textfile_users.model import OK, Snapshot, Wanted
 from textfile_users.paths import Paths
 from textfile_users.sources import journal, journals
-from textfile_users.sources.follow import Block, Position
+from textfile_users.sources.follow import Block, Position, blocks
 from textfile_users.sources.journal import Entry
 from textfile_users.sources.journals import JournalPosition
 
@@ -225,7 +225,6 @@ def test_files_too_long_to_compare_in_time_do_not_stop_the_reading(
     flood += [f"{stamp} host x: {'A' * 80}\n"] * 20_000
     world.flush()
     took: list[int] = []
-    blocks = switching.blocks
 
     def slow(path: str, begin: Position) -> Iterator[Block]:
         for block in blocks(path, begin):
