@@ -242,3 +242,28 @@ def test_files_too_long_to_compare_in_time_do_not_stop_the_reading(
     assert world.durable
     gaps = world.durable.counters["users_records_skipped_total", "authlog", "gap"]
     assert gaps == 2, "for each silence, of which it is not known whether anything is missing"
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_stamp_still_to_come_does_not_keep_the_journal_from_being_read(
+    made: Callable[..., World], is_gone: bool
+) -> None:
+    """syslog-ng and busybox write the stamp that a program, and so anybody, gives them."""
+    world = made()
+    world.run(5)
+    world.failed(1)
+    world.run(5)
+    message = "root : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id"
+    world.waiting.append(f"2099-01-01T00:00:00.000000+00:00 host sudo: {message}\n")
+    world.flush()
+    world.total += 1
+    world.run(5)
+    world.switch(is_on=False)
+    if is_gone:
+        os.remove(world.log)
+    for pid in range(2, 12):
+        world.now += 1
+        world.failed(pid)
+        world.run(20)
+    world.run(100)
+    assert world.counted() == world.total

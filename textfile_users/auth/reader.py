@@ -17,6 +17,7 @@ from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.programs import ENDS, PROGRAMS, find
 from textfile_users.record import quick
 from textfile_users.sources.authlog import (
+    DISORDER,
     REPEATED,
     Stamps,
     count_naming,
@@ -52,7 +53,8 @@ class Reader:
 
     ``time`` is that of the newest line that said something, ``quiet`` that of the first one
     behind which a file had nothing for SILENCE, 0 for none. Lines that no pattern knows are
-    kept in ``unmatched`` where that is a list.
+    kept in ``unmatched`` where that is a list. A file's stamp that is later than ``now``, by more
+    than clocks differ, is taken for that: some syslogds write what the program wrote for a stamp.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Reader:
         self.lines = dict.fromkeys(RESULTS, 0)
         self.time = 0.0
         self.quiet = 0.0
+        self.now = float("inf")
         self.unmatched: list[tuple[int, bytes]] | None = None
         self.explained: list[str] | None = None
         self.unknown_stamps = False
@@ -93,6 +96,7 @@ class Reader:
         has_decided = self.pairing.attempts.has_decided
         time_of = self.stamps.time_of
         take = self.pairing.take
+        latest = self.now + DISORDER
         for start, end, stamp, program, pid, message in parse_lines(data):
             if message.startswith(ENDS) and pid and has_decided("sshd", pid, time_of(stamp)):
                 matched += 1
@@ -109,6 +113,7 @@ class Reader:
                 unmatched += 1
                 self._keep(data, start, end)
                 continue
+            time = time if time <= latest else self.now
             if (
                 self.overlap
                 and not (

@@ -25,7 +25,7 @@ from textfile_users.model import (
 )
 from textfile_users.paths import Paths
 from textfile_users.record import Record
-from textfile_users.sources.authlog import Stamps, parse_lines
+from textfile_users.sources.authlog import DISORDER, Stamps, parse_lines
 from textfile_users.sources.files import open_regular, reason
 from textfile_users.sources.follow import NOWHERE, Block, Position, blocks, end, since
 from textfile_users.sources.localtime import local_time
@@ -204,12 +204,12 @@ def _choose(
     path = logs.paths[0]
     before = reading.before
     if before.source == JOURNAL:
-        known = before.time - BEHIND_SECONDS
+        known = reading.reader.time - BEHIND_SECONDS
         is_written = _modified(path) >= known  # the cheaper question first
-        has_all = is_written and _newest_time(path, reading.reader.stamps) >= known
+        has_all = is_written and _newest_time(path, reading.reader.stamps, reading.now) >= known
         return AUTHLOG if has_all and asked[0] else JOURNAL, asked
     if not before.began:
-        newest = _newest_time(path, reading.reader.stamps)
+        newest = _newest_time(path, reading.reader.stamps, reading.now)
         is_silent = reading.now - newest >= SILENT_SECONDS
         return JOURNAL if is_silent and reading.has_journal_more(newest) else AUTHLOG, asked
     return AUTHLOG, asked
@@ -255,8 +255,11 @@ class _Reading:
         known = (snapshot.kept or NOTHING_KEPT).known.answers
         stamps = Stamps(now, local_time(paths))
         self.reader = Reader(pairing, stamps, lambda: accounts(paths, known.values()))
-        self.reader.time, self.reader.quiet = before.time, before.quiet
-        self._newest = before.time
+        self.reader.now = now
+        # An older version, or a clock that was wrong, may have left a time still to come.
+        self.reader.time = before.time if before.time <= now + DISORDER else now
+        self.reader.quiet = before.quiet
+        self._newest = self.reader.time
         self._overlaps_until = 0.0  # what another log was read to, where reading moves
         self._held = 0  # blocks that are no step
         if wanted.explain:
@@ -358,7 +361,7 @@ class _Reading:
         from textfile_users.auth.overlap import APART_SECONDS
         from textfile_users.auth.switching import later
 
-        newest = self.before.time or self.before.began
+        newest = self._newest or self.before.began
         logs = {path: self._logs.get(path, NOWHERE)}
         is_journal = self.before.source == JOURNAL
 
@@ -561,8 +564,11 @@ def _modified(path: str) -> float:
         return 0.0
 
 
-def _newest_time(path: str, stamps: Stamps) -> float:
-    """Return the time of the newest line of a known program near the end of a file, 0 for none."""
+def _newest_time(path: str, stamps: Stamps, now: float) -> float:
+    """Return the time of the newest line of a known program near the end of a file, 0 for none.
+
+    Lines with a stamp that is still to come have none.
+    """
     try:
         descriptor = open_regular(path)
     except OSError:  # it is being rotated
@@ -573,4 +579,5 @@ def _newest_time(path: str, stamps: Stamps) -> float:
     finally:
         os.close(descriptor)
     times = [stamps.time_of(line[2]) for line in parse_lines(data)]
-    return max((time for time in times if time is not None), default=0.0)
+    latest = now + DISORDER
+    return max((time for time in times if time is not None and time <= latest), default=0.0)
