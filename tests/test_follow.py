@@ -1586,3 +1586,79 @@ def test_every_line_comes_out_exactly_once_and_in_order(
         world.append_lines(1)
         follower.run_all()
         assert list(blocks(str(world.path), follower.reader.position, unit)) == []
+
+
+class Clock:
+    """A clock by which each look at it takes a second."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+def late(log: Log, monkeypatch: pytest.MonkeyPatch, reader: Reader, seconds: float) -> bytes:
+    """Read as far as one look does that has so many seconds: at least a block."""
+    clock = Clock()
+    monkeypatch.setattr(follow, "monotonic", clock)
+    data = b""
+    for block in blocks(str(log.path), reader.position, deadline=seconds):
+        data += reader.take(block)
+        if clock.now >= seconds:
+            break
+    return data
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_a_place_too_far_inside_a_compressed_file_is_left_for_the_newer_files(
+    log: Log, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Else each look would spend its time on what was read before, and none get further."""
+    log.append(lines(*range(300)))
+    reader = Reader(log.path)
+    reader.take(next(blocks(str(log.path), NOWHERE)))
+    log.rename()
+    log.compress(".1", kind)
+    for _ in range(20):  # inside the file, which takes twenty looks at the clock to get through
+        reader.take(next(blocks(str(log.path), reader.position)))
+    place = reader.position.offset
+    assert late(log, monkeypatch, reader, 20.0) == b""
+    assert reader.position.offset == place, "nothing is lost before there is something newer"
+    log.append(lines(1000))
+    assert late(log, monkeypatch, reader, 20.0) == lines(1000)
+    assert reader.skipped == {"gap": 1}
+    log.append(lines(1001))
+    assert (reader.run(), reader.run()) == (lines(1001), b"")
+    assert reader.skipped == {"gap": 1}
+
+
+@pytest.mark.usefixtures("small")
+def test_a_place_that_is_reached_in_time_loses_nothing(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append(lines(*range(300)))
+    reader = Reader(log.path)
+    data = reader.take(next(blocks(str(log.path), NOWHERE)))
+    log.rename()
+    log.compress(".1")
+    log.append(lines(1000))
+    for _ in range(100):
+        data += late(log, monkeypatch, reader, 200.0)
+    assert data == lines(*range(300), 1000)
+    assert not reader.skipped
+
+
+@pytest.mark.usefixtures("small")
+def test_a_lost_place_beside_a_long_compressed_file_goes_on_with_the_path(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append(lines(*range(300)))
+    log.rename()
+    log.compress(".1")
+    log.append(lines(1000))
+    reader = Reader(log.path, position=Position(1, 50, "1", "1", False, ""))
+    assert late(log, monkeypatch, reader, 20.0) == lines(1000)
+    assert reader.skipped == {"gap": 1}

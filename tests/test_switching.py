@@ -226,7 +226,7 @@ def test_files_too_long_to_compare_in_time_do_not_stop_the_reading(
     world.flush()
     took: list[int] = []
 
-    def slow(path: str, begin: Position) -> Iterator[Block]:
+    def slow(path: str, begin: Position, deadline: float) -> Iterator[Block]:
         for block in blocks(path, begin):
             took.append(1)
             yield block

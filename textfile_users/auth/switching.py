@@ -73,7 +73,7 @@ def _of_file(
     path: str, begin: Position, stamps: Stamps, first: float, last: float, deadline: float
 ) -> list[Line]:
     lines: list[Line] = []
-    for block in blocks(path, begin):
+    for block in blocks(path, begin, deadline=deadline):
         behind = -1
         for start, stop, stamp, program, pid, message in parse_lines(block.data):
             if program == REPEATED:

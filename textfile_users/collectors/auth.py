@@ -330,7 +330,7 @@ class _Reading:
                 self.reader.pairing.last = None  # a line is behind those of its own file
             self._logs[path] = self._position(path, backfill)
             self._path = path
-            for block in blocks(path, self._logs[path]):
+            for block in blocks(path, self._logs[path], deadline=self._deadline):
                 self._take(self.reader.read_block(block.data))
                 self._counting.skipped(AUTHLOG, block.skipped)
                 self._logs[path] = block.position

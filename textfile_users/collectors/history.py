@@ -64,7 +64,7 @@ def look_at_history(
     further step once time.monotonic() has passed ``deadline``. Raises nothing but what is a
     fault of this program.
     """
-    reading = _Reading(paths, before, wanted.backfill)
+    reading = _Reading(paths, before, wanted.backfill, deadline)
 
     def reached() -> Snapshot:
         success = all(source.status in (OK, ABSENT) for source in reading.sources)
@@ -98,7 +98,7 @@ def look_at_history(
 class _Reading:
     """One look's reading of records: from the state before it to that after it."""
 
-    def __init__(self, paths: Paths, snapshot: Snapshot, backfill: bool) -> None:
+    def __init__(self, paths: Paths, snapshot: Snapshot, backfill: bool, deadline: float) -> None:
         before = snapshot.durable or NOTHING
         self.sources: list[SourceReport] = []
         self.faults: list[str] = []
@@ -110,6 +110,7 @@ class _Reading:
         self._sessions = snapshot.sessions
         self._leaders = {session.leader for session in snapshot.sessions or ()}
         self._backfill = backfill
+        self._deadline = deadline
         sessions = snapshot.sessions or ()
         self._counting = Counting(before, self._now, sessions, lambda: account_names(paths))
         self._records = dict(before.records)
@@ -293,7 +294,8 @@ class _Reading:
         self, source: str, path: str, layout: str, take: Callable[[tuple[UtmpRecord, ...]], None]
     ) -> Steps:
         """Take the sound records behind the position in a file, block by block."""
-        for block in blocks(path, self._records.get(path, NOWHERE), LAYOUTS[layout].size):
+        before, unit = self._records.get(path, NOWHERE), LAYOUTS[layout].size
+        for block in blocks(path, before, unit, self._deadline):
             found = parse_utmp(block.data, layout)
             take(found.records)
             self._counting.skipped(source, (*block.skipped, ("damaged", found.damaged)))

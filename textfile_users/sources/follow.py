@@ -5,13 +5,15 @@ or dates (``dateext``) what it rotates, and compresses at once or later (``delay
 writer goes on in the renamed file until it is told. So a file is known by its content before
 the position, never by its name, and by its inode only where nothing of it has been read.
 
-Of a compressed file in which a run stops, the next run decompresses again what was read.
+Of a compressed file in which a run stops, the next run decompresses again what was read. Where
+that takes too long the rest of it is a gap: else no run would get any further.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from time import monotonic
 
 from textfile_users.record import Record
 from textfile_users.sources.files import closing, open_regular
@@ -109,6 +111,10 @@ class _Changed(Exception):
     """The files are not, or no longer, as they were taken to be."""
 
 
+class _Late(Exception):
+    """A place in a compressed file is too far behind its beginning to be reached in time."""
+
+
 class _Gap(Exception):
     """A rotated file, or the rest of it, cannot be read, and a later run could not either."""
 
@@ -119,21 +125,26 @@ _LASTING = (
 )  # fmt: skip
 
 
-def blocks(path: str, position: Position, unit: int = 0) -> Iterator[Block]:
+def blocks(
+    path: str, position: Position, unit: int = 0, deadline: float = float("inf")
+) -> Iterator[Block]:
     """Yield what was appended to ``path`` behind ``position``, in rotated files too, in order.
 
     ``unit`` is a record's size in bytes, 0 for text. What appears meanwhile may be left to
     the next call. Stopping after any block is fine: its position goes on exactly there. A
     path that is missing has nothing new. Raises OSError where there is a file that cannot
     be read, or where, after a rotation, the directory cannot be listed. Links are not taken
-    for rotated files.
+    for rotated files. Of the time until time.monotonic() is ``deadline`` half may be spent on
+    finding the position in a compressed file; else the rest of it is left out.
 
     Text: a run of NUL bytes, which a crash leaves, ends a line like a newline.
     """
     if position.seen and position.seen == _now(path, position.seen):
         return
+    now = monotonic()
+    until = now + (deadline - now) / 2
     for read in (_read_on, *(_read_across,) * ATTEMPTS):
-        found = read(path, position, unit)
+        found = read(path, position, unit, until)
         try:
             for block in found:
                 position = block.position
@@ -168,7 +179,7 @@ def since(path: str, time: float, time_of: Callable[[bytes], float | None]) -> P
 # What is read and where
 
 
-def _read_on(path: str, position: Position, unit: int) -> Generator[Block, None, None]:
+def _read_on(path: str, position: Position, unit: int, _: float) -> Generator[Block, None, None]:
     """Read on in the path's file. Raises _Changed where the position is not in it."""
     with closing(_Plain(_File(path, "", "", position.inode))) as reader:
         status = reader.status()
@@ -178,22 +189,28 @@ def _read_on(path: str, position: Position, unit: int) -> Generator[Block, None,
         yield Block(b"", position._replace(seen=seen), ())
 
 
-def _read_across(path: str, position: Position, unit: int) -> Generator[Block, None, None]:
+def _read_across(
+    path: str, position: Position, unit: int, until: float
+) -> Generator[Block, None, None]:
     """Read on wherever the position is, then all newer files. Raises _Changed."""
     seen = _now(path)  # before the files are listed: what comes later is seen by the next run
     files = _files(path)
-    index, reader = _find(files, position)
+    gaps = 0
+    try:
+        index, reader = _find(files, position, until)
+    except _Late as late:
+        index, reader, gaps = late.args[0] + 1, None, 1
     if index < 0:
         if _files(path) != files:
             raise _Changed
-        yield Block(b"", _end_of_rotated(files, unit), (("gap", 1),))
+        yield Block(b"", _behind_rotated(files, unit, until), (("gap", 1),))
         raise _Changed  # go on from there
     if reader:
         position = position._replace(inode=files[index].inode)
     try:
         parts = _parts(files[index:])
         seen += _seen_of_rotated(parts)
-        position = yield from _read_parts(files, parts, position, unit, reader, seen)
+        position = yield from _read_parts(files, parts, position, unit, reader, seen, gaps)
     finally:
         if reader:
             reader.close()
@@ -208,14 +225,14 @@ def _read_parts(
     unit: int,
     reader: _Reader | None,
     seen: str,
+    gaps: int,
 ) -> Generator[Block, None, Position]:
     """Read each part to its end, the first with ``reader`` from ``position`` if given.
 
     Returns the last position, at the end of all with ``seen``. It moves into a file only when
     something of it has been consumed, and a gap is told only then: until then the next run
-    finds it again.
+    finds it again, with those ``gaps`` that were found before the first part.
     """
-    gaps = 0
     for part in parts:
         if not part.has_content and not reader:
             continue
@@ -268,10 +285,11 @@ def _read(
     return position
 
 
-def _find(files: list[_File], position: Position) -> tuple[int, _Reader | None]:
+def _find(files: list[_File], position: Position, until: float) -> tuple[int, _Reader | None]:
     """Return the index of the file that the position is in, and its reader, which has been there.
 
     That of the same inode first, then the newest first. -1: none. NOWHERE: before the first.
+    Raises _Late with the index where the position is not reached until then.
     """
     if not position.inode:
         return 0, None
@@ -281,11 +299,15 @@ def _find(files: list[_File], position: Position) -> tuple[int, _Reader | None]:
         if not position.offset and file.inode != position.inode:
             continue  # no content to know it by
         try:
-            reader = _open(file)
+            reader = _open(file, until)
         except _Gap:
             continue
-        if reader.fits(position):
-            return index, reader
+        try:
+            if reader.fits(position):
+                return index, reader
+        except _Late:
+            reader.close()
+            raise _Late(index) from None
         reader.close()
     return -1, None
 
@@ -351,11 +373,13 @@ def _at_rest(path: str, look: Callable[[], Position]) -> Position:
     raise OSError(errno.EAGAIN, "is being rotated again and again", path)
 
 
-def _end_of(files: list[_File], unit: int, superseded: bool) -> Position:
+def _end_of(
+    files: list[_File], unit: int, superseded: bool, until: float = float("inf")
+) -> Position:
     """Return the end of the newest file of which something could have been consumed."""
     for file in reversed(files):
         try:
-            with closing(_open(file)) as reader:
+            with closing(_open(file, until)) as reader:
                 position = reader.end(unit, superseded)
                 superseded = superseded or reader.has_content()
         except _Gap:
@@ -366,10 +390,14 @@ def _end_of(files: list[_File], unit: int, superseded: bool) -> Position:
     return NOWHERE
 
 
-def _end_of_rotated(files: list[_File], unit: int) -> Position:
+def _behind_rotated(files: list[_File], unit: int, until: float) -> Position:
+    """Return the end of the rotated files, or where that is too far the path's own beginning."""
     own = [_status(file.path) for file in files if not file.suffix]
     superseded = any(status and status.st_size > 0 for status in own)
-    return _end_of([file for file in files if file.suffix], unit, superseded)
+    try:
+        return _end_of([file for file in files if file.suffix], unit, superseded, until)
+    except _Late:
+        return _start(files[-1])
 
 
 def _since(files: list[_File], time: float, time_of: Callable[[bytes], float | None]) -> Position:
@@ -553,9 +581,9 @@ def _age(stem: str) -> tuple[int, str]:
     return (-int(stem[1:]), "") if _is_number(stem) else (0, _digits(stem))
 
 
-def _open(file: _File) -> _Reader:
+def _open(file: _File, until: float = float("inf")) -> _Reader:
     """Return the file's reader. Raises OSError, _Gap, _Changed where it is another by now."""
-    return _Compressed(file) if file.compression else _Plain(file)
+    return _Compressed(file, until) if file.compression else _Plain(file)
 
 
 def _fault(file: _File, error: OSError) -> Exception:
@@ -662,11 +690,13 @@ class _Plain:
 class _Compressed:
     """Reads a compressed file as what it was, once from its beginning, in bounded memory.
 
-    Raises _Gap where it cannot be decompressed here, OSError, _Changed where it is another by now.
+    Raises _Gap where it cannot be decompressed here, OSError, _Changed where it is another by now,
+    and _Late where a place is not reached until time.monotonic() is ``until``.
     """
 
-    def __init__(self, file: _File) -> None:
+    def __init__(self, file: _File, until: float) -> None:
         self.file = file
+        self.until = until
         self.packed = os.fdopen(_descriptor(file), "rb")
         self.close = self.packed.close  # does nothing the second time
         self.offset = 0  # of `data` in the content
@@ -713,6 +743,7 @@ class _Compressed:
                 return False
             self.offset += len(data)
             tail = (tail + data[-MARK:])[-MARK:]
+            self._require_time()
         self.before = tail
         return _mark(tail) == position.tail
 
@@ -723,12 +754,17 @@ class _Compressed:
         while data := self._more(BLOCK):
             self.offset += len(data)
             tail = (tail + data[-MARK:])[-MARK:]
+            self._require_time()
         return Position(self.file.inode, self.offset, _mark(head), _mark(tail), False, "")
 
     def probe(self, offset: int) -> bytes:  # noqa: ARG002
         """Return some bytes from the beginning; to be asked before anything is read."""
         self.data += self._more(_PROBE - len(self.data))
         return self.data
+
+    def _require_time(self) -> None:
+        if monotonic() >= self.until:
+            raise _Late
 
     def _more(self, count: int) -> bytes:
         """Return the next bytes, less at the end or before damage, which is remembered."""
