@@ -14,13 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from textfile_users.auth import attempts
 from textfile_users.auth.attempts import (
     FORGOTTEN_AT_ONCE,
     MAX_REMEMBERED,
     MAX_WAITING,
     AuthEvent,
 )
-from textfile_users.auth.finding import WAITING, Finding
+from textfile_users.auth.finding import PAM_FAILURE, WAITING, Finding, finding
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import Reader
 from textfile_users.auth.targets import MAX_HELD
@@ -1580,3 +1581,20 @@ def test_any_log_cut_anywhere_has_the_same_events(lines: list[str], cuts: list[i
             (log_of(lines[first:last]), float(START + (seconds_of(lines[last - 1]) if last else 0)))
         )
     assert in_runs(logs) == expected
+
+
+@pytest.mark.parametrize("scans", [1, 7])
+def test_what_is_held_of_all_processes_has_a_bound_and_none_is_lost(scans: int) -> None:
+    """In a file anybody may write seventeen refusals of ten thousand processes, all undecided."""
+    said = finding(PAM_FAILURE, "sshd", user="root", host="gate.example")
+    lines = [AuthEvent(START, pid, 0, said) for pid in range(4_000) for _ in range(MAX_WAITING + 1)]
+    kept = attempts.Attempts()
+    decided = most = 0
+    for scan in range(scans):
+        kept = attempts.Attempts(kept.items())
+        for line in lines[scan::scans]:
+            decided += len(kept.take(line))
+        held = sum(len(memory.held) for _, memory in kept.items())
+        most = max(most, held)
+    assert most <= 2 * attempts.MAX_HELD
+    assert decided + held == len(lines)

@@ -91,6 +91,17 @@ def test_what_comes_later_counts(run: Run) -> None:
     assert found['users_auth_log_lines_total{result="matched",source="authlog"}'] == 4
 
 
+@pytest.mark.parametrize("ahead", [7200, 1e9, 2.3e11])
+def test_a_login_still_to_come_is_not_the_last_for_ever(run: Run, ahead: float) -> None:
+    run.append(failed(-600))
+    run.counts()
+    run.append(accepted(ahead), accepted(3, pid=7))
+    assert NOW <= run.counts(at=5)[LAST_LOGIN] <= NOW + 5
+    run.append(accepted(20, pid=8))
+    found = run.counts(at=25)
+    assert (found[LAST_LOGIN], found[LOGINS]) == (int(NOW + 20), 3)
+
+
 def test_zeros_are_there_before_the_first_event(run: Run) -> None:
     run.append("")
     run.counts()

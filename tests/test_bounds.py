@@ -25,7 +25,7 @@ from textfile_users.auth.finding import (
     finding,
 )
 from textfile_users.collect import MAX_FILE
-from textfile_users.connections import Connection
+from textfile_users.connections import MAX_TITLES, Connection, known_servers
 from textfile_users.counting import (
     ESCALATIONS,
     FAILURES,
@@ -51,9 +51,9 @@ from textfile_users.durable import (
 )
 from textfile_users.exposition import render, render_within
 from textfile_users.metrics.family import by_user, family, histogram
-from textfile_users.model import Session
+from textfile_users.model import Process, Session
 from textfile_users.rows import end_of, within
-from textfile_users.unrecorded import bounded
+from textfile_users.unrecorded import bounded, titles_wanted
 
 ACCOUNTS = ("root", "alice", "bob", "www-data")
 TYPES = 8 * 12  # more methods and services than there are
@@ -710,3 +710,22 @@ def test_an_ipv6_address_counts_as_its_network(groups: list[int], write: Any) ->
 )
 def test_addresses_in_other_forms(text: str, expected: str) -> None:
     assert counting._network_of(text, {}) == expected
+
+
+@pytest.mark.parametrize("comm", ["screen", "Xvnc", "sshd"])
+@pytest.mark.parametrize("uids", [1, 9_000], ids=["one user", "lent uids"])
+def test_processes_named_like_programs_have_few_command_lines_read(comm: str, uids: int) -> None:
+    """Thirty thousand command lines are more than fit in a collector's time."""
+    real = [
+        Process(pid, comm, 1, BOOT + 90_000.0, uid=uid)
+        for pid, uid in ((90_001, 0), (90_002, 0), (90_003, 1001))
+    ]
+    systemd = Process(1, "systemd", 0, BOOT + 1.0, uid=0)
+    flood = [Process(100 + n, comm, 1, BOOT + 5.0, uid=100_000 + n % uids) for n in range(9_000)]
+    processes = [systemd, *flood, *real]
+    wanted = titles_wanted((), processes, by_logind=True)
+    servers = {one.pid for one in known_servers(processes)}
+    found = wanted if comm == "screen" else servers
+    assert len(found) <= MAX_TITLES + 10
+    assert {one.pid for one in real} <= found
+    assert comm == "screen" or 1 in servers, "it may listen for them"

@@ -26,6 +26,7 @@ from textfile_users.sources.journal import (
     LOST,
     MAX_LINE,
     MAX_MESSAGE,
+    MAX_WHOLE,
     NOBODY,
     Entry,
     Gap,
@@ -862,6 +863,16 @@ def test_a_long_message_that_cannot_be_read_again_is_skipped(fake: Fake, whole: 
     (fake.directory / "whole").write_bytes(whole + b"\n" if whole else b"")
     fake.does('case "$*" in *--all*) cat whole;; *) cat out;; esac')
     assert next(iter(list(fake.read()))) == Gap("too-long", cursor(1), START + 1.0)
+
+
+def test_of_many_long_messages_few_are_read_again(fake: Fake) -> None:
+    """Each takes a journalctl of its own, and a user's pkexec may log fifty a second."""
+    lines = [line(number, MESSAGE=None) for number in range(1, 61)]
+    (fake.directory / "out").write_bytes(b"\n".join([*lines, line(61), b""]))
+    fake.does('case "$*" in *--all*) echo;; *) cat out;; esac')
+    found = messages(fake.read())
+    assert found == ["<too-long>"] * 60 + ["message 61"]
+    assert sum("--all" in call for call in fake.calls()) == MAX_WHOLE
 
 
 OLD = cursor(3)

@@ -259,3 +259,32 @@ def test_descent_of_a_daemon_is_in_its_cgroup(tmp_path: Path) -> None:
     host.process(1600, "screen", 1002)
     descents = read_descents(Paths(str(tmp_path)), [1500, 1600, 1700])
     assert descents == {1500: ("3", ()), 1600: ("", (1002, 1001, 1000)), 1700: ("", ())}
+
+
+@pytest.mark.parametrize(
+    ("known", "per_server", "why"),
+    [(False, 2, "its own status and cgroup"), (True, 0, "all of it was read before")],
+)
+def test_servers_with_the_same_ancestors_cost_no_more_reading_than_there_are_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool, per_server: int, why: str
+) -> None:
+    """utempter lets anybody name thousands of servers, of any descent."""
+    host = Host(str(tmp_path))
+    processes = {}
+    for pid in range(2000, 2070):
+        parent = min(pid - 1, 2029)  # a chain of thirty, and forty servers at its end
+        host.process(pid, "sh", parent)
+        processes[pid] = Process(pid, "sh", parent, None, session="4")
+    read: list[str] = []
+    read_file = procfs.read_file
+
+    def counted(path: str, limit: int = procfs.MAX_BYTES) -> bytes:
+        read.append(path)
+        return read_file(path, limit)
+
+    monkeypatch.setattr(procfs, "read_file", counted)
+    servers = range(2030, 2070)
+    found = read_descents(Paths(str(tmp_path)), servers, processes if known else {})
+    chain = tuple(range(2029, 1998, -1))
+    assert set(found.values()) == {("4" if known else "", chain)}
+    assert len(read) <= 2 + 31 + per_server * len(servers), why

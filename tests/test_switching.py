@@ -21,6 +21,7 @@ from textfile_users.kept import Kept
 from textfile_users.model import OK, Snapshot, Wanted
 from textfile_users.paths import Paths
 from textfile_users.sources import journal, journals
+from textfile_users.sources.follow import Block, Position, blocks
 from textfile_users.sources.journal import Entry
 from textfile_users.sources.journals import JournalPosition
 
@@ -328,3 +329,62 @@ def test_too_many_lines_to_compare_end(
     assert world.durable
     assert world.durable.counters[gaps] >= 1, "what may be lost is told"
     assert world.counted() <= world.total
+
+
+def test_files_too_long_to_compare_in_time_do_not_stop_the_reading(
+    made: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may write lines that say nothing, a hundred megabytes a minute."""
+    world = made()
+    world.run(5)
+    world.failed(1)
+    world.run(5)
+    world.now += 2
+    world.failed(2)  # behind a silence: the journal is asked within a minute
+    flood = world.waiting
+    stamp = time.strftime(ISO, time.gmtime(world.now)).format(0)
+    flood += [f"{stamp} host x: {'A' * 80}\n"] * 20_000
+    world.flush()
+    took: list[int] = []
+
+    def slow(path: str, begin: Position) -> Iterator[Block]:
+        for block in blocks(path, begin):
+            took.append(1)
+            yield block
+
+    clock = lambda: time.monotonic() + (1e3 if len(took) % 100 > 1 else 0)  # noqa: E731
+    monkeypatch.setattr(switching, "blocks", slow)
+    monkeypatch.setattr(switching, "monotonic", clock)
+    world.run(65)
+    assert 0 < len(took) <= 4, "the comparison was given up, and not begun anew"
+    world.failed(3)
+    world.run(65)
+    assert world.counted() == world.total
+    assert world.durable
+    gaps = world.durable.counters["users_records_skipped_total", "authlog", "gap"]
+    assert gaps == 2, "for each silence, of which it is not known whether anything is missing"
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_stamp_still_to_come_does_not_keep_the_journal_from_being_read(
+    made: Callable[..., World], is_gone: bool
+) -> None:
+    """syslog-ng and busybox write the stamp that a program, and so anybody, gives them."""
+    world = made()
+    world.run(5)
+    world.failed(1)
+    world.run(5)
+    message = "root : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id"
+    world.waiting.append(f"2099-01-01T00:00:00.000000+00:00 host sudo: {message}\n")
+    world.flush()
+    world.total += 1
+    world.run(5)
+    world.switch(is_on=False)
+    if is_gone:
+        os.remove(world.log)
+    for pid in range(2, 12):
+        world.now += 1
+        world.failed(pid)
+        world.run(20)
+    world.run(100)
+    assert world.counted() == world.total

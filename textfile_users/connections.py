@@ -45,6 +45,8 @@ SERVERS = {
 }
 # They listen in the name of servers that they start.
 STARTERS = ("systemd", "xinetd", "inetd")
+# Of so many processes that users name like a server the command lines are read.
+MAX_TITLES = 2_000
 # What starts the desktop of an RDP session, an Xvnc or Xorg that xrdp speaks to.
 XRDP_STARTERS = ("xrdp-sesman", "xrdp-sesexec")
 
@@ -118,7 +120,20 @@ def known_servers(processes: Iterable[Process]) -> tuple[Process, ...]:
         and one.pid not in sesmen
         and (one.comm != "Xorg" or one.ppid in sesmen)
     ]
+    found = of_each_user(found, MAX_TITLES)
     return tuple(sorted(found, key=lambda one: (one.comm not in SERVERS, one.uid != 0, one.pid)))
+
+
+def of_each_user(processes: list[Process], count: int) -> list[Process]:
+    """Return the processes, or ``count`` of them: root's, then of each uid the oldest first."""
+    if len(processes) <= count:
+        return processes
+    numbers: dict[int, int] = {}
+    ranked = []
+    for one in sorted(processes, key=lambda one: (one.start or 0.0, one.pid)):
+        numbers[one.uid] = numbers.get(one.uid, 0) + 1
+        ranked.append((numbers[one.uid] if one.uid else 0, one.uid, one.pid, one))
+    return [process for *_, process in sorted(ranked, key=lambda one: one[:3])[:count]]
 
 
 def servers_of(

@@ -218,14 +218,20 @@ class Counting:
             self._add((SKIPPED, source, reason), count)
 
     def last_login(self, user: str, time: float) -> None:
-        """Take a login of a user, of whatever source and time."""
+        """Take a login of a user, of whatever source and time, but for those still to come.
+
+        They would stay the last for ever.
+        """
+        latest = self._now + HOUR
+        if time > latest:
+            return
         user = label(user)
         last = self._last_logins.get(user)
         if last is None:
             self._series.clear()  # the name is one that is known now
             if len(self._last_logins) >= 2 * MAX_USERS:
                 self._bound_last_logins(MAX_USERS)
-        self._last_logins[user] = max(time, last or 0.0)
+        self._last_logins[user] = time if (last or 0.0) > latest else max(time, last or 0.0)
 
     def _login(self, login: Login) -> None:
         self._add((LOGINS, label(login.user), login.type), 1)

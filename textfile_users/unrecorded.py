@@ -8,6 +8,7 @@ root's are believed, and a user can invent no more than sessions of the user's o
 from __future__ import annotations
 
 from textfile_users.activity import ENDED, owners
+from textfile_users.connections import MAX_TITLES, of_each_user
 from textfile_users.model import Account, Process, Session
 from textfile_users.record import Record
 from textfile_users.sessions import REMOTE_TYPES, service_of, with_unique_ids
@@ -72,18 +73,18 @@ def titles_wanted(
     """Return the pids of which unrecorded() wants the title.
 
     They are those of sshd whose session is not known, of its parents and children, and those of
-    screen. Arguments are as there.
+    screen, of which anybody may have many. Arguments are as there.
     """
     known = _know(sessions, processes, by_logind)
     leaders = {process.pid for process in processes if _may_lead(process, known)}
     parents = {known.by_pid[pid].ppid for pid in leaders}
-    return {
+    screens = [one for one in processes if one.comm.startswith(SCREEN) and not known.owner[one.pid]]
+    return {one.pid for one in of_each_user(screens, MAX_TITLES)} | {
         process.pid
         for process in processes
         if process.pid in leaders
         or process.ppid in leaders
         or (process.pid in parents and process.comm in SSHD)
-        or (process.comm.startswith(SCREEN) and not known.owner[process.pid])
     }
 
 

@@ -33,6 +33,7 @@ PAIRED_SECONDS = 10.0
 AT_ONCE_SECONDS = 1.5
 # So many refusals of a process wait for the address; sshd allows six attempts.
 MAX_WAITING = 16
+MAX_HELD = 10_000  # findings of all processes, with twice as many in between
 
 # What a process has said that decides, in Memory.said.
 ACCEPTED = "a"
@@ -76,6 +77,10 @@ class Attempts:
     def __init__(self, remembered: Iterable[tuple[Key, Memory]] = ()) -> None:
         """Go on with what ``items`` gave."""
         self._memories: dict[Key, Memory] = dict(remembered)
+        self._held = self._count_held()  # or more: those that were decided since are in it
+
+    def _count_held(self) -> int:
+        return sum([len(memory.held) for memory in self._memories.values()])
 
     def items(self) -> Iterator[tuple[Key, Memory]]:
         """Yield what is remembered, for the next run."""
@@ -108,6 +113,10 @@ class Attempts:
         memories[key], events = step(before, event)
         if len(memories) >= MAX_REMEMBERED + FORGOTTEN_AT_ONCE:
             events = [*events, *self._forget(FORGOTTEN_AT_ONCE)]
+        if said.event == PAM_FAILURE:  # of which a process may have many
+            self._held += 1
+            if self._held >= 2 * MAX_HELD:
+                events = [*events, *self._bound_held()]
         return earlier + events if earlier else events
 
     def _forget(self, count: int) -> list[AuthEvent]:
@@ -118,6 +127,17 @@ class Attempts:
             if memory.held:
                 events += _undecided(memory)
         return events
+
+    def _bound_held(self) -> list[AuthEvent]:
+        """Forget processes until what is held is within its bound, and return what was of them."""
+        self._held = self._count_held()
+        over = 0
+        for memory in self._memories.values():
+            if self._held <= MAX_HELD:
+                break
+            self._held -= len(memory.held)
+            over += 1
+        return self._forget(over)
 
     def expire(self, now: float) -> list[AuthEvent]:
         """Return the events that ten minutes of silence until ``now`` have made certain."""

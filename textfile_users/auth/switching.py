@@ -5,6 +5,8 @@ Read only where reading moves from one to the other, or the files may lack somet
 
 from __future__ import annotations
 
+from time import monotonic
+
 from textfile_users.auth.finding import IRRELEVANT, UNMATCHED
 from textfile_users.auth.overlap import Line, line_of
 from textfile_users.auth.programs import PROGRAMS, find
@@ -22,7 +24,7 @@ MAX_LINES = 20_000
 
 
 class TooMany(Exception):
-    """There are more than MAX_LINES."""
+    """There are more than MAX_LINES, or more than can be read in time."""
 
 
 class Side(Record):
@@ -32,17 +34,20 @@ class Side(Record):
     unread: list[Line]
 
 
-def of_files(logs: dict[str, Position], stamps: Stamps, first: float, last: float) -> Side:
-    """Return what the files have of the time from ``first`` to ``last``. Raises TooMany.
+def of_files(
+    logs: dict[str, Position], stamps: Stamps, first: float, last: float, deadline: float
+) -> Side:
+    """Return what the files have of the time from ``first`` to ``last``.
 
-    Files that are gone, or cannot be read, have nothing.
+    Raises TooMany, also where time.monotonic() passes ``deadline``: lines of other programs count
+    for nothing, and anybody may write them. Files that are gone, or cannot be read, have nothing.
     """
     side = Side([], [])
     for path, position in logs.items():
         try:
             begin = since(path, first, stamps.time_of_line)
-            unread = _of_file(path, later(position, begin), stamps, first, last)
-            every = _of_file(path, begin, stamps, first, last)
+            unread = _of_file(path, later(position, begin), stamps, first, last, deadline)
+            every = _of_file(path, begin, stamps, first, last, deadline)
         except OSError:
             continue
         side.unread.extend(unread)
@@ -64,7 +69,9 @@ def later(position: Position, begin: Position) -> Position:
     return position
 
 
-def _of_file(path: str, begin: Position, stamps: Stamps, first: float, last: float) -> list[Line]:
+def _of_file(
+    path: str, begin: Position, stamps: Stamps, first: float, last: float, deadline: float
+) -> list[Line]:
     lines: list[Line] = []
     for block in blocks(path, begin):
         behind = -1
@@ -77,7 +84,7 @@ def _of_file(path: str, begin: Position, stamps: Stamps, first: float, last: flo
             if time is not None and first <= time <= last:
                 lines.append(line_of(time, program, pid, message))
                 behind = stop
-        if len(lines) > MAX_LINES:
+        if len(lines) > MAX_LINES or monotonic() >= deadline:
             raise TooMany
     return lines
 

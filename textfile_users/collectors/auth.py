@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.programs import PROGRAMS
@@ -24,7 +25,7 @@ from textfile_users.model import (
 )
 from textfile_users.paths import Paths
 from textfile_users.record import Record
-from textfile_users.sources.authlog import Stamps, parse_lines
+from textfile_users.sources.authlog import DISORDER, Stamps, parse_lines
 from textfile_users.sources.files import open_regular, reason
 from textfile_users.sources.follow import NOWHERE, Block, Position, blocks, end, since
 from textfile_users.sources.localtime import local_time
@@ -205,12 +206,12 @@ def _choose(
     path = logs.paths[0]
     before = reading.before
     if before.source == JOURNAL:
-        known = before.time - BEHIND_SECONDS
+        known = reading.reader.time - BEHIND_SECONDS
         is_written = _modified(path) >= known  # the cheaper question first
-        has_all = is_written and _newest_time(path, reading.reader.stamps) >= known
+        has_all = is_written and _newest_time(path, reading.reader.stamps, reading.now) >= known
         return AUTHLOG if has_all and _signature(asked) else JOURNAL, asked
     if not before.began:
-        newest = _newest_time(path, reading.reader.stamps)
+        newest = _newest_time(path, reading.reader.stamps, reading.now)
         is_silent = reading.now - newest >= SILENT_SECONDS
         return JOURNAL if is_silent and reading.has_journal_more(newest) else AUTHLOG, asked
     return AUTHLOG, asked
@@ -366,17 +367,17 @@ class _Reading:
     def _move_to_file(self, path: str) -> Position:
         """Prepare for lines of a file that another log had too; return where to read on."""
         from textfile_users.auth.overlap import APART_SECONDS
-        from textfile_users.auth.switching import later, of_files
+        from textfile_users.auth.switching import later
 
-        newest = self.before.time or self.before.began
+        newest = self._newest or self.before.began
         logs = {path: self._logs.get(path, NOWHERE)}
         is_journal = self.before.source == JOURNAL
 
         def compare(first: float, last: float) -> tuple[Side, Side]:
-            other = of_files(logs, self.reader.stamps, first - APART_SECONDS, last)
+            other = self._of_files(logs, first - APART_SECONDS, last)
             if is_journal:
                 return self._of_journal(first, last), other
-            return of_files(self._other_logs(path), self.reader.stamps, first, last), other
+            return self._of_files(self._other_logs(path), first, last), other
 
         start = self._move(newest, newest, compare)
         return later(logs[path], since(path, start - APART_SECONDS, self._time_of))
@@ -398,10 +399,17 @@ class _Reading:
 
     def _compare_with_journal(self, first: float, last: float) -> tuple[Side, Side]:
         from textfile_users.auth.overlap import APART_SECONDS
+
+        read = self._of_files(self._logs, first, last)
+        return read, self._of_journal(first - APART_SECONDS, last)
+
+    def _of_files(self, logs: dict[str, Position], first: float, last: float) -> Side:
+        """Return what files have of a stretch of time, if half of the time left is enough."""
         from textfile_users.auth.switching import of_files
 
-        read = of_files(self._logs, self.reader.stamps, first, last)
-        return read, self._of_journal(first - APART_SECONDS, last)
+        now = time.monotonic()
+        until = now + (self._deadline - now) / 2
+        return of_files(logs, self.reader.stamps, first, last, until)
 
     def _of_journal(self, first: float, last: float) -> Side:
         from textfile_users.auth.switching import of_journal
@@ -574,8 +582,11 @@ def _modified(path: str) -> float:
         return 0.0
 
 
-def _newest_time(path: str, stamps: Stamps) -> float:
-    """Return the time of the newest line of a known program near the end of a file, 0 for none."""
+def _newest_time(path: str, stamps: Stamps, now: float) -> float:
+    """Return the time of the newest line of a known program near the end of a file, 0 for none.
+
+    Lines with a stamp that is still to come have none.
+    """
     try:
         descriptor = open_regular(path)
     except OSError:  # it is being rotated
@@ -586,4 +597,5 @@ def _newest_time(path: str, stamps: Stamps) -> float:
     finally:
         os.close(descriptor)
     times = [stamps.time_of(line[2]) for line in parse_lines(data)]
-    return max((time for time in times if time is not None), default=0.0)
+    latest = now + DISORDER
+    return max((time for time in times if time is not None and time <= latest), default=0.0)

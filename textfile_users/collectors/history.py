@@ -23,7 +23,7 @@ from textfile_users.paths import Paths
 from textfile_users.sources.files import open_regular, reason
 from textfile_users.sources.follow import NOWHERE, blocks, end
 from textfile_users.sources.passwd import account_names, read_passwd
-from textfile_users.sources.procfs import read_boot_time, read_descents, read_processes
+from textfile_users.sources.procfs import read_ancestors, read_boot_time, read_processes
 from textfile_users.sources.sqlite import UnreadableDatabase, signature
 from textfile_users.sources.utmp import LAYOUTS, detect_layout, parse_utmp
 from textfile_users.volatile import read_boot_id
@@ -64,7 +64,7 @@ def look_at_history(
     further step once time.monotonic() has passed ``deadline``. Raises nothing but what is a
     fault of this program.
     """
-    reading = _Reading(paths, before, wanted.backfill)
+    reading = _Reading(paths, before, wanted.backfill, deadline)
 
     def reached() -> Snapshot:
         success = all(source.status in (OK, ABSENT) for source in reading.sources)
@@ -98,7 +98,7 @@ def look_at_history(
 class _Reading:
     """One look's reading of records: from the state before it to that after it."""
 
-    def __init__(self, paths: Paths, snapshot: Snapshot, backfill: bool) -> None:
+    def __init__(self, paths: Paths, snapshot: Snapshot, backfill: bool, deadline: float) -> None:
         before = snapshot.durable or NOTHING
         self.sources: list[SourceReport] = []
         self.faults: list[str] = []
@@ -116,6 +116,7 @@ class _Reading:
         self._seen = dict(before.seen)
         self._wtmpdb = before.wtmpdb
         self._boot_id = before.boot_id
+        self._parents: dict[int, int] = {}  # of processes that wrote records
 
     def result(self) -> Durable:
         """Return the state after this look."""
@@ -283,7 +284,7 @@ class _Reading:
         logins = self._counting.logins
         is_recent = abs(self._now - turn.time) < RECENT_SECONDS
         if turn.pid and is_recent and not logins.knows(turn.user, turn.pid):
-            for ancestor in read_descents(self._paths, [turn.pid])[turn.pid].ancestors:
+            for ancestor in read_ancestors(self._paths, turn.pid, self._parents):
                 if logins.knows(turn.user, ancestor):
                     return ancestor
         return turn.pid
@@ -292,7 +293,8 @@ class _Reading:
         self, source: str, path: str, layout: str, take: Callable[[tuple[UtmpRecord, ...]], None]
     ) -> Steps:
         """Take the sound records behind the position in a file, block by block."""
-        for block in blocks(path, self._records.get(path, NOWHERE), LAYOUTS[layout].size):
+        before, unit = self._records.get(path, NOWHERE), LAYOUTS[layout].size
+        for block in blocks(path, before, unit):
             found = parse_utmp(block.data, layout)
             take(found.records)
             self._counting.skipped(source, (*block.skipped, ("damaged", found.damaged)))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Countdown = Callable[[], float]
 
 MAX_MESSAGE = 64 << 10
+MAX_WHOLE = 20  # messages that are read again, each by a journalctl: a user may log many
 MAX_LINE = 1 << 20  # of JSON, in which a byte takes four at most
 MAX_CURSOR = 512  # real ones have about 170 characters
 CURSOR_PARTS = {"s": 32, "i": 16, "b": 32, "m": 16, "t": 16, "x": 16}  # digits at most
@@ -189,9 +190,9 @@ def entries(
     """Yield what the programs named ``identifiers`` logged behind ``position``, in order.
 
     All was read when ends() said ``known``: where the position's entry has gone, but nothing
-    behind that, there is no gap. ``advance`` says where to go on after each. A journalctl runs until the generator is
-    closed, at most to ``deadline`` on ``clock``. Raises TimeoutError there, and OSError
-    where journalctl fails or complains; what was yielded before is good in both cases.
+    behind that, there is no gap. ``advance`` says where to go on after each. A journalctl runs
+    until the generator is closed, at most to ``deadline`` on ``clock``. Raises TimeoutError there,
+    and OSError where journalctl fails or complains; what was yielded before is good in both cases.
     What was logged since the machine was booted comes last.
     """
     is_lost = False
@@ -480,10 +481,14 @@ def _read(
     """Yield what ``boots``, all where there is none, logged behind ``position``."""
     more = [*_start(position), *(f"_BOOT_ID={boot}" for boot in sorted(boots) if boot)]
     behind = position.time - MICROSECOND / 2  # half of one, since floats are not exact
+    whole = MAX_WHOLE
     try:
         with closing(_run(command, more, left)) as lines:
             for line in _behind(lines, position.cursor):
-                found = LOST if line is None else _parse_whole(command, line, left)
+                found = LOST if line is None else parse_entry(line)
+                if whole and line and _is_long(found) and _is_trusted(_fields(line)):
+                    whole -= 1
+                    found = _parse_whole(command, found, left)
                 if position.cursor or not 0 < found.time < behind:
                     yield found
     except Refused:
@@ -574,15 +579,16 @@ def _is_at(line: bytes | None, sought: dict[str, str], names: str) -> bool:
     return all(parts.get(name) == sought[name] for name in names)
 
 
-def _parse_whole(command: list[str], line: bytes, left: Countdown) -> Entry | Gap:
-    """Return what parse_entry does, also of a message over the 4 KiB that journalctl shows.
+def _is_long(found: Entry | Gap) -> bool:
+    return isinstance(found, Gap) and found.reason == "too-long"
+
+
+def _parse_whole(command: list[str], found: Entry | Gap, left: Countdown) -> Entry | Gap:
+    """Return the entry of a message over the 4 KiB that journalctl shows, else ``found``.
 
     It is read again, but only of trusted programs: others' messages may have hundreds of
     megabytes, and to make JSON of them journalctl needs many times that.
     """
-    found = parse_entry(line)
-    if isinstance(found, Entry) or found.reason != "too-long" or not _is_trusted(_fields(line)):
-        return found
     with closing(_run(command, ["--all", f"--cursor={found.cursor}"], left)) as lines:
         try:
             whole = parse_entry(next(lines, b""))

@@ -154,23 +154,39 @@ def read_terminals(paths: Paths, leaders: Iterable[int]) -> dict[int, tuple[str,
     return terminals
 
 
-def read_descents(paths: Paths, pids: Iterable[int]) -> dict[int, Descent]:
-    """Return from which session each of ``pids`` descends; a daemon keeps its cgroup."""
+def read_descents(
+    paths: Paths, pids: Iterable[int], known: Mapping[int, Process] = {}
+) -> dict[int, Descent]:
+    """Return from which session each of ``pids`` descends; a daemon keeps its cgroup.
+
+    What this look has read already is ``known`` by pid, and nothing is read twice: anybody may
+    name thousands of servers, each with as many ancestors.
+    """
     descents = {}
+    parents = {process.pid: process.ppid for process in known.values()}
     inside = parse_root_cgroup(read_file(paths.proc("1/cgroup")))
     for pid in pids:
-        session, _ = parse_cgroup(read_file(paths.proc(f"{pid}/cgroup")), inside)
-        descents[pid] = Descent(session, _read_ancestors(paths, pid))
+        if pid in known:
+            session = known[pid].session
+        else:
+            session, _ = parse_cgroup(read_file(paths.proc(f"{pid}/cgroup")), inside)
+        descents[pid] = Descent(session, read_ancestors(paths, pid, parents))
     return descents
 
 
-def _read_ancestors(paths: Paths, pid: int) -> tuple[int, ...]:
+def read_ancestors(paths: Paths, pid: int, parents: dict[int, int]) -> tuple[int, ...]:
+    """Return the parent of ``pid``, its parent and so on, below pid 1, 32 at most.
+
+    ``parents``, 0 where there is none, are known by pid; it is added to.
+    """
     ancestors: list[int] = []
     while len(ancestors) < MAX_ANCESTORS:
-        try:
-            pid = parse_stat(read_file(paths.proc(f"{pid}/stat")))[1]
-        except ValueError:
-            break
+        if pid not in parents:
+            try:
+                parents[pid] = parse_stat(read_file(paths.proc(f"{pid}/stat")))[1]
+            except ValueError:
+                parents[pid] = 0
+        pid = parents[pid]
         if pid <= 1:
             break
         ancestors.append(pid)
