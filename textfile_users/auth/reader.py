@@ -40,6 +40,8 @@ UNMATCHED_LINES = "unmatched"
 UNTRUSTED = "untrusted"
 # Seconds in which a syslogd may have been off; stamps may be whole seconds.
 SILENCE = 1.5
+# A stamp so far ahead of the look, or less, may be honest.
+AHEAD_SECONDS = 5.0
 MAX_EXPLAINED = 10_000
 MAX_SHOWN = 200
 # What may say of a user's process who acts without a name.
@@ -51,9 +53,9 @@ class Reader:
     """Reads a log, and counts its lines by result.
 
     ``time`` is that of the newest line that said something, ``quiet`` that of the first one
-    behind which a file had nothing for SILENCE, 0 for none. A file's stamps behind ``latest``, which
-    some syslogds take from who writes, count as that. Lines that no pattern knows are kept in
-    ``unmatched`` where that is a list.
+    behind which a file had nothing for SILENCE, 0 for none. A file's stamps that are still to come
+    at ``now``, which some syslogds take from who writes, count as that. Lines that no pattern knows
+    are kept in ``unmatched`` where that is a list.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class Reader:
         self._accounts: Passwd | None = None
         self.lines = dict.fromkeys(RESULTS, 0)
         self.time = 0.0
-        self.latest = float("inf")
+        self.now = float("inf")
         self.quiet = 0.0
         self.unmatched: list[tuple[int, bytes]] | None = None
         self.explained: list[str] | None = None
@@ -95,6 +97,7 @@ class Reader:
         has_decided = self.pairing.attempts.has_decided
         time_of = self.stamps.time_of
         take = self.pairing.take
+        latest = self.now + AHEAD_SECONDS
         for start, end, stamp, program, pid, message in parse_lines(data):
             if message.startswith(ENDS) and pid and has_decided("sshd", pid, time_of(stamp)):
                 matched += 1
@@ -111,7 +114,7 @@ class Reader:
                 unmatched += 1
                 self._keep(data, start, end)
                 continue
-            time = min(time, self.latest)
+            time = time if time <= latest else self.now
             if self.overlap:
                 said = self._what_is_new(time, program, pid, message, said)
                 if said is NOTHING:

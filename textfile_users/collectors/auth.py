@@ -7,7 +7,7 @@ import time
 
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.programs import PROGRAMS
-from textfile_users.auth.reader import Reader
+from textfile_users.auth.reader import AHEAD_SECONDS, Reader
 from textfile_users.counting import Counting
 from textfile_users.deadline import paced
 from textfile_users.durable import NOTHING, Durable
@@ -25,7 +25,7 @@ from textfile_users.model import (
 )
 from textfile_users.paths import Paths
 from textfile_users.record import Record
-from textfile_users.sources.authlog import DISORDER, Stamps, parse_lines
+from textfile_users.sources.authlog import Stamps, parse_lines
 from textfile_users.sources.files import open_regular, reason
 from textfile_users.sources.follow import NOWHERE, Block, Position, blocks, end, since
 from textfile_users.sources.localtime import local_time
@@ -55,8 +55,6 @@ HOUR = 3600.0
 STAMP_SECONDS = 1.0
 # A file that is written is so far behind the journal at most.
 BEHIND_SECONDS = 2.0
-# A stamp so far ahead of the look, or less, may be honest.
-AHEAD_SECONDS = 5.0
 # How far before the newest line read lines of both logs are held against each other.
 # Less where that are too many lines.
 BACK_SECONDS = (60.0, 10.0)
@@ -264,8 +262,10 @@ class _Reading:
         known = (snapshot.kept or NOTHING_KEPT).known.answers
         stamps = Stamps(now, local_time(paths))
         self.reader = Reader(pairing, stamps, lambda: accounts(paths, known.values()))
-        self.reader.latest = now + AHEAD_SECONDS
-        self.reader.time = self._newest = min(before.time, self.reader.latest)
+        self.reader.now = now
+        # An older version, or a clock that was wrong, may have left a time still to come.
+        self.reader.time = before.time if before.time <= now + AHEAD_SECONDS else now
+        self._newest = self.reader.time
         if before.quiet >= before.began:  # what was before does not count
             self.reader.quiet = before.quiet
         self._overlaps_until = 0.0  # what another log was read to, where reading moves
@@ -597,5 +597,5 @@ def _newest_time(path: str, stamps: Stamps, now: float) -> float:
     finally:
         os.close(descriptor)
     times = [stamps.time_of(line[2]) for line in parse_lines(data)]
-    latest = now + DISORDER
+    latest = now + AHEAD_SECONDS
     return max((time for time in times if time is not None and time <= latest), default=0.0)

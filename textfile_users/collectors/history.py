@@ -64,7 +64,7 @@ def look_at_history(
     further step once time.monotonic() has passed ``deadline``. Raises nothing but what is a
     fault of this program.
     """
-    reading = _Reading(paths, before, wanted.backfill, deadline)
+    reading = _Reading(paths, before, wanted.backfill)
 
     def reached() -> Snapshot:
         success = all(source.status in (OK, ABSENT) for source in reading.sources)
@@ -98,7 +98,7 @@ def look_at_history(
 class _Reading:
     """One look's reading of records: from the state before it to that after it."""
 
-    def __init__(self, paths: Paths, snapshot: Snapshot, backfill: bool, deadline: float) -> None:
+    def __init__(self, paths: Paths, snapshot: Snapshot, backfill: bool) -> None:
         before = snapshot.durable or NOTHING
         self.sources: list[SourceReport] = []
         self.faults: list[str] = []
