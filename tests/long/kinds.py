@@ -10,9 +10,10 @@ from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import Reader
 from textfile_users.counting import Counting
 from textfile_users.durable import NOTHING
-from textfile_users.sources.authlog import Stamps, utc_time
+from textfile_users.sources.authlog import Stamps, own_time
 from textfile_users.sources.follow import BLOCK
 
+JUMPING = "sudo: stamps that jump"
 # A message, its program and its pid, by the line's number; in place of {n} stands that.
 KINDS: dict[str, tuple[str, str, str]] = {
     "sshd: a failure": ("Failed password for root from 192.0.2.{b} port {p} ssh2", "sshd", "{n}"),
@@ -45,6 +46,7 @@ KINDS: dict[str, tuple[str, str, str]] = {
         "   alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh", "sudo", "{n}"),
     "sudo: names": (
         "   a{s} : TTY=pts/0 ; PWD=/ ; USER=u{t} ; COMMAND=/bin/sh", "sudo", "{n}"),
+    JUMPING: ("   alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh", "sudo", "{n}"),
     "sudo: PAM's line": (
         "pam_unix(sudo:session): session opened for user root(uid=0) by a(uid=1000)", "sudo",
         "{n}"),
@@ -89,7 +91,15 @@ def lines(kind: str, size: int) -> bytes:
     if kind in PLAIN:
         return (PLAIN[kind] * (size // len(PLAIN[kind]) + 1)).encode()
     message, program, pid = KINDS[kind]
-    return _lines(lambda n: (message, program, pid), size)
+    made = _lines(lambda n: (message, program, pid), size)
+    return made if kind != JUMPING else b"".join(map(_jumping, range(size), made.splitlines(True)))
+
+
+def _jumping(number: int, line: bytes) -> bytes:
+    """Return a line with a traditional stamp, somewhere in the last year."""
+    at = NOW - number * 7919 % 86_400 * 300
+    stamp = time.strftime("%b %e %H:%M:%S", time.gmtime(at)).encode()
+    return stamp + line[line.index(b" ") :]
 
 
 def usual(size: int) -> bytes:
@@ -124,7 +134,7 @@ def _lines(of: Callable[[int], tuple[str, str, str]], size: int) -> bytes:
 def count(data: bytes) -> None:
     """Count what a log says, as a scan does, block by block."""
     counting = Counting(NOTHING, NOW, (), lambda: ("root", "alice"))
-    reader = Reader(Pairing(), Stamps(NOW, utc_time))
+    reader = Reader(Pairing(), Stamps(NOW, own_time))
     start = 0
     while start < len(data):
         end = data.rfind(b"\n", start, start + BLOCK) + 1

@@ -80,6 +80,7 @@ def _without_pid(line: bytes, start: int, after: int, at: int) -> Iterator[LogLi
         yield from _unusual(line, start)
 
 
+MAX_DAYS = 1_000  # that are remembered
 MIN_LINE = 18  # a stamp, a name and a colon
 _SKIPPED = b"pam_unix(sshd:auth"
 # Programs met that are none of ours.
@@ -193,6 +194,8 @@ class Stamps:
         # The minute of the last stamp: its text before and behind the seconds, and its time.
         self._minute = b"", b"", 0, 0
         self._began: float | None = None
+        # When days began, by their text, None for those on which clocks are set.
+        self._days: dict[bytes, float | None] = {}
 
     def time_of(self, stamp: bytes) -> float | None:
         """Return the time that ``stamp`` is, None where there is no such time."""
@@ -233,6 +236,16 @@ class Stamps:
         """
         began_of = self._of_iso if text[:1].isdigit() else self._of_traditional
         try:
+            if len(text) > 17:  # it tells the zone
+                return began_of(text, False)
+            day = text[:-6]
+            if day not in self._days:
+                if len(self._days) >= MAX_DAYS:
+                    self._days.clear()
+                self._days[day] = _began_day(day, began_of)
+            began = self._days[day]
+            if began is not None:
+                return began + _into_day(text[-6:])
             first = began_of(text, False)
             if first is None or (previous is not None and first >= previous - DISORDER):
                 return first
@@ -257,6 +270,20 @@ class Stamps:
             if began is not None and began <= self._now + DAY:
                 return began
         return None
+
+
+def _began_day(day: bytes, began_of: Callable[[bytes, bool], float | None]) -> float | None:
+    """Return when a day began, None where its last minute is not as far from that as usual."""
+    began, last = began_of(day + b"00:00:", False), began_of(day + b"23:59:", False)
+    return began if began is not None and last == began + DAY - 60 else None
+
+
+def _into_day(clock: bytes) -> int:
+    """Return the seconds from a day's begin to ``HH:MM:``. Raises ValueError."""
+    hour, minute = int(clock[:2]), int(clock[3:5])
+    if not (0 <= hour <= 23 and 0 <= minute <= 59) or clock[2:3] != b":":
+        raise ValueError("no time of day")
+    return (hour * 60 + minute) * 60
 
 
 def _split(stamp: bytes) -> tuple[bytes, bytes, int, int]:
