@@ -356,3 +356,22 @@ def test_of_many_young_processes_some_are_read_again(
         found, places = look(host, places, NOW + LOOK_SECONDS * number)
         moved.append(sum(where == ("5", 1000) for where in found.values()))
     assert moved == [8, 16, 24, 32, 40]
+
+
+def test_of_processes_whose_turn_it_is_so_many_are_read_again(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody may start thousands whose turn is the same."""
+    monkeypatch.setattr(source, "MANY", 5)
+    pids = [TURNS * number for number in range(1, 21)]
+    for pid in pids:
+        add(host, pid)
+    now = quiet_time([1, *pids], NOW)
+    _, places = look(host, {}, now)
+    for pid in pids:
+        add(host, pid, cgroup=SESSION_5)
+    now += LOOK_SECONDS * next(
+        n for n in range(TURNS) if (int(now / LOOK_SECONDS) + n) % TURNS == 0
+    )
+    found, _ = look(host, places, now)
+    assert sum(where == ("5", 1000) for where in found.values()) == 5

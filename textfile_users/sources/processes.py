@@ -43,7 +43,8 @@ NOWHERE = ("", -1, 0)
 MAX_AGE_OF_MOVES = 60.0
 # Of so many looks one reads a process's place again; a prime, so that each has its turn.
 TURNS = 61
-# Young ones are read again at each look, of many processes so many.
+# Young ones are read again at each look. But of all no more than this: who starts thousands may
+# choose their pids.
 MANY = 2_000
 LOOK_SECONDS = 5
 
@@ -151,7 +152,7 @@ def _read_each(
 
     Raises TimeoutError at the ``deadline``.
     """
-    turns_of_young = 1 + len(known) // MANY
+    turns_of_young, read_again = 1 + len(known) // MANY, 0
     boot_time = read_boot_time(paths)
     inside = parse_root_cgroup(read_file(paths.proc("1/cgroup")))
     turn = int(now / LOOK_SECONDS)
@@ -172,7 +173,9 @@ def _read_each(
             key = pid, ticks
             is_young = start is None or since - start < MAX_AGE_OF_MOVES
             turns = turns_of_young if is_young else TURNS
-            place = known.get(key) if (pid - turn) % turns else None
+            place = known.get(key)
+            if place and read_again < MANY and not (pid - turn) % turns:
+                place, read_again = None, read_again + 1
             if place is None or place[3] != owner:
                 status = read_file(f"{proc}{pid}/status", MAX_STATUS)
                 if not status:
