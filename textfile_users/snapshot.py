@@ -199,7 +199,8 @@ def _go_through(
         return reached, ()
     name, _ = steps[count]
     seconds, _ = given[count]
-    failed = _failed(reached, name, f"no answer within {seconds:.2g} s")
+    # Its share, whatever was left: a fault that changes is said each time.
+    failed = _failed(reached, name, f"no answer within {timeout * _share_of(name, wanted):g} s")
     return _timed(failed, name, seconds), steps[count + 1 :]
 
 
@@ -207,9 +208,13 @@ def _seconds_of(steps: Steps, wanted: Wanted, timeout: float, left: float) -> fl
     """Return what the first of ``steps`` may take: its share, if enough is left for the others."""
     if not steps:
         return timeout
-    share = LOOK_SHARE if wanted.backfill else SHARES.get(steps[0][0], COLLECTOR_SHARE)
     least = timeout * LEAST_SHARE
-    return max(least, min(timeout * share, left - (len(steps) - 1) * least))
+    share = timeout * _share_of(steps[0][0], wanted)
+    return max(least, min(share, left - (len(steps) - 1) * least))
+
+
+def _share_of(name: str, wanted: Wanted) -> float:
+    return LOOK_SHARE if wanted.backfill else SHARES.get(name, COLLECTOR_SHARE)
 
 
 def _guarded(
