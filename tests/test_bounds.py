@@ -729,3 +729,19 @@ def test_processes_named_like_programs_have_few_command_lines_read(comm: str, ui
     assert len(found) <= MAX_TITLES + 10
     assert {one.pid for one in real} <= found
     assert comm == "screen" or 1 in servers, "it may listen for them"
+
+
+@pytest.mark.parametrize(
+    ("read_until", "at", "expected", "why"),
+    [
+        (0.0, NOW + 10, NOW + 10, "now, by a clock that is a little ahead"),
+        (0.0, NOW + 7200, None, "still to come"),
+        (NOW + 9000, NOW + 7200, NOW + 7200, "the clock is not set yet: the log has been there"),
+    ],
+)
+def test_a_last_login_is_not_to_come(
+    read_until: float, at: float, expected: float | None, why: str
+) -> None:
+    counting_ = Counting(durable.NOTHING._replace(time=read_until), NOW, (), lambda: ("alice",))
+    counting_.last_login("alice", at)
+    assert counting_.result().last_logins.get("alice") == expected, why

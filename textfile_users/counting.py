@@ -222,7 +222,7 @@ class Counting:
 
         They would stay the last for ever.
         """
-        latest = self._now + HOUR
+        latest = max(self._now, self._before.time) + HOUR  # the clock may not be set yet
         if time > latest:
             return
         user = label(user)
