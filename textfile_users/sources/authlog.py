@@ -58,7 +58,9 @@ def parse_lines(data: bytes) -> Iterator[LogLine]:
         program, _, rest = line[at:].partition(b"[")
         if program in PROGRAMS:
             pid, _, message = rest.partition(b"]: ")
-            if not pid.isdigit() or len(pid) > 10 or message[:1] in b" [":
+            if message[:1] == b" ":  # as sudo writes it
+                message = message.lstrip(b" ")
+            if not pid.isdigit() or len(pid) > 10 or message[:1] in b"[":
                 yield from _unusual(line, start)
             elif not message.startswith(_SKIPPED):
                 yield start, end, line[:after], program, int(pid), message
