@@ -48,7 +48,7 @@ LOOK_SHARE = 0.8
 COLLECTOR_SHARE = 0.25
 # More for a table, which is read at once or not at all, and for what comes last and may have
 # much to catch up with; see docs/decisions.md.
-SHARES = {PROCESSES: 0.65, AUTH: 0.5, HISTORY: 0.5}
+SHARES = {PROCESSES: 0.65, AUTH: 0.7, HISTORY: 0.7}
 LEAST_SHARE = 0.02  # what is left for each step that follows
 # Of a collector's time, what it may begin a further block in.
 READING_SHARE = 0.9
