@@ -20,6 +20,7 @@ from textfile_users.auth.finding import (
     name,
     number,
 )
+from textfile_users.record import quick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,8 +56,9 @@ def _where(match: Match[bytes]) -> dict[str, object]:
 
 def _accepted(match: Match[bytes]) -> Finding:
     how = METHODS.get(match["method"], "other")
-    user = name(match["user"])
-    return finding(SUCCESS, "dropbear", method=how, user=user, account="valid", **_where(match))
+    ip, host = address(match["address"])
+    who = how, name(match["user"]), "valid", ip, host, number(match["port"])
+    return quick(Finding, (SUCCESS, "dropbear", *who, 1, "", "", "", 0))
 
 
 def _failed(match: Match[bytes]) -> Finding:

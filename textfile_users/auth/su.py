@@ -13,6 +13,7 @@ from textfile_users.auth.finding import (
     name,
     terminal,
 )
+from textfile_users.record import quick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 def _by_result(match: Match[bytes]) -> Finding:
     failed, target, user, tty = match.groups()
     event = ESCALATION_FAILURE if failed else ESCALATION
-    return finding(event, "su", user=name(user), target=name(target), tty=terminal(tty))
+    aim = name(target), terminal(tty), "", 0
+    return quick(Finding, (event, "su", "", name(user), "", "", "", 0, 1, *aim))
 
 
 def _by_shadow(match: Match[bytes]) -> Finding:
