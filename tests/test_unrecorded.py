@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.hosts import BOOT
 from textfile_users.model import Account, Process, Session
-from textfile_users.unrecorded import may_show, titles_wanted, unrecorded, without_windows
+from textfile_users.sessions import may_show
+from textfile_users.unrecorded import titles_wanted, unrecorded, without_windows
 
 START = BOOT + 5_000.0
 TTY = 34816  # pts/0

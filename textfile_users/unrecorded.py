@@ -11,7 +11,16 @@ from textfile_users.activity import ENDED, owners
 from textfile_users.connections import MAX_TITLES, of_each_user
 from textfile_users.model import Account, Process, Session
 from textfile_users.record import Record
-from textfile_users.sessions import REMOTE_TYPES, service_of, with_unique_ids
+from textfile_users.sessions import (
+    DROPBEAR,
+    MOSH,
+    REMOTE_TYPES,
+    SCREEN,
+    SSHD,
+    TMUX,
+    service_of,
+    with_unique_ids,
+)
 from textfile_users.sources.procfs import parse_title
 from textfile_users.sources.terminals import name_of
 from textfile_users.sources.text import decode, is_loopback
@@ -23,15 +32,9 @@ if TYPE_CHECKING:
     # type, user, display (vnc:1), ip, start, pid
     Remote = tuple[str, str, str, str, float, int]
 
-SSHD = ("sshd", "sshd-session")  # the latter since OpenSSH 9.8
-DROPBEAR = "dropbear"
-MOSH = "mosh-server"
-TMUX = "tmux: server"
-SCREEN = "screen"
 MULTIPLEXER = "multiplexer"
 DESKTOPS = ("x11", "wayland")
 MAX_OF_USER = 50  # sessions that nothing records
-_PROGRAMS = (DROPBEAR, MOSH, TMUX)
 
 _PRIVILEGED = (" [priv]", " [postauth]")  # before OpenSSH 10.6, and since
 _NO_TERMINAL = ("notty", "internal-sftp")
@@ -50,21 +53,6 @@ class _Known(Record):
     owner: Mapping[int, str]
     terminals: frozenset[tuple[str, str]]  # user and tty
     by_logind: bool
-
-
-def may_show(processes: Iterable[Process], *, by_logind: bool) -> bool:
-    """Return whether a process may be of a session that nothing records.
-
-    On most hosts none is, and this costs a tenth of titles_wanted() and unrecorded(). Where
-    logind could be read, sshd's processes that it has no session for are the listener, whose
-    parent is process 1, and connections.
-    """
-    return any(
-        process.comm in _PROGRAMS
-        or process.comm.startswith(SCREEN)
-        or (process.comm in SSHD and not (by_logind and (process.session or process.ppid == 1)))
-        for process in processes
-    )
 
 
 def titles_wanted(

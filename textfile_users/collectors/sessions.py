@@ -15,6 +15,7 @@ from textfile_users.sessions import (
     MAX_SESSIONS,
     from_address,
     leaders_without_terminal,
+    may_show,
     merge,
     newest,
     pids_of,
@@ -25,13 +26,6 @@ from textfile_users.sources.procfs import read_descents, read_processes, read_te
 from textfile_users.sources.sockets import read_peers
 from textfile_users.sources.terminals import read_command_lines
 from textfile_users.sources.utmp import read_utmp
-from textfile_users.unrecorded import (
-    bounded,
-    may_show,
-    titles_wanted,
-    unrecorded,
-    without_windows,
-)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,6 +95,8 @@ def add_unrecorded(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Iter
     remotes = list(islice(_remotes(before), MAX_SESSIONS))
     if not remotes and not may_show(processes, by_logind=by_logind):
         return
+    from textfile_users.unrecorded import bounded, titles_wanted, unrecorded, without_windows
+
     wanted = titles_wanted(sessions, processes, by_logind=by_logind)
     peers = {one.pid: one.ip for one in before.connections or () if one.service == SSH and one.pid}
     found = unrecorded(
