@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from textfile_users.auth.attempts import Attempts, AuthEvent, Key, Memory
-from textfile_users.auth.escalations import Escalations
 from textfile_users.auth.finding import (
     CONTINUED,
     ESCALATION,
@@ -19,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from textfile_users.auth.escalations import Escalations
     from textfile_users.auth.targets import Targets
 
 # Of these a line may be told whom it is to by another, see auth/targets.py.
@@ -52,9 +52,19 @@ class Pairing:
         held = tuple(held)
         self._waiting = [event for event in held if event.said.event in WAITING]
         self._made: Targets | None = None
-        self.escalations = Escalations(event for event in held if event.said.event not in WAITING)
+        self._held = [event for event in held if event.said.event not in WAITING]
+        self._paired: Escalations | None = None
         self.last = last
         self._next = 0.0
+
+    @property
+    def escalations(self) -> Escalations:
+        """What is paired; imported where somebody escalates, as the targets are."""
+        if self._paired is None:
+            from textfile_users.auth.escalations import Escalations
+
+            self._paired = Escalations(self._held)
+        return self._paired
 
     @property
     def _targets(self) -> Targets:
@@ -69,7 +79,7 @@ class Pairing:
     def held(self) -> tuple[AuthEvent, ...]:
         """What of escalations is undecided, for the next run."""
         waiting = self._made.held if self._made else self._waiting
-        return (*waiting, *self.escalations.held)
+        return (*waiting, *(self._paired.held if self._paired else self._held))
 
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the events that became certain with a line's finding, in their order."""
@@ -98,9 +108,11 @@ class Pairing:
         """Return the events that have become certain because nothing followed until ``now``."""
         self._next = now + EXPIRY_SECONDS
         over = self._escalate(self._targets.expire(now)) if self._made or self._waiting else []
-        return self.attempts.expire(now) + over + self.escalations.expire(now)
+        paired = self.escalations.expire(now) if self._paired or self._held else []
+        return self.attempts.expire(now) + over + paired
 
     def finish(self) -> list[AuthEvent]:
         """Return the events of all that is undecided: no line will follow."""
         over = self._escalate(self._targets.finish()) if self._made or self._waiting else []
-        return self.attempts.finish() + over + self.escalations.finish()
+        paired = self.escalations.finish() if self._paired or self._held else []
+        return self.attempts.finish() + over + paired
