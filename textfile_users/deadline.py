@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     Value = TypeVar("Value")
+    # What paced() goes through: each yields whether what was reached may be kept.
+    Steps = Generator[bool, None, None]
 
 
 class Overdue(Exception):
@@ -112,7 +114,7 @@ KEPT_SECONDS = 0.1
 
 
 def paced(
-    steps: Generator[bool, None, None], deadline: float, reached: Callable[[], Value]
+    steps: Steps, deadline: float, reached: Callable[[], Value]
 ) -> Generator[Value, None, bool]:
     """Go through ``steps``, yield now and then what is ``reached``, return whether all are done.
 

@@ -37,11 +37,9 @@ if TYPE_CHECKING:
 
     from textfile_users.auth.attempts import AuthEvent
     from textfile_users.auth.switching import Side
+    from textfile_users.deadline import Steps
     from textfile_users.sources.journal import Entry, Gap
     from textfile_users.sources.journals import JournalPosition
-
-    # What deadline.paced() goes through.
-    Steps = Generator[bool, None, None]
 
     _Compare = Callable[[float, float], tuple[Side, Side]]
 

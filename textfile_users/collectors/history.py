@@ -30,12 +30,11 @@ from textfile_users.volatile import read_boot_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from textfile_users.deadline import Steps
     from textfile_users.sources.wtmp import Turn
 
-    # What deadline.paced() goes through.
-    Steps = Generator[bool, None, None]
 
 WTMP = "wtmp"
 WTMPDB = "wtmpdb"
