@@ -387,7 +387,8 @@ def test_who_is_believed_of_what_journald_saw(journald: Box) -> None:
     """
     (journald.root / "etc/sudoers").write_text(SUDOERS)
     log(journald, "Accepted password for root from 192.0.2.7 port 22 ssh2", user="tu-bob")
-    log(journald, "Server listening on 192.0.2.1 port 22.")
+    logged = "(echo Server listening on 192.0.2.1 port 22.; sleep 1) | logger -t sshd"
+    journald.run("sh", "-c", logged)
     port = journald.sshd()
     assert journald.run_as("tu-bob", "su", "-c", "sleep 1", "tu-alice", password=PASSWORD) == 0
     assert journald.run_as("tu-alice", "sudo", "sleep", "1") == 0
