@@ -204,7 +204,7 @@ def test_what_was_finished_when_time_runs_out_is_kept(
 
     monkeypatch.setattr(reader.Reader, "read_block", read)
     status, said = run("--timeout", "2", at=5)
-    assert (status, said) == (0, "textfile-users: auth: no answer within 1.4 s\n")
+    assert (status, said) == (0, "textfile-users: auth: no answer within 1.5 s\n")
     samples = run.samples()
     assert samples['users_collector_success{collector="auth"}'] == 0
     assert samples['users_collector_success{collector="history"}'] == 1

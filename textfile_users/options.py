@@ -196,7 +196,7 @@ HOST_OPTIONS = (
     Option(
         "--timeout",
         "SECONDS",
-        "give up after this (default 4); a collector has a quarter of it, some two thirds",
+        "give up after this (default 4); a collector has a quarter of it, some three quarters",
         4.0,
         _seconds,
     ),

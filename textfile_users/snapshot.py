@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     Value = TypeVar("Value")
 
 # Of the whole run's time a look may take so much, and of that a collector.
-LOOK_SHARE = 0.8
+LOOK_SHARE = 0.9
 COLLECTOR_SHARE = 0.25
 # More for a table, which is read at once or not at all, and for what comes last and may have
 # much to catch up with; see docs/decisions.md.
-SHARES = {PROCESSES: 0.65, AUTH: 0.7, HISTORY: 0.7}
+SHARES = {PROCESSES: 0.75, AUTH: 0.75, HISTORY: 0.75}
 LEAST_SHARE = 0.02  # what is left for each step that follows
 # Of a collector's time, what it may begin a further block in.
 READING_SHARE = 0.9

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 MAX_BYTES = 4096
+# Below another root, /proc may be what somebody put there.
+FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 MAX_ANCESTORS = 32
@@ -255,9 +257,7 @@ def read_file(path: str, limit: int = MAX_BYTES) -> bytes:
 def read_owned(path: str, limit: int = MAX_BYTES) -> tuple[bytes, int]:
     """Return what read_file() does, and the uid of the file's owner, -1 where it is not known."""
     try:
-        # Below another root, /proc may be what somebody put there.
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(path, flags)
+        descriptor = os.open(path, FLAGS)
     except OSError:
         return b"", -1
     try:
