@@ -16,14 +16,14 @@ from guest import PATIENCE, PROGRAM, Guest
 REBOOTS: Counter[str] = Counter({"users_reboots_total": 1})
 DURATION = 'users_session_duration_seconds_sum{type="ssh"}'
 UNTRUSTED = 'users_auth_log_lines_total{result="untrusted",source="journal"}'
-# What alice may have the journal say, and nobody may believe.
+# What alice may have the journal say, and nobody may believe. Escalations of her own she can feign.
 FORGED = (
     "logger -t sshd 'Accepted password for root from 192.0.2.66 port 1 ssh2'",
     "logger -t sshd-session 'Accepted publickey for bob from 192.0.2.66 port 1 ssh2'",
     "logger -t sshd 'Failed password for root from 192.0.2.66 port 1 ssh2'",
     "logger -t sshd-session 'Connection closed by 192.0.2.66 port 1 [preauth]'",
-    "logger -t sudo 'alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh'",
-    "logger -t su '(to root) alice on pts/0'",
+    "logger -t sudo 'bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh'",
+    "logger -t su '(to root) bob on pts/0'",
     "systemd-cat -t sshd echo 'Accepted password for root from 192.0.2.66 port 1 ssh2'",
 )
 
