@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MAX_HELD = 1_000
 ANYBODY = -1  # in place of a process
+# Under which name PAM refuses who asks polkit: its helper does not know for what.
+_ASKED_AS = {"pkexec": "polkit", "run0": "polkit"}
 _EVENTS = {PAM_ESCALATION: ESCALATION, PAM_ESCALATION_FAILURE: ESCALATION_FAILURE}
 
 # What a line is found by: what it says, the service, the name that is aimed at or refused, and
@@ -59,10 +61,7 @@ class Escalations:
         elif said.event == PAM_ESCALATION_FAILURE:
             self._hold(event)
         else:  # the program's own line
-            if self._refused:
-                refusals = _sought(event, PAM_ESCALATION_FAILURE, said.user)
-                while self._drop_one(refusals):
-                    pass
+            self.void_refusals(event)
             decided.append(event)
             # PAM's line of the session stands before it, or follows.
             pams = _sought(event, PAM_ESCALATION, said.target)
@@ -72,6 +71,16 @@ class Escalations:
             waiting = self._granted or self._refused
             decided += _decided([self._drop(next(iter(waiting)))])
         return decided
+
+    def void_refusals(self, event: AuthEvent) -> None:
+        """Drop what PAM refused of what a program's own ``event`` tells."""
+        if self._refused:
+            said = event.said
+            asked = _ASKED_AS.get(said.service, said.service)
+            told = event._replace(said=said._replace(service=asked))
+            refusals = _sought(told, PAM_ESCALATION_FAILURE, said.user)
+            while self._drop_one(refusals):
+                pass
 
     def expire(self, now: float) -> list[AuthEvent]:
         """Return the events of PAM that no line of the program itself followed until ``now``."""
@@ -135,8 +144,9 @@ def _sought(event: AuthEvent, kind: str, name: str) -> tuple[Key, ...]:
 
 
 def _process(event: AuthEvent) -> int:
-    # doas runs the command, and logs, in a child of the process that PAM knows.
-    return 0 if event.said.service == "doas" else event.pid
+    # doas runs the command, and logs, in a child of the process that PAM knows; polkit's helper
+    # is another process than who tells what came of it.
+    return 0 if event.said.service in ("doas", "polkit") else event.pid
 
 
 def _decided(over: list[AuthEvent]) -> list[AuthEvent]:

@@ -31,6 +31,10 @@ PEER = "peer"
 PAM_FAILURE = "PAM failure"
 PAM_ESCALATION = "PAM escalation"
 PAM_ESCALATION_FAILURE = "PAM escalation failure"
+# What one module of a PAM stack says, see verdicts.py; kind is MODULE:SERVICE, '' for the stack.
+PAM_REFUSED = "PAM refusal"
+PAM_ACCEPTED = "PAM acceptance"
+PAM_TOLD = "PAM told"  # a refusal that has counted, for lines that follow it
 # Of an escalation whose line may not be its last, or does not say to whom, see targets.py.
 PART = "part of an escalation"
 REFUSED_PART = "part of a refused escalation"
