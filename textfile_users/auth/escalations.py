@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from textfile_users.auth.attempts import PAIRED_SECONDS, REMEMBERED_SECONDS, AuthEvent
 from textfile_users.auth.finding import (
+    ASKED_AS,
     ESCALATION,
     ESCALATION_FAILURE,
     PAM_ESCALATION,
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 MAX_HELD = 1_000
 ANYBODY = -1  # in place of a process
-# Under which name PAM refuses who asks polkit: its helper does not know for what.
-_ASKED_AS = {"pkexec": "polkit", "run0": "polkit"}
 _EVENTS = {PAM_ESCALATION: ESCALATION, PAM_ESCALATION_FAILURE: ESCALATION_FAILURE}
 
 # What a line is found by: what it says, the service, the name that is aimed at or refused, and
@@ -76,7 +75,7 @@ class Escalations:
         """Drop what PAM refused of what a program's own ``event`` tells."""
         if self._refused:
             said = event.said
-            asked = _ASKED_AS.get(said.service, said.service)
+            asked = ASKED_AS.get(said.service, said.service)
             told = event._replace(said=said._replace(service=asked))
             refusals = _sought(told, PAM_ESCALATION_FAILURE, said.user)
             while self._drop_one(refusals):

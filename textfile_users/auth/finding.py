@@ -43,6 +43,9 @@ OPENED = "opened"  # what PAM said of a session
 WAITING = frozenset((PART, REFUSED_PART, OPENED))
 IRRELEVANT = "irrelevant"
 
+# Under which name PAM refuses who asks polkit: its helper does not know for what.
+ASKED_AS = {"pkexec": "polkit", "run0": "polkit"}
+
 # The kind of an escalation whose line a directory's name makes one of several targets.
 UNCLEAR = "unclear"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from textfile_users.auth.attempts import AT_ONCE_SECONDS, PAIRED_SECONDS, AuthEvent
 from textfile_users.auth.finding import (
+    ASKED_AS,
     FAILURE,
     PAM_ACCEPTED,
     PAM_ESCALATION,
@@ -71,7 +72,8 @@ class Verdicts:
         if said.event == FAILURE:
             return self._own_failure(event) if said.service in _OWN else [event]
         # The program's own line of an escalation, which takes PAM's as its own.
-        keys = [key for key in self._groups if key[0] == said.service]
+        asked = ASKED_AS.get(said.service, said.service)
+        keys = [key for key in self._groups if key[0] in (said.service, asked)]
         return [*self._close_all(keys), event]
 
     def expire(self, now: float) -> list[AuthEvent]:

@@ -1,7 +1,7 @@
 """xrdp's sesman 0.9, and sesexec, which 0.10 starts for each login (xrdp, sesman/).
 
-What it writes to syslog begins with its level; before 0.9 with its own time as well. PAM's lines
-are the service xrdp-sesman's, and lack the address.
+What it writes to syslog begins with its level; in some releases with its own time, or with pid and
+thread, as well. PAM's lines are the service xrdp-sesman's, and lack the address.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from re import Match
 
-_LEVEL = rb"(?:\[[\d:.T+-]{17,32}\] ?)?\[(?:CORE|ERROR|WARN|INFO|DEBUG|TRACE) ?\] ?"
+_LEVEL = (
+    rb"(?:\[[\d:.T+-]{17,32}\] ?|\(\d+\)\(-?\d+\))?\[(?:CORE|ERROR|WARN|INFO|DEBUG|TRACE) ?\] ?"
+)
 
 
 def _refused(match: Match[bytes]) -> Finding:
@@ -76,6 +78,7 @@ FORMS = forms(
     # + [INFO ] ++ created session (access granted): username bob, ip 192.0.2.7:57222 - socket: 12
     # + [CORE ] starting xrdp-sesman with pid 31
     # + [20261130-10:00:00] [INFO ] Terminal Server Users group is disabled, allowing authentication
+    # + (4)(-1225529536)[INFO ] something
     # + [WARN ] [session_start(session.c:123)] something
     # = irrelevant
     # - [INFO

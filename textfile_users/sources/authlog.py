@@ -79,11 +79,17 @@ def _without_pid(line: bytes, start: int, after: int, at: int) -> Iterator[LogLi
     elif name in PROGRAMS:
         if not message.startswith(_SKIPPED):
             yield start, start + len(line) + 1, line[:after], program, 0, message
-    elif message.startswith(b"pam_") and name and name.rstrip(b"]") not in PROGRAMS:
-        if name not in _SILENT:  # whatever the program: PAM names the service
+    elif message.startswith(b"pam_") and name and _base(name) not in PROGRAMS:
+        # Whatever the program: PAM names the service.
+        if name not in _SILENT and not message.startswith(_SKIPPED):
             yield start, start + len(line) + 1, line[:after], OTHER, _pid_of(program), message
     elif not _is_other(name):
         yield from _unusual(line, start)
+
+
+def _base(name: bytes) -> bytes:
+    """Return a program's name in ``gdm-password]`` and ``login(pam_unix)``."""
+    return name.partition(b"(")[0].rstrip(b"]")
 
 
 def _pid_of(tag: bytes) -> int:
