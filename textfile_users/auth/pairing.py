@@ -58,6 +58,7 @@ _DECIDING = frozenset(
         REFUSED_PART,
     )
 )
+_NOT_ALONE = _VERDICTS | _ESCALATIONS
 RUN0 = "run0"
 
 
@@ -72,12 +73,14 @@ class Pairing:
     ) -> None:
         """Go on with what another run's Pairing left."""
         self.attempts = Attempts(remembered)
+        # What another run left: for targets, verdicts, run0 and escalations.
         self._waiting: list[AuthEvent] = []
         self._refused: list[AuthEvent] = []
         self._asked: list[AuthEvent] = []
         self._held: list[AuthEvent] = []
         for event in held:
             self._place(event).append(event)
+        self._has_refused = bool(self._refused)
         self._made: Targets | None = None
         self._paired: Escalations | None = None
         self._verdicts: Verdicts | None = None
@@ -112,6 +115,7 @@ class Pairing:
             from textfile_users.auth.verdicts import Verdicts
 
             self._verdicts = Verdicts(self._refused)
+            self._has_refused = True
         return self._verdicts
 
     @property
@@ -149,7 +153,9 @@ class Pairing:
         if not self._next - EXPIRY_SECONDS <= event.time < self._next:
             over = self.expire(event.time)
         kind = event.said.event
-        if kind in _VERDICTS or ((self._verdicts or self._refused) and kind in _DECIDING):
+        if kind not in _NOT_ALONE and not self._has_refused:  # as most
+            return over + self.attempts.take(event)
+        if kind in _VERDICTS or (self._has_refused and kind in _DECIDING):
             return over + self._decide(self.verdicts.take(event))
         return over + self._count(event)
 
@@ -183,7 +189,7 @@ class Pairing:
         """Return the events that have become certain because nothing followed until ``now``."""
         self._next = now + EXPIRY_SECONDS
         refused = []
-        if self._verdicts or self._refused:
+        if self._has_refused:
             refused = self._decide(self.verdicts.expire(now))
         over = self._escalate(self._targets.expire(now)) if self._made or self._waiting else []
         run0 = self.run0.expire(now) if self._run0 or self._asked else []
@@ -193,7 +199,7 @@ class Pairing:
     def finish(self) -> list[AuthEvent]:
         """Return the events of all that is undecided: no line will follow."""
         refused = []
-        if self._verdicts or self._refused:
+        if self._has_refused:
             refused = self._decide(self.verdicts.finish())
         over = self._escalate(self._targets.finish()) if self._made or self._waiting else []
         run0 = self.run0.finish() if self._run0 or self._asked else []

@@ -65,8 +65,10 @@ def parse_lines(data: bytes) -> Iterator[LogLine]:
                 yield from _unusual(line, start)
             elif not message.startswith(_SKIPPED):
                 yield start, end, line[:after], program, int(pid), message
-        elif program not in _others or (b": pam_" in line and program not in _SILENT):
-            yield from _without_pid(line, start, after, at)
+        else:
+            may_say = _others.get(program)
+            if may_say is None or (may_say and b"pam_" in rest):
+                yield from _without_pid(line, start, after, at)
 
 
 def _without_pid(line: bytes, start: int, after: int, at: int) -> Iterator[LogLine]:
@@ -102,8 +104,8 @@ MIN_LINE = 18  # a stamp, a name and a colon
 _SKIPPED = b"pam_unix(sshd:auth"
 # Their sessions are no logins, and frequent.
 _SILENT = frozenset((b"CRON", b"cron", b"crond", b"atd", b"systemd", b"dovecot", b"auth", b"smbd"))
-# Programs met that are none of ours.
-_others: set[bytes] = set()
+# Programs met that are none of ours, and whether PAM may have written lines of theirs.
+_others: dict[bytes, bool] = dict.fromkeys(_SILENT, False)
 MAX_OTHERS = 1_000
 
 
@@ -130,7 +132,7 @@ def _is_other(program: bytes) -> bool:
     if not program.replace(b"-", b"").replace(b"_", b"").replace(b".", b"").isalnum():
         return False
     if len(_others) < MAX_OTHERS:
-        _others.add(program)
+        _others[program] = True
     return True
 
 
