@@ -19,15 +19,16 @@ from hypothesis import strategies as st
 
 from tests.test_attempts import START, Case, brief, in_runs, log_of, seconds_of
 from textfile_users.auth import verdicts
-from textfile_users.auth.attempts import AuthEvent
-from textfile_users.auth.finding import FAILURE, PAM_REFUSED, finding
+from textfile_users.auth.attempts import AuthEvent, Memory
+from textfile_users.auth.finding import FAILURE, PAM_FAILURE, PAM_REFUSED, finding
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.pam import is_seat
 from textfile_users.auth.programs import OTHER
+from textfile_users.auth.reader import Reader
 from textfile_users.auth.run0 import MAX_HELD
 from textfile_users.cli import main
 from textfile_users.events import read_log
-from textfile_users.sources.authlog import parse_lines
+from textfile_users.sources.authlog import Stamps, parse_lines, utc_time
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -581,6 +582,31 @@ def test_refusals_held_have_a_bound_and_none_is_lost() -> None:
     ]
     assert len(pairing.held) <= 2 * verdicts.MAX_HELD
     assert len(found) + len(pairing.finish()) == count
+
+
+def test_modules_of_an_attempt_have_a_bound() -> None:
+    pairing = Pairing()
+    for module in range(3 * verdicts.MAX_MODULES):
+        said = finding(PAM_REFUSED, "gdm", user="alice", kind=f"x{module}:gdm-password")
+        pairing.take(AuthEvent(START, 7, 0, said))
+    assert len(pairing.held) <= verdicts.MAX_MODULES + 1  # and what has counted
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("2 login[7]: FAILED LOGIN 1 FROM tty1 FOR alice, Authentication failure", "password"),
+        ("2 login[7]: tty1: input overrun", "pam"),
+    ],
+)
+def test_what_an_older_version_held_of_login_counts_once(line: str, expected: str) -> None:
+    """It held PAM's refusal for login's own line as it does sshd's."""
+    said = finding(PAM_FAILURE, "login", method="pam", user="alice")
+    memory = Memory(START, "", (AuthEvent(START, 7, 1, said),))
+    pairing = Pairing([(("login", 7), memory)])
+    reader = Reader(pairing, Stamps(START + 9.0, utc_time))
+    events = [*reader.read_block(log_of([line])), *pairing.finish()]
+    assert [(event.said.event, event.said.method) for event in events] == [(FAILURE, expected)]
 
 
 def test_what_waits_of_run0_has_a_bound_and_none_is_lost() -> None:

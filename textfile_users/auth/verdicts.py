@@ -34,6 +34,7 @@ HELD_SECONDS = 5.0
 SAME_SECOND = 1.0
 # How long it is known that a refusal of a process has counted.
 TOLD_SECONDS = 60.0
+MAX_MODULES = 8  # of a stack; in a file anybody may write of more
 MAX_HELD = 500  # attempts, and as many that have counted
 # Of these a line of the program itself says what PAM refused; it may lack what PAM knows.
 _COMPLETING = ("xrdp", "cockpit")
@@ -254,6 +255,7 @@ def _is_next(group: Group, event: AuthEvent) -> bool:
     module = _module(event)
     # Who may come in is asked last.
     is_again = module in modules or ("/" not in module and "/" in "".join(modules))
+    is_again = is_again or len(group) >= MAX_MODULES
     is_other = _service(group[0]) != _service(event)
     return is_again or is_other or abs(event.time - group[0].time) > HELD_SECONDS
 
