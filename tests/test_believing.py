@@ -124,7 +124,7 @@ CASES = [
     Case("the same in a namespace", "sudo", GRANTED.format("carl"), 100_004, "untrusted"),
     Case("the same, whose login is another's", "su", "(to root) carl on pts/0", 1001, "carl root",
          login=70_002),
-    Case("polkit's service", "polkitd", VERDICT, 998, "alice root"),
+    Case("polkit's service", "polkitd", VERDICT, 998, "alice"),
     Case("another service that runs it", "polkitd", VERDICT, 33, "untrusted"),
     # What sudo complains of, and sudoedit of a file's name, has root's uid and the user's group.
     Case("sudoedit's complaint", "sudo", GRANTED.format("bob") + ": editing files", 0, "untrusted",

@@ -120,7 +120,7 @@ def test_messages_refused(samples: Samples) -> None:
         assert not samples.pattern.match(message), message
 
 
-PROGRAM_OF = {"polkit": b"pkexec"}
+PROGRAM_OF = {"polkit": b"pkexec", "xrdp": b"xrdp-sesman", "cockpit": b"cockpit-session"}
 OWN = [samples for samples in ALL if not samples.place.startswith("pam")]
 
 

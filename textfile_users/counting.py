@@ -62,9 +62,9 @@ SAME_BOOT = 120.0
 # Services whose success begins a login; others say when a session opens.
 _LOGIN_TYPES = {"sshd": "ssh", "dropbear": "ssh", "login": "tty", "xrdp": "rdp"}
 _BY_SUCCESS = ("sshd", "dropbear")
-_BY_SESSION = ("login", "gdm", "lightdm", "sddm", "xrdp")
+_BY_SESSION = ("login", "gdm", "lightdm", "sddm", "xrdp", "cockpit", "other")
 # They have no line for a password that was right.
-_NO_SUCCESS = ("gdm", "lightdm", "sddm", "xrdp")
+_NO_SUCCESS = ("gdm", "lightdm", "sddm", "xrdp", "cockpit", "other")
 
 
 class Counting:

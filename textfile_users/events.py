@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 20
 MAX_LINE = 64 << 10
+MAX_WAITING = 10_000  # events that are put in order
 RECORDS = 384 * 400  # of a block: whole records of every layout
 JOURNAL = b"LPKSHHRH"  # systemd's journal-def.h
 # What text consists of, in any encoding: no control characters but blanks and those of colours,
@@ -63,15 +64,37 @@ def events(files: list[str], unmatched: bool, now: float | None) -> int:
     status = 0
     for path in files or [STDIN]:
         where = {"file": path} if len(files) > 1 else {}
+        in_order = _in_order if path != STDIN else iter  # who pipes a log waits for its events
         # People give /dev/null for nothing.
         data = () if path == os.devnull else _of_a_log(blocks(path, BLOCK))
         try:
-            for found in read_log(data, unmatched, time.time() if now is None else now):
+            found_all = read_log(data, unmatched, time.time() if now is None else now)
+            for found in in_order(found_all):
                 print(json.dumps({**where, **found}))
         except UnreadableError as error:
             say(ERROR, f"{path}: {error}")
             status = 1
     return status
+
+
+def _in_order(events: Iterable[dict[str, object]]) -> Iterator[dict[str, object]]:
+    """Yield events in the order of their lines: some are certain only seconds later."""
+    waiting: list[dict[str, object]] = []
+    try:
+        for event in events:
+            waiting.append(event)
+            if len(waiting) >= 2 * MAX_WAITING:
+                waiting.sort(key=_line_of)
+                yield from waiting[:MAX_WAITING]
+                del waiting[:MAX_WAITING]
+    except UnreadableError:
+        yield from sorted(waiting, key=_line_of)
+        raise
+    yield from sorted(waiting, key=_line_of)
+
+
+def _line_of(event: dict[str, object]) -> int:
+    return int(str(event["line"]))
 
 
 def _of_a_log(data: Iterable[bytes]) -> Iterator[bytes]:

@@ -50,6 +50,7 @@ SERVICES = (
     ("sshd", "sshd", "ssh"),
     ("dropbear", "dropbear", "ssh"),
     ("xrdp", "xrdp", "rdp"),
+    ("cockpit", "cockpit", ""),
     ("tigervnc", "other", "vnc"),
     ("vnc", "other", "vnc"),
     ("login", "login", ""),

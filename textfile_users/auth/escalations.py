@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from textfile_users.auth.attempts import PAIRED_SECONDS, REMEMBERED_SECONDS, AuthEvent
 from textfile_users.auth.finding import (
+    ASKED_AS,
     ESCALATION,
     ESCALATION_FAILURE,
     PAM_ESCALATION,
@@ -59,10 +60,7 @@ class Escalations:
         elif said.event == PAM_ESCALATION_FAILURE:
             self._hold(event)
         else:  # the program's own line
-            if self._refused:
-                refusals = _sought(event, PAM_ESCALATION_FAILURE, said.user)
-                while self._drop_one(refusals):
-                    pass
+            self.void_refusals(event)
             decided.append(event)
             # PAM's line of the session stands before it, or follows.
             pams = _sought(event, PAM_ESCALATION, said.target)
@@ -72,6 +70,16 @@ class Escalations:
             waiting = self._granted or self._refused
             decided += _decided([self._drop(next(iter(waiting)))])
         return decided
+
+    def void_refusals(self, event: AuthEvent) -> None:
+        """Drop what PAM refused of what a program's own ``event`` tells."""
+        if self._refused:
+            said = event.said
+            asked = ASKED_AS.get(said.service, said.service)
+            told = event._replace(said=said._replace(service=asked))
+            refusals = _sought(told, PAM_ESCALATION_FAILURE, said.user)
+            while self._drop_one(refusals):
+                pass
 
     def expire(self, now: float) -> list[AuthEvent]:
         """Return the events of PAM that no line of the program itself followed until ``now``."""
@@ -135,8 +143,9 @@ def _sought(event: AuthEvent, kind: str, name: str) -> tuple[Key, ...]:
 
 
 def _process(event: AuthEvent) -> int:
-    # doas runs the command, and logs, in a child of the process that PAM knows.
-    return 0 if event.said.service == "doas" else event.pid
+    # doas runs the command, and logs, in a child of the process that PAM knows; polkit's helper
+    # is another process than who tells what came of it.
+    return 0 if event.said.service in ("doas", "polkit") else event.pid
 
 
 def _decided(over: list[AuthEvent]) -> list[AuthEvent]:

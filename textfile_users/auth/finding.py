@@ -31,6 +31,10 @@ PEER = "peer"
 PAM_FAILURE = "PAM failure"
 PAM_ESCALATION = "PAM escalation"
 PAM_ESCALATION_FAILURE = "PAM escalation failure"
+# What one module of a PAM stack says, see verdicts.py; kind is MODULE:SERVICE, '' for the stack.
+PAM_REFUSED = "PAM refusal"
+PAM_ACCEPTED = "PAM acceptance"
+PAM_TOLD = "PAM told"  # a refusal that has counted, for lines that follow it
 # Of an escalation whose line may not be its last, or does not say to whom, see targets.py.
 PART = "part of an escalation"
 REFUSED_PART = "part of a refused escalation"
@@ -38,6 +42,9 @@ CONTINUED = "continued"
 OPENED = "opened"  # what PAM said of a session
 WAITING = frozenset((PART, REFUSED_PART, OPENED))
 IRRELEVANT = "irrelevant"
+
+# Under which name PAM refuses who asks polkit: its helper does not know for what.
+ASKED_AS = {"pkexec": "polkit", "run0": "polkit"}
 
 # The kind of an escalation whose line a directory's name makes one of several targets.
 UNCLEAR = "unclear"

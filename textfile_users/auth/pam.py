@@ -1,19 +1,20 @@
 """PAM's lines, which many programs write: ``pam_unix(SERVICE:auth): ...`` (Linux-PAM).
 
 A PAM service speaks only for the programs that use it. Where a program has lines of its own,
-PAM's decide nothing, or only if those are missing (attempts.py). Modules other than pam_unix
-repeat what it says of the same attempt, or speak of the account.
+PAM's decide nothing, or only if those are missing. What one module refuses another may accept:
+verdicts.py puts together what they say of an attempt. Modules other than pam_unix, and programs
+that are not known, are in pam_modules.py.
 """
 
 from __future__ import annotations
 
 from textfile_users.auth.finding import (
-    FAILURE,
     IRRELEVANT,
     NOTHING,
+    PAM_ACCEPTED,
     PAM_ESCALATION,
     PAM_ESCALATION_FAILURE,
-    PAM_FAILURE,
+    PAM_REFUSED,
     SESSION_CLOSED,
     SESSION_OPENED,
     Finding,
@@ -44,8 +45,8 @@ class Use(Record):
     closed: str
 
 
-def _login(service: str, failure: str, *programs: bytes) -> Use:
-    return Use(service, programs, failure, SESSION_OPENED, SESSION_CLOSED)
+def _login(service: str, *programs: bytes) -> Use:
+    return Use(service, programs, PAM_REFUSED, SESSION_OPENED, SESSION_CLOSED)
 
 
 def _escalation(service: str, *programs: bytes) -> Use:
@@ -54,25 +55,31 @@ def _escalation(service: str, *programs: bytes) -> Use:
 
 _SU = _escalation("su", b"su", b"su-l", b"su-rs")
 _SUDO = _escalation("sudo", b"sudo", b"sudo-rs")
-_LOGIN = _login("login", PAM_FAILURE, b"login")
+_LOGIN = _login("login", b"login")
 _GDM = _login(
     "gdm",
-    FAILURE,
     b"gdm",
     b"gdm3",
     b"gdm-password",
     b"gdm-autologin",
     b"gdm-fingerprint",
     b"gdm-smartcard",
+    b"gdm-switchable-auth",
     b"gdm-session-worker",
 )
-_LIGHTDM = _login("lightdm", FAILURE, b"lightdm")
-_SDDM = _login("sddm", FAILURE, b"sddm", b"sddm-helper")
+_LIGHTDM = _login("lightdm", b"lightdm")
+_SDDM = _login("sddm", b"sddm", b"sddm-helper")
+_XRDP = _login("xrdp", b"xrdp-sesman", b"xrdp-sesexec")
+# Display managers without a label of their own.
+_GREETD = _login("other", b"greetd")
+_LXDM = _login("other", b"lxdm", b"lxdm-binary", b"lxdm-session")
+_LY = _login("other", b"ly", b"ly-dm")
+_PLASMA = _login("other", b"plasmalogin", b"plasmalogin-helper")
 
 # Greeters, cron and user managers are not here: they are no events.
 USES = {
-    b"sshd": _login("sshd", IRRELEVANT, b"sshd", b"sshd-session", b"sshd-auth"),
-    b"dropbear": _login("dropbear", IRRELEVANT, b"dropbear"),
+    b"sshd": Use("sshd", (b"sshd", b"sshd-session", b"sshd-auth"), IRRELEVANT, *_LOGIN[3:]),
+    b"dropbear": Use("dropbear", (b"dropbear",), IRRELEVANT, *_LOGIN[3:]),
     b"login": _LOGIN,
     b"remote": _LOGIN,
     b"su": _SU,
@@ -81,6 +88,7 @@ USES = {
     b"sudo-i": _SUDO,
     b"doas": _escalation("doas", b"doas"),
     b"polkit-1": _escalation("pkexec", b"pkexec", b"polkit-agent-helper-1"),
+    b"systemd-run0": _escalation("run0"),
     b"gdm": _GDM,
     b"gdm-password": _GDM,
     b"gdm-autologin": _GDM,
@@ -90,69 +98,162 @@ USES = {
     b"lightdm-autologin": _LIGHTDM,
     b"sddm": _SDDM,
     b"sddm-autologin": _SDDM,
-    b"xrdp-sesman": _login("xrdp", FAILURE, b"xrdp-sesman"),
+    b"xrdp-sesman": _XRDP,
+    b"cockpit": _login("cockpit", b"cockpit-session", b"cockpit-ws"),
+    b"greetd": _GREETD,
+    b"cosmic-greeter": _GREETD,
+    b"emptty": _login("other", b"emptty"),
+    b"entrance": _login("other", b"entrance"),
+    b"kdm": _login("other", b"kdm"),
+    b"kdm-np": _login("other", b"kdm"),
+    b"lemurs": _login("other", b"lemurs"),
+    b"lxdm": _LXDM,
+    b"ly": _LY,
+    b"ly-autologin": _LY,
+    b"mdm": _login("other", b"mdm"),
+    b"mdm-autologin": _login("other", b"mdm"),
+    b"nodm": _login("other", b"nodm"),
+    b"plasmalogin": _PLASMA,
+    b"plasmalogin-autologin": _PLASMA,
+    b"slim": _login("other", b"slim"),
+    b"tdm": _login("other", b"tdm"),
+    b"tdm-trinity": _login("other", b"tdm"),
+    b"tdm-trinity-np": _login("other", b"tdm"),
+    b"wdm": _login("other", b"wdm"),
+    b"xdm": _login("other", b"xdm"),
 }
+# Of a service that no table knows: see use_of in pam_modules.py.
+UNKNOWN = Use("other", (), PAM_REFUSED, PAM_ACCEPTED, IRRELEVANT)
+_DISPLAY_MANAGERS = ("gdm", "lightdm", "sddm", "other")
+# Whom display managers run their greeters as, some under the PAM service of users.
+_GREETERS = frozenset(
+    [
+        "cosmic-greeter",
+        "Debian-gdm",
+        "gdm",
+        "gdm-greeter",
+        "greetd",
+        "_greetd",
+        "greeter",
+        "gnome-initial-setup",
+        "lightdm",
+        "lxdm",
+        "plasmalogin",
+        "sddm",
+        "slim",
+    ]
+)
 
 
-def _failure(match: Match[bytes]) -> Finding:
-    service, more, logname, tty, caller, where, user = match.groups()
-    use = USES[service]
-    if use.failure == IRRELEVANT:
+def use_for(service: bytes) -> Use:
+    """Return what lines of a PAM service mean that its program may write."""
+    return USES.get(service) or (_GDM if service.startswith(b"gdm-") else UNKNOWN)
+
+
+def is_seat(tty: bytes) -> bool:
+    """Return whether a terminal is a seat's: ``tty1``, ``/dev/tty1``, ``:0``, ``:0.0``."""
+    if tty.startswith(b":"):
+        return tty[1:].replace(b".", b"", 1).isdigit()
+    tty = tty[5:] if tty.startswith(b"/dev/") else tty
+    return tty.startswith(b"tty") and tty[3:].isdigit()
+
+
+def refusal(
+    module: bytes,
+    service: bytes,
+    user: bytes | None,
+    tty: bytes = b"",
+    caller: bytes = b"",
+    where: bytes = b"",
+    times: int = 1,
+) -> Finding:
+    """Return that a module of a PAM stack refuses, for verdicts.py.
+
+    ``caller`` is who escalates, where it is an escalation.
+    """
+    use = use_for(service)
+    if use.failure == IRRELEVANT or (use is UNKNOWN and not is_seat(tty)):
         return NOTHING
+    kind = name(b"%s:%s" % (module, service))
     if use.failure == PAM_ESCALATION_FAILURE:
-        who = name(caller) or name(logname) or name(user)
-        return finding(use.failure, use.service, user=who, times=number(more) or 1)
+        label = "polkit" if use.service == "pkexec" else use.service  # whatever asks polkit
+        return finding(use.failure, label, user=name(caller), times=times, kind=kind)
     ip, host = address(where)
-    account = "valid" if user else ""
     return finding(
         use.failure,
         use.service,
         method="pam",
         user=name(user),
-        account=account,
+        account="valid" if user else "",
         ip=ip,
         host=host,
         tty=terminal(tty),
-        times=number(more) or 1,
+        times=times,
+        kind=kind,
     )
+
+
+def _failure(match: Match[bytes]) -> Finding:
+    service, more, logname, tty, caller, where, user = match.groups()
+    module = b"more" if more else b"unix"
+    who = caller or logname or user or b""
+    return refusal(module, service, user, tty, who, where, number(more) or 1)
 
 
 def _opened(match: Match[bytes]) -> Finding:
     service, user, by = match.groups()
-    use = USES[service]
-    who, target = name(user), ""
+    return _session(use_for(service), name(user), name(by))
+
+
+def _session(use: Use, user: str, by: str) -> Finding:
+    """Return what it means that a session of ``user`` opens."""
+    who, target = user, ""
     if use.opened == PAM_ESCALATION:
-        who, target = name(by), who
+        who, target = by, user
+    elif use.service in _DISPLAY_MANAGERS and user in _GREETERS:
+        return NOTHING
     said = use.opened, use.service, "", who, "", "", "", 0, 1, target, "", "", 0
     return quick(Finding, said)
 
 
 def _closed(match: Match[bytes]) -> Finding:
-    use = USES[match[1]]
-    if use.closed == IRRELEVANT:
+    return _session_end(use_for(match[1]), name(match[2]))
+
+
+def _session_end(use: Use, user: str) -> Finding:
+    is_greeter = use.service in _DISPLAY_MANAGERS and user in _GREETERS
+    if use.closed == IRRELEVANT or is_greeter:
         return NOTHING
-    said = use.closed, use.service, "", name(match[2]), "", "", "", 0, 1, "", "", "", 0
+    said = use.closed, use.service, "", user, "", "", "", 0, 1, "", "", "", 0
     return quick(Finding, said)
 
 
-_BY_KIND = {
+BY_KIND = {
     b"auth": (
         # + pam_unix(gdm-password:auth): authentication failure; logname=alice uid=0 euid=0 tty=/dev/tty1 ruser= rhost=  user=alice
-        # = gdm failure method=pam user=alice account=valid tty=tty1
+        # = gdm 'PAM refusal' method=pam user=alice account=valid tty=tty1 kind=unix:gdm-password
         # + pam_unix(login:auth): authentication failure; logname=LOGIN uid=0 euid=0 tty=/dev/tty1 ruser= rhost=
-        # = login 'PAM failure' method=pam tty=tty1
+        # = login 'PAM refusal' method=pam tty=tty1 kind=unix:login
         # + pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=root
         # = irrelevant
         # + pam_unix(su:auth): authentication failure; logname=alice uid=1000 euid=0 tty=pts/0 ruser=alice rhost=  user=root
-        # = su 'PAM escalation failure' user=alice
+        # = su 'PAM escalation failure' user=alice kind=unix:su
         # + pam_unix(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice
-        # = sudo 'PAM escalation failure' user=alice
+        # = sudo 'PAM escalation failure' user=alice kind=unix:sudo
         # + pam_unix(lightdm:auth): 2 more authentication failures; logname= uid=0 euid=0 tty=:0 ruser= rhost=  user=bob
-        # = lightdm failure method=pam user=bob account=valid tty=:0 times=2
+        # = lightdm 'PAM refusal' method=pam user=bob account=valid tty=:0 times=2 kind=more:lightdm
         # + pam_unix(lightdm:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=x pam_unix(su:auth): 2 more authentication failures; logname=bob uid=0 euid=0 tty=pts/9 ruser=bob rhost=192.0.2.9  user=y
-        # = lightdm failure method=pam user='x pam_unix(su:auth): 2 more authentication failures; logname=bob uid=0 euid=0 tty=pts/9 ruser=bob rhost=192.0.2.9  user=y' account=valid
+        # = lightdm 'PAM refusal' kind=unix:lightdm method=pam user='x pam_unix(su:auth): 2 more authentication failures; logname=bob uid=0 euid=0 tty=pts/9 ruser=bob rhost=192.0.2.9  user=y' account=valid
         # + pam_unix(xrdp-sesman:auth): authentication failure; logname= uid=0 euid=0 tty=xrdp-sesman ruser=alice rhost=192.0.2.7  user=bob
-        # = xrdp failure method=pam user=bob account=valid ip=192.0.2.7 tty=xrdp-sesman
+        # = xrdp 'PAM refusal' method=pam user=bob account=valid ip=192.0.2.7 tty=xrdp-sesman kind=unix:xrdp-sesman
+        # + pam_unix(polkit-1:auth): authentication failure; logname= uid=1000 euid=0 tty= ruser=alice rhost=  user=bob
+        # = polkit 'PAM escalation failure' user=alice kind=unix:polkit-1
+        # + pam_unix(cockpit:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=::ffff:192.0.2.7  user=alice
+        # = cockpit 'PAM refusal' method=pam user=alice account=valid ip=192.0.2.7 kind=unix:cockpit
+        # + pam_unix(newdm:auth): authentication failure; logname= uid=0 euid=0 tty=:0.0 ruser= rhost=  user=alice
+        # = other 'PAM refusal' method=pam user=alice account=valid tty=:0.0 kind=unix:newdm
+        # + pam_unix(newdm:auth): authentication failure; logname= uid=0 euid=0 tty=pts/3 ruser= rhost=  user=alice
+        # = irrelevant
         # - pam_unix(gdm-password:auth): authentication failure
         # - pam_unix(gdm-password:auth): authentication failure; logname=a b uid=0 euid=0 tty=a ruser= rhost=
         # - pam_unix(gdm-password:auth): authentication failure; logname=x uid=0 euid=0 tty=a b ruser= rhost=
@@ -183,18 +284,27 @@ _BY_KIND = {
         # = sudo 'PAM escalation' target=root
         # + pam_unix(gdm-autologin:session): session opened for user (uid=0) by (uid=0)
         # = gdm session-opened
+        # + pam_unix(gdm-password:session): session opened for user EXAMPLE\alice smith(uid=70001) by (uid=0)
+        # = gdm session-opened user='EXAMPLE\alice smith'
+        # + pam_unix(lightdm:session): session opened for user lightdm(uid=112) by (uid=0)
+        # = irrelevant
+        # + pam_unix(newdm:session): session opened for user alice(uid=1000) by (uid=0)
+        # = other 'PAM acceptance' user=alice
+        # + pam_unix(systemd-run0:session): session opened for user alice(uid=1000) by (uid=0)
+        # = run0 'PAM escalation' target=alice
         # - pam_unix(sshd:session): session opened for user alice
         # - pam_unix(sshd:session): session opened for user alice(uid=x) by (uid=0)
         # - pam_unix(sshd:session): session opened for user alice(uid=0) by (uid=x)
         # - pam_systemd(sshd:session): session opened for user alice by (uid=0)
         Pattern(
-            rb"pam_unix\(([\w-]+):session\): session opened for user ([^( ]*)(?:\(uid=\d+\))?"
-            rb" by ([^( ]*)(?:\(uid=\d+\))?",
+            rb"pam_unix\(([\w-]+):session\): session opened for user"
+            rb" ([^( ]*|[^(]*(?=\(uid=))(?:\(uid=\d+\))? by ([^( ]*)(?:\(uid=\d+\))?",
             _opened,
         ),
         # + pam_unix(sshd:session): session closed for user alice
         # = sshd session-closed user=alice
         # + pam_unix(sudo:session): session closed for user root
+        # + pam_unix(greetd:session): session closed for user greeter
         # = irrelevant
         # - pam_unix(sshd:session): session closed
         Pattern(rb"pam_unix\(([\w-]+):session\): session closed for user (.*)", _closed),
@@ -210,6 +320,7 @@ _BY_KIND = {
 def _plain_session(service: bytes, use: Use) -> Finder:
     """Return what finds the most frequent messages of a service, as the patterns do."""
     start = b"pam_unix(%s:session): session " % service
+    greeters = _GREETERS if use.service in _DISPLAY_MANAGERS else ()
 
     def find(message: bytes) -> Finding | None:
         if not message.startswith(start):
@@ -218,16 +329,19 @@ def _plain_session(service: bytes, use: Use) -> Finder:
         if words[1:3] != [b"for", b"user"]:
             return None
         if words[0] == b"closed" and len(words) == 4:
-            if use.closed == IRRELEVANT:
+            user = name(words[3])
+            if use.closed == IRRELEVANT or (greeters and user in greeters):
                 return NOTHING
-            said = use.closed, use.service, "", name(words[3]), "", "", "", 0, 1, "", "", "", 0
+            said = use.closed, use.service, "", user, "", "", "", 0, 1, "", "", "", 0
             return quick(Finding, said)
         if words[0] != b"opened" or len(words) != 6 or words[4] != b"by":
             return None
-        user, by = _plain_name(words[3]), _plain_name(words[5])
-        if user is None or by is None:
+        opened, by = _plain_name(words[3]), _plain_name(words[5])
+        if opened is None or by is None:
             return None
-        who, target = (by, user) if use.opened == PAM_ESCALATION else (user, "")
+        if greeters and opened in greeters:
+            return NOTHING
+        who, target = (by, opened) if use.opened == PAM_ESCALATION else (opened, "")
         return quick(
             Finding, (use.opened, use.service, "", who, "", "", "", 0, 1, target, "", "", 0)
         )
@@ -252,7 +366,7 @@ def pam_forms(program: bytes) -> Forms:
     for service, use in USES.items():
         if program not in use.programs:
             continue
-        for kind, patterns in _BY_KIND.items():
+        for kind, patterns in BY_KIND.items():
             finders: tuple[Finder, ...] = tuple(pattern.find for pattern in patterns)
             if kind == b"session":
                 finders = (_plain_session(service, use), *finders)

@@ -1,4 +1,8 @@
-"""pkexec (pkexec(1), src/programs/pkexec.c) and polkitd's verdicts on other actions."""
+"""pkexec (pkexec(1), src/programs/pkexec.c) and polkitd's verdicts on other actions.
+
+Who authenticated typed a password: a user their own or an administrator's. That is not the account
+that something is done as, which polkit does not know.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from re import Match
 
 _PKEXEC = b"org.freedesktop.policykit.exec"
+_UNITS = b"org.freedesktop.systemd1.manage-units"
 
 
 def _run(match: Match[bytes]) -> Finding:
@@ -30,11 +35,12 @@ def _run(match: Match[bytes]) -> Finding:
 
 
 def _verdict(match: Match[bytes]) -> Finding:
-    failed, target, action, owner = match.groups()
+    failed, action, subject, owner = match.groups()
     if action == _PKEXEC:  # pkexec says it itself
         return NOTHING
     event = ESCALATION_FAILURE if failed else ESCALATION
-    return finding(event, "pkexec", user=name(owner), target=name(target))
+    program = subject.partition(b" ")[0].rpartition(b"/")[2] if action == _UNITS else b""
+    return finding(event, "run0" if program == b"run0" else "polkit", user=name(owner))
 
 
 FORMS = forms(
@@ -59,25 +65,32 @@ FORMS = forms(
         ),
     ),
     # + Operator of unix-session:2 successfully authenticated as unix-user:root to gain ONE-SHOT authorization for action org.freedesktop.systemd1.manage-units for system-bus-name::1.70 [systemctl stop x] (owned by unix-user:alice)
-    # = pkexec escalation user=alice target=root
+    # = polkit escalation user=alice
+    # + Operator of unix-process:155:309359 successfully authenticated as unix-user:bob to gain ONE-SHOT authorization for action org.freedesktop.systemd1.manage-units for system-bus-name::1.10 [run0 id] (owned by unix-user:alice)
+    # + Operator of unix-session:2 successfully authenticated as unix-user:bob to gain TEMPORARY authorization for action org.freedesktop.systemd1.manage-units for system-bus-name::1.10 [/usr/bin/run0 -u carol sh -c "[x]"] (owned by unix-user:alice)
+    # = run0 escalation user=alice
+    # + Operator of unix-session:2 FAILED to authenticate to gain authorization for action org.freedesktop.systemd1.manage-units for system-bus-name::1.10 [run0] (owned by unix-user:alice)
+    # = run0 escalation-failure user=alice
     # + Operator of unix-session:2 FAILED to authenticate to gain authorization for action org.freedesktop.systemd1.manage-units for system-bus-name::1.70 [systemctl stop x] (owned by unix-user:alice)
-    # = pkexec escalation-failure user=alice
+    # + Operator of unix-session:2 FAILED to authenticate to gain authorization for action org.freedesktop.machine1.host-shell for system-bus-name::1.70 [run0 x] (owned by unix-user:alice)
+    # = polkit escalation-failure user=alice
     # + Operator of unix-session:2 FAILED to authenticate to gain authorization for action org.freedesktop.policykit.exec for unix-process:12:34 [pkexec id] (owned by unix-user:alice)
     # = irrelevant
     # + Operator of unix-session:2 FAILED to authenticate to gain authorization for action x for system-bus-name::1.70 [x for x (owned by unix-user:bob)] (owned by unix-user:alice)
-    # = pkexec escalation-failure user=alice
+    # = polkit escalation-failure user=alice
     # + Operator of unix-session:2 successfully authenticated as unix-user:root to gain ONE-SHOT authorization for action x for system-bus-name::1.70 [x successfully authenticated as unix-user:bob to gain x authorization for action org.freedesktop.policykit.exec for y] (owned by unix-user:alice)
-    # = pkexec escalation user=alice target=root
+    # = polkit escalation user=alice
     # + Operator of unix-session:2 FAILED to authenticate to gain authorization for action org.freedesktop.policykit.exec for unix-process:12:34 [pkexec x for y] (owned by unix-user:alice)
     # = irrelevant
     # - Operator of unix-session:2 FAILED to authenticate
     # - Operator of unix-session:2 FAILED to authenticate to gain authorization for action x for system-bus-name::1.70 [x] (owned by unix-user:alice bob)
+    # - Operator of unix-session:2 FAILED to authenticate to gain authorization for action x for system-bus-name::1.70 (owned by unix-user:alice)
     (
         b"Operator",
         Pattern(
             rb"Operator of \S+ (?:(FAILED) to authenticate|successfully authenticated as"
-            rb" unix-user:(\S+)) to gain (?:\S+ )?authorization for action (\S+) for .*"
-            rb" \(owned by unix-user:(\S+)\)",
+            rb" unix-user:\S+) to gain (?:\S+ )?authorization for action (\S+) for \S+"
+            rb" \[(.*)\] \(owned by unix-user:(\S+)\)",
             _verdict,
         ),
     ),

@@ -35,11 +35,39 @@ PROGRAMS = {
     b"lightdm": "",
     b"sddm": "",
     b"sddm-helper": "",
-    b"xrdp-sesman": "",
+    b"gdm-switchable-auth": "",
+    b"xrdp-sesman": "xrdp",
+    b"xrdp-sesexec": "xrdp",
+    b"cockpit-session": "cockpit",
+    b"cockpit-ws": "cockpit",
+    # Display managers that have no label of their own.
+    b"cosmic-greeter": "",
+    b"emptty": "",
+    b"entrance": "",
+    b"greetd": "",
+    b"kdm": "",
+    b"lemurs": "",
+    b"lxdm": "",
+    b"lxdm-binary": "",
+    b"lxdm-session": "",
+    b"ly": "",
+    b"ly-dm": "",
+    b"mdm": "",
+    b"nodm": "",
+    b"plasmalogin": "",
+    b"plasmalogin-helper": "",
+    b"slim": "",
+    b"tdm": "",
+    b"wdm": "",
+    b"xdm": "",
 }
+# Stands for a program of another name, whose lines are read where PAM wrote them.
+OTHER = b""
 # How lines of sshd begin that say nothing new of a connection that has decided already.
 ENDS = (b"Connection ", b"Disconnect", b"Received disconnect ", b"PAM ")
 _REPEATED = b"message repeated "
+# What PAM says of their attempts they say themselves.
+_SPEAK_THEMSELVES = (b"sshd", b"sshd-session", b"sshd-auth", b"dropbear")
 _LEVELS = (b"error:", b"fatal:")
 
 # The patterns of the programs that were met, by the first word of a message.
@@ -47,7 +75,7 @@ _tables: dict[bytes, Forms] = {}
 
 
 def find(program: bytes, message: bytes) -> Finding:
-    """Return what a ``message`` of ``program``, one of PROGRAMS, says."""
+    """Return what a ``message`` of ``program``, one of PROGRAMS or OTHER, says."""
     table = _tables.get(program) or _table(program)
     word = message.partition(b" ")[0]
     for finder in table.get(word, ()):
@@ -59,7 +87,13 @@ def find(program: bytes, message: bytes) -> Finding:
 
 def _find_unusual(table: Forms, program: bytes, word: bytes, message: bytes) -> Finding:
     if word.startswith(b"pam_"):
-        return NOTHING  # of another service, or of a module that repeats what pam_unix says
+        if program in _SPEAK_THEMSELVES:
+            return NOTHING
+        from textfile_users.auth.pam_modules import find_pam
+
+        return find_pam(program, word, message)
+    if not PROGRAMS.get(program) and not message.startswith(_REPEATED):
+        return NOTHING  # of a program of which PAM alone tells
     found = first_finding(table.get(b"", ()), message)
     if found is UNMATCHED and word in _LEVELS:
         inner = message[len(word) + 1 :]
@@ -87,7 +121,7 @@ def _table(program: bytes) -> Forms:
     """Return a program's patterns; their modules are imported when a host has the program."""
     from textfile_users.auth.pam import pam_forms
 
-    module = PROGRAMS[program]
+    module = PROGRAMS.get(program)
     own: Forms = {}
     if module:
         own = __import__(f"textfile_users.auth.{module}", fromlist=["FORMS"]).FORMS

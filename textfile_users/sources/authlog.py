@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 
-from textfile_users.auth.programs import PROGRAMS
+from textfile_users.auth.programs import OTHER, PROGRAMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ LogLine = tuple[int, int, bytes, bytes, int, bytes]
 def parse_lines(data: bytes) -> Iterator[LogLine]:
     """Yield the lines of known programs in ``data``, whole lines each with its newline.
 
-    What PAM says of sshd's attempts is left out, since sshd says it itself. ``last message
+    What PAM says of sshd's attempts is left out, since sshd says it itself. What PAM wrote for a
+    program that is not known has the program OTHER. ``last message
     repeated 2 times``, as BSD's syslogd writes it, has the program REPEATED and 2 for a pid.
     """
     end = after = at = 0
@@ -64,8 +65,10 @@ def parse_lines(data: bytes) -> Iterator[LogLine]:
                 yield from _unusual(line, start)
             elif not message.startswith(_SKIPPED):
                 yield start, end, line[:after], program, int(pid), message
-        elif program not in _others:
-            yield from _without_pid(line, start, after, at)
+        else:
+            may_say = _others.get(program)
+            if may_say is None or (may_say and b"pam_" in rest):
+                yield from _without_pid(line, start, after, at)
 
 
 def _without_pid(line: bytes, start: int, after: int, at: int) -> Iterator[LogLine]:
@@ -78,15 +81,31 @@ def _without_pid(line: bytes, start: int, after: int, at: int) -> Iterator[LogLi
     elif name in PROGRAMS:
         if not message.startswith(_SKIPPED):
             yield start, start + len(line) + 1, line[:after], program, 0, message
+    elif message.startswith(b"pam_") and name and _base(name) not in PROGRAMS:
+        # Whatever the program: PAM names the service.
+        if name not in _SILENT and not message.startswith(_SKIPPED):
+            yield start, start + len(line) + 1, line[:after], OTHER, _pid_of(program), message
     elif not _is_other(name):
         yield from _unusual(line, start)
+
+
+def _base(name: bytes) -> bytes:
+    """Return a program's name in ``gdm-password]`` and ``login(pam_unix)``."""
+    return name.partition(b"(")[0].rstrip(b"]")
+
+
+def _pid_of(tag: bytes) -> int:
+    pid = tag.rpartition(b"[")[2].rstrip(b"]") if b"[" in tag else b""
+    return int(pid) if pid.isdigit() and len(pid) <= 10 else 0
 
 
 MAX_DAYS = 1_000  # that are remembered
 MIN_LINE = 18  # a stamp, a name and a colon
 _SKIPPED = b"pam_unix(sshd:auth"
-# Programs met that are none of ours.
-_others: set[bytes] = set()
+# Their sessions are no logins, and frequent.
+_SILENT = frozenset((b"CRON", b"cron", b"crond", b"atd", b"systemd", b"dovecot", b"auth", b"smbd"))
+# Programs met that are none of ours, and whether PAM may have written lines of theirs.
+_others: dict[bytes, bool] = dict.fromkeys(_SILENT, False)
 MAX_OTHERS = 1_000
 
 
@@ -113,7 +132,7 @@ def _is_other(program: bytes) -> bool:
     if not program.replace(b"-", b"").replace(b"_", b"").replace(b".", b"").isalnum():
         return False
     if len(_others) < MAX_OTHERS:
-        _others.add(program)
+        _others[program] = True
     return True
 
 
@@ -131,7 +150,9 @@ def _unusual(line: bytes, start: int) -> Iterator[LogLine]:
         return
     program = new or old
     if program not in PROGRAMS:  # RFC 5424 sets the name apart, whatever it is
-        return
+        if program in _SILENT or not message.startswith(b"pam_"):
+            return
+        program = OTHER
     if module:  # as Linux-PAM wrote it before 1.0
         kind = b"session" if message.startswith(b"session ") else b"auth"
         message = b"%s(%s:%s): %s" % (module, program, kind, message)

@@ -70,6 +70,7 @@ SYSTEM = (
 _SSHD = ("sshd", "sshd-session", "sshd-auth")
 _SUDO = ("sudo", "sudo.ws", "sudo-rs")
 _SU = ("su", "su-rs", "busybox")
+_XRDP = ("xrdp-sesman", "xrdp-sesexec")
 _GDM = ("gdm", "gdm3", "gdm-binary", "gdm-session-worker")
 # What programs call themselves, and the names of their files. Links are resolved in _EXE:
 # /usr/bin/sudo may be one to sudo-rs' or to sudo.ws.
@@ -90,7 +91,36 @@ BINARIES = {
     "lightdm": ("lightdm",),
     "sddm": ("sddm", "sddm-helper"),
     "sddm-helper": ("sddm-helper",),
-    "xrdp-sesman": ("xrdp-sesman", "xrdp-sesexec"),
+    "gdm-switchable-auth": _GDM,
+    "xrdp-sesman": _XRDP,
+    "xrdp-sesexec": _XRDP,
+    "cockpit-session": ("cockpit-session",),
+    "cockpit-ws": ("cockpit-ws",),
+    # Display managers whose refusals and sessions PAM tells, each by its own name.
+    **{
+        name: (name,)
+        for name in (
+            "cosmic-greeter",
+            "emptty",
+            "entrance",
+            "greetd",
+            "kdm",
+            "lemurs",
+            "lxdm-binary",
+            "lxdm-session",
+            "ly-dm",
+            "mdm",
+            "nodm",
+            "plasmalogin-helper",
+            "slim",
+            "tdm",
+            "wdm",
+            "xdm",
+        )
+    },
+    "lxdm": ("lxdm", "lxdm-binary", "lxdm-session"),
+    "ly": ("ly", "ly-dm"),
+    "plasmalogin": ("plasmalogin", "plasmalogin-helper"),
     "polkitd": ("polkitd",),
     "sudo": _SUDO,
     "sudo-rs": _SUDO,
