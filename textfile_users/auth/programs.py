@@ -38,7 +38,7 @@ PROGRAMS = {
     b"xrdp-sesman": "",
 }
 # How lines of sshd begin that say nothing new of a connection that has decided already.
-ENDS = (b"Connection ", b"Disconnect", b"Received disconnect ", b"PAM ")
+ENDS = (b"Connection closed", b"Connection reset", b"Disconnect", b"Received disconnect ", b"PAM ")
 _REPEATED = b"message repeated "
 _LEVELS = (b"error:", b"fatal:")
 
