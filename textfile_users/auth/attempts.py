@@ -334,4 +334,6 @@ def _probe(end: AuthEvent, first: AuthEvent | None, user: AuthEvent | None) -> A
         said = said._replace(user=said.user or who.user, account=said.account or who.account)
         if not (said.ip or said.host):
             said = said._replace(ip=who.ip, host=who.host, port=who.port)
+        elif said.ip == who.ip and not said.port:
+            said = said._replace(port=who.port)
     return end._replace(said=said)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from textfile_users.auth.attempts import AuthEvent
 from textfile_users.auth.finding import (
     CONTINUED,
+    END,
     IRRELEVANT,
     NOTHING,
+    OVER,
     PAM_ESCALATION,
     PAM_ESCALATION_FAILURE,
     UNCLEAR,
@@ -180,6 +182,9 @@ class Reader:
             self._explain(program, entry.pid, entry.message, said)
         if said.event == IRRELEVANT:  # whoever wrote it
             self.lines[IGNORED] += 1
+            return []
+        if said.event in (END, OVER) and entry.trusted and not entry.is_of_root:
+            self.lines[IGNORED] += 1  # a login's own process: its client is gone
             return []
         if said is UNMATCHED:
             is_program = entry.trusted and (entry.is_of_system or entry.exe)

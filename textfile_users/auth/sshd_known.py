@@ -7,14 +7,10 @@ from __future__ import annotations
 _BEGINNINGS = """
 'all' cannot be combined with other Match attributes
 -r option is deprecated
-@
-@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@
 accept from auth socket:
 Accepted certificate ID
 Accepted key
 Address
-AIX login
-All keys used to sign KRL were revoked
 Attempt to write login records by non-root user
 authentication forwarding requested twice.
 Authentication key
@@ -79,7 +75,6 @@ FIPS mode initialized
 forced close "
 forced closedir "
 Forward host name too long.
-fstat name "
 fsync "
 getnameinfo failed:
 getsockname failed:
@@ -87,7 +82,7 @@ getsockopt SO_ERROR failed
 GSSAPI MIC check failed
 hardlink old "
 home-directory "
-ignoring bad proto spec:
+hostbased key type
 Ignoring RSA1 key
 in MaxStartups throttling
 incoming seqnr wraps around
@@ -104,19 +99,15 @@ Invalid X11 forwarding data
 iqueue grew unexpectedly
 It is required that your private key files are NOT accessible by others.
 kex protocol error:
-KRL
 listen [
 Local connecting path too long:
 Local listening path too long:
-Locked account
-Locked password
 Login name
 Login restricted for
 lstat name "
 Malformed SSH_CONNECTION variable:
 Maxstartups logging rate-limited:
 Missing Match criteria for
-Missing privilege separation directory
 mkdir name "
 msg_len
 multiplex uid mismatch:
@@ -135,17 +126,15 @@ open /dev/tty failed
 opendir "
 outgoing seqnr wraps around
 padding error:
-parse KRL key:
 Partial
 password change not supported
 Permissions 0
 PerSourcePenalties logging rate-limited:
 posix-rename old "
 Postponed
-provider
-Provider
 public key
 Public key for
+publickey key type
 readlink "
 realpath "
 received client version
@@ -158,7 +147,6 @@ refused local port forward:
 refused streamlocal port forward:
 Refusing
 refusing
-Rejected X11 connection after ForwardX11Timeout expired
 RekeyLimit exceeded before authentication completed
 Remote version
 remove name "
@@ -188,12 +176,10 @@ setsockopt
 Setting routing domain is not supported on this platform
 Setting tty modes failed:
 setuid
-Signature verification failed
 socket [
 SSH2_MSG_EXT_INFO
 SSH2_MSG_EXT_INFO:
 SSH: Server;
-sshkey_fingerprint failed
 Starting session:
 stat name "
 statvfs "
@@ -217,9 +203,7 @@ Unknown extended request
 Unknown message
 Unsafe
 Unsupported KEX algorithm
-Unsupported KRL
 Unsupported Match attribute
-unsupported version: received
 User '
 User child is on pid
 USER_PROCESS:
