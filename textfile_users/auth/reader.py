@@ -5,7 +5,6 @@ from __future__ import annotations
 from textfile_users.auth.attempts import AuthEvent
 from textfile_users.auth.finding import (
     CONTINUED,
-    END,
     IRRELEVANT,
     NOTHING,
     OVER,
@@ -180,11 +179,9 @@ class Reader:
         said = find(program, entry.message)
         if self.explained is not None:
             self._explain(program, entry.pid, entry.message, said)
-        if said.event == IRRELEVANT:  # whoever wrote it
+        # Whoever wrote it; of a user's own process an end is that of a login.
+        if said.event == IRRELEVANT or (said.event == OVER and not entry.is_of_root):
             self.lines[IGNORED] += 1
-            return []
-        if said.event in (END, OVER) and entry.trusted and not entry.is_of_root:
-            self.lines[IGNORED] += 1  # a login's own process: its client is gone
             return []
         if said is UNMATCHED:
             is_program = entry.trusted and (entry.is_of_system or entry.exe)
