@@ -95,6 +95,16 @@ class Attempts:
             return False
         return not _is_over(memory, now)
 
+    def is_open(self, service: str, pid: int, now: float | None) -> bool:
+        """Return whether the process has decided, or holds all that another attempt could say."""
+        memory = self._memories.get((service, pid))
+        if memory is None or now is None or _is_over(memory, now):
+            return False
+        if not memory[2]:
+            return memory[1] != ""
+        said = memory[2][-1].said
+        return said.event == INVALID and said.user != "" and said.ip != "" and said.port != 0
+
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the events that a line's finding makes certain."""
         said = event.said

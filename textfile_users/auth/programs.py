@@ -37,8 +37,17 @@ PROGRAMS = {
     b"sddm-helper": "",
     b"xrdp-sesman": "",
 }
-# How lines of sshd begin that say nothing new of a connection that has decided already.
-ENDS = (b"Connection closed", b"Connection reset", b"Disconnect", b"Received disconnect ", b"PAM ")
+# How lines of sshd begin that say nothing new of a connection that has decided already; of a
+# refused key neither where another line holds the attempt open.
+KEY = b"Failed publickey "
+ENDS = (
+    b"Connection closed",
+    b"Connection reset",
+    b"Disconnect",
+    b"Received disconnect ",
+    b"PAM ",
+    KEY,
+)
 _REPEATED = b"message repeated "
 _LEVELS = (b"error:", b"fatal:")
 

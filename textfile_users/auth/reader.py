@@ -15,7 +15,7 @@ from textfile_users.auth.finding import (
     Finding,
 )
 from textfile_users.auth.pairing import Pairing
-from textfile_users.auth.programs import ENDS, PROGRAMS, find
+from textfile_users.auth.programs import ENDS, KEY, PROGRAMS, find
 from textfile_users.record import quick
 from textfile_users.sources.authlog import (
     REPEATED,
@@ -96,13 +96,16 @@ class Reader:
         behind = 0 if self.pairing.last else -1  # where a line repeats the newest one
         self._counted = 0
         has_decided = self.pairing.attempts.has_decided
+        is_open = self.pairing.attempts.is_open
         time_of = self.stamps.time_of
         take = self.pairing.take
         latest = self.now + AHEAD_SECONDS
         for start, end, stamp, program, pid, message in parse_lines(data):
-            if message.startswith(ENDS) and pid and has_decided("sshd", pid, time_of(stamp)):
-                matched += 1
-                continue
+            if message.startswith(ENDS) and pid:
+                is_known = is_open if message.startswith(KEY) else has_decided
+                if is_known("sshd", pid, time_of(stamp)):
+                    matched += 1
+                    continue
             said = find(program, message) if program != REPEATED else NOTHING
             if self.explained is not None:
                 self._explain(program, pid, message, said)

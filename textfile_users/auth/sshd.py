@@ -170,9 +170,9 @@ def _plain_accepted(message: bytes) -> Finding | None:
 
 
 def _plain_failed(message: bytes) -> Finding | None:
-    words = message.split(b" ")
-    if words[1] == b"publickey":
+    if message.startswith(b"Failed publickey "):
         return _plain_key(message)
+    words = message.split(b" ")
     account = "valid"
     if len(words) == 11 and words[3] == b"invalid" and words[4] == b"user":
         del words[3:5]
