@@ -62,8 +62,13 @@ OWN = {
     "doas": "/usr/bin/doas",
     "pkexec": "/usr/bin/pkexec",
     "polkitd": "/usr/lib/polkit-1/polkitd",
+    "sshd": "/usr/sbin/sshd",
 }
+GONE = "Connection closed by 192.0.2.7 port 38926"
 CASES = [
+    Case("OpenSSH 7: a login's own process", "sshd", "Write failed: Broken pipe", 1000, "ignored"),
+    Case("sshd of a stranger", "sshd", GONE, 0, ""),
+    Case("a user in its name", "sshd", GONE, 1000, "untrusted", exe="/usr/bin/logger"),
     Case("sudo's own", "sudo", GRANTED.format("alice"), 1000, "alice root"),
     Case("its prompt", "sudo", GRANTED.format("alice"), 1002, "untrusted"),
     Case("the other name of a uid", "sudo", GRANTED.format("al"), 1000, "al root"),

@@ -10,9 +10,11 @@ from __future__ import annotations
 from itertools import islice
 
 from textfile_users.auth.finding import (
+    DENIED,
     END,
     FAILURE,
     INVALID,
+    OVER,
     PAM_FAILURE,
     PEER,
     PROBE,
@@ -93,6 +95,16 @@ class Attempts:
             return False
         return not _is_over(memory, now)
 
+    def is_open(self, service: str, pid: int, now: float | None) -> bool:
+        """Return whether the process has decided, or holds all that another attempt could say."""
+        memory = self._memories.get((service, pid))
+        if memory is None or now is None or _is_over(memory, now):
+            return False
+        if not memory[2]:
+            return memory[1] != ""
+        said = memory[2][-1].said
+        return said.event == INVALID and said.user != "" and said.ip != "" and said.port != 0
+
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the events that a line's finding makes certain."""
         said = event.said
@@ -103,10 +115,13 @@ class Attempts:
         key = said.service, said.pid or event.pid or said.ip or said.host
         before = memories.pop(key, NEW)
         earlier: list[AuthEvent] = []
-        if before is not NEW and _is_over(before, event.time):  # the pid is another process's
+        if before is NEW:
+            if said.event == OVER:
+                return []
+        elif _is_over(before, event.time):  # the pid is another process's
             earlier, before = _undecided(before), NEW
-        if said.host and _lacks_address(said):
-            event = _with_address(event, _peer(before))
+        if not said.ip and said.service == "sshd" and said.event in _BY_CONNECTION:
+            event = event._replace(said=said._replace(ip=_peer(before)))
         elif before.held and not before.held[-1].said.ip and said.ip and said.event != PEER:
             held = tuple([_with_address(one, said.ip) for one in before.held])
             before = quick(Memory, (before.time, before.said, held, before.peer))
@@ -225,9 +240,46 @@ def _on_pam_failure(memory: Memory, event: AuthEvent) -> Step:
 
 
 def _on_invalid(memory: Memory, event: AuthEvent) -> Step:
-    if memory.said or memory.held:
-        return Memory(event.time, memory.said, memory.held, memory.peer), []
-    return quick(Memory, (event.time, "", (event,), memory.peer)), []
+    """A line that begins an attempt: it is held, and later ones of it may say more."""
+    held = memory.held
+    if not (memory.said or held):
+        return quick(Memory, (event.time, "", (event,), memory.peer)), []
+    if held and held[-1].said.event == INVALID and not memory.said:
+        held = (_with_more(held[-1], event.said),)
+    return quick(Memory, (event.time, memory.said, held, memory.peer)), []
+
+
+def _with_more(held: AuthEvent, more: Finding) -> AuthEvent:
+    """Return a line that is held with what another of the same attempt says beside it."""
+    said = held.said
+    if said.user and said.ip and said.port:
+        return held
+    if not said.user:
+        said = said._replace(user=more.user, account=more.account)
+    if not (said.ip or said.host):
+        said = said._replace(ip=more.ip, host=more.host, port=more.port)
+    elif said.ip == more.ip and not said.port:
+        said = said._replace(port=more.port)
+    return held._replace(said=said)
+
+
+def _on_denied(memory: Memory, event: AuthEvent) -> Step:
+    """PAM's account part refuses who has shown a right key or password.
+
+    Of a password sshd says Failed too, of a dialogue PAM's error: those come at once before.
+    """
+    refused = _refused(memory)
+    is_said = (refused or FAILED in memory.said) and event.time - memory.time < PAIRED_SECONDS
+    if not is_said:
+        refused.append(event._replace(said=event.said._replace(event=FAILURE)))
+    return Memory(event.time, FAILED, (), memory.peer), refused
+
+
+def _on_over(memory: Memory, event: AuthEvent) -> Step:
+    """The end of a connection of which is not said that nobody had logged in: if it is known."""
+    if memory.held or (memory.peer and not memory.said):
+        return _on_end(memory, event._replace(said=event.said._replace(event=END)))
+    return Memory(event.time, memory.said, (), memory.peer), []
 
 
 def _on_end(memory: Memory, event: AuthEvent) -> Step:
@@ -239,10 +291,13 @@ def _on_end(memory: Memory, event: AuthEvent) -> Step:
     first = next((held for held in memory.held if held.said.event == END), None)
     user = next((held for held in memory.held if held.said.event == INVALID), None)
     probe = _probe(event, first, user)
+    if memory.peer and not probe.said.ip:
+        probe = probe._replace(said=probe.said._replace(ip=memory.peer))
     if probe.said.ip or probe.said.host or first:
         return Memory(event.time, over, (), memory.peer), [probe]
     # The next line may have the address.
-    return Memory(event.time, "", (event,), memory.peer), []
+    end = event._replace(said=probe.said._replace(event=END))
+    return Memory(event.time, "", (end,), memory.peer), []
 
 
 def _on_peer(memory: Memory, event: AuthEvent) -> Step:
@@ -256,8 +311,12 @@ _STEPS = {
     PAM_FAILURE: _on_pam_failure,
     INVALID: _on_invalid,
     END: _on_end,
+    OVER: _on_over,
+    DENIED: _on_denied,
     PEER: _on_peer,
 }
+# Of these another line of the same connection may have the address.
+_BY_CONNECTION = (FAILURE, PAM_FAILURE, INVALID, DENIED, SUCCESS)
 
 
 def _refused(memory: Memory) -> list[AuthEvent]:
@@ -285,4 +344,6 @@ def _probe(end: AuthEvent, first: AuthEvent | None, user: AuthEvent | None) -> A
         said = said._replace(user=said.user or who.user, account=said.account or who.account)
         if not (said.ip or said.host):
             said = said._replace(ip=who.ip, host=who.host, port=who.port)
+        elif said.ip == who.ip and not said.port:
+            said = said._replace(port=who.port)
     return end._replace(said=said)

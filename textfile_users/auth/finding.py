@@ -27,6 +27,8 @@ ESCALATION_FAILURE = "escalation-failure"
 # Findings that only together with others make an event, see attempts.py.
 INVALID = "invalid user"
 END = "end"
+OVER = "over"  # the end of a connection of which it is not said whether somebody logged in
+DENIED = "denied"
 PEER = "peer"
 PAM_FAILURE = "PAM failure"
 PAM_ESCALATION = "PAM escalation"

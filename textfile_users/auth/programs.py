@@ -63,8 +63,17 @@ PROGRAMS = {
 }
 # Stands for a program of another name, whose lines are read where PAM wrote them.
 OTHER = b""
-# How lines of sshd begin that say nothing new of a connection that has decided already.
-ENDS = (b"Connection ", b"Disconnect", b"Received disconnect ", b"PAM ")
+# How lines of sshd begin that say nothing new of a connection that has decided already; of a
+# refused key neither where another line holds the attempt open.
+KEY = b"Failed publickey "
+ENDS = (
+    b"Connection closed",
+    b"Connection reset",
+    b"Disconnect",
+    b"Received disconnect ",
+    b"PAM ",
+    KEY,
+)
 _REPEATED = b"message repeated "
 # What PAM says of their attempts they say themselves.
 _SPEAK_THEMSELVES = (b"sshd", b"sshd-session", b"sshd-auth", b"dropbear")

@@ -7,6 +7,7 @@ from textfile_users.auth.finding import (
     CONTINUED,
     IRRELEVANT,
     NOTHING,
+    OVER,
     PAM_ESCALATION,
     PAM_ESCALATION_FAILURE,
     UNCLEAR,
@@ -14,7 +15,7 @@ from textfile_users.auth.finding import (
     Finding,
 )
 from textfile_users.auth.pairing import Pairing
-from textfile_users.auth.programs import ENDS, PROGRAMS, find
+from textfile_users.auth.programs import ENDS, KEY, PROGRAMS, find
 from textfile_users.record import quick
 from textfile_users.sources.authlog import (
     REPEATED,
@@ -95,13 +96,16 @@ class Reader:
         behind = 0 if self.pairing.last else -1  # where a line repeats the newest one
         self._counted = 0
         has_decided = self.pairing.attempts.has_decided
+        is_open = self.pairing.attempts.is_open
         time_of = self.stamps.time_of
         take = self.pairing.take
         latest = self.now + AHEAD_SECONDS
         for start, end, stamp, program, pid, message in parse_lines(data):
-            if message.startswith(ENDS) and pid and has_decided("sshd", pid, time_of(stamp)):
-                matched += 1
-                continue
+            if message.startswith(ENDS) and pid:
+                is_known = is_open if message.startswith(KEY) else has_decided
+                if is_known("sshd", pid, time_of(stamp)):
+                    matched += 1
+                    continue
             said = find(program, message) if program != REPEATED else NOTHING
             if self.explained is not None:
                 self._explain(program, pid, message, said)
@@ -178,7 +182,8 @@ class Reader:
         said = find(program, entry.message)
         if self.explained is not None:
             self._explain(program, entry.pid, entry.message, said)
-        if said.event == IRRELEVANT:  # whoever wrote it
+        # Whoever wrote it; of a user's own process an end is that of a login.
+        if said.event == IRRELEVANT or (said.event == OVER and not entry.is_of_root):
             self.lines[IGNORED] += 1
             return []
         if said is UNMATCHED:

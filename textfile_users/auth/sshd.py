@@ -1,8 +1,9 @@
-"""sshd of OpenSSH 6 to 10 (its auth.c, auth2.c, monitor.c, packet.c, sshd.c).
+"""sshd of OpenSSH 3 to 10.6 (its auth.c, auth2.c, monitor.c, packet.c): what is logged most.
 
 A client chooses the user name and may write a whole message into it. So patterns are
 anchored at both ends and take the address from where sshd puts it: the last one where the
 line ends behind it, the first one where free text follows (then the name is an account's).
+What few hosts see stands in sshd_seldom.py, what says nothing in sshd_known.py.
 """
 
 from __future__ import annotations
@@ -12,9 +13,7 @@ from textfile_users.auth.finding import (
     FAILURE,
     INVALID,
     NOTHING,
-    PAM_FAILURE,
     PEER,
-    PROBE,
     SUCCESS,
     Finding,
     Pattern,
@@ -44,15 +43,18 @@ METHODS = {
     b"gssapi": "gssapi",
     b"hostbased": "hostbased",
     b"none": "none",
+    b"rsa": "publickey",  # of protocol 1
+    b"rhosts-rsa": "hostbased",
 }
-_ACCOUNTS = {None: "", b"invalid": "invalid", b"authenticating": "valid"}
+_ACCOUNTS = {None: "", b"invalid": "invalid", b"illegal": "invalid", b"authenticating": "valid"}
 
 
 def _accepted(match: Match[bytes]) -> Finding:
     method, user, where, port = match.groups()
     ip, host = address(where)
     how = METHODS.get(method, "other")
-    return Finding(SUCCESS, "sshd", how, name(user), "valid", ip, host, int(port), 1, "", "", "", 0)
+    said = SUCCESS, "sshd", how, name(user), "valid", ip, host, number(port), 1, "", "", "", 0
+    return quick(Finding, said)
 
 
 def _failed(match: Match[bytes]) -> Finding:
@@ -60,7 +62,22 @@ def _failed(match: Match[bytes]) -> Finding:
     ip, host = address(where)
     account = "invalid" if invalid else "valid"
     how = METHODS.get(method, "other")
-    return Finding(FAILURE, "sshd", how, name(user), account, ip, host, int(port), 1, "", "", "", 0)
+    said = FAILURE, "sshd", how, name(user), account, ip, host, number(port), 1, "", "", "", 0
+    return quick(Finding, said)
+
+
+def _failed_with_text(match: Match[bytes]) -> Finding:
+    """Return a failure behind which stands what the client says of itself.
+
+    Of a name that is no account's both may look like the peer's place: then an earlier line has it.
+    """
+    method, invalid, user, where, port, text = match.groups()
+    ip, host = address(where)
+    how, account = METHODS.get(method, "other"), "invalid" if invalid else "valid"
+    said = FAILURE, "sshd", how, name(user), account, ip, host, int(port), 1, "", "", "", 0
+    if invalid and b" port " in text:
+        said = FAILURE, "sshd", how, "", account, "", "", 0, 1, "", "", "", 0
+    return quick(Finding, said)
 
 
 def _invalid(match: Match[bytes]) -> Finding:
@@ -70,14 +87,26 @@ def _invalid(match: Match[bytes]) -> Finding:
     return quick(Finding, fields)
 
 
-def _pam(match: Match[bytes]) -> Finding:
-    invalid, user, where = match.groups()
-    ip, host = address(where)
-    account = "invalid" if invalid else "valid"
-    return Finding(PAM_FAILURE, "sshd", "pam", name(user), account, ip, host, 0, 1, "", "", "", 0)
+def tried(match: Match[bytes]) -> Finding:
+    """Return the attempt of a match's user that a line holds open."""
+    said = match.groupdict()
+    ip, host = address(said.get("address"))
+    account = "invalid" if said.get("invalid") else "valid"
+    user, port = name(said.get("user")), number(said.get("port"))
+    return quick(Finding, (INVALID, "sshd", "", user, account, ip, host, port, 1, "", "", "", 0))
 
 
-def _end(kind: str) -> Callable[[Match[bytes]], Finding]:
+def _tried_with_certificate(match: Match[bytes]) -> Finding:
+    """Return the attempt of a name that is no account's, with a key that has a text of its own.
+
+    The client chooses both, and either may look like the peer's place: then an earlier line has it.
+    """
+    if b" port " not in match["user"]:
+        return tried(match)
+    return NOTHING._replace(event=INVALID, service="sshd", account="invalid")
+
+
+def end(kind: str, event: str = END) -> Callable[[Match[bytes]], Finding]:
     """Return what makes the end of a connection of a match that may name the peer and user."""
 
     def make(match: Match[bytes]) -> Finding:
@@ -85,7 +114,7 @@ def _end(kind: str) -> Callable[[Match[bytes]], Finding]:
         ip, host = address(said.get("address"))
         account = _ACCOUNTS[said.get("account")]
         user, port, pid = name(said.get("user")), number(said.get("port")), number(said.get("pid"))
-        return Finding(END, "sshd", "", user, account, ip, host, port, 1, "", "", kind, pid)
+        return Finding(event, "sshd", "", user, account, ip, host, port, 1, "", "", kind, pid)
 
     return make
 
@@ -103,17 +132,6 @@ def _peer(match: Match[bytes]) -> Finding:
     ip, host = address(match["address"])
     fields = PEER, "sshd", "", "", "", ip, host, int(match["port"]), 1, "", "", "", 0
     return quick(Finding, fields) if ip else NOTHING
-
-
-def _refused(kind: str) -> Callable[[Match[bytes]], Finding]:
-    """Return what makes a probe: the listener itself turned a connection away."""
-
-    def make(match: Match[bytes]) -> Finding:
-        ip, host = address(match["address"])
-        port = number(match.groupdict().get("port"))
-        return Finding(PROBE, "sshd", "", "", "", ip, host, port, 1, "", "", kind, 0)
-
-    return make
 
 
 # Beside the patterns stand finders for the most frequent messages, in which a name is a plain
@@ -152,6 +170,8 @@ def _plain_accepted(message: bytes) -> Finding | None:
 
 
 def _plain_failed(message: bytes) -> Finding | None:
+    if message.startswith(b"Failed publickey "):
+        return _plain_key(message)
     words = message.split(b" ")
     account = "valid"
     if len(words) == 11 and words[3] == b"invalid" and words[4] == b"user":
@@ -162,6 +182,22 @@ def _plain_failed(message: bytes) -> Finding | None:
     if words[2] != b"for" or words[4] != b"from" or words[6] != b"port":
         return None
     return _plain(FAILURE, _PLAIN_METHODS[words[1]], words[3], account, words[5], words[7])
+
+
+def _plain_key(message: bytes) -> Finding | None:
+    """Return the attempt that a refused key is; behind `ssh2:` stands the key, a text of its own."""
+    words = message.split(b" ", 11)
+    account = "valid"
+    if words[3:5] == [b"invalid", b"user"] and words[6:7] == [b"from"]:
+        del words[3:5]
+        account = "invalid"
+    if len(words) < 9 or (words[8:] != [b"ssh2"] and words[8] != b"ssh2:"):
+        return None
+    if words[2] != b"for" or words[4] != b"from" or words[6] != b"port":
+        return None
+    if account == "invalid" and b" port " in message[message.find(b" ssh2") :]:
+        return None
+    return _plain(INVALID, "", words[3], account, words[5], words[7])
 
 
 def _plain_invalid(message: bytes) -> Finding | None:
@@ -193,13 +229,22 @@ def _plain_disconnected(message: bytes) -> Finding | None:
 def _plain_received(message: bytes) -> Finding | None:
     if not message.startswith(b"Received disconnect from "):
         return None
+    words = message.split(b" ", 6)
+    if len(words) < 6 or words[4] != b"port":
+        return None
     if not message.endswith(_PREAUTH_END):
         return NOTHING
-    words = message.split(b" ", 6)
     port, _, code = words[5].partition(b":")
-    if words[4] != b"port" or not code[:-1].isdigit() or code[-1:] != b":":
+    if not code[:-1].isdigit() or code[-1:] != b":":
         return None
     return _plain(END, "", b"", "", words[3], port, "closed")
+
+
+def _seldom(message: bytes) -> Finding | None:
+    """Return what a message says that has no pattern here; those are imported with the first."""
+    from textfile_users.auth.sshd_seldom import find
+
+    return find(message)
 
 
 def _plain_end(words: list[bytes], kind: str) -> Finding | None:
@@ -213,12 +258,11 @@ def _plain_end(words: list[bytes], kind: str) -> Finding | None:
     return _plain(END, "", user, account, words[0], words[2], kind)
 
 
-_PEER = rb"(?P<address>\S+) port (?P<port>\d{1,5})"
-_USER = rb"(?:(?P<account>authenticating|invalid) user (?P<user>.*) )?"
-_PREAUTH = rb"(?: \[preauth\])?"
-# The one reason for a disconnection in which a client's names stand: (OLD,x) -> (NEW,y).
-_CHANGE = rb"Change of username or service not allowed: \("
-_BEFORE_CHANGE = rb"(?:(?!: " + _CHANGE + rb").)*"
+PLACE = rb"(?P<address>\S+) port (?P<port>\d{1,5})"
+USER = rb"(?:(?P<account>authenticating|invalid) user (?P<user>.*) )?"
+PREAUTH = rb"(?: \[preauth\])?"
+# Old releases do not tell the port, nor those before 2.3 the protocol.
+_FROM = rb" from (\S+)(?: port (\d{1,5}))?(?: ssh[12]?)?"
 
 FORMS = forms(
     (b"Accepted", _plain_accepted),
@@ -227,6 +271,7 @@ FORMS = forms(
     (b"Connection", _plain_connection),
     (b"Disconnected", _plain_disconnected),
     (b"Received", _plain_received),
+    (b"", _seldom),
     # + Accepted password for alice from 192.0.2.7 port 38926 ssh2
     # = sshd success method=password user=alice account=valid ip=192.0.2.7 port=38926
     # + Accepted keyboard-interactive/pam for alice from 2001:db8::7 port 38926 ssh2
@@ -239,7 +284,10 @@ FORMS = forms(
     # = sshd success method=keyboard-interactive user=alice account=valid ip=192.0.2.7 port=38926
     # + Accepted none for x from 192.0.2.9 port 1 from 192.0.2.7 port 38926 ssh2
     # = sshd success method=none user='x from 192.0.2.9 port 1' account=valid ip=192.0.2.7 port=38926
-    # - Accepted password for alice from 192.0.2.7 port 38926 ssh2 from 192.0.2.8
+    # + Accepted password for alice from 192.0.2.7 ssh2
+    # + Accepted password for alice from 192.0.2.7
+    # = sshd success method=password user=alice account=valid ip=192.0.2.7
+    # - Accepted password for alice from 192.0.2.7 port 38926 ssh2 192.0.2.8
     # - Accepted password for alice from 192.0.2.7 port 389261 ssh2
     # - Accepted password for alice from 192.0.2.7 port x ssh2
     # - Accepted password for alice from 192.0.2.7 192.0.2.8 port 38926 ssh2
@@ -249,7 +297,7 @@ FORMS = forms(
         b"Accepted",
         Pattern(
             rb"Accepted (password|none|keyboard-interactive(?:/\w+)?|challenge-response(?:/\w+)?)"
-            rb" for (.*) from (\S+) port (\d{1,5})(?: ssh[12]?)?",
+            rb" for (.*)" + _FROM,
             _accepted,
         ),
     ),
@@ -264,6 +312,12 @@ FORMS = forms(
     # + Accepted publickey for alice from 192.0.2.7 port 22 ssh2
     # + Accepted publickey for alice from 192.0.2.7 port 22 ssh: x from 192.0.2.9 port 1 ssh2: y
     # = sshd success method=publickey user=alice account=valid ip=192.0.2.7 port=22
+    # OpenSSH 3's auth1.c, and that of 6.
+    # + Accepted rhosts-rsa for alice from 192.0.2.7 port 1023 ruser x from 192.0.2.9 port 1
+    # + Accepted rhosts-rsa for alice from 192.0.2.7 port 1023 ssh1: ruser alice
+    # = sshd success method=hostbased user=alice account=valid ip=192.0.2.7 port=1023
+    # + Accepted rsa for alice from 192.0.2.7 port 22 ssh
+    # = sshd success method=publickey user=alice account=valid ip=192.0.2.7 port=22
     # - Accepted publickey for alice from 192.0.2.7 port 22
     # - Accepted publickey for alice from 192.0.2.7 port 221221 ssh2
     # - Accepted publickey for alice from 192.0.2.7 port x ssh2
@@ -273,7 +327,31 @@ FORMS = forms(
     (
         b"Accepted",
         Pattern(
-            rb"Accepted ([\w/-]+) for (.*?) from (\S+) port (\d{1,5}) ssh[12]?(?:: .*)?", _accepted
+            rb"Accepted ([\w/-]+) for (.*?) from (\S+) port (\d{1,5})"
+            rb"(?: ssh[12]?(?:: .*)?| ruser .*)",
+            _accepted,
+        ),
+    ),
+    # Protocol 1: `ruser` is the client's word (auth1.c of OpenSSH 3; behind `ssh1:` that of 6).
+    # + Failed password for alice from 192.0.2.7 port 22 ssh1: ruser x from 192.0.2.9 port 1 ssh2
+    # = sshd failure method=password user=alice account=valid ip=192.0.2.7 port=22
+    # + Failed rhosts-rsa for alice from 192.0.2.7 port 1023 ruser bob
+    # = sshd failure method=hostbased user=alice account=valid ip=192.0.2.7 port=1023
+    # + Failed password for invalid user x from 192.0.2.7 port 22 ssh1: ruser bob
+    # = sshd failure method=password user=x account=invalid ip=192.0.2.7 port=22
+    # - Failed password for invalid user x from 192.0.2.9 port 1 ssh1: ruser y from 192.0.2.7 port 22 ssh2
+    # - Failed password for alice from 192.0.2.7 port 221221 ruser bob
+    # - Failed password for alice from 192.0.2.7 port x ruser bob
+    # - Failed password for alice from 192.0.2.7 192.0.2.8 port 22 ruser bob
+    # - Failed password for alice from 192.0.2.7 port 22 ssh2
+    # - Failed publickey for alice from 192.0.2.7 port 22 ruser bob
+    (
+        b"Failed",
+        Pattern(
+            rb"Failed (?!publickey |rsa |none )([\w/-]+) for (?:((?:invalid|illegal) user )(?=\S* from"
+            rb" \S+ port \d{1,5}(?: ssh1:)? ruser \S*\Z)|(?!(?:invalid|illegal) user ))"
+            rb"(.*?) from (\S+) port (\d{1,5})(?: ssh1:)? ruser .*",
+            _failed,
         ),
     ),
     # + Failed password for root from 192.0.2.7 port 38926 ssh2
@@ -292,6 +370,11 @@ FORMS = forms(
     # = sshd failure method=gssapi user=alice account=valid ip=192.0.2.7 port=2
     # + Failed hostbased for invalid user x from 192.0.2.9 port 1 ssh2: y from 192.0.2.7 port 2 ssh
     # = sshd failure method=hostbased user='x from 192.0.2.9 port 1 ssh2: y' account=invalid ip=192.0.2.7 port=2
+    # + Failed password for invalid user x from 192.0.2.7 port 2 ssh2 [preauth]
+    # = sshd failure method=password user=x account=invalid ip=192.0.2.7 port=2
+    # + Failed password for root from 192.0.2.7 ssh2
+    # + Failed password for root from 192.0.2.7
+    # = sshd failure method=password user=root account=valid ip=192.0.2.7
     # - Failed password for root from 192.0.2.7 port 38926 ssh2: and more
     # - Failed password for root from 192.0.2.7 port x ssh2
     # - Failed password for root from 192.0.2.7 192.0.2.8 port 38926 ssh2
@@ -299,25 +382,95 @@ FORMS = forms(
     # - Failed password for root from 192.0.2.7 port 389261 ssh2
     # - Failed password for root
     # - Failed publickey for root from 192.0.2.7 port 22 ssh2
+    # - Failed rsa for root from 192.0.2.7 port 22 ssh1
     # - Failed none for root from 192.0.2.7 port 22 ssh2
     (
         b"Failed",
         Pattern(
-            rb"Failed (?!publickey |none )([\w/-]+) for ((?:invalid|illegal) user )?(.*)"
-            rb" from (\S+) port (\d{1,5})(?: ssh[12]?)?",
+            rb"Failed (?!publickey |rsa |none )([\w/-]+) for ((?:invalid|illegal) user )?(.*)"
+            + _FROM
+            + PREAUTH,
             _failed,
         ),
     ),
-    # + Failed publickey for root from 192.0.2.7 port 22 ssh2: RSA SHA256:abc
+    # Behind a name that is no account's stands a key and its fingerprint, SHA256 or MD5, or nothing.
+    # + Failed publickey for invalid user x from 192.0.2.7 port 22 ssh2: ED25519 SHA256:a+b/c
+    # + Failed publickey for illegal user x from 192.0.2.7 port 22 ssh2: RSA 8c:e3:00
+    # + Failed rsa for invalid user x from 192.0.2.7 port 22 ssh1
+    # + Failed publickey for invalid user x from 192.0.2.7 port 22 ssh2 [preauth]
+    # = sshd 'invalid user' user=x account=invalid ip=192.0.2.7 port=22
     # + Failed publickey for invalid user x from 192.0.2.9 port 1 ssh2 from 192.0.2.7 port 22 ssh2
+    # = sshd 'invalid user' user='x from 192.0.2.9 port 1 ssh2' account=invalid ip=192.0.2.7 port=22
+    # + Failed publickey for invalid user x from 192.0.2.9 port 1 ssh2: RSA SHA256:a from 192.0.2.7 port 22 ssh2: RSA SHA256:b
+    # = sshd 'invalid user' user='x from 192.0.2.9 port 1 ssh2: RSA SHA256:a' account=invalid ip=192.0.2.7 port=22
+    # + Failed publickey for invalid user  from 192.0.2.7
+    # = sshd 'invalid user' account=invalid ip=192.0.2.7
+    # - Failed publickey for invalid user x from 192.0.2.7 port 22 ssh2: RSA-CERT SHA256:a ID x from 192.0.2.9 port 1 ssh2 (serial 0) CA RSA SHA256:b
+    # - Failed publickey for alice from 192.0.2.7 port 22 ssh2
+    # - Failed publickey for invalid user x from 192.0.2.7 port 221221 ssh2
+    # - Failed publickey for invalid user x from 192.0.2.7 port x ssh2
+    # - Failed publickey for invalid user x from 192.0.2.7 192.0.2.8 port 22 ssh2
+    # - Failed password for invalid user x from 192.0.2.7 port 22 ssh2
+    (
+        b"Failed",
+        Pattern(
+            rb"Failed (?:publickey|rsa) for (?P<invalid>invalid|illegal) user (?P<user>.*)"
+            rb" from (?P<address>\S+)(?: port (?P<port>\d{1,5}))?(?: ssh[12]?)?"
+            rb"(?:: [\w-]+ (?:SHA256:[\w+/=]+|[\da-f:]+))?" + PREAUTH,
+            tried,
+        ),
+    ),
+    # Or a certificate, whose text is the client's.
+    # + Failed publickey for invalid user x from 192.0.2.7 port 22 ssh2: RSA-CERT SHA256:a ID y (serial 0) CA RSA SHA256:b
+    # = sshd 'invalid user' user=x account=invalid ip=192.0.2.7 port=22
+    # + Failed publickey for invalid user x from 192.0.2.7 port 22 ssh2: RSA-CERT SHA256:a ID y from 192.0.2.9 port 1 ssh2: z (serial 0) CA RSA SHA256:b
+    # + Failed publickey for invalid user x from 192.0.2.9 port 1 ssh2: y from 192.0.2.7 port 22 ssh2: RSA-CERT SHA256:a ID y (serial 0) CA RSA SHA256:b
+    # = sshd 'invalid user' account=invalid
+    # - Failed publickey for alice from 192.0.2.7 port 22 ssh2: x
+    # - Failed publickey for invalid user x from 192.0.2.7
+    # - Failed publickey for invalid user x from 192.0.2.7 port 221221 ssh2: x
+    # - Failed publickey for invalid user x from 192.0.2.7 port x ssh2: x
+    # - Failed publickey for invalid user x from 192.0.2.7 192.0.2.8 port 22 ssh2: x
+    (
+        b"Failed",
+        Pattern(
+            rb"Failed (?:publickey|rsa) for (?P<invalid>invalid|illegal) user (?P<user>.*)"
+            rb" from (?P<address>\S+) port (?P<port>\d{1,5}) ssh[12]?: .*",
+            _tried_with_certificate,
+        ),
+    ),
+    # An account's name is not the client's to choose.
+    # + Failed publickey for root from 192.0.2.7 port 22 ssh2: RSA SHA256:abc
+    # + Failed publickey for root from 192.0.2.7 port 22 ssh2
+    # + Failed publickey for root from 192.0.2.7 port 22 ssh2: RSA-CERT SHA256:a ID x from 192.0.2.9 port 1 ssh2: y (serial 0) CA RSA SHA256:b
+    # + Failed rsa for root from 192.0.2.7 port 22 ssh
+    # = sshd 'invalid user' user=root account=valid ip=192.0.2.7 port=22
+    # + Failed publickey for EXAMPLE\\alice smith from host.example
+    # = sshd 'invalid user' user='EXAMPLE\\alice smith' account=valid host=host.example
+    # - Failed publickey for invalid user x from 192.0.2.7 port 22 ssh2
+    # - Failed publickey for root from 192.0.2.7 port 221221 ssh2
+    # - Failed publickey for root from 192.0.2.7 port x ssh2
+    # - Failed publickey for root from 192.0.2.7 192.0.2.8 port 22 ssh2
+    # - Failed publickey for root
+    (
+        b"Failed",
+        Pattern(
+            rb"Failed (?:publickey|rsa) for (?!(?:invalid|illegal) user )(?P<user>.*?)"
+            rb" from (?P<address>\S+)(?: port (?P<port>\d{1,5}))?(?: ssh[12]?)?(?:: .*)?" + PREAUTH,
+            tried,
+        ),
+    ),
+    # How a client asks which methods there are.
     # + Failed none for invalid user  from 192.0.2.7 port 22 ssh2
     # = irrelevant
     # - Failed nonesuch for root from 192.0.2.7 port 22 ssh2
-    (b"Failed", Pattern(rb"Failed (?:publickey|none) for .*", irrelevant)),
+    (b"Failed", Pattern(rb"Failed none for .*", irrelevant)),
     # + Failed hostbased for alice from 192.0.2.7 port 2 ssh2: RSA SHA256:abc, client user "a", client host "b"
     # = sshd failure method=hostbased user=alice account=valid ip=192.0.2.7 port=2
     # + Failed gssapi-with-mic for alice from 192.0.2.7 port 2 ssh: x for y from 192.0.2.9 port 1 ssh2: z
     # = sshd failure method=gssapi user=alice account=valid ip=192.0.2.7 port=2
+    # + Failed hostbased for invalid user x from 192.0.2.9 port 1 ssh2: y from 192.0.2.7 port 2 ssh2: RSA SHA256:abc, client user "a", client host "b"
+    # = sshd failure method=hostbased account=invalid
     # - Failed hostbased for alice
     # - Failed hostbased for alice from 192.0.2.7 port 221221 ssh2: x
     # - Failed hostbased for alice from 192.0.2.7 port x ssh2: x
@@ -326,8 +479,8 @@ FORMS = forms(
         b"Failed",
         Pattern(
             rb"Failed (hostbased|gssapi[\w-]*) for ((?:invalid|illegal) user )?(.*?)"
-            rb" from (\S+) port (\d{1,5}) ssh[12]?: .*",
-            _failed,
+            rb" from (\S+) port (\d{1,5}) ssh[12]?: (.*)",
+            _failed_with_text,
         ),
     ),
     # + Invalid user admin from 192.0.2.7 port 38926
@@ -344,42 +497,9 @@ FORMS = forms(
     (
         b"Invalid Illegal",
         Pattern(
-            rb"(?:Invalid|Illegal) user (.*) from (\S+)(?: port (\d{1,5}))?" + _PREAUTH, _invalid
+            rb"(?:Invalid|Illegal) user (.*) from (\S+)(?: port (\d{1,5}))?" + PREAUTH, _invalid
         ),
     ),
-    # + PAM: Authentication failure for root from 192.0.2.7
-    # = sshd 'PAM failure' method=pam user=root account=valid ip=192.0.2.7
-    # + PAM: User not known to the underlying authentication module for illegal user x from host.example
-    # = sshd 'PAM failure' method=pam user=x account=invalid host=host.example
-    # + PAM: Authentication failure for illegal user root from 192.0.2.1 from 192.0.2.7
-    # = sshd 'PAM failure' method=pam user='root from 192.0.2.1' account=invalid ip=192.0.2.7
-    # + PAM: Authentication error for illegal user  from 192.0.2.7 [preauth]
-    # = sshd 'PAM failure' method=pam account=invalid ip=192.0.2.7
-    # + PAM: Have exhausted maximum number of retries for service for alice from 192.0.2.7
-    # + PAM: Permission denied for alice from 192.0.2.7
-    # + PAM: User account has expired for alice from 192.0.2.7
-    # = sshd 'PAM failure' method=pam user=alice account=valid ip=192.0.2.7
-    # + PAM: Authentication failure for invalid user x from 192.0.2.7
-    # = sshd 'PAM failure' method=pam user=x account=invalid ip=192.0.2.7
-    # - PAM: Authentication failure for root
-    # - PAM: Authentication failure for root from 192.0.2.7 192.0.2.8
-    (
-        b"PAM:",
-        Pattern(
-            rb"PAM: (?:Authentication failure|Authentication error|User not known to the "
-            rb"underlying authentication module|Have exhausted maximum number of retries for "
-            rb"service|Permission denied|User account has expired)"
-            rb" for ((?:illegal|invalid) user )?(.*) from (\S+)" + _PREAUTH,
-            _pam,
-        ),
-    ),
-    # + PAM: pam_open_session(): Authentication failure
-    # + PAM 4 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=root
-    # + PAM service(sshd) ignoring max retries; 6 > 3
-    # = irrelevant
-    # - pam 4 more authentication failures
-    # - PAMauthentication
-    (b"PAM: PAM", Pattern(rb"PAM[: ].*", irrelevant)),
     # + Connection closed by authenticating user root 192.0.2.7 port 38926 [preauth]
     # = sshd end user=root account=valid ip=192.0.2.7 port=38926 kind=closed
     # + Connection closed by invalid user x 192.0.2.1 port 22 192.0.2.7 port 38926 [preauth]
@@ -394,19 +514,8 @@ FORMS = forms(
     # - Connection closed by 192.0.2.7 port x
     (
         b"Connection",
-        Pattern(rb"Connection (closed|reset) by " + _USER + _PEER + _PREAUTH, _end_by_peer),
+        Pattern(rb"Connection (closed|reset) by " + USER + PLACE + PREAUTH, _end_by_peer),
     ),
-    # OpenSSH 6 does not tell the port.
-    # + Connection closed by 192.0.2.7 [preauth]
-    # = sshd end ip=192.0.2.7 kind=closed
-    # - Connection closed by 192.0.2.7
-    # - Connection closed by authenticating user root [preauth]
-    (b"Connection", Pattern(rb"Connection closed by (?P<address>\S+) \[preauth\]", _end("closed"))),
-    # + Connection reset by 192.0.2.7 [preauth]
-    # = sshd end ip=192.0.2.7 kind=reset
-    # - Connection reset by peer
-    # - Connection reset by authenticating user root [preauth]
-    (b"Connection", Pattern(rb"Connection reset by (?P<address>\S+) \[preauth\]", _end("reset"))),
     # The first line of a connection's process, at LogLevel VERBOSE.
     # + Connection from 192.0.2.7 port 38926 on 198.51.100.1 port 22 rdomain ""
     # + Connection from 192.0.2.7 port 38926 on 198.51.100.1 port 22
@@ -417,19 +526,7 @@ FORMS = forms(
     # - Connection from 192.0.2.7 port 389261 on 198.51.100.1 port 22
     # - Connection from 192.0.2.7 192.0.2.8 port 38926
     # - Connection from 192.0.2.7 port 38926 and others
-    (b"Connection", Pattern(rb"Connection from " + _PEER + rb"(?: on .*)?", _peer)),
-    # + Connection closed by user alice 192.0.2.7 port 38926
-    # + Connection reset by 192.0.2.7
-    # = irrelevant
-    # - Connection refused
-    # - Connection reset by 192.0.2.7 and others
-    (
-        b"Connection",
-        Pattern(
-            rb"Connection (?:closed|reset) by (?:user .*|\S+)",
-            irrelevant,
-        ),
-    ),
+    (b"Connection", Pattern(rb"Connection from " + PLACE + rb"(?: on .*)?", _peer)),
     # + Disconnected from authenticating user root 192.0.2.7 port 38926 [preauth]
     # = sshd end user=root account=valid ip=192.0.2.7 port=38926 kind=closed
     # + Disconnected from invalid user user bob 192.0.2.7 port 38926 [preauth]
@@ -444,7 +541,7 @@ FORMS = forms(
     # - Disconnected from 192.0.2.7 192.0.2.8 port 38926 [preauth]
     (
         b"Disconnected",
-        Pattern(rb"Disconnected from " + _USER + _PEER + rb" \[preauth\]", _end("closed")),
+        Pattern(rb"Disconnected from " + USER + PLACE + rb" \[preauth\]", end("closed")),
     ),
     # Behind a login, by the user's own process.
     # + Disconnected from user alice 192.0.2.7 port 38926
@@ -470,384 +567,14 @@ FORMS = forms(
         Pattern(
             rb"Received disconnect from (?P<address>\S+?)(?: port (?P<port>\d{1,5}):|: )\d+:"
             rb".* \[preauth\]",
-            _end("closed"),
+            end("closed"),
         ),
     ),
+    # Behind a login.
     # + Received disconnect from 192.0.2.7 port 38926:11: disconnected by user
-    # + Received signal 15; terminating.
-    # + Received SIGHUP; restarting.
+    # + Received disconnect from UNKNOWN port 65535:11: x
     # = irrelevant
+    # - Received disconnect from 192.0.2.7: 11: Bye Bye
     # - Received
-    # - Received nothing
-    (b"Received", Pattern(rb"Received (?:disconnect from |signal |SIGHUP).*", irrelevant)),
-    # + Disconnecting authenticating user root 192.0.2.7 port 38926: Too many authentication failures [preauth]
-    # = sshd end user=root account=valid ip=192.0.2.7 port=38926 kind=other
-    # + Disconnecting invalid user x 192.0.2.9 port 1: y 192.0.2.7 port 38926: Too many authentication failures [preauth]
-    # = sshd end user='x 192.0.2.9 port 1: y' account=invalid ip=192.0.2.7 port=38926 kind=other
-    # + Disconnecting invalid user  192.0.2.7 port 38926: Too many authentication failures [preauth]
-    # = sshd end account=invalid ip=192.0.2.7 port=38926 kind=other
-    # + Disconnecting authenticating user root 192.0.2.7 port 38926: Change of username or service not allowed: (root,ssh-connection) -> (x,ssh-connection) [preauth]
-    # = sshd end user=root account=valid ip=192.0.2.7 port=38926 kind=other
-    # + Disconnecting 192.0.2.7 port 38926: Packet corrupt [preauth]
-    # = sshd end ip=192.0.2.7 port=38926 kind=other
-    # - Disconnecting invalid user x 192.0.2.7 port 38926: Change of username or service not allowed: (x,y) -> (z 192.0.2.9 port 1: ,y) [preauth]
-    # - Disconnecting invalid user x 192.0.2.9 port 1: Change of username or service not allowed: (x 192.0.2.7 port 38926: Too many authentication failures [preauth]
-    # - Disconnecting user alice 192.0.2.7 port 38926: idle [preauth]
-    # - Disconnecting 192.0.2.7 port 389261: Packet corrupt [preauth]
-    # - Disconnecting 192.0.2.7 port x: Packet corrupt [preauth]
-    # - Disconnecting authenticating user root 192.0.2.7 port 38926: Too many authentication failures
-    (
-        b"Disconnecting",
-        Pattern(
-            rb"Disconnecting (?:(?P<account>authenticating|invalid) user (?P<user>"
-            + _BEFORE_CHANGE
-            + rb") )?"
-            + _PEER
-            + rb": (?:[^:]*|"
-            + _CHANGE
-            + rb"(?!.* port \d+: ).*) \[preauth\]",
-            _end("other"),
-        ),
-    ),
-    # The names before and behind may both look like the peer's place; an earlier line has it.
-    # + Disconnecting invalid user x 192.0.2.7 port 38926: Change of username or service not allowed: (x,y) -> (z 192.0.2.9 port 1: ,y) [preauth]
-    # = sshd end account=invalid kind=other
-    # + Disconnecting authenticating user root 192.0.2.7 port 38926: Change of username or service not allowed: (root,y) -> (z 192.0.2.9 port 1: ,y) [preauth]
-    # = sshd end account=valid kind=other
-    # - Disconnecting invalid user x 192.0.2.7 port 38926: Too many authentication failures [preauth]
-    # - Disconnecting user alice 192.0.2.7 port 38926: Change of username or service not allowed: (x,y) -> (z,y) [preauth]
-    # - Disconnecting invalid user x 192.0.2.7 port 38926: Change of username or service not allowed: (x,y) -> (z,y)
-    (
-        b"Disconnecting",
-        Pattern(
-            rb"Disconnecting (?P<account>authenticating|invalid) user "
-            + _BEFORE_CHANGE
-            + rb": "
-            + _CHANGE
-            + rb".* \[preauth\]",
-            _end("other"),
-        ),
-    ),
-    # OpenSSH 6 and 7 do not tell whom.
-    # + Disconnecting: Too many authentication failures for root [preauth]
-    # = sshd end kind=other
-    # - Disconnecting: Too many authentication failures for root
-    (b"Disconnecting:", Pattern(rb"Disconnecting: .* \[preauth\]", _end("other"))),
-    # + Disconnecting user alice 192.0.2.7 port 38926: idle
-    # + Disconnecting: Timeout, client not responding
-    # = irrelevant
-    # - Disconnecting
-    (b"Disconnecting Disconnecting:", Pattern(rb"Disconnecting:? .*", irrelevant)),
-    # + Did not receive identification string from 192.0.2.7 port 38926
-    # = sshd end ip=192.0.2.7 port=38926 kind=closed
-    # + Did not receive identification string from 192.0.2.7
-    # = sshd end ip=192.0.2.7 kind=closed
-    # - Did not receive identification string
-    # - Did not receive identification string from 192.0.2.7 port 389261
-    # - Did not receive identification string from 192.0.2.7 port x
-    (
-        b"Did",
-        Pattern(
-            rb"Did not receive identification string from (?P<address>\S+)"
-            rb"(?: port (?P<port>\d{1,5}))?",
-            _end("closed"),
-        ),
-    ),
-    # + Bad protocol version identification 'x from 192.0.2.9 port 1' from 192.0.2.7 port 38926
-    # = sshd end ip=192.0.2.7 port=38926 kind=protocol
-    # + Bad protocol version identification '\003' from 192.0.2.7
-    # = sshd end ip=192.0.2.7 kind=protocol
-    # + Bad remote protocol version identification: ''
-    # + Bad remote protocol version identification: 'x' from '
-    # = sshd end kind=protocol
-    # - Bad protocol version identification
-    # - Bad protocol version identification x'
-    # - Bad protocol version identification '' from 192.0.2.7 port 389261
-    # - Bad protocol version identification '' from 192.0.2.7 port x
-    (
-        b"Bad",
-        Pattern(
-            rb"Bad (?:remote )?protocol version identification:? '.*'"
-            rb"(?: from (?P<address>\S+)(?: port (?P<port>\d{1,5}))?)?",
-            _end("protocol"),
-        ),
-    ),
-    # + Protocol major versions differ for 192.0.2.7 port 38926: SSH-2.0-OpenSSH_7.4 vs. SSH-1.5-x
-    # = sshd end ip=192.0.2.7 port=38926 kind=protocol
-    # + Protocol major versions differ for 192.0.2.7: SSH-2.0-OpenSSH_6.7 vs. SSH-1.5-x port 1: y
-    # = sshd end ip=192.0.2.7 kind=protocol
-    # + Protocol major versions differ: 2 vs. 1
-    # = sshd end kind=protocol
-    # - Protocol error
-    # - Protocol major versions differ for 192.0.2.7 port 389261: x
-    # - Protocol major versions differ for 192.0.2.7 port x: x
-    (
-        b"Protocol",
-        Pattern(
-            rb"Protocol major versions differ"
-            rb"(?: for (?P<address>\S+?)(?: port (?P<port>\d{1,5}))?)?: .*",
-            _end("protocol"),
-        ),
-    ),
-    # The next line has the address.
-    # + kex_exchange_identification: Connection closed by remote host
-    # + ssh_exchange_identification: Connection closed by remote host
-    # + kex_exchange_identification: Connection closed by remote host [preauth]
-    # = sshd end kind=closed
-    # - kex_exchange_identification: Connection closed by remote host 192.0.2.7
-    (
-        b"kex_exchange_identification: ssh_exchange_identification:",
-        Pattern(
-            rb"(?:kex|ssh)_exchange_identification: Connection closed by remote host" + _PREAUTH,
-            _end("closed"),
-        ),
-    ),
-    # + kex_exchange_identification: read: Connection reset by peer
-    # + ssh_exchange_identification: write: Broken pipe
-    # + kex_exchange_identification: read: Connection reset by peer [preauth]
-    # = sshd end kind=reset
-    # - kex_exchange_identification: read
-    (
-        b"kex_exchange_identification: ssh_exchange_identification:",
-        Pattern(
-            rb"(?:kex|ssh)_exchange_identification: (?:read|write): (?:Connection reset by peer"
-            rb"|Broken pipe)" + _PREAUTH,
-            _end("reset"),
-        ),
-    ),
-    # + kex_exchange_identification: read: Connection timed out
-    # + kex_exchange_identification: read: Connection timed out [preauth]
-    # + ssh_exchange_identification: write: Connection timed out
-    # = sshd end kind=timeout
-    # - kex_exchange_identification: Connection timed out
-    (
-        b"kex_exchange_identification: ssh_exchange_identification:",
-        Pattern(
-            rb"(?:kex|ssh)_exchange_identification: (?:read|write): Connection timed out"
-            + _PREAUTH,
-            _end("timeout"),
-        ),
-    ),
-    # + kex_exchange_identification: client sent invalid protocol identifier "GET / HTTP/1.1"
-    # + ssh_exchange_identification: banner line contains invalid characters
-    # = sshd end kind=protocol
-    # - kex_exchange_identification
-    (
-        b"kex_exchange_identification: ssh_exchange_identification:",
-        Pattern(rb"(?:kex|ssh)_exchange_identification: .*", _end("protocol")),
-    ),
-    # + banner exchange: Connection from 192.0.2.7 port 38926: invalid format
-    # + banner exchange: Connection from 192.0.2.7 port 38926: x from 192.0.2.9 port 1: y
-    # + banner exchange: Connection from 192.0.2.7 port 38926: invalid format [preauth]
-    # = sshd end ip=192.0.2.7 port=38926 kind=protocol
-    # - banner exchange: Connection from 192.0.2.7
-    # - banner exchange: Connection from 192.0.2.7 port 389261: x
-    # - banner exchange: Connection from 192.0.2.7 port x: x
-    # - banner exchange: Connection from 192.0.2.7 192.0.2.8 port 38926: x
-    (
-        b"banner",
-        Pattern(rb"banner exchange: Connection from " + _PEER + rb": .*", _end("protocol")),
-    ),
-    # + ssh_dispatch_run_fatal: Connection from 192.0.2.7 port 38926: message authentication code incorrect [preauth]
-    # = sshd end ip=192.0.2.7 port=38926 kind=protocol
-    # + ssh_dispatch_run_fatal: Connection from authenticating user root 192.0.2.7 port 38926: Broken pipe [preauth]
-    # = sshd end user=root account=valid ip=192.0.2.7 port=38926 kind=protocol
-    # + ssh_dispatch_run_fatal: Connection from invalid user x 192.0.2.9 port 1: y 192.0.2.7 port 38926: Broken pipe [preauth]
-    # = sshd end user='x 192.0.2.9 port 1: y' account=invalid ip=192.0.2.7 port=38926 kind=protocol
-    # + ssh_dispatch_run_fatal: Connection from invalid user  192.0.2.7 port 38926: Broken pipe [preauth]
-    # = sshd end account=invalid ip=192.0.2.7 port=38926 kind=protocol
-    # - ssh_dispatch_run_fatal: Connection from 192.0.2.7 port 389261: Broken pipe [preauth]
-    # - ssh_dispatch_run_fatal: Connection from 192.0.2.7 port x: Broken pipe [preauth]
-    # - ssh_dispatch_run_fatal: Connection from 192.0.2.7 192.0.2.8 port 38926: Broken pipe [preauth]
-    # - ssh_dispatch_run_fatal: Connection from user alice 192.0.2.7 port 38926: Broken pipe
-    (
-        b"ssh_dispatch_run_fatal:",
-        Pattern(
-            rb"ssh_dispatch_run_fatal: Connection from " + _USER + _PEER + rb": [^:]* \[preauth\]",
-            _end("protocol"),
-        ),
-    ),
-    # + Unable to negotiate with 192.0.2.7 port 38926: no matching key exchange method found. Their offer: x from 192.0.2.9 port 1 [preauth]
-    # = sshd end ip=192.0.2.7 port=38926 kind=protocol
-    # + Unable to negotiate with 192.0.2.7: no matching host key type found. Their offer: ssh-dss [preauth]
-    # + Unable to negotiate with 192.0.2.7: no matching cipher found. Their offer: x port 1: y [preauth]
-    # = sshd end ip=192.0.2.7 kind=protocol
-    # - Unable to negotiate
-    # - Unable to negotiate with 192.0.2.7 port 389261: x
-    # - Unable to negotiate with 192.0.2.7 port x: x
-    (
-        b"Unable",
-        Pattern(
-            rb"Unable to negotiate with (?P<address>\S+?)(?: port (?P<port>\d{1,5}))?: .*",
-            _end("protocol"),
-        ),
-    ),
-    # + no matching cipher found: client x server y [preauth]
-    # + No supported key exchange algorithms [preauth]
-    # + no hostkey alg [preauth]
-    # = sshd end kind=protocol
-    # - no matching cipher found: client x server y
-    # - no such key [preauth]
-    (b"no No", Pattern(rb"[nN]o (?:matching|supported|hostkey) .* \[preauth\]", _end("protocol"))),
-    # + Read from socket failed: Connection reset by peer [preauth]
-    # + Write failed: Broken pipe [preauth]
-    # = sshd end kind=reset
-    # - Read from socket failed: Connection reset by peer
-    (
-        b"Read Write",
-        Pattern(rb"(?:Read from socket|Write) failed: .* \[preauth\]", _end("reset")),
-    ),
-    # + Read error from remote host 192.0.2.7 port 38926: Connection reset by peer
-    # + Read from socket failed: Connection timed out
-    # + Write failed: Broken pipe
-    # = irrelevant
-    # - Read nothing
-    # - Write
-    # - Read error
-    (b"Read Write", Pattern(rb"(?:Read error from|Read from|Write failed).*", irrelevant)),
-    # + Timeout before authentication for 192.0.2.7 port 38926
-    # = sshd end ip=192.0.2.7 port=38926 kind=timeout
-    # + Timeout before authentication for 192.0.2.7
-    # = sshd end ip=192.0.2.7 kind=timeout
-    # - Timeout before authentication
-    # - Timeout before authentication for 192.0.2.7 port 389261
-    # - Timeout before authentication for 192.0.2.7 port x
-    (
-        b"Timeout",
-        Pattern(
-            rb"Timeout before authentication for (?P<address>\S+)(?: port (?P<port>\d{1,5}))?",
-            _end("timeout"),
-        ),
-    ),
-    # The listener says this of a child, with the peer's address first.
-    # + Timeout before authentication for connection from 192.0.2.7 to 198.51.100.1, pid = 4242
-    # = sshd end ip=192.0.2.7 kind=timeout pid=4242
-    # - Timeout before authentication for connection from 192.0.2.7 to 198.51.100.1
-    # - Timeout before authentication for connection from 192.0.2.7 to 198.51.100.1, pid = x
-    # - Timeout before authentication for connection from 192.0.2.7 to 198.51.100.1, pid = 42424242
-    (
-        b"Timeout",
-        Pattern(
-            rb"Timeout before authentication for connection from (?P<address>\S+) to \S+, "
-            rb"pid = (?P<pid>\d{1,7})",
-            _end("timeout"),
-        ),
-    ),
-    # + drop connection #0 from [192.0.2.7]:38926 on [198.51.100.1]:22 penalty: failed authentication
-    # = sshd probe ip=192.0.2.7 port=38926 kind=penalty
-    # + drop connection #3 from [2001:db8::7]:38926 on [2001:db8::1]:22 penalty: connection duration exceeded grace
-    # = sshd probe ip=2001:db8::7 port=38926 kind=penalty
-    # - drop connection #0 from [192.0.2.7]:38926 on [198.51.100.1]:22 past MaxStartups
-    # - drop connection #0 from [192.0.2.7]:389261 on [198.51.100.1]:22 penalty: x
-    # - drop connection #0 from [192.0.2.7]:x on [198.51.100.1]:22 penalty: x
-    (
-        b"drop",
-        Pattern(
-            rb"drop connection #\d+ from \[(?P<address>\S+)\]:(?P<port>\d{1,5})"
-            rb" on \S+ penalty: .*",
-            _refused("penalty"),
-        ),
-    ),
-    # + drop connection #10 from [192.0.2.7]:38926 on [198.51.100.1]:22 past MaxStartups
-    # = sshd probe ip=192.0.2.7 port=38926 kind=other
-    # - drop connection #10
-    # - drop connection #0 from [192.0.2.7]:389261 on [198.51.100.1]:22 past MaxStartups
-    # - drop connection #0 from [192.0.2.7]:x on [198.51.100.1]:22 past MaxStartups
-    (
-        b"drop",
-        Pattern(
-            rb"drop connection #\d+ from \[(?P<address>\S+)\]:(?P<port>\d{1,5})"
-            rb" on \S+ .*",
-            _refused("other"),
-        ),
-    ),
-    # + refused connect from host.example (192.0.2.7)
-    # = sshd probe ip=192.0.2.7 kind=other
-    # - refused connect
-    (
-        b"refused",
-        Pattern(rb"refused connect from \S+ \((?P<address>\S+)\)", _refused("other")),
-    ),
-    # Whatever else ends a connection before authentication; those known come first.
-    # + fatal: Access denied for user alice by PAM account configuration [preauth]
-    # = sshd end kind=other
-    # - fatal: Access denied for user alice by PAM account configuration
-    (b"fatal", Pattern(rb"fatal: .* \[preauth\]", _end("other"))),
-    # Said beside a line that decides, or of no attempt at all.
-    # + maximum authentication attempts exceeded for invalid user root from 192.0.2.7 port 38926 ssh2 [preauth]
-    # + User root from 192.0.2.7 not allowed because not listed in AllowUsers
-    # + ROOT LOGIN REFUSED FROM 192.0.2.7 port 38926
-    # + reverse mapping checking getaddrinfo for host.example [192.0.2.7] failed - POSSIBLE BREAK-IN ATTEMPT!
-    # + Address 192.0.2.7 maps to host.example, but this does not map back to the address.
-    # + input_userauth_request: invalid user Failed password for root from 192.0.2.9 port 1 ssh2 [preauth]
-    # + Postponed keyboard-interactive for alice from 192.0.2.7 port 38926 ssh2 [preauth]
-    # + Server listening on 0.0.0.0 port 22.
-    # + Starting session: shell on pts/0 for alice from 192.0.2.7 port 38926 id 0
-    # + lastlog_openseek: Couldn't stat /var/log/lastlog: No such file or directory
-    # + syslogin_perform_logout: logout() returned an error
-    # + mm_reap: preauth child terminated by signal 15
-    # + User child is on pid 4242
-    # + Nasty PTR record "192.0.2.9" is set up for 192.0.2.7, ignoring
-    # + Partial publickey for alice from 192.0.2.7 port 38926 ssh2: RSA SHA256:abc
-    # + Close session: user alice from 192.0.2.7 port 38926 id 0
-    # + Closing connection to 192.0.2.7 port 38926
-    # + Transferred: sent 3000, received 2000 bytes
-    # + Exiting on signal 15
-    # + subsystem request for sftp by user alice
-    # + Set /proc/self/oom_score_adj to 0
-    # + rexec line 20: Deprecated option UseLogin
-    # + session opened for local user alice from [192.0.2.7]
-    # + session closed for local user alice from [192.0.2.7]
-    # + Corrupted MAC on input. [preauth]
-    # + padding error: need 1349676904 block 8 mod 0 [preauth]
-    # + beginning MaxStartups throttling
-    # + in MaxStartups throttling for 00:05:00, 12 connections dropped
-    # + exited MaxStartups throttling after 00:01:00, 3 connections dropped
-    # + Timeout, client not responding from user alice 192.0.2.7 port 38926
-    # + Authentication refused: bad ownership or modes for directory /home/alice
-    # + Authentication tried for alice with correct key but not from a permitted host (host=host.example, ip=192.0.2.7).
-    # + Authentication key RSA SHA256:abc revoked by file /etc/ssh/revoked
-    # + Authorized to alice, krb5 principal alice@EXAMPLE.ORG (krb5_kuserok)
-    # + Authorized principal "alice" accepted
-    # + pam_env(sshd:session): deprecated reading of user environment enabled
-    # = irrelevant
-    # - maximum
-    # - User root
-    # - User
-    # - ROOT LOGIN
-    # - Address 192.0.2.7
-    # - Server
-    # - Starting
-    # - Close
-    # - Closing
-    # - subsystem request
-    # - Authentication
-    # - Authorized
-    # - session opened
-    # - Timeout, client
-    (
-        b"maximum User ROOT reverse Address Nasty input_userauth_request: Postponed Partial Server"
-        b" Starting Close Closing Transferred: Exiting subsystem Set rexec session Corrupted"
-        b" padding beginning in exited Timeout, Authentication Authorized pam_env(sshd:session):"
-        b" lastlog_openseek: lastlog_perform_login: syslogin_perform_logout: mm_reap:",
-        Pattern(
-            rb"(?:maximum authentication attempts exceeded for|User .* not allowed because"
-            rb"|User child is on pid|ROOT LOGIN REFUSED FROM|reverse mapping checking"
-            rb"|Address \S+ maps to|Nasty PTR record|input_userauth_request: invalid user"
-            rb"|Postponed \S+ for|Partial \S+ for|Server listening on|Starting session:"
-            rb"|Close session:|Closing connection to|Transferred:|Exiting on signal"
-            rb"|subsystem request for|Set /proc/self/|rexec |session (?:opened|closed) for local"
-            rb"|Corrupted MAC on input|padding error:|(?:beginning|in|exited) MaxStartups"
-            rb"|Timeout, client not responding|Authentication (?:refused|tried|key)"
-            rb"|Authorized (?:to|principal)|lastlog_\w+: |syslogin_perform_logout: |mm_reap: "
-            rb"|pam_env\(sshd:session\): ).*",
-            irrelevant,
-        ),
-    ),
-    # + Bad packet length 1349676916. [preauth]
-    # + Bad packet length 1349676916.
-    # = irrelevant
-    # - Bad packet length
-    # - Bad packet length x.
-    (b"Bad", Pattern(rb"Bad packet length \d+\.(?: \[preauth\])?", irrelevant)),
+    (b"Received", Pattern(rb"Received disconnect from (?!\S+: \d).*", irrelevant)),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 MAX_LABEL_BYTES = 128
+MAX_ZONE = 15  # IFNAMSIZ of net/if.h, without its NUL
 
 
 def decode(data: bytes) -> str:
@@ -43,22 +44,30 @@ def printable_lines(text: str) -> str:
 def parse_ip(text: str) -> str:
     """Return the IPv4 or IPv6 address that ``text`` is in its usual form, else ''.
 
-    IPv4-mapped IPv6 becomes IPv4; a zone (``%eth0``) is left out.
+    IPv4-mapped IPv6 becomes IPv4; a zone (``%eth0``), which is the host's business, is left out.
     """
     if ":" not in text:
         return text if _is_ipv4(text) else ""
     if _is_usual_ipv6(text):
         return text
+    address_text, percent, zone = text.partition("%")
+    if percent and not _is_zone(zone):
+        return ""
+    if percent and _is_usual_ipv6(address_text):
+        return address_text
     from ipaddress import IPv6Address  # a tenth of a run; only some hosts need it
 
-    address_text, percent, zone = text.partition("%")
-    if percent and not (zone.isascii() and zone.replace("-", "").replace(".", "").isalnum()):
-        return ""
     try:
         address = IPv6Address(address_text)
     except ValueError:
         return ""
     return str(address.ipv4_mapped or address)
+
+
+def _is_zone(text: str) -> bool:
+    """Return whether it is an interface's name or number: ``eth0``, ``br-lan.1``, ``veth1@if2``."""
+    plain = text.translate({ord(char): "x" for char in "-._@:"})
+    return len(text) <= MAX_ZONE and text.isascii() and plain.isalnum()
 
 
 def _is_usual_ipv6(text: str) -> bool:
