@@ -1338,22 +1338,144 @@ CASES = [
         "failure gdm pam alice",
     ),
     Case(
-        "dropbear: two unknown users of one connection are one probe",
+        "dropbear: an unknown name is a failure, at once where the line has the address",
         """
         0 dropbear[100]: Login attempt for nonexistent user from 192.0.2.7:4242
-        2 dropbear[100]: Login attempt for nonexistent user from 192.0.2.7:4242
         3 dropbear[100]: Exit before auth from <192.0.2.7:4242>: Exited normally
+        """,
+        "failure dropbear other 192.0.2.7",
+    ),
+    Case(
+        "dropbear before 2013 says so of every attempt",
+        """
+        0 dropbear[100]: login attempt for nonexistent user from 192.0.2.7:4242
+        2 dropbear[100]: login attempt for nonexistent user from 192.0.2.7:4242
+        3 dropbear[100]: exit before auth: Disconnect received
+        """,
+        """
+        failure dropbear other 192.0.2.7
+        failure dropbear other 192.0.2.7
+        """,
+    ),
+    Case(
+        "dropbear of 2020 to 2022: the end has the address of an unknown name",
+        """
+        0 dropbear[100]: Login attempt for nonexistent user
+        3 dropbear[100]: Exit before auth from <192.0.2.7:4242>: Exited normally
+        """,
+        "failure dropbear other 192.0.2.7",
+    ),
+    Case(
+        "dropbear before 2020: the connection's first line has the address",
+        """
+        0 dropbear[100]: Child connection from 192.0.2.7:4242
+        3 dropbear[100]: Exit before auth: Exited normally
         """,
         "probe dropbear closed 192.0.2.7",
     ),
     Case(
-        "dropbear: behind a failure an unknown user is no probe",
+        "dropbear: three wrong passwords have a line each, and the end counts them",
         """
-        0 dropbear[100]: Bad password attempt for 'root' from 192.0.2.7:4242
-        2 dropbear[100]: Login attempt for nonexistent user from 192.0.2.7:4242
-        3 dropbear[100]: Exit before auth from <192.0.2.7:4242>: Exited normally
+        0 dropbear[100]: Child connection from 192.0.2.7:4242
+        1 dropbear[100]: Bad password attempt for 'root' from 192.0.2.7:4242
+        2 dropbear[100]: Bad password attempt for 'root' from 192.0.2.7:4242
+        3 dropbear[100]: Bad password attempt for 'root' from 192.0.2.7:4242
+        3 dropbear[100]: Exit before auth from <192.0.2.7:4242>: (user 'root', 3 fails): Exited normally
         """,
-        "failure dropbear password root 192.0.2.7",
+        """
+        failure dropbear password root 192.0.2.7
+        failure dropbear password root 192.0.2.7
+        failure dropbear password root 192.0.2.7
+        """,
+    ),
+    Case(
+        "dropbear with passwords turned off has no line for each, but counts them",
+        """
+        0 dropbear[100]: Exit before auth from <192.0.2.7:4242>: (user 'root', 3 fails): Exited normally
+        """,
+        "failure dropbear password root 192.0.2.7 x3",
+    ),
+    Case(
+        "dropbear counts no refused keys: a client without a password is a probe",
+        """
+        0 dropbear[100]: Exit before auth from <192.0.2.7:4242>: (user 'root', 0 fails): Exited normally
+        """,
+        "probe dropbear closed root 192.0.2.7",
+    ),
+    Case(
+        "dropbear: a key that is not the client's is refused as a key, though it is counted",
+        """
+        0 dropbear[100]: Pubkey auth bad signature for 'alice' with key SHA256:abc from 192.0.2.7:4242
+        1 dropbear[100]: Exit before auth from <192.0.2.7:4242>: (user 'alice', 1 fails): Exited normally
+        """,
+        "probe dropbear closed alice 192.0.2.7",
+    ),
+    Case(
+        "dropbear: of an account that may not log in each password counts, at the end",
+        """
+        0 dropbear[100]: User 'bob' has invalid shell, rejected
+        9 dropbear[100]: Exit before auth from <192.0.2.7:4242>: (user 'bob', 2 fails): Exited normally
+        10 dropbear[101]: root login rejected
+        19 dropbear[101]: Exit before auth from <192.0.2.7:4243>: (user 'root', 1 fails): Exited normally
+        """,
+        """
+        failure dropbear password bob 192.0.2.7 x2
+        failure dropbear password root 192.0.2.7
+        """,
+    ),
+    Case(
+        "dropbear: who may not log in and tries no password is a probe",
+        """
+        0 dropbear[100]: User 'bob' has invalid shell, rejected
+        1 dropbear[100]: Exit before auth from <192.0.2.7:4242>: (user 'bob', 0 fails): Exited normally
+        """,
+        "probe dropbear closed bob 192.0.2.7",
+    ),
+    Case(
+        "dropbear: the log ends before the connection does, whose first line has the address",
+        """
+        0 dropbear[100]: Child connection from 192.0.2.7:4242
+        1 dropbear[100]: User 'bob' has invalid shell, rejected
+        """,
+        "failure dropbear password bob 192.0.2.7",
+    ),
+    Case(
+        "dropbear: a locked account's password, then its key",
+        """
+        0 dropbear[100]: User account 'alice' is locked
+        1 dropbear[100]: Pubkey auth succeeded for 'alice' with ssh-ed25519 key SHA256:abc from 192.0.2.7:4242
+        """,
+        """
+        failure dropbear password alice 192.0.2.7
+        success dropbear publickey alice 192.0.2.7
+        """,
+    ),
+    Case(
+        "dropbear with PAM says twice that a name is unknown",
+        """
+        0 dropbear[100]: Login attempt for nonexistent user from 192.0.2.7:4242
+        0 dropbear[100]: pam_authenticate() failed, rc=10, User not known to the underlying authentication module
+        0 dropbear[100]: Bad PAM password attempt for '<invalid username>' from 192.0.2.7:4242
+        3 dropbear[100]: Bad PAM password attempt for '<invalid username>' from 192.0.2.7:4242
+        4 dropbear[100]: Exit before auth from <192.0.2.7:4242>: Exited normally
+        """,
+        """
+        failure dropbear other 192.0.2.7
+        failure dropbear pam 192.0.2.7
+        """,
+    ),
+    Case(
+        "dropbear that stamps its own lines: its processes are told apart by their own number",
+        """
+        0 dropbear[825]: [900] Nov 30 10:00:00 User 'bob' has invalid shell, rejected
+        0 dropbear[825]: [901] Nov 30 10:00:00 Login attempt for nonexistent user
+        1 dropbear[825]: [901] Nov 30 10:00:01 Exit before auth from <192.0.2.8:4242>: Exited normally
+        2 dropbear[825]: [900] Nov  3 10:00:02 Exit before auth from <192.0.2.7:4242>: (user 'bob', 1 fails): Exited normally
+        """,
+        """
+        failure dropbear other 192.0.2.8
+        failure dropbear password bob 192.0.2.7
+        """,
     ),
     Case(
         "cron and the user's manager are no events",

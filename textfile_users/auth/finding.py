@@ -28,6 +28,10 @@ ESCALATION_FAILURE = "escalation-failure"
 INVALID = "invalid user"
 END = "end"
 PEER = "peer"
+# Of a program that tells at a connection's end how many attempts it refused, see tries.py.
+TRIED = "tried"  # one of them, in a line of its own
+REJECTED = "rejected"  # one whose address may only come with the end
+OVER = "over"  # the end; ``target`` is the number, '' where it is not told
 PAM_FAILURE = "PAM failure"
 PAM_ESCALATION = "PAM escalation"
 PAM_ESCALATION_FAILURE = "PAM escalation failure"
@@ -135,7 +139,7 @@ def terminal(text: bytes | None) -> str:
     """Return the name of a terminal from a log, without /dev/; '' where there is none."""
     text = text or b""
     text = text[5:] if text.startswith(b"/dev/") else text
-    return "" if text in (b"none", b"???", b"unknown") else name(text)
+    return "" if text in (b"none", b"???", b"?", b"unknown") else name(text)
 
 
 def number(text: bytes | None) -> int:
