@@ -1092,6 +1092,85 @@ CASES = [
         """,
     ),
     Case(
+        "busybox su has a line, and no PAM",
+        """
+        0 su: + /dev/pts/0 alice:root
+        10 su: - pts/0 alice:root
+        """,
+        """
+        escalation su alice root
+        escalation-failure su alice root
+        """,
+    ),
+    Case(
+        "shadow's su says it in two forms, and PAM too",
+        """
+        0 su[100]: Successful su for root by alice
+        0 su[100]: + /dev/pts/0 alice:root
+        0 su[100]: pam_unix(su:session): session opened for user root(uid=0) by alice(uid=1000)
+        9 su[101]: pam_unix(su:auth): authentication failure; logname=alice uid=1000 euid=0 tty=pts/0 ruser=alice rhost=  user=root
+        11 su[101]: pam_authenticate: Authentication failure
+        11 su[101]: FAILED su for root by alice
+        11 su[101]: - /dev/pts/0 alice:root
+        """,
+        """
+        escalation su alice root
+        escalation-failure su alice root
+        """,
+    ),
+    Case(
+        "a hyphen between two names that have some: whose they are cannot be told",
+        """
+        0 su: + pts/0 alice-root
+        1 su: + pts/0 www-data-root
+        2 su: Successful su for root by www-data
+        2 su: + pts/0 www-data-root
+        """,
+        """
+        escalation su alice root
+        escalation su
+        escalation su www-data root
+        """,
+    ),
+    Case(
+        "two in a second are two, and another's of the same moment too",
+        """
+        0 su: + pts/0 alice:root
+        0 su: + pts/0 alice:root
+        1 su[100]: Successful su for root by alice
+        1 su[101]: + pts/0 bob:root
+        """,
+        """
+        escalation su alice root
+        escalation su alice root
+        escalation su alice root
+        escalation su bob root
+        """,
+    ),
+    Case(
+        "busybox login with PAM knows no name, and is one failure",
+        """
+        0 login[100]: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=pts/0 ruser= rhost=192.0.2.7  user=alice
+        0 login[100]: pam_authenticate call failed: Authentication failure (7)
+        3 login[100]: invalid password for 'UNKNOWN' on 'pts/0' from '192.0.2.7'
+        """,
+        "failure login password 192.0.2.7",
+    ),
+    Case(
+        "shadow's login, its PAM's lines and its session",
+        """
+        0 login[100]: pam_unix(login:auth): authentication failure; logname=LOGIN uid=0 euid=0 tty=/dev/tty1 ruser= rhost=  user=alice
+        3 login[100]: FAILED LOGIN (1) on '/dev/tty1' FOR 'alice', Authentication failure
+        9 login[100]: pam_unix(login:session): session opened for user alice(uid=1000) by LOGIN(uid=0)
+        9 login[100]: 'alice' logged in  on 'tty1'
+        """,
+        """
+        failure login password alice
+        session-opened login alice
+        success login password alice
+        """,
+    ),
+    Case(
         "su-rs, which has no line of its own",
         """
         0 su-rs[571]: pam_unix(su:session): session opened for user alice(uid=1000) by (uid=0)
@@ -1307,7 +1386,7 @@ CASES = [
         """,
         """
         failure login password root
-        failure login password UNKNOWN
+        failure login password
         failure login password root
         session-closed login root
         """,

@@ -45,6 +45,8 @@ IRRELEVANT = "irrelevant"
 
 # The kind of an escalation whose line a directory's name makes one of several targets.
 UNCLEAR = "unclear"
+# That of one which another line of its process, just before it, may have told already.
+AGAIN = "again"
 
 MAX_NAME = 256
 MAX_COUNT = 1_000_000
@@ -139,7 +141,7 @@ def terminal(text: bytes | None) -> str:
     """Return the name of a terminal from a log, without /dev/; '' where there is none."""
     text = text or b""
     text = text[5:] if text.startswith(b"/dev/") else text
-    return "" if text in (b"none", b"???", b"?", b"unknown") else name(text)
+    return "" if text in (b"none", b"???", b"?", b"unknown", b"UNKNOWN") else name(text)
 
 
 def number(text: bytes | None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textfile_users.auth.attempts import Attempts, AuthEvent, Key, Memory
 from textfile_users.auth.finding import (
+    AGAIN,
     CONTINUED,
     ESCALATION,
     ESCALATION_FAILURE,
@@ -83,13 +84,17 @@ class Pairing:
 
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the events that became certain with a line's finding, in their order."""
-        self.last = event
+        before, self.last = self.last, event
         is_escalation = event.said.event in _ESCALATIONS
         over = []
         if not self._next - EXPIRY_SECONDS <= event.time < self._next:
             over = self.expire(event.time)
         if is_escalation and event.said.service in TWO_LINES:
             return over + self._escalate(self._targets.take(event))
+        if is_escalation and event.said.kind == AGAIN:
+            if before and _says_the_same(before, event):
+                return over
+            event = event._replace(said=event.said._replace(kind=""))
         if is_escalation:
             return over + self.escalations.take(event)
         return over + self.attempts.take(event)
@@ -116,3 +121,12 @@ class Pairing:
         over = self._escalate(self._targets.finish()) if self._made or self._waiting else []
         paired = self.escalations.finish() if self._paired or self._held else []
         return self.attempts.finish() + over + paired
+
+
+def _says_the_same(before: AuthEvent, event: AuthEvent) -> bool:
+    """Return whether a line says in another form what its process has just said, as su may."""
+    first, second = before.said, event.said
+    one, other = [(said.event, said.service, said.times) for said in (first, second)]
+    names = {(said.user, said.target) for said in (first, second)} - {("", "")}
+    is_another_form = first.kind != second.kind and before.pid == event.pid
+    return one == other and len(names) <= 1 and is_another_form and event.time - before.time < 1.5
