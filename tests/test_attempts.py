@@ -1092,6 +1092,116 @@ CASES = [
         """,
     ),
     Case(
+        "sudo tells of a command's end (log_exit_status), an hour later and with a signal, too",
+        """
+        0 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        0 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        0 sudo: pam_unix(sudo:session): session closed for user root
+        0 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id ; EXIT=0
+        5 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/bin/bash
+        9 sudo: bob : PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        10 sudo: bob : PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id ; EXIT=1
+        3605 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/bin/bash ; SIGNAL=HUP ; EXIT=129
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo alice root
+        escalation sudo bob root
+        """,
+    ),
+    Case(
+        "a command that ends as the end of one does is one, and has an end",
+        """
+        0 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/echo ; EXIT=0
+        2 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/echo ; EXIT=0 ; EXIT=0
+        4 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/sh ; SIGNAL=KILL
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo alice root
+        """,
+    ),
+    Case(
+        "another user's end, and a second one, end nothing",
+        """
+        0 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/id
+        2 sudo: mallory : PWD=/ ; USER=root ; COMMAND=/bin/id ; EXIT=0
+        4 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/id ; EXIT=0
+        6 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/id ; EXIT=0
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo mallory root
+        escalation sudo alice root
+        """,
+    ),
+    Case(
+        "the end of a command whose line goes on in another",
+        f"""
+        0 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/echo {LONG}
+        0 sudo: alice : (command continued) x
+        3 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/echo {LONG}
+        3 sudo: alice : (command continued) x ; EXIT=0
+        9 sudo: bob : PWD=/ ; USER=root ; COMMAND=/bin/echo {LONG}
+        9 sudo: bob : (command continued) ; EXIT=0
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo bob root
+        """,
+    ),
+    Case(
+        "commands that a command runs (log_subcmds) are of its process",
+        """
+        0 sudo[100]: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/bin/bash
+        0 sudo[100]: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        5 sudo[100]: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        6 sudo[101]: alice : TTY=pts/1 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        90 sudo[100]: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/ls
+        91 sudo[100]: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/bin/bash ; EXIT=0
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo alice root
+        """,
+    ),
+    Case(
+        "sudo's objects (log_format=json)",
+        r"""
+        0 sudo[100]: @cee:{"sudo":{"accept":{"uuid":"x","server_time":{"seconds":1},"submituser":"EXAMPLE\\alice smith","command":"/bin/bash","runuser":"root","ttyname":"/dev/pts/0","runargv":["bash",",\"submituser\":\"bob\""]}}}
+        0 sudo[100]: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        2 sudo[100]: @cee:{"sudo":{"accept":{"uuid":"y","submituser":"EXAMPLE\\alice smith","command":"/bin/id","runuser":"root","ttyname":"/dev/pts/0"}}}
+        3 sudo[100]: @cee:{"sudo":{"exit":{"uuid":"x","exit_value":0}}}
+        4 sudo[101]: @cee:{"sudo":{"reject":{"uuid":"z","reason":"3 incorrect password attempts","submituser":"bob","runuser":"root","command":"/bin/id"}}}
+        5 sudo[102]: @cee:{"sudo":{"alert":{"reason":"problem with defaults entries","submituser":"bob","runuser":"root"}}}
+        6 sudo[103]: @cee:{"sudo":{"alert":{"reason":"unknown user nosuch","submituser":"bob","runuser":"nosuch"}}}
+        """,
+        """
+        escalation sudo EXAMPLE\\alice smith root
+        escalation-failure sudo bob root
+        escalation-failure sudo bob nosuch
+        """,
+    ),
+    Case(
+        "sudo-rs goes on with a command: what it holds says nothing, though no line of PAM's comes",
+        """
+        0 sudo: alice : TTY=/dev/pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/true xxxxxxxx [...]
+        0 sudo: [...] : TTY=pts/9 ; PWD=/ ; USER=mallory ; COMMAND=/bin/sh
+        1 sudo: [...] xxxxx ; EXIT=0
+        """,
+        "escalation sudo alice root",
+    ),
+    Case(
+        "sudo-rs, three wrong passwords and a right one of a process without a terminal",
+        """
+        0 sudo-rs[385]: pam_unix(sudo:auth): authentication failure; logname= uid=1000 euid=0 tty= ruser=alice rhost=  user=alice
+        3 sudo-rs[385]: pam_unix(sudo:auth): 2 more authentication failures; logname= uid=1000 euid=0 tty= ruser=alice rhost=  user=alice
+        9 sudo-rs[385]: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        9 sudo-rs[385]: alice :  PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+        """,
+        "escalation sudo alice root",
+    ),
+    Case(
         "busybox su has a line, and no PAM",
         """
         0 su: + /dev/pts/0 alice:root

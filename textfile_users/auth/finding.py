@@ -40,6 +40,8 @@ PART = "part of an escalation"
 REFUSED_PART = "part of a refused escalation"
 CONTINUED = "continued"
 OPENED = "opened"  # what PAM said of a session
+LEFT = "left"  # what may be the end of an escalation, ``kind`` being how its line ends
+TOLD = "told"  # an escalation that counts already, and may have such an end
 WAITING = frozenset((PART, REFUSED_PART, OPENED))
 IRRELEVANT = "irrelevant"
 
@@ -57,7 +59,8 @@ class Finding(Record):
     """What a message says; what it does not say is empty.
 
     ``kind`` is how a connection ended, and UNCLEAR where a message may name several targets;
-    ``pid`` the process that the message is about where it is another than the one that wrote it.
+    ``pid`` the process that the message is about where it is another than the one that wrote it,
+    and of sudo's escalations a number that stands for the text of the line.
     """
 
     event: str

@@ -8,10 +8,12 @@ from textfile_users.auth.finding import (
     CONTINUED,
     ESCALATION,
     ESCALATION_FAILURE,
+    LEFT,
     PAM_ESCALATION,
     PAM_ESCALATION_FAILURE,
     PART,
     REFUSED_PART,
+    TOLD,
     WAITING,
 )
 
@@ -35,6 +37,7 @@ _ESCALATIONS = frozenset(
         PART,
         REFUSED_PART,
         CONTINUED,
+        LEFT,
     )
 )
 
@@ -52,8 +55,9 @@ class Pairing:
         self.attempts = Attempts(remembered)
         held = tuple(held)
         self._waiting = [event for event in held if event.said.event in WAITING]
+        self._told = [event for event in held if event.said.event == TOLD]
         self._made: Targets | None = None
-        self._held = [event for event in held if event.said.event not in WAITING]
+        self._held = [event for event in held if event.said.event not in (*WAITING, TOLD)]
         self._paired: Escalations | None = None
         self.last = last
         self._next = 0.0
@@ -73,13 +77,13 @@ class Pairing:
         if self._made is None:
             from textfile_users.auth.targets import Targets
 
-            self._made = Targets(self._waiting)
+            self._made = Targets((*self._waiting, *self._told))
         return self._made
 
     @property
     def held(self) -> tuple[AuthEvent, ...]:
         """What of escalations is undecided, for the next run."""
-        waiting = self._made.held if self._made else self._waiting
+        waiting = self._made.held if self._made else (*self._told, *self._waiting)
         return (*waiting, *(self._paired.held if self._paired else self._held))
 
     def take(self, event: AuthEvent) -> list[AuthEvent]:
