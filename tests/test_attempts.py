@@ -1192,14 +1192,28 @@ CASES = [
         "escalation sudo alice root",
     ),
     Case(
-        "sudo-rs, three wrong passwords and a right one of a process without a terminal",
+        "sudo-rs, three wrong passwords, and then a process whose password is right",
         """
         0 sudo-rs[385]: pam_unix(sudo:auth): authentication failure; logname= uid=1000 euid=0 tty= ruser=alice rhost=  user=alice
-        3 sudo-rs[385]: pam_unix(sudo:auth): 2 more authentication failures; logname= uid=1000 euid=0 tty= ruser=alice rhost=  user=alice
-        9 sudo-rs[385]: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
-        9 sudo-rs[385]: alice :  PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+        20 sudo-rs[390]: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        20 sudo-rs[390]: alice :  PWD=/ ; USER=root ; COMMAND=/usr/bin/id
         """,
-        "escalation sudo alice root",
+        """
+        escalation sudo alice root
+        escalation-failure sudo alice
+        """,
+    ),
+    Case(
+        "the same where the log tells no process: sudo-rs says nothing else of who gave up",
+        """
+        0 sudo: pam_unix(sudo:auth): authentication failure; logname= uid=1000 euid=0 tty= ruser=alice rhost=  user=alice
+        20 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        20 sudo: alice : TTY=/dev/pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+        """,
+        """
+        escalation sudo alice root
+        escalation-failure sudo alice
+        """,
     ),
     Case(
         "busybox su has a line, and no PAM",

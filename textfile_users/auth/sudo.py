@@ -364,7 +364,8 @@ FORMS = forms(
     (
         b"",
         Pattern(
-            _WHO + rb"(?:problem with defaults entries|unable to |timestamp owner |time ?stamp too far"
+            _WHO
+            + rb"(?:problem with defaults entries|unable to |timestamp owner |time ?stamp too far"
             rb"|ignoring |error |a remote host may only|invalid time offset|pam_open_session|/\S+:\d+:\d+"
             rb"|unknown login class|Replaying sudo session).+"
             rb"|unable to .*|(?:Session records file|Found (?:incomplete|invalid) record|Could not (?:use|"
