@@ -1122,6 +1122,19 @@ CASES = [
         """,
     ),
     Case(
+        "a command that looks like the end of one before: PAM's session counts in its place",
+        """
+        0 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/sh x
+        0 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by alice(uid=1000)
+        20 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/sh x ; EXIT=0
+        20 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by alice(uid=1000)
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo alice root
+        """,
+    ),
+    Case(
         "another user's end, and a second one, end nothing",
         """
         0 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/id

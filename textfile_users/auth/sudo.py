@@ -143,7 +143,7 @@ def _value_in(message: bytes) -> Callable[[bytes], bytes]:
     import re
 
     def value(key: bytes) -> bytes:
-        match = re.search(rb'[{,]"' + key + rb'": ?"((?:[^"\\]|\\.)*)"', message, re.DOTALL)
+        match = re.search(rb'[{,] ?"' + key + rb'": ?"((?:[^"\\]|\\.)*)"', message, re.DOTALL)
         if not match:
             return b""
         return _unescaped(match[1]) if b"\\" in match[1] else match[1]
