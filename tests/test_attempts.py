@@ -1562,7 +1562,7 @@ CASES = [
         "failure dropbear other 192.0.2.7",
     ),
     Case(
-        "dropbear before 2013 says so of every attempt",
+        "an old dropbear says so of every attempt",
         """
         0 dropbear[100]: login attempt for nonexistent user from 192.0.2.7:4242
         2 dropbear[100]: login attempt for nonexistent user from 192.0.2.7:4242
@@ -1574,7 +1574,7 @@ CASES = [
         """,
     ),
     Case(
-        "dropbear of 2020 to 2022: the end has the address of an unknown name",
+        "dropbear from 2020.79 to 2024.85: the end has the address of an unknown name",
         """
         0 dropbear[100]: Login attempt for nonexistent user
         3 dropbear[100]: Exit before auth from <192.0.2.7:4242>: Exited normally

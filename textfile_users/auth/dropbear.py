@@ -1,9 +1,9 @@
 """dropbear (svr-auth.c, svr-authpasswd.c, svr-authpam.c, svr-authpubkey.c, svr-session.c).
 
-It writes addresses as ``address:port``, IPv6 since 2022 in brackets, and of users only names that
-passwd has. Up to 0.52 its lines begin in small letters. What it refuses it counts, and tells the
+It writes addresses as ``address:port``, IPv6 also in brackets, and of users only names that
+passwd has. Old releases begin their lines in small letters. What it refuses it counts, and tells the
 number of fails with the connection's end: passwords that have a line of their own, and those that
-have none, as of accounts that may not log in; keys only since 2026, beyond the first few.
+have none, as of accounts that may not log in; keys only since 2026.90.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ FORMS = forms(
             _tried,
         ),
     ),
-    # Those of 2020 to 2022 leave the address to the end of the connection.
+    # From 2020.79 to 2024.85 the address is left to the end of the connection.
     # + Login attempt for nonexistent user
     # = dropbear rejected method=other account=invalid
     # + Login attempt for nonexistent user from 192.0.2.7:4242
