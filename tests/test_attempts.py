@@ -1179,6 +1179,38 @@ CASES = [
         """,
     ),
     Case(
+        "the same where the log tells no process: PAM opens one session for them all",
+        """
+        0 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/bin/bash
+        0 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        5 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        5 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/ls
+        9 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        19 sudo: pam_unix(sudo:session): session closed for user root
+        20 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        20 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        30 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=bob ; COMMAND=/usr/bin/id
+        31 sudo: alice : TTY=pts/1 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo alice root
+        escalation sudo alice bob
+        escalation sudo alice root
+        """,
+    ),
+    Case(
+        "without PAM's sessions (!pam_session) each line is an escalation, on a terminal too",
+        """
+        0 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        5 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/ls
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo alice root
+        """,
+    ),
+    Case(
         "sudo's objects (log_format=json)",
         r"""
         0 sudo[100]: @cee:{"sudo":{"accept":{"uuid":"x","server_time":{"seconds":1},"submituser":"EXAMPLE\\alice smith","command":"/bin/bash","runuser":"root","ttyname":"/dev/pts/0","runargv":["bash",",\"submituser\":\"bob\""]}}}

@@ -133,7 +133,7 @@ def _json(message: bytes) -> Finding | None:
     )
     who = {"user": name(user), "target": name(target), "tty": terminal(tty)}
     if match[1] == b"accept":
-        return finding(ESCALATION, "sudo", **who)
+        return finding(ESCALATION, "sudo", pid=crc32(message), **who)
     is_refused = match[1] == b"reject" or _is_refusal(reason)
     return finding(ESCALATION_FAILURE, "sudo", **who) if is_refused else NOTHING
 

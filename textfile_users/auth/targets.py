@@ -6,8 +6,8 @@ else, and PAM's line of the session, before or behind it, decides whom it was to
 nobody is named.
 
 sudo may also tell of the end of a command (log_exit_status), by the same line with ` ; EXIT=0` behind
-it, and of commands that a command runs (log_subcmds), by lines of the same process: they are no
-escalations of their own. What a line ends in is the user's text, too, so only the end of one that is
+it, and of commands that a command runs (log_subcmds), by lines of the same process, for which PAM opens no
+session: they are no escalations of their own. What a line ends in is the user's text, too, so only the end of one that is
 remembered is an end.
 """
 
@@ -41,6 +41,9 @@ CONTINUED_SECONDS = 1.0  # within which sudo has written all its lines
 MAX_TOLD = 32
 TOLD_SECONDS = 86_400.0
 WHOLE = "whole"  # the kind of a line that has all fields; its rest is the command's
+# Of a line that may be of a command's command, which opens no session; and of what has opened one.
+WITHIN = "within"
+OPEN = "open"
 _EVENTS = {PART: ESCALATION, REFUSED_PART: ESCALATION_FAILURE}
 
 
@@ -80,9 +83,12 @@ class Targets:
         line = self._lines.pop(key, None)
         if said.event == PAM_ESCALATION:
             if line:
+                self._open(line)
                 return [_decided(line, said.target), event]
             _put(self._opened, key, event._replace(said=said._replace(event=OPENED)))
             return [event]
+        if line and line.said.kind == WITHIN and _is_alike(line.said, said):
+            line = None
         before = [self._told(line)] if line else []
         is_open = said.service == "sudo" and said.event in (ESCALATION, PART, REFUSED_PART)
         if is_open and (key not in self._opened or said.event == REFUSED_PART):
@@ -107,20 +113,34 @@ class Targets:
         return False
 
     def _remember(self, event: AuthEvent) -> AuthEvent:
-        """Remember that an escalation counts; return it."""
-        if event.said.pid or event.pid:
-            self._before.append(event._replace(said=event.said._replace(event=TOLD)))
-            del self._before[:-MAX_TOLD]
+        """Remember that an escalation counts; return it, marked if it may be within another.
+
+        Without a process that is told by PAM: it opens one session for all that a command runs.
+        """
+        said = event.said
+        if not event.pid and said.target and said.tty and said.event == ESCALATION:
+            key = _key(event)
+            opened = [one for one in self._before if one.said.kind == OPEN]
+            if key not in self._opened and any(_is_alike(one.said, said) for one in opened):
+                return event._replace(said=said._replace(kind=WITHIN))
+        self._put_before(event)
         return event
+
+    def _put_before(self, event: AuthEvent, kind: str = "") -> None:
+        self._before.append(event._replace(said=event.said._replace(event=TOLD, kind=kind)))
+        del self._before[:-MAX_TOLD]
+
+    def _open(self, line: AuthEvent) -> None:
+        """Remember of an escalation that PAM has opened a session for it."""
+        same = [told for told in self._before if _is_of(told, line)]
+        if same:
+            self._before.remove(same[-1])
+        if line.said.service == "sudo" and line.said.event in (ESCALATION, PART):
+            self._put_before(line, OPEN)
 
     def _is_end(self, line: AuthEvent) -> bool:
         """Return whether a line that goes on is the end of one before it, and forget both."""
-        same = [
-            told
-            for told in self._before
-            if (told.pid, told.said.pid, told.said.user)
-            == (line.pid, line.said.pid, line.said.user)
-        ]
+        same = [told for told in self._before if _is_of(told, line)]
         if len(same) < 2:
             return False
         self._before = [told for told in self._before if told not in (same[0], same[-1])]
@@ -161,11 +181,13 @@ class Targets:
         for key in [key for key, line in self._opened.items() if _is_over(line, now)]:
             del self._opened[key]
         over = [key for key, line in self._lines.items() if _is_over(line, now)]
-        return [self._told(self._lines.pop(key)) for key in over]
+        lines = [self._lines.pop(key) for key in over]
+        return [self._told(line) for line in lines if line.said.kind != WITHIN]
 
     def finish(self) -> list[AuthEvent]:
         """Return all that waits: no line will follow."""
-        over = [self._told(line) for line in self._lines.values()]
+        lines = [line for line in self._lines.values() if line.said.kind != WITHIN]
+        over = [self._told(line) for line in lines]
         self._lines.clear()
         return over
 
@@ -173,6 +195,17 @@ class Targets:
 def _key(event: AuthEvent) -> Key:
     # doas runs the command, and logs, in a child of the process that PAM knows.
     return event.said.service, event.pid if event.said.service == "sudo" else 0
+
+
+def _is_of(told: AuthEvent, line: AuthEvent) -> bool:
+    """Return whether what is remembered is a line of that text."""
+    one, other = told.said, line.said
+    return (told.pid, one.pid, one.user) == (line.pid, other.pid, other.user)
+
+
+def _is_alike(one: Finding, other: Finding) -> bool:
+    """Return whether two lines tell of the same user, target and terminal."""
+    return (one.user, one.target, one.tty) == (other.user, other.target, other.tty)
 
 
 def _not_left(event: AuthEvent) -> AuthEvent:
