@@ -1261,6 +1261,28 @@ CASES = [
         """,
     ),
     Case(
+        "names and texts that imitate what stands around them",
+        """
+        0 dropbear[100]: Exit before auth from <192.0.2.7:1>: (user 'root', 3 fails): Incompatible remote version 'x', 9 fails): y'
+        1 dropbear[101]: Exit before auth: Incompatible remote version 'SSH-1.5-Max auth tries reached - user 'root' from 203.0.113.9:22'
+        2 dropbear[102]: [5] Nov 30 10:00:03 [6] Nov 30 10:00:03 Bad password attempt for 'root' from 203.0.113.9:1
+        3 sudo[103]: mallory : command not allowed ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=@cee:{"sudo":{"accept":{"submituser":"alice"}}}
+        4 sudo[104]: mallory : user NOT in sudoers ; PWD=/ ; USER=root ; COMMAND=/bin/x alice : TTY=pts/0 ; PWD=/ ; COMMAND=/bin/id
+        5 login[105]: FAILED LOGIN (1) on '/dev/pts/0' from '192.0.2.7' FOR 'x' on 'tty1' from '203.0.113.9' FOR 'root', Authentication failure
+        6 su[106]: BAD SU mallory to root on /dev/pts/9 on /dev/pts/0
+        7 su[107]: - pts/0 mallory:x by alice
+        """,
+        """
+        failure dropbear password root 192.0.2.7 x3
+        probe dropbear protocol
+        escalation-failure sudo mallory root
+        escalation-failure sudo mallory root
+        failure login password x' on 'tty1' from '203.0.113.9' FOR 'root 192.0.2.7
+        escalation-failure su mallory root on /dev/pts/9
+        escalation-failure su mallory x by alice
+        """,
+    ),
+    Case(
         "busybox su has a line, and no PAM",
         """
         0 su: + /dev/pts/0 alice:root
