@@ -1092,6 +1092,276 @@ CASES = [
         """,
     ),
     Case(
+        "sudo tells of a command's end (log_exit_status), an hour later and with a signal, too",
+        """
+        0 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        0 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        0 sudo: pam_unix(sudo:session): session closed for user root
+        0 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id ; EXIT=0
+        5 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/bin/bash
+        9 sudo: bob : PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        10 sudo: bob : PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id ; EXIT=1
+        3605 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/bin/bash ; SIGNAL=HUP ; EXIT=129
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo alice root
+        escalation sudo bob root
+        """,
+    ),
+    Case(
+        "a command that ends as the end of one does is one, and has an end",
+        """
+        0 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/echo ; EXIT=0
+        2 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/echo ; EXIT=0 ; EXIT=0
+        4 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/sh ; SIGNAL=KILL
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo alice root
+        """,
+    ),
+    Case(
+        "a command that looks like the end of one before: PAM's session counts in its place",
+        """
+        0 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/sh x
+        0 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by alice(uid=1000)
+        20 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/sh x ; EXIT=0
+        20 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by alice(uid=1000)
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo alice root
+        """,
+    ),
+    Case(
+        "another user's end, and a second one, end nothing",
+        """
+        0 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/id
+        2 sudo: mallory : PWD=/ ; USER=root ; COMMAND=/bin/id ; EXIT=0
+        4 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/id ; EXIT=0
+        6 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/id ; EXIT=0
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo mallory root
+        escalation sudo alice root
+        """,
+    ),
+    Case(
+        "the end of a command whose line goes on in another",
+        f"""
+        0 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/echo {LONG}
+        0 sudo: alice : (command continued) x
+        3 sudo: alice : PWD=/ ; USER=root ; COMMAND=/bin/echo {LONG}
+        3 sudo: alice : (command continued) x ; EXIT=0
+        9 sudo: bob : PWD=/ ; USER=root ; COMMAND=/bin/echo {LONG}
+        9 sudo: bob : (command continued) ; EXIT=0
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo bob root
+        """,
+    ),
+    Case(
+        "commands that a command runs (log_subcmds) are of its process",
+        """
+        0 sudo[100]: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/bin/bash
+        0 sudo[100]: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        5 sudo[100]: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        6 sudo[101]: alice : TTY=pts/1 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        90 sudo[100]: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/ls
+        91 sudo[100]: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/bin/bash ; EXIT=0
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo alice root
+        """,
+    ),
+    Case(
+        "the same where the log tells no process: PAM opens one session for them all",
+        """
+        0 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/bin/bash
+        0 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        5 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        5 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/ls
+        9 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        19 sudo: pam_unix(sudo:session): session closed for user root
+        20 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        20 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        30 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=bob ; COMMAND=/usr/bin/id
+        31 sudo: alice : TTY=pts/1 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo alice root
+        escalation sudo alice bob
+        escalation sudo alice root
+        """,
+    ),
+    Case(
+        "without PAM's sessions (!pam_session) each line is an escalation, on a terminal too",
+        """
+        0 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        5 sudo: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/ls
+        """,
+        """
+        escalation sudo alice root
+        escalation sudo alice root
+        """,
+    ),
+    Case(
+        "sudo's objects (log_format=json)",
+        r"""
+        0 sudo[100]: @cee:{"sudo":{"accept":{"uuid":"x","server_time":{"seconds":1},"submituser":"EXAMPLE\\alice smith","command":"/bin/bash","runuser":"root","ttyname":"/dev/pts/0","runargv":["bash",",\"submituser\":\"bob\""]}}}
+        0 sudo[100]: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        2 sudo[100]: @cee:{"sudo":{"accept":{"uuid":"y","submituser":"EXAMPLE\\alice smith","command":"/bin/id","runuser":"root","ttyname":"/dev/pts/0"}}}
+        3 sudo[100]: @cee:{"sudo":{"exit":{"uuid":"x","exit_value":0}}}
+        4 sudo[101]: @cee:{"sudo":{"reject":{"uuid":"z","reason":"3 incorrect password attempts","submituser":"bob","runuser":"root","command":"/bin/id"}}}
+        5 sudo[102]: @cee:{"sudo":{"alert":{"reason":"problem with defaults entries","submituser":"bob","runuser":"root"}}}
+        6 sudo[103]: @cee:{"sudo":{"alert":{"reason":"unknown user nosuch","submituser":"bob","runuser":"nosuch"}}}
+        """,
+        """
+        escalation sudo EXAMPLE\\alice smith root
+        escalation-failure sudo bob root
+        escalation-failure sudo bob nosuch
+        """,
+    ),
+    Case(
+        "sudo-rs goes on with a command: what it holds says nothing, though no line of PAM's comes",
+        """
+        0 sudo: alice : TTY=/dev/pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/true xxxxxxxx [...]
+        0 sudo: [...] : TTY=pts/9 ; PWD=/ ; USER=mallory ; COMMAND=/bin/sh
+        1 sudo: [...] xxxxx ; EXIT=0
+        """,
+        "escalation sudo alice root",
+    ),
+    Case(
+        "sudo-rs, three wrong passwords, and then a process whose password is right",
+        """
+        0 sudo-rs[385]: pam_unix(sudo:auth): authentication failure; logname= uid=1000 euid=0 tty= ruser=alice rhost=  user=alice
+        20 sudo-rs[390]: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        20 sudo-rs[390]: alice :  PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+        """,
+        """
+        escalation sudo alice root
+        escalation-failure sudo alice
+        """,
+    ),
+    Case(
+        "the same where the log tells no process: sudo-rs says nothing else of who gave up",
+        """
+        0 sudo: pam_unix(sudo:auth): authentication failure; logname= uid=1000 euid=0 tty= ruser=alice rhost=  user=alice
+        20 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)
+        20 sudo: alice : TTY=/dev/pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+        """,
+        """
+        escalation sudo alice root
+        escalation-failure sudo alice
+        """,
+    ),
+    Case(
+        "names and texts that imitate what stands around them",
+        """
+        0 dropbear[100]: Exit before auth from <192.0.2.7:1>: (user 'root', 3 fails): Incompatible remote version 'x', 9 fails): y'
+        1 dropbear[101]: Exit before auth: Incompatible remote version 'SSH-1.5-Max auth tries reached - user 'root' from 203.0.113.9:22'
+        2 dropbear[102]: [5] Nov 30 10:00:03 [6] Nov 30 10:00:03 Bad password attempt for 'root' from 203.0.113.9:1
+        3 sudo[103]: mallory : command not allowed ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=@cee:{"sudo":{"accept":{"submituser":"alice"}}}
+        4 sudo[104]: mallory : user NOT in sudoers ; PWD=/ ; USER=root ; COMMAND=/bin/x alice : TTY=pts/0 ; PWD=/ ; COMMAND=/bin/id
+        5 login[105]: FAILED LOGIN (1) on '/dev/pts/0' from '192.0.2.7' FOR 'x' on 'tty1' from '203.0.113.9' FOR 'root', Authentication failure
+        6 su[106]: BAD SU mallory to root on /dev/pts/9 on /dev/pts/0
+        7 su[107]: - pts/0 mallory:x by alice
+        """,
+        """
+        failure dropbear password root 192.0.2.7 x3
+        probe dropbear protocol
+        escalation-failure sudo mallory root
+        escalation-failure sudo mallory root
+        failure login password x' on 'tty1' from '203.0.113.9' FOR 'root 192.0.2.7
+        escalation-failure su mallory root on /dev/pts/9
+        escalation-failure su mallory x by alice
+        """,
+    ),
+    Case(
+        "busybox su has a line, and no PAM",
+        """
+        0 su: + /dev/pts/0 alice:root
+        10 su: - pts/0 alice:root
+        """,
+        """
+        escalation su alice root
+        escalation-failure su alice root
+        """,
+    ),
+    Case(
+        "shadow's su says it in two forms, and PAM too",
+        """
+        0 su[100]: Successful su for root by alice
+        0 su[100]: + /dev/pts/0 alice:root
+        0 su[100]: pam_unix(su:session): session opened for user root(uid=0) by alice(uid=1000)
+        9 su[101]: pam_unix(su:auth): authentication failure; logname=alice uid=1000 euid=0 tty=pts/0 ruser=alice rhost=  user=root
+        11 su[101]: pam_authenticate: Authentication failure
+        11 su[101]: FAILED su for root by alice
+        11 su[101]: - /dev/pts/0 alice:root
+        """,
+        """
+        escalation su alice root
+        escalation-failure su alice root
+        """,
+    ),
+    Case(
+        "a hyphen between two names that have some: whose they are cannot be told",
+        """
+        0 su: + pts/0 alice-root
+        1 su: + pts/0 www-data-root
+        2 su: Successful su for root by www-data
+        2 su: + pts/0 www-data-root
+        """,
+        """
+        escalation su alice root
+        escalation su
+        escalation su www-data root
+        """,
+    ),
+    Case(
+        "two in a second are two, and another's of the same moment too",
+        """
+        0 su: + pts/0 alice:root
+        0 su: + pts/0 alice:root
+        1 su[100]: Successful su for root by alice
+        1 su[101]: + pts/0 bob:root
+        """,
+        """
+        escalation su alice root
+        escalation su alice root
+        escalation su alice root
+        escalation su bob root
+        """,
+    ),
+    Case(
+        "busybox login with PAM knows no name, and is one failure",
+        """
+        0 login[100]: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=pts/0 ruser= rhost=192.0.2.7  user=alice
+        0 login[100]: pam_authenticate call failed: Authentication failure (7)
+        3 login[100]: invalid password for 'UNKNOWN' on 'pts/0' from '192.0.2.7'
+        """,
+        "failure login password 192.0.2.7",
+    ),
+    Case(
+        "shadow's login, its PAM's lines and its session",
+        """
+        0 login[100]: pam_unix(login:auth): authentication failure; logname=LOGIN uid=0 euid=0 tty=/dev/tty1 ruser= rhost=  user=alice
+        3 login[100]: FAILED LOGIN (1) on '/dev/tty1' FOR 'alice', Authentication failure
+        9 login[100]: pam_unix(login:session): session opened for user alice(uid=1000) by LOGIN(uid=0)
+        9 login[100]: 'alice' logged in  on 'tty1'
+        """,
+        """
+        failure login password alice
+        session-opened login alice
+        success login password alice
+        """,
+    ),
+    Case(
         "su-rs, which has no line of its own",
         """
         0 su-rs[571]: pam_unix(su:session): session opened for user alice(uid=1000) by (uid=0)
@@ -1307,7 +1577,7 @@ CASES = [
         """,
         """
         failure login password root
-        failure login password UNKNOWN
+        failure login password
         failure login password root
         session-closed login root
         """,
@@ -1338,22 +1608,144 @@ CASES = [
         "failure gdm pam alice",
     ),
     Case(
-        "dropbear: two unknown users of one connection are one probe",
+        "dropbear: an unknown name is a failure, at once where the line has the address",
         """
         0 dropbear[100]: Login attempt for nonexistent user from 192.0.2.7:4242
-        2 dropbear[100]: Login attempt for nonexistent user from 192.0.2.7:4242
         3 dropbear[100]: Exit before auth from <192.0.2.7:4242>: Exited normally
+        """,
+        "failure dropbear other 192.0.2.7",
+    ),
+    Case(
+        "an old dropbear says so of every attempt",
+        """
+        0 dropbear[100]: login attempt for nonexistent user from 192.0.2.7:4242
+        2 dropbear[100]: login attempt for nonexistent user from 192.0.2.7:4242
+        3 dropbear[100]: exit before auth: Disconnect received
+        """,
+        """
+        failure dropbear other 192.0.2.7
+        failure dropbear other 192.0.2.7
+        """,
+    ),
+    Case(
+        "dropbear from 2020.79 to 2024.85: the end has the address of an unknown name",
+        """
+        0 dropbear[100]: Login attempt for nonexistent user
+        3 dropbear[100]: Exit before auth from <192.0.2.7:4242>: Exited normally
+        """,
+        "failure dropbear other 192.0.2.7",
+    ),
+    Case(
+        "dropbear before 2020: the connection's first line has the address",
+        """
+        0 dropbear[100]: Child connection from 192.0.2.7:4242
+        3 dropbear[100]: Exit before auth: Exited normally
         """,
         "probe dropbear closed 192.0.2.7",
     ),
     Case(
-        "dropbear: behind a failure an unknown user is no probe",
+        "dropbear: three wrong passwords have a line each, and the end counts them",
         """
-        0 dropbear[100]: Bad password attempt for 'root' from 192.0.2.7:4242
-        2 dropbear[100]: Login attempt for nonexistent user from 192.0.2.7:4242
-        3 dropbear[100]: Exit before auth from <192.0.2.7:4242>: Exited normally
+        0 dropbear[100]: Child connection from 192.0.2.7:4242
+        1 dropbear[100]: Bad password attempt for 'root' from 192.0.2.7:4242
+        2 dropbear[100]: Bad password attempt for 'root' from 192.0.2.7:4242
+        3 dropbear[100]: Bad password attempt for 'root' from 192.0.2.7:4242
+        3 dropbear[100]: Exit before auth from <192.0.2.7:4242>: (user 'root', 3 fails): Exited normally
         """,
-        "failure dropbear password root 192.0.2.7",
+        """
+        failure dropbear password root 192.0.2.7
+        failure dropbear password root 192.0.2.7
+        failure dropbear password root 192.0.2.7
+        """,
+    ),
+    Case(
+        "dropbear with passwords turned off has no line for each, but counts them",
+        """
+        0 dropbear[100]: Exit before auth from <192.0.2.7:4242>: (user 'root', 3 fails): Exited normally
+        """,
+        "failure dropbear password root 192.0.2.7 x3",
+    ),
+    Case(
+        "dropbear counts no refused keys: a client without a password is a probe",
+        """
+        0 dropbear[100]: Exit before auth from <192.0.2.7:4242>: (user 'root', 0 fails): Exited normally
+        """,
+        "probe dropbear closed root 192.0.2.7",
+    ),
+    Case(
+        "dropbear: a key that is not the client's is refused as a key, though it is counted",
+        """
+        0 dropbear[100]: Pubkey auth bad signature for 'alice' with key SHA256:abc from 192.0.2.7:4242
+        1 dropbear[100]: Exit before auth from <192.0.2.7:4242>: (user 'alice', 1 fails): Exited normally
+        """,
+        "probe dropbear closed alice 192.0.2.7",
+    ),
+    Case(
+        "dropbear: of an account that may not log in each password counts, at the end",
+        """
+        0 dropbear[100]: User 'bob' has invalid shell, rejected
+        9 dropbear[100]: Exit before auth from <192.0.2.7:4242>: (user 'bob', 2 fails): Exited normally
+        10 dropbear[101]: root login rejected
+        19 dropbear[101]: Exit before auth from <192.0.2.7:4243>: (user 'root', 1 fails): Exited normally
+        """,
+        """
+        failure dropbear password bob 192.0.2.7 x2
+        failure dropbear password root 192.0.2.7
+        """,
+    ),
+    Case(
+        "dropbear: who may not log in and tries no password is a probe",
+        """
+        0 dropbear[100]: User 'bob' has invalid shell, rejected
+        1 dropbear[100]: Exit before auth from <192.0.2.7:4242>: (user 'bob', 0 fails): Exited normally
+        """,
+        "probe dropbear closed bob 192.0.2.7",
+    ),
+    Case(
+        "dropbear: the log ends before the connection does, whose first line has the address",
+        """
+        0 dropbear[100]: Child connection from 192.0.2.7:4242
+        1 dropbear[100]: User 'bob' has invalid shell, rejected
+        """,
+        "failure dropbear password bob 192.0.2.7",
+    ),
+    Case(
+        "dropbear: a locked account's password, then its key",
+        """
+        0 dropbear[100]: User account 'alice' is locked
+        1 dropbear[100]: Pubkey auth succeeded for 'alice' with ssh-ed25519 key SHA256:abc from 192.0.2.7:4242
+        """,
+        """
+        failure dropbear password alice 192.0.2.7
+        success dropbear publickey alice 192.0.2.7
+        """,
+    ),
+    Case(
+        "dropbear with PAM says twice that a name is unknown",
+        """
+        0 dropbear[100]: Login attempt for nonexistent user from 192.0.2.7:4242
+        0 dropbear[100]: pam_authenticate() failed, rc=10, User not known to the underlying authentication module
+        0 dropbear[100]: Bad PAM password attempt for '<invalid username>' from 192.0.2.7:4242
+        3 dropbear[100]: Bad PAM password attempt for '<invalid username>' from 192.0.2.7:4242
+        4 dropbear[100]: Exit before auth from <192.0.2.7:4242>: Exited normally
+        """,
+        """
+        failure dropbear other 192.0.2.7
+        failure dropbear pam 192.0.2.7
+        """,
+    ),
+    Case(
+        "dropbear that stamps its own lines: its processes are told apart by their own number",
+        """
+        0 dropbear[825]: [900] Nov 30 10:00:00 User 'bob' has invalid shell, rejected
+        0 dropbear[825]: [901] Nov 30 10:00:00 Login attempt for nonexistent user
+        1 dropbear[825]: [901] Nov 30 10:00:01 Exit before auth from <192.0.2.8:4242>: Exited normally
+        2 dropbear[825]: [900] Nov  3 10:00:02 Exit before auth from <192.0.2.7:4242>: (user 'bob', 1 fails): Exited normally
+        """,
+        """
+        failure dropbear other 192.0.2.8
+        failure dropbear password bob 192.0.2.7
+        """,
     ),
     Case(
         "cron and the user's manager are no events",

@@ -216,11 +216,11 @@ def test_off_and_on_at_random(made: Callable[..., World], seed: int) -> None:
                 next_scan += 5
         world.now = line
         command = f"/bin/{chance.randrange(200)}"
-        for _ in range(chance.choice([1, 1, 1, 2, 5])):  # equal lines at once
+        for number in range(chance.choice([1, 1, 1, 2, 5])):  # equal lines at once
             if chance.random() < 0.5:
                 world.failed(pid)
-            else:
-                world.sudo(pid, command)
+            else:  # of which a process has one
+                world.sudo(10 * pid + number, command)
     world.run(140)
     assert world.counted() == world.total
 

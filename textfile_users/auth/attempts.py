@@ -18,14 +18,16 @@ from textfile_users.auth.finding import (
     PAM_FAILURE,
     PEER,
     PROBE,
+    REJECTED,
     SUCCESS,
+    TRIED,
     Finding,
 )
 from textfile_users.record import Record, quick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 REMEMBERED_SECONDS = 600.0
 MAX_REMEMBERED = 10_000
@@ -108,7 +110,7 @@ class Attempts:
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the events that a line's finding makes certain."""
         said = event.said
-        step = _STEPS.get(said.event)
+        step = _STEPS.get(said.event) or _step_of_tries(said.event)
         if step is None:
             return [event]
         memories = self._memories
@@ -178,9 +180,12 @@ def _peer(memory: Memory) -> str:
 def _lacks_address(said: Finding) -> bool:
     """Return whether sshd names a host (UseDNS yes): another line of that pid has the address.
 
-    Each of its processes has one connection; those of other programs may have many.
+    Each of its processes has one connection; those of other programs may have many. And so does
+    one that refuses somebody before it tells from where.
     """
-    return said.host != "" and said.ip == "" and said.service == "sshd"
+    return said.ip == "" and (
+        (said.host != "" and said.service == "sshd") or said.event == REJECTED
+    )
 
 
 def _with_address(event: AuthEvent, ip: str) -> AuthEvent:
@@ -319,8 +324,21 @@ _STEPS = {
 _BY_CONNECTION = (FAILURE, PAM_FAILURE, INVALID, DENIED, SUCCESS)
 
 
+# Steps of programs that few hosts have.
+_COUNTED = frozenset((TRIED, REJECTED, OVER))
+_REFUSALS = (PAM_FAILURE, REJECTED)
+
+
+def _step_of_tries(event: str) -> Callable[[Memory, AuthEvent], Step] | None:
+    if event not in _COUNTED:
+        return None
+    from textfile_users.auth.tries import STEPS
+
+    return STEPS[event]
+
+
 def _refused(memory: Memory) -> list[AuthEvent]:
-    return [_as_event(held) for held in memory.held if held.said.event == PAM_FAILURE]
+    return [_as_event(held) for held in memory.held if held.said.event in _REFUSALS]
 
 
 def _undecided(memory: Memory) -> list[AuthEvent]:
@@ -329,7 +347,7 @@ def _undecided(memory: Memory) -> list[AuthEvent]:
 
 
 def _as_event(held: AuthEvent) -> AuthEvent:
-    if held.said.event == PAM_FAILURE:
+    if held.said.event in _REFUSALS:
         return held._replace(said=held.said._replace(event=FAILURE))
     return _probe(held, None, None)
 

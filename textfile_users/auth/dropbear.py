@@ -1,20 +1,25 @@
-"""dropbear (svr-auth.c, svr-authpasswd.c, svr-authpubkey.c, svr-session.c).
+"""dropbear (svr-auth.c, svr-authpasswd.c, svr-authpam.c, svr-authpubkey.c, svr-session.c).
 
-It writes addresses as ``address:port``, IPv6 too without brackets.
+It writes addresses as ``address:port``, IPv6 also in brackets, and of users only names that
+passwd has. Old releases begin their lines in small letters. What it refuses it counts, and tells the
+number of fails with the connection's end: passwords that have a line of their own, and those that
+have none, as of accounts that may not log in; keys only since 2026.90.
 """
 
 from __future__ import annotations
 
 from textfile_users.auth.finding import (
-    END,
-    FAILURE,
-    INVALID,
+    OVER,
+    PEER,
+    REJECTED,
     SESSION_CLOSED,
     SUCCESS,
+    TRIED,
     Finding,
     Pattern,
     address,
     finding,
+    first_finding,
     forms,
     irrelevant,
     name,
@@ -27,10 +32,9 @@ if TYPE_CHECKING:
     from re import Match
 
 METHODS = {
-    b"Password": "password",
     b"password": "password",
-    b"Pubkey": "publickey",
-    b"PAM password": "pam",
+    b"pubkey": "publickey",
+    b"pam password": "pam",
     b"": "none",
 }
 # How a connection ended, by the start of what dropbear says.
@@ -55,41 +59,80 @@ def _where(match: Match[bytes]) -> dict[str, object]:
 
 
 def _accepted(match: Match[bytes]) -> Finding:
-    how = METHODS.get(match["method"], "other")
+    how = METHODS.get(match["method"].lower(), "other")
     ip, host = address(match["address"])
     who = how, name(match["user"]), "valid", ip, host, number(match["port"])
     return quick(Finding, (SUCCESS, "dropbear", *who, 1, "", "", "", 0))
 
 
-def _failed(match: Match[bytes]) -> Finding:
-    how = METHODS.get(match["method"], "other")
+def _tried(match: Match[bytes]) -> Finding:
+    how = METHODS.get(match["method"].lower(), "other")
     user = name(match["user"])
-    return finding(FAILURE, "dropbear", method=how, user=user, account="valid", **_where(match))
+    who = {"user": user, "account": "valid"}
+    if user == "<invalid username>":
+        who = {"user": "", "account": "invalid"}
+    return finding(TRIED, "dropbear", method=how, **who, **_where(match))
 
 
-def _invalid(match: Match[bytes]) -> Finding:
-    return finding(INVALID, "dropbear", account="invalid", **_where(match))
+def _unknown(match: Match[bytes]) -> Finding:
+    event = TRIED if match["address"] else REJECTED
+    return finding(event, "dropbear", method="other", account="invalid", **_where(match))
 
 
-def _end(match: Match[bytes]) -> Finding:
+def _rejected(match: Match[bytes]) -> Finding:
+    user = name(next(filter(None, match.group("wrong", "shell", "locked", "other")), None))
+    who = {"user": user, "account": "valid"}
+    return finding(REJECTED, "dropbear", method="password", **who, **_where(match))
+
+
+def _over(match: Match[bytes]) -> Finding:
     said = name(match["why"])
     kind = next((kind for start, kind in KINDS if said.startswith(start)), "other")
-    return finding(END, "dropbear", user=name(match["user"]), kind=kind, **_where(match))
+    fails = str(number(match["fails"])) if match["fails"] else ""
+    user = name(match["user"])
+    return finding(OVER, "dropbear", user=user, kind=kind, target=fails, **_where(match))
 
 
 def _closed(match: Match[bytes]) -> Finding:
     return finding(SESSION_CLOSED, "dropbear", user=name(match["user"]))
 
 
+def _peer(match: Match[bytes]) -> Finding:
+    return finding(PEER, "dropbear", **_where(match))
+
+
+def _stamped(message: bytes) -> Finding | None:
+    """Return what a line says that dropbear stamps itself, for it writes to stderr (-E).
+
+    ``[825] Nov 30 10:00:00 Bad password attempt ...``: the process is the connection's, the one
+    that the log names may be what keeps dropbear running.
+    """
+    import re
+
+    match = re.match(
+        rb"\[(\d{1,10})\] (?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{1,20}) (?!\[)", message
+    )
+    if not match:
+        return None
+    inner = message[match.end() :]
+    finders = (*FORMS.get(inner.partition(b" ")[0], ()), *FORMS[b""])
+    said = first_finding(finders, inner)
+    return said if said.service == "" else said._replace(pid=int(match[1]))
+
+
 _PEER = rb"(?P<address>\S+):(?P<port>\d{1,5})"
 
 FORMS = forms(
     # + Password auth succeeded for 'root' from 192.0.2.7:4242
+    # + password auth succeeded for 'root' from 192.0.2.7:4242
     # = dropbear success method=password user=root account=valid ip=192.0.2.7 port=4242
     # + Pubkey auth succeeded for 'alice' with key sha1!! aa:bb from 2001:db8::7:4242
+    # + pubkey auth succeeded for 'alice' with key md5 aa:bb from 2001:db8::7:4242
     # = dropbear success method=publickey user=alice account=valid ip=2001:db8::7 port=4242
     # + Pubkey auth succeeded for 'alice' with ssh-ed25519 key SHA256:abc from 192.0.2.7:4242
     # = dropbear success method=publickey user=alice account=valid ip=192.0.2.7 port=4242
+    # + Pubkey auth succeeded for 'alice' with sk-ssh-ed25519@openssh.com key SHA256:a+/b= from [2001:db8::7]:4242
+    # = dropbear success method=publickey user=alice account=valid ip=2001:db8::7 port=4242
     # + PAM password auth succeeded for 'alice' from 192.0.2.7:4242
     # = dropbear success method=pam user=alice account=valid ip=192.0.2.7 port=4242
     # - Password auth succeeded for 'root'
@@ -100,9 +143,9 @@ FORMS = forms(
     # - Password auth succeeded for 'root' from 192.0.2.7:424242
     # - Password auth succeeded for 'root' from 192.0.2.7:4242, extra auth required
     (
-        b"Password Pubkey PAM",
+        b"Password Pubkey PAM password pubkey",
         Pattern(
-            rb"(?P<method>Password|Pubkey|PAM password) auth succeeded for '(?P<user>.*)'"
+            rb"(?P<method>[Pp]assword|[Pp]ubkey|PAM password) auth succeeded for '(?P<user>.*)'"
             rb"(?: with [\w!. @:/+=-]+)? from " + _PEER,
             _accepted,
         ),
@@ -112,113 +155,202 @@ FORMS = forms(
     # - Auth succeeded with blank password for 'alice'
     # - Auth succeeded with blank password for 'alice' from 192.0.2.7:424242
     (
-        b"Auth",
+        b"Auth auth",
         Pattern(
-            rb"Auth succeeded with blank password for (?P<method>)'(?P<user>.*)' from " + _PEER,
+            rb"[Aa]uth succeeded with blank password for (?P<method>)'(?P<user>.*)' from " + _PEER,
             _accepted,
         ),
     ),
     # + Bad password attempt for 'root' from 192.0.2.7:4242
-    # = dropbear failure method=password user=root account=valid ip=192.0.2.7 port=4242
+    # + bad password attempt for 'root' from 192.0.2.7:4242
+    # = dropbear tried method=password user=root account=valid ip=192.0.2.7 port=4242
     # + Bad PAM password attempt for 'x' from 192.0.2.9:1' from 192.0.2.7:4242
-    # = dropbear failure method=pam user="x' from 192.0.2.9:1" account=valid ip=192.0.2.7 port=4242
+    # = dropbear tried method=pam user="x' from 192.0.2.9:1" account=valid ip=192.0.2.7 port=4242
+    # + Bad PAM password attempt for '<invalid username>' from 192.0.2.7:4242
+    # = dropbear tried method=pam account=invalid ip=192.0.2.7 port=4242
     # + Too-long password attempt for 'alice' from 2001:db8::7:4242
-    # = dropbear failure method=password user=alice account=valid ip=2001:db8::7 port=4242
+    # = dropbear tried method=password user=alice account=valid ip=2001:db8::7 port=4242
     # - Bad password attempt
     # - Bad password attempt for 'root' from 192.0.2.7
     # - Bad password attempt for 'root' from 192.0.2.7:424242
     (
-        b"Bad Too-long",
+        b"Bad Too-long bad",
         Pattern(
-            rb"(?:Bad|Too-long) (?P<method>PAM password|password) attempt for '(?P<user>.*)'"
+            rb"(?:[Bb]ad|Too-long) (?P<method>PAM password|password) attempt for '(?P<user>.*)'"
             rb" from " + _PEER,
-            _failed,
+            _tried,
         ),
     ),
-    # Newer ones leave the address to the end of the connection.
+    # From 2020.79 to 2024.85 the address is left to the end of the connection.
     # + Login attempt for nonexistent user
-    # + Login attempt with wrong user alice
-    # = dropbear 'invalid user' account=invalid
+    # = dropbear rejected method=other account=invalid
     # + Login attempt for nonexistent user from 192.0.2.7:4242
+    # + login attempt for nonexistent user from 192.0.2.7:4242
     # + Login attempt for nonexistent user 'x' from 192.0.2.7:4242
-    # = dropbear 'invalid user' account=invalid ip=192.0.2.7 port=4242
+    # = dropbear tried method=other account=invalid ip=192.0.2.7 port=4242
     # - Login attempt for alice
-    # - Login attempt with
+    # - Login attempt for nonexistent user from 192.0.2.7:4242 and more
     (
-        b"Login",
+        b"Login login",
         Pattern(
-            rb"Login attempt (?:for nonexistent user|with wrong user)(?: .*?)??"
-            rb"(?: from " + _PEER + rb")?",
-            _invalid,
+            rb"[Ll]ogin attempt for nonexistent user(?: '.*')?(?: from " + _PEER + rb")?",
+            _unknown,
+        ),
+    ),
+    # Of an account that may not log in all attempts together have one line.
+    # + Login attempt with wrong user alice
+    # + User 'alice' has invalid shell, rejected
+    # + user 'alice' has invalid shell, rejected
+    # + User 'alice' has blank password, rejected
+    # + User account 'alice' is locked
+    # + Logins are restricted to the group adm but user 'alice' is not a member
+    # = dropbear rejected method=password user=alice account=valid
+    # + Login attempt with wrong user alice from 192.0.2.7:4242
+    # = dropbear rejected method=password user=alice account=valid ip=192.0.2.7 port=4242
+    # + root login rejected
+    # = dropbear rejected method=password account=valid
+    # - Login attempt with
+    # - User alice has
+    # - User 'alice' has invalid shell, rejected and more
+    # - User account 'alice' is locked out
+    # - Logins are restricted
+    # - root login
+    (
+        b"Login login User user root Logins",
+        Pattern(
+            rb"(?:[Ll]ogin attempt with wrong user (?P<wrong>\S+)(?: from " + _PEER + rb")?"
+            rb"|[Uu]ser '(?P<shell>.*)' has (?:invalid shell|blank password), rejected"
+            rb"|User account '(?P<locked>.*)' is locked|root login rejected"
+            rb"|Logins are restricted to the group .* but user '(?P<other>.*)' is not a member)",
+            _rejected,
         ),
     ),
     # + Exit before auth from <192.0.2.7:4242>: Exited normally
-    # = dropbear end ip=192.0.2.7 port=4242 kind=closed
+    # = dropbear over ip=192.0.2.7 port=4242 kind=closed
+    # + Exit before auth from <[2001:db8::7]:4242>: Exited normally
+    # = dropbear over ip=2001:db8::7 port=4242 kind=closed
     # + Exit before auth from <192.0.2.7:4242>: (user 'root', 2 fails): Timeout before auth
-    # = dropbear end user=root ip=192.0.2.7 port=4242 kind=timeout
+    # = dropbear over user=root ip=192.0.2.7 port=4242 kind=timeout target=2
+    # What a client calls itself is its own text.
+    # + Exit before auth from <192.0.2.7:4242>: Incompatible remote version '(user 'bob', 9 fails): x'
+    # = dropbear over ip=192.0.2.7 port=4242 kind=protocol
     # - Exit before auth
     # - Exit before auth from <192.0.2.7>: Exited normally
     # - Exit before auth from <192.0.2.7:424242>: Exited normally
     (
         b"Exit",
         Pattern(
-            rb"Exit before auth from <" + _PEER + rb">: (?:\(user '(?P<user>.*)', \d+ fails\): )?"
-            rb"(?P<why>.*)",
-            _end,
+            rb"Exit before auth from <" + _PEER + rb">: "
+            rb"(?:\(user '(?P<user>.*?)', (?P<fails>\d{1,9}) fails\): )?(?P<why>.*)",
+            _over,
         ),
     ),
-    # Before 2020 without the address.
-    # + Exit before auth: Exited normally
-    # = dropbear end kind=closed
+    # Before 2020 only the last refusal has the address.
     # + Exit before auth (user 'root', 10 fails): Max auth tries reached - user 'root' from 192.0.2.7:4242
-    # = dropbear end user=root kind=other
+    # + exit before auth (user 'root', 10 fails): Max auth tries reached - user 'root' from 192.0.2.7:4242
+    # = dropbear over user=root ip=192.0.2.7 port=4242 kind=other target=10
+    # + Exit before auth: Max auth tries reached - user 'is invalid' from 192.0.2.7:4242
+    # = dropbear over ip=192.0.2.7 port=4242 kind=other
+    # - Exit before auth (user 'root', 10 fails): Max auth tries reached - user 'root'
+    # - Exit before auth: Incompatible remote version 'Max auth tries reached - user 'x' from 192.0.2.9:1
+    (
+        b"Exit exit",
+        Pattern(
+            rb"[Ee]xit before auth(?: \(user '(?P<user>.*?)', (?P<fails>\d{1,9}) fails\))?: "
+            rb"(?P<why>Max auth tries reached - user '.*') from " + _PEER,
+            _over,
+        ),
+    ),
+    # + Exit before auth: Exited normally
+    # + exit before auth: Exited normally
+    # = dropbear over kind=closed
+    # + Exit before auth (user 'root', 3 fails): Disconnect received
+    # = dropbear over user=root kind=closed target=3
     # - Exit before auth from
     (
-        b"Exit",
+        b"Exit exit",
         Pattern(
-            rb"Exit before auth(?: \(user '(?P<user>.*)', \d+ fails\))?: (?P<why>.*)"
-            rb"(?P<address>)(?P<port>)",
-            _end,
+            rb"[Ee]xit before auth(?: \(user '(?P<user>.*?)', (?P<fails>\d{1,9}) fails\))?: "
+            rb"(?P<why>.*)(?P<address>)(?P<port>)",
+            _over,
         ),
     ),
     # + Exit (root) from <192.0.2.7:4242>: Disconnect received
+    # + Exit (root) from <[2001:db8::7]:4242>: Exited normally
     # + Exit (root): Exited normally
+    # + exit after auth (root): Exited normally
     # = dropbear session-closed user=root
     # - Exit (root)
     # - Exit (root) from 192.0.2.7:4242: Disconnect received
-    (b"Exit", Pattern(rb"Exit \((?P<user>.*)\)(?: from <\S+>)?: .*", _closed)),
+    # - Exit before auth (user 'root', 3 fails): Exited normally
+    (
+        b"Exit exit",
+        Pattern(rb"(?:Exit|exit after auth) \((?P<user>.*?)\)(?: from <\S+>)?: .*", _closed),
+    ),
     # + Child connection from 192.0.2.7:4242
+    # + Child connection from [::ffff:192.0.2.7]:4242
+    # = dropbear peer ip=192.0.2.7 port=4242
+    # + Child connection from 2001:db8::7:4242
+    # = dropbear peer ip=2001:db8::7 port=4242
+    # - Child connection from
+    # - Child connection from 192.0.2.7:4242 and more
+    (b"Child", Pattern(rb"Child connection from " + _PEER, _peer)),
     # + Not backgrounding
+    # + Not forking
     # + Running in background
     # + Early exit: Terminated by signal
+    # + Early exit from <192.0.2.7:4242>: Terminated by signal
     # + Premature exit: Error listening: Address already in use
     # + Failed loading /etc/dropbear/dropbear_dss_host_key
     # + Failed listening on '22': Error listening: Address already in use
     # + Failed reading '-', disabling DSS
-    # + User 'nobody' has invalid shell, rejected
-    # + User account 'alice' is locked
+    # + Generated hostkey /etc/dropbear/dropbear_rsa_host_key, fingerprint is SHA256:abc
+    # + Forced command set to 'x'
+    # + Command forced to 'x'
+    # + User root executing login shell
+    # + User root executing 'id'
+    # + Error forking: Resource temporarily unavailable
+    # + Port forwarding disabled.
+    # + Bad public key options at /root/.ssh/authorized_keys:3
+    # + /root/.ssh must be owned by user or root, and not writable by group or others
     # + Password auth succeeded for 'alice' from 192.0.2.7:4242, extra auth required
     # + PAM password auth succeeded for 'alice' from 192.0.2.7:4242, extra auth required
     # + Pubkey auth succeeded for 'alice' with ssh-ed25519 key SHA256:abc from 192.0.2.7:4242, extra auth required
-    # + Pubkey auth bad signature for 'alice' with key SHA256:abc from 192.0.2.7:4242
     # = irrelevant
     # - Child
-    # - Child connection
     # - Not now
     # - Running
     # - Early
     # - Premature
     # - Failed
     # - User alice has
+    # - Bad public key
     # - Pubkey auth
+    # - Pubkey auth bad signature for 'alice' with key SHA256:abc from 192.0.2.7:4242
     (
-        b"Child Not Running Early Premature Failed User Password PAM Pubkey",
+        b"",
         Pattern(
-            rb"(?:Child connection from|Not backgrounding|Running in background|Early exit:"
-            rb"|Premature exit:|Failed (?:loading|listening|reading)|User '.*' has"
-            rb"|User account '.*' is locked|Pubkey auth bad signature).*"
-            rb"|(?:Password|PAM password|Pubkey) auth succeeded for .*, extra auth required",
+            rb"(?:Not (?:backgrounding|forking)|Running in background|Early exit|Premature exit:"
+            rb"|Failed (?:loading|listening|reading)|Generated hostkey|Forced command|Command forced"
+            rb"|Binding to interface|User \S+ executing|Error (?:forking|opening|reading)"
+            rb"|Restrict option set|(?:Port|Agent|X11) forwarding disabled|Pty allocation disabled"
+            rb"|Badly formatted|Bad public key options|Too many groups|PAM unknown prompt|failed setegid"
+            rb"|pamConvFunc|/\S+ must be owned).*"
+            rb"|(?:[Pp]assword|PAM password|[Pp]ubkey) auth succeeded for .*, extra auth required",
             irrelevant,
         ),
     ),
+    # A key that is known, but not the client's: refused, as a key that is not known.
+    # + Pubkey auth bad signature for 'alice' with key SHA256:abc from 192.0.2.7:4242
+    # = dropbear tried method=publickey user=alice account=valid ip=192.0.2.7 port=4242
+    # - Pubkey auth bad signature for 'alice'
+    (
+        b"Pubkey pubkey",
+        Pattern(
+            rb"(?P<method>[Pp]ubkey) auth bad signature for '(?P<user>.*)' with key [\w!. @:/+=-]+"
+            rb" from " + _PEER,
+            _tried,
+        ),
+    ),
+    (b"", _stamped),
 )

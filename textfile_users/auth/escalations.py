@@ -60,11 +60,14 @@ class Escalations:
         elif said.event == PAM_ESCALATION_FAILURE:
             self._hold(event)
         else:  # the program's own line
-            self.void_refusals(event)
-            decided.append(event)
             # PAM's line of the session stands before it, or follows.
             pams = _sought(event, PAM_ESCALATION, said.target)
-            if said.event == ESCALATION and not self._drop_one(pams):
+            is_told = said.event == ESCALATION and self._drop_one(pams)
+            # sudo-rs, where PAM's stands before, has no line of who gave up: that was a process.
+            if _process(event) or not is_told:
+                self.void_refusals(event)
+            decided.append(event)
+            if said.event == ESCALATION and not is_told:
                 self._hold(event)
         if len(self._granted) + len(self._refused) > MAX_HELD:
             waiting = self._granted or self._refused

@@ -30,6 +30,10 @@ END = "end"
 OVER = "over"  # the end of a connection of which it is not said whether somebody logged in
 DENIED = "denied"
 PEER = "peer"
+# Of a program that tells at a connection's end how many attempts it refused, see tries.py.
+TRIED = "tried"  # one of them, in a line of its own
+REJECTED = "rejected"  # one whose address may only come with the end
+OVER = "over"  # the end; ``target`` is the number, '' where it is not told
 PAM_FAILURE = "PAM failure"
 PAM_ESCALATION = "PAM escalation"
 PAM_ESCALATION_FAILURE = "PAM escalation failure"
@@ -42,6 +46,8 @@ PART = "part of an escalation"
 REFUSED_PART = "part of a refused escalation"
 CONTINUED = "continued"
 OPENED = "opened"  # what PAM said of a session
+LEFT = "left"  # what may be the end of an escalation, ``kind`` being how its line ends
+TOLD = "told"  # an escalation that counts already, and may have such an end
 WAITING = frozenset((PART, REFUSED_PART, OPENED))
 IRRELEVANT = "irrelevant"
 
@@ -50,6 +56,8 @@ ASKED_AS = {"pkexec": "polkit", "run0": "polkit"}
 
 # The kind of an escalation whose line a directory's name makes one of several targets.
 UNCLEAR = "unclear"
+# That of one which another line of its process, just before it, may have told already.
+AGAIN = "again"
 
 MAX_NAME = 256
 MAX_COUNT = 1_000_000
@@ -60,7 +68,8 @@ class Finding(Record):
     """What a message says; what it does not say is empty.
 
     ``kind`` is how a connection ended, and UNCLEAR where a message may name several targets;
-    ``pid`` the process that the message is about where it is another than the one that wrote it.
+    ``pid`` the process that the message is about where it is another than the one that wrote it,
+    and of sudo's escalations a number that stands for the text of the line.
     """
 
     event: str
@@ -144,7 +153,7 @@ def terminal(text: bytes | None) -> str:
     """Return the name of a terminal from a log, without /dev/; '' where there is none."""
     text = text or b""
     text = text[5:] if text.startswith(b"/dev/") else text
-    return "" if text in (b"none", b"???", b"unknown") else name(text)
+    return "" if text in (b"none", b"???", b"?", b"unknown", b"UNKNOWN") else name(text)
 
 
 def number(text: bytes | None) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from textfile_users.auth.attempts import Attempts, AuthEvent, Key, Memory
 from textfile_users.auth.finding import (
+    AGAIN,
     CONTINUED,
     ESCALATION,
     ESCALATION_FAILURE,
     FAILURE,
+    LEFT,
     PAM_ACCEPTED,
     PAM_ESCALATION,
     PAM_ESCALATION_FAILURE,
@@ -17,6 +19,7 @@ from textfile_users.auth.finding import (
     REFUSED_PART,
     SESSION_OPENED,
     SUCCESS,
+    TOLD,
     WAITING,
 )
 
@@ -42,6 +45,7 @@ _ESCALATIONS = frozenset(
         PART,
         REFUSED_PART,
         CONTINUED,
+        LEFT,
     )
 )
 # What PAM's modules say, which decides only together, and what may overrule a refusal of theirs.
@@ -56,6 +60,7 @@ _DECIDING = frozenset(
         PAM_ESCALATION,
         PART,
         REFUSED_PART,
+        LEFT,
     )
 )
 _NOT_ALONE = _VERDICTS | _ESCALATIONS
@@ -75,6 +80,7 @@ class Pairing:
         self.attempts = Attempts(remembered)
         # What another run left: for targets, verdicts, run0 and escalations.
         self._waiting: list[AuthEvent] = []
+        self._told: list[AuthEvent] = []
         self._refused: list[AuthEvent] = []
         self._asked: list[AuthEvent] = []
         self._held: list[AuthEvent] = []
@@ -93,6 +99,8 @@ class Pairing:
         said = event.said
         if said.event in WAITING:
             return self._waiting
+        if said.event == TOLD:
+            return self._told
         if said.event in (PAM_REFUSED, PAM_TOLD):
             return self._refused
         if said.event == PAM_ESCALATION_FAILURE and said.kind:
@@ -133,7 +141,7 @@ class Pairing:
         if self._made is None:
             from textfile_users.auth.targets import Targets
 
-            self._made = Targets(self._waiting)
+            self._made = Targets((*self._waiting, *self._told))
         return self._made
 
     @property
@@ -141,20 +149,24 @@ class Pairing:
         """What of refusals and escalations is undecided, for the next run."""
         return (
             *(self._verdicts.held if self._verdicts else self._refused),
-            *(self._made.held if self._made else self._waiting),
+            *(self._made.held if self._made else (*self._told, *self._waiting)),
             *(self._run0.held if self._run0 else self._asked),
             *(self._paired.held if self._paired else self._held),
         )
 
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the events that became certain with a line's finding, in their order."""
-        self.last = event
+        before, self.last = self.last, event
         over = []
         if not self._next - EXPIRY_SECONDS <= event.time < self._next:
             over = self.expire(event.time)
         kind = event.said.event
         if kind not in _NOT_ALONE and not self._has_refused:  # as most
             return over + self.attempts.take(event)
+        if event.said.kind == AGAIN and kind in _ESCALATIONS:
+            if before and _says_the_same(before, event):
+                return over
+            event = event._replace(said=event.said._replace(kind=""))
         if kind in _VERDICTS or (self._has_refused and kind in _DECIDING):
             return over + self._decide(self.verdicts.take(event))
         return over + self._count(event)
@@ -205,3 +217,12 @@ class Pairing:
         run0 = self.run0.finish() if self._run0 or self._asked else []
         paired = self.escalations.finish() if self._paired or self._held else []
         return refused + self.attempts.finish() + over + run0 + paired
+
+
+def _says_the_same(before: AuthEvent, event: AuthEvent) -> bool:
+    """Return whether a line says in another form what its process has just said, as su may."""
+    first, second = before.said, event.said
+    one, other = [(said.event, said.service, said.times) for said in (first, second)]
+    names = {(said.user, said.target) for said in (first, second)} - {("", "")}
+    is_another_form = first.kind != second.kind and before.pid == event.pid
+    return one == other and len(names) <= 1 and is_another_form and event.time - before.time < 1.5

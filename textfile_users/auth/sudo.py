@@ -1,15 +1,20 @@
-"""sudo (plugins/sudoers/logging.c): ``alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id``.
+"""sudo (lib/eventlog/eventlog.c): ``alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id``.
 
 sudo-rs writes the same, with two blanks where there is no terminal, and no refusals. Directory,
-variables and command are the user's text; a line that is long goes on in others.
+variables and command are the user's text; a line that is long goes on in others. With
+log_format=json the same is an object behind ``@cee:``. Names of a domain may have blanks.
 """
 
 from __future__ import annotations
+
+from binascii import crc32
 
 from textfile_users.auth.finding import (
     CONTINUED,
     ESCALATION,
     ESCALATION_FAILURE,
+    LEFT,
+    NOTHING,
     PART,
     REFUSED_PART,
     UNCLEAR,
@@ -25,6 +30,7 @@ from textfile_users.record import quick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from re import Match
 
 
@@ -40,8 +46,26 @@ def _line(match: Match[bytes]) -> Finding | None:
     target, kind = _targets(text or b"")
     is_whole = (target or kind) and any(field.startswith(b"COMMAND=") for field in fields)
     event = (_WHOLE if is_whole else _PARTS)[bool(reason)]
-    said = event, "sudo", "", name(user), "", "", "", 0, 1, target, terminal(tty[4:]), kind, 0
-    return quick(Finding, said)
+    line, end = match[0].lstrip(b" "), b""
+    if event == ESCALATION and _may_end(line):
+        line, end = _without_end(line)
+    if end:
+        event, kind = LEFT, end.decode("ascii")
+    aim = target, terminal(tty[4:]), kind, 0 if reason else crc32(line)
+    return quick(Finding, (event, "sudo", "", name(user), "", "", "", 0, 1, *aim))
+
+
+def _may_end(line: bytes) -> bool:
+    """Return whether a line may be one that tells of a command's end."""
+    return b"EXIT=" in line or b"SIGNAL=" in line
+
+
+def _without_end(line: bytes) -> tuple[bytes, bytes]:
+    """Return a line without what tells how a command ended, and that, b"" where none does."""
+    import re
+
+    match = re.search(rb" ; (?:SIGNAL=[A-Z0-9+-]{1,16}(?: ; EXIT=\d{1,3})?|EXIT=\d{1,3})\Z", line)
+    return (line[: match.start()], match[0]) if match else (line, b"")
 
 
 def _not_allowed(match: Match[bytes]) -> Finding:
@@ -53,7 +77,8 @@ def _not_allowed(match: Match[bytes]) -> Finding:
 
 def _more(match: Match[bytes]) -> Finding:
     target, kind = _targets(match[2])
-    return finding(CONTINUED, "sudo", user=name(match[1]), target=target, kind=kind)
+    tty = LEFT if _may_end(match[2]) and _without_end(b" " + match[2])[1] else ""
+    return finding(CONTINUED, "sudo", user=name(match[1]), target=target, kind=kind, tty=tty)
 
 
 def _targets(text: bytes) -> tuple[str, str]:
@@ -83,27 +108,102 @@ def _plain_success(message: bytes) -> Finding | None:
         return None
     if len(tty) == 4 or len(target) == 5 or len((tty + target).split()) != 1 or b";" in directory:
         return None
-    if b"USER=" in command:
+    if b"USER=" in command or _may_end(command):
         return None
-    said = (
-        ESCALATION, "sudo", "", name(user), "", "", "", 0, 1, name(target[5:]), terminal(tty[4:]), "", 0
-    )  # fmt: skip
-    return quick(Finding, said)
+    aim = name(target[5:]), terminal(tty[4:]), "", crc32(message.lstrip(b" "))
+    return quick(Finding, (ESCALATION, "sudo", "", name(user), "", "", "", 0, 1, *aim))
+
+
+def _json(message: bytes) -> Finding | None:
+    """Return what an object says, which the log may have cut.
+
+    Its keys are sudo's: in what users choose quotes have a backslash before them.
+    """
+    if message[:5] != b"@cee:":
+        return None
+    import re
+
+    match = re.match(rb'@cee: ?\{"sudo": ?\{"(accept|reject|alert|exit)": ?\{', message)
+    if not match:
+        return None
+    if match[1] == b"exit":
+        return NOTHING
+    user, target, tty, reason = map(
+        _value_in(message), (b"submituser", b"runuser", b"ttyname", b"reason")
+    )
+    who = {"user": name(user), "target": name(target), "tty": terminal(tty)}
+    if match[1] == b"accept":
+        return finding(ESCALATION, "sudo", pid=crc32(message), **who)
+    is_refused = match[1] == b"reject" or _is_refusal(reason)
+    return finding(ESCALATION_FAILURE, "sudo", **who) if is_refused else NOTHING
+
+
+def _value_in(message: bytes) -> Callable[[bytes], bytes]:
+    """Return what gives the text of a key in an object of sudo's, b"" where there is none."""
+    import re
+
+    def value(key: bytes) -> bytes:
+        match = re.search(rb'[{,] ?"' + key + rb'": ?"((?:[^"\\]|\\.)*)"', message, re.DOTALL)
+        if not match:
+            return b""
+        return _unescaped(match[1]) if b"\\" in match[1] else match[1]
+
+    return value
+
+
+def _unescaped(text: bytes) -> bytes:
+    """Return what a string in JSON stands for, or itself where it is none."""
+    import json
+
+    try:
+        value = json.loads(b'"%s"' % text, strict=False)
+    except ValueError:
+        return text
+    return str(value).encode("utf-8", "backslashreplace")
+
+
+def _is_refusal(reason: bytes) -> bool:
+    """Return whether the reason of an alert says that somebody may not do something."""
+    import re
+
+    return re.fullmatch(_REASONS + rb"|(?:" + _REFUSALS + rb").*", reason, re.DOTALL) is not None
 
 
 _WHOLE = (ESCALATION, ESCALATION_FAILURE)
 _PARTS = (PART, REFUSED_PART)
 # One of these stands behind HOST= and TTY=.
-_BEFORE_COMMAND = (b"CHROOT=", b"PWD=", b"CWD=", b"USER=")
+_BEFORE_COMMAND = (b"CHROOT=", b"PWD=", b"CWD=", b"RUNCWD=", b"USER=", b"GROUP=", b"COMMAND=")
+# Who calls sudo: nothing in it may be taken for what is behind it.
+_WHO = rb" *([^\s:;=](?:[^:;=]*[^\s:;=])?) : "
+# Why somebody is refused (plugins/sudoers/*.c, auth/*.c).
+_REASONS = (
+    rb"(?:\d+ incorrect password attempts?|user NOT in sudoers"
+    rb"|user NOT authorized on host|command not allowed|a password is required"
+    rb"|authentication failure|account validation failure, is your account locked\?"
+    rb"|Account (?:or password is )?expired[^;]*|Password expired[^;]*|your account has expired"
+    rb"|no tty(?: present and no askpass program specified)?|no askpass program specified[^;]*"
+    rb"|a terminal is required[^;]*(?:; either[^;]*)?|sorry, you must have a tty to run sudo"
+    rb"|setid command rejected in intercept mode|approval failed"
+    rb"|sudoers specifies that root is not allowed to sudo)"
+)
+# The same where the reason goes on with what the user chose.
+_REFUSALS = (
+    rb"user not allowed |sorry, you are not (?:allowed|permitted) |you are not permitted to use "
+    rb"|unknown (?:user|uid|group):? |invalid shell for user |only root can use "
+    rb"|unable to change expired password|PAM (?:account management|authentication) error"
+)
 _GOES_ON = b" [...]"  # the end of a line that sudo-rs goes on with in another
 
 FORMS = forms(
     (b"", _plain_success),
+    (b"", _json),
     # + alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id
     # +  alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id
     # + alice : TTY=pts/0 ; PWD=/ ; COMMAND=x ; USER=root ; COMMAND=y
     # + alice : TTY=pts/0 ; PWD=/x ; USER=root ; COMMAND=x ; USER=root ; COMMAND=y
     # = sudo escalation user=alice target=root tty=pts/0
+    # + EXAMPLE\alice smith : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+    # = sudo escalation user='EXAMPLE\alice smith' target=root tty=pts/0
     # + alice : TTY=unknown ; PWD=/a ; b ; USER=root ; GROUP=adm ; TSID=00000A ; COMMAND=list
     # + alice : HOST=vm ; CHROOT=/ ; PWD=/tmp ; USER=root ; GROUP=adm ; ENV=A=1 ; COMMAND=/usr/bin/id
     # + alice : USER=root ; COMMAND=/usr/bin/id
@@ -116,6 +216,16 @@ FORMS = forms(
     # = sudo escalation user=alice kind=unclear
     # + alice : HOST=vm ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/x ; TTY=pts/9 ; PWD=/ ; USER=bob ; COMMAND=y
     # = sudo escalation user=alice kind=unclear tty=pts/0
+    # The end of a command (log_exit_status), or a command of that text.
+    # + alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id ; EXIT=0
+    # = sudo left user=alice target=root tty=pts/0 kind=' ; EXIT=0'
+    # + alice : PWD=/ ; USER=root ; COMMAND=/usr/bin/id ; SIGNAL=KILL ; EXIT=137
+    # = sudo left user=alice target=root kind=' ; SIGNAL=KILL ; EXIT=137'
+    # + alice : PWD=/ ; USER=root ; COMMAND=/usr/bin/id ; EXIT=1 ; SIGNAL=TERM
+    # = sudo left user=alice target=root kind=' ; SIGNAL=TERM'
+    # + alice : PWD=/ ; USER=root ; COMMAND=/usr/bin/id ; EXIT=x
+    # + alice : PWD=/ ; USER=root ; COMMAND=/usr/bin/id ; EXIT=0 y
+    # = sudo escalation user=alice target=root
     # The line goes on in another.
     # + alice : TTY=pts/0 ; PWD=/home/alice/and/so/on
     # + alice : TTY=pts/0 ; PWD=/home/alice ; COMMAND=/usr/bin/id
@@ -133,11 +243,12 @@ FORMS = forms(
     # - alice : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # - alice : XWD=/ ; USER=root ; COMMAND=/bin/id
     # - alice : USERS : x
-    # - alice bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # - alice : x : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # - alice ; bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # - alice TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     (
         b"",
-        Pattern(rb" *(\S+) :  ?()((?:HOST|TTY|CHROOT|[CP]WD|USER)=.*)", _line),
+        Pattern(_WHO + rb" ?()((?:HOST|TTY|CHROOT|(?:RUN)?[CP]WD|USER|GROUP)=.*)", _line),
     ),
     # + alice : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id
     # = sudo escalation-failure user=alice target=root tty=pts/0
@@ -149,6 +260,11 @@ FORMS = forms(
     # + bob : a terminal is required to read the password; either use the -S option to read from standard input or configure an askpass helper ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # + bob : user NOT authorized on host ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # + bob : 1 incorrect password attempt ; TTY=pts/0 ; PWD=/ ; USER=root ; GROUP=adm ; TSID=01 ; ENV=A=1 ; COMMAND=/bin/id
+    # + bob : setid command rejected in intercept mode ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # + bob : your account has expired ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # + bob : no askpass program specified, try setting SUDO_ASKPASS ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # + bob : approval failed ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # + bob : 3 incorrect password attempts ; HOST=vm ; TTY=pts/0 ; CHROOT=/srv ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # + bob : authentication failure ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # + bob : account validation failure, is your account locked? ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # + bob : Account or password is expired, reset your password and try again ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
@@ -173,29 +289,30 @@ FORMS = forms(
     # - bob : user not allowed to change directory to /x ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     (
         b"",
-        Pattern(
-            rb" *(\S+) : (\d+ incorrect password attempts?|user NOT in sudoers"
-            rb"|user NOT authorized on host|command not allowed|a password is required"
-            rb"|authentication failure|account validation failure, is your account locked\?"
-            rb"|Account (?:or password is )?expired[^;]*|Password expired[^;]*"
-            rb"|no tty(?: present and no askpass program specified)?"
-            rb"|a terminal is required[^;]*; either[^;]*|sorry, you must have a tty to run sudo"
-            rb"|sudoers specifies that root is not allowed to sudo)(?: ;(?: (.*))?)?",
-            _line,
-        ),
+        Pattern(_WHO + rb"(" + _REASONS + rb")(?: ;(?: (.*))?)?", _line),
     ),
     # + bob : user not allowed to change directory to /x ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # + bob : user not allowed to change root directory to /x;y ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # + bob : sorry, you are not allowed to set the following environment variables: A;B ; PWD=/ ; USER=root ; ENV=A=1 ; COMMAND=/bin/id
+    # + bob : sorry, you are not allowed set a command timeout ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # + bob : you are not permitted to use the -D option with /bin/id ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # + bob : PAM account management error: Permission denied ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # = sudo escalation-failure user=bob target=root
+    # + bob : unknown user: mallory ; TTY=pts/0 ; PWD=/ ; USER=mallory ; COMMAND=/bin/id
+    # + bob : unknown user mallory ; TTY=pts/0 ; PWD=/ ; USER=mallory ; COMMAND=/bin/id
+    # = sudo escalation-failure user=bob target=mallory
+    # + bob : unknown user: x ; USER=root ; COMMAND=y ; TTY=pts/0 ; PWD=/ ; USER=x ; COMMAND=/bin/id
+    # = sudo escalation-failure user=bob kind=unclear
+    # + bob : unknown uid: 4242 ; TTY=pts/0 ; PWD=/ ; COMMAND=/bin/id
+    # = sudo 'part of a refused escalation' user=bob
     # + bob : user not allowed to change directory to /x ; USER=root ; TTY=pts/0 ; PWD=/ ; USER=alice ; COMMAND=/bin/id
     # = sudo escalation-failure user=bob kind=unclear
     # + bob : user not allowed to change directory to /x/and/so/on
     # = sudo 'part of a refused escalation' user=bob
     # - bob : user not allowed
-    # - bob bob : user not allowed to change directory to /x
+    # - bob : bob : user not allowed to change directory to /x
     # - bob : command not allowed ; PWD=/ ; USER=root ; COMMAND=/bin/id
-    (b"", Pattern(rb" *(\S+) : (?:user|sorry, you are) not allowed (.*)", _not_allowed)),
+    (b"", Pattern(_WHO + rb"(?:" + _REFUSALS + rb")(.*)", _not_allowed)),
     # + alice : (command continued) 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; COMMAND=x
     # + alice : (command continued) xxx
     # = sudo continued user=alice
@@ -207,8 +324,8 @@ FORMS = forms(
     # + alice : (command continued) xxx ; USER=root ; COMMAND=x ; USER=bob
     # = sudo continued user=alice kind=unclear
     # - alice : (command
-    # - alice bob : (command continued) xxx
-    (b"", Pattern(rb" *(\S+) : \(command continued\) (.*)", _more)),
+    # - alice ; bob : (command continued) xxx
+    (b"", Pattern(_WHO + rb"\(command continued\) (.*)", _more)),
     # How sudo-rs goes on.
     # + [...] alice : TTY=pts/0 ; PWD=/ ; COMMAND=/usr/bin/id
     # + [...] xxx
@@ -223,18 +340,36 @@ FORMS = forms(
     # + alice : unable to send audit message
     # + alice : unable to stat /etc/sudoers
     # + alice : unable to open /run/sudo/ts/alice: Permission denied
+    # + alice : unable to get login class for user alice ; TTY=pts/0 ; PWD=/ ; USER=root ;
     # + alice : /etc/sudoers:9:20: unknown defaults entry "x" ; TTY=pts/0 ; PWD=/ ; USER=root ;
+    # + alice : /etc/sudoers:9:20 timestampowner: unknown user x ; TTY=pts/0 ; PWD=/ ; USER=root ;
+    # + alice : timestamp owner (x): No such user ; TTY=pts/0 ; PWD=/ ; USER=root ;
+    # + alice : time stamp too far in the future: Nov 30 10:00:00 ; TTY=pts/0 ; PWD=/ ; USER=root ;
+    # + alice : ignoring time stamp from the future ; TTY=pts/0 ; PWD=/ ; USER=root ;
+    # + alice : a remote host may only be specified when listing privileges. ; TTY=pts/0
+    # + alice : pam_open_session : Permission denied ; TTY=pts/0
     # + unable to resolve host x: Name or service not known
+    # sudo-rs (src/system/timestamp.rs, src/sudoers/mod.rs)
+    # + Session records file for user 'alice' is invalid, resetting
+    # + Found incomplete record in session records file for alice, clearing rest of the file
+    # + Could not use session information: x
+    # + warning: non-unix group x was ignored
     # = irrelevant
     # - alice : TTY=pts/0
-    # - alice bob : problem with defaults entries
+    # - alice : x : problem with defaults entries
     # - alice : unable to
     # - alice : problem with
+    # - Session
+    # - warning:
     (
         b"",
         Pattern(
-            rb" *\S+ : (?:problem with defaults entries"
-            rb"|unable to (?:resolve|send|stat|open)|/\S+:\d+:\d+: ).*|unable to .*",
+            _WHO
+            + rb"(?:problem with defaults entries|unable to |timestamp owner |time ?stamp too far"
+            rb"|ignoring |error |a remote host may only|invalid time offset|pam_open_session|/\S+:\d+:\d+"
+            rb"|unknown login class|Replaying sudo session).+"
+            rb"|unable to .*|(?:Session records file|Found (?:incomplete|invalid) record|Could not (?:use|"
+            rb"update|get) |Unexpected error while reading|warning: )\S* ?.*",
             irrelevant,
         ),
     ),

@@ -4,6 +4,11 @@ The directory in it is the user's to name, ``/x ; USER=root ; COMMAND=/bin/sh`` 
 in further lines where it is long. So a line of sudo's waits until its process says something
 else, and PAM's line of the session, before or behind it, decides whom it was to. Where none does
 nobody is named.
+
+sudo may also tell of the end of a command (log_exit_status), by the same line with ` ; EXIT=0` behind
+it, and of commands that a command runs (log_subcmds), by lines of the same process, for which PAM opens no
+session: they are no escalations of their own. What a line ends in is the user's text, too, so only the end of one that is
+remembered is an end.
 """
 
 from __future__ import annotations
@@ -13,10 +18,12 @@ from textfile_users.auth.finding import (
     CONTINUED,
     ESCALATION,
     ESCALATION_FAILURE,
+    LEFT,
     OPENED,
     PAM_ESCALATION,
     PART,
     REFUSED_PART,
+    TOLD,
     UNCLEAR,
     Finding,
 )
@@ -30,6 +37,13 @@ if TYPE_CHECKING:
 # So many processes may be undecided at once.
 MAX_HELD = 100
 CONTINUED_SECONDS = 1.0  # within which sudo has written all its lines
+# So many escalations are remembered for their ends, and so long.
+MAX_TOLD = 32
+TOLD_SECONDS = 86_400.0
+WHOLE = "whole"  # the kind of a line that has all fields; its rest is the command's
+# Of a line that may be of a command's command, which opens no session; and of what has opened one.
+WITHIN = "within"
+OPEN = "open"
 _EVENTS = {PART: ESCALATION, REFUSED_PART: ESCALATION_FAILURE}
 
 
@@ -40,14 +54,19 @@ class Targets:
         """Go on with what ``held`` was."""
         self._lines: dict[Key, AuthEvent] = {}
         self._opened: dict[Key, AuthEvent] = {}
+        self._before: list[AuthEvent] = []  # that are told already
         for event in held:
-            waiting = self._opened if event.said.event == OPENED else self._lines
-            waiting[_key(event)] = event
+            if event.said.event == TOLD:
+                self._before.append(event)
+            else:
+                waiting = self._opened if event.said.event == OPENED else self._lines
+                waiting[_key(event)] = event
 
     @property
     def held(self) -> tuple[AuthEvent, ...]:
         """What waits, for the next run."""
-        return (*self._opened.values(), *map(_as_part, self._lines.values()))
+        lines = map(_as_part, self._lines.values())
+        return (*self._before, *self._opened.values(), *lines)
 
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the lines, with their targets, that a line makes certain, and itself if it is."""
@@ -56,24 +75,89 @@ class Targets:
         if said.event == CONTINUED:
             self._go_on(key, said)
             return []
+        if said.service == "sudo" and said.event in (ESCALATION, PART, LEFT):
+            if self._is_told(event):
+                return []
+            event = self._remember(_not_left(event))
+            said = event.said
         line = self._lines.pop(key, None)
         if said.event == PAM_ESCALATION:
             if line:
+                self._open(line)
                 return [_decided(line, said.target), event]
             _put(self._opened, key, event._replace(said=said._replace(event=OPENED)))
             return [event]
+        if line and line.said.kind == WITHIN and _is_alike(line.said, said):
+            line = None
         before = [self._told(line)] if line else []
         is_open = said.service == "sudo" and said.event in (ESCALATION, PART, REFUSED_PART)
         if is_open and (key not in self._opened or said.event == REFUSED_PART):
+            if said.event == ESCALATION:
+                event = event._replace(said=said._replace(kind=said.kind or WHOLE))
             over = _put(self._lines, key, event)
             return before + [self._told(line) for line in over]
         return [*before, self._told(event)]
+
+    def _is_told(self, event: AuthEvent) -> bool:
+        """Return whether a line is of an escalation that counts already, and forget what ends."""
+        said = event.said
+        for at, told in enumerate(self._before):
+            before = told.said
+            if before.user != said.user:
+                continue
+            if said.event == LEFT and before.pid == said.pid and event.pid == told.pid:
+                del self._before[at]
+                return True
+            if event.pid and event.pid == told.pid and said.target in ("", before.target):
+                return True
+        return False
+
+    def _remember(self, event: AuthEvent) -> AuthEvent:
+        """Remember that an escalation counts; return it, marked if it may be within another.
+
+        Without a process that is told by PAM: it opens one session for all that a command runs.
+        """
+        said = event.said
+        if not event.pid and said.target and said.tty and said.event == ESCALATION:
+            key = _key(event)
+            opened = [one for one in self._before if one.said.kind == OPEN]
+            if key not in self._opened and any(_is_alike(one.said, said) for one in opened):
+                return event._replace(said=said._replace(kind=WITHIN))
+        self._put_before(event)
+        return event
+
+    def _put_before(self, event: AuthEvent, kind: str = "") -> None:
+        self._before.append(event._replace(said=event.said._replace(event=TOLD, kind=kind)))
+        del self._before[:-MAX_TOLD]
+
+    def _open(self, line: AuthEvent) -> None:
+        """Remember of an escalation that PAM has opened a session for it."""
+        same = [told for told in self._before if _is_of(told, line)]
+        if same:
+            self._before.remove(same[-1])
+        if line.said.service == "sudo" and line.said.event in (ESCALATION, PART):
+            self._put_before(line, OPEN)
+
+    def _is_end(self, line: AuthEvent) -> bool:
+        """Return whether a line that goes on is the end of one before it, and forget both."""
+        same = [told for told in self._before if _is_of(told, line)]
+        if len(same) < 2:
+            return False
+        self._before = [told for told in self._before if told not in (same[0], same[-1])]
+        return True
 
     def _go_on(self, key: Key, more: Finding) -> None:
         line = self._lines.get(key)
         if line is None or more.user not in ("", line.said.user):  # sudo-rs does not repeat it
             return
         said = line.said
+        if more.tty == LEFT and self._is_end(line):
+            del self._lines[key]
+            return
+        if said.kind == WHOLE:
+            if not more.user:
+                return
+            said = said._replace(kind="")
         is_clear = said.target == more.target or not (said.target and more.target)
         if is_clear and UNCLEAR not in (said.kind, more.kind):
             said = said._replace(target=said.target or more.target)
@@ -93,14 +177,17 @@ class Targets:
 
     def expire(self, now: float) -> list[AuthEvent]:
         """Return the lines that no other of their process has followed until ``now``."""
+        self._before = [told for told in self._before if abs(now - told.time) < TOLD_SECONDS]
         for key in [key for key, line in self._opened.items() if _is_over(line, now)]:
             del self._opened[key]
         over = [key for key, line in self._lines.items() if _is_over(line, now)]
-        return [self._told(self._lines.pop(key)) for key in over]
+        lines = [self._lines.pop(key) for key in over]
+        return [self._told(line) for line in lines if line.said.kind != WITHIN]
 
     def finish(self) -> list[AuthEvent]:
         """Return all that waits: no line will follow."""
-        over = [self._told(line) for line in self._lines.values()]
+        lines = [line for line in self._lines.values() if line.said.kind != WITHIN]
+        over = [self._told(line) for line in lines]
         self._lines.clear()
         return over
 
@@ -108,6 +195,28 @@ class Targets:
 def _key(event: AuthEvent) -> Key:
     # doas runs the command, and logs, in a child of the process that PAM knows.
     return event.said.service, event.pid if event.said.service == "sudo" else 0
+
+
+def _is_of(told: AuthEvent, line: AuthEvent) -> bool:
+    """Return whether what is remembered is a line of that text."""
+    one, other = told.said, line.said
+    return (told.pid, one.pid, one.user) == (line.pid, other.pid, other.user)
+
+
+def _is_alike(one: Finding, other: Finding) -> bool:
+    """Return whether two lines tell of the same user, target and terminal."""
+    return (one.user, one.target, one.tty) == (other.user, other.target, other.tty)
+
+
+def _not_left(event: AuthEvent) -> AuthEvent:
+    """Return a line as it is where it ends nothing: its end is the command's."""
+    said = event.said
+    if said.event != LEFT:
+        return event
+    import binascii
+
+    number = binascii.crc32(said.kind.encode("ascii"), said.pid)
+    return event._replace(said=said._replace(event=ESCALATION, kind="", pid=number))
 
 
 def _as_part(line: AuthEvent) -> AuthEvent:

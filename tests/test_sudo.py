@@ -1,0 +1,157 @@
+"""What sudo's objects (log_format=json) and ends of commands say, also where they are hostile."""
+
+from __future__ import annotations
+
+import json
+from binascii import crc32
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textfile_users.auth.finding import MAX_NAME, NOTHING, UNMATCHED, Finding
+from textfile_users.auth.programs import find
+
+
+def said_by(message: str) -> tuple[str, str, str, str]:
+    said = find(b"sudo", message.encode("utf-8", "surrogatepass"))
+    return said.event, said.user, said.target, said.tty
+
+
+def whole(kind: str, **fields: object) -> str:
+    """Return an event as sudo 1.9.17 writes it (lib/eventlog/eventlog.c)."""
+    text = json.dumps({"sudo": {kind: fields}}, separators=(",", ":"))
+    return f"@cee:{text}"
+
+
+GRANTED = {"submituser": "alice", "runuser": "root", "ttyname": "/dev/pts/0", "command": "/bin/id"}
+INJECTED = '","submituser":"root","runuser":"bob'
+
+
+class Case(NamedTuple):
+    why: str
+    message: str
+    expected: tuple[str, str, str, str]
+
+
+CASES = [
+    Case("a grant", whole("accept", **GRANTED), ("escalation", "alice", "root", "pts/0")),
+    Case(
+        "blanks, as another writer of JSON has them",
+        "@cee: " + json.dumps({"sudo": {"accept": GRANTED}}),
+        ("escalation", "alice", "root", "pts/0"),
+    ),
+    Case(
+        "a name of a domain",
+        whole("accept", **{**GRANTED, "submituser": "EXAMPLE\\alice smith"}),
+        ("escalation", "EXAMPLE\\alice smith", "root", "pts/0"),
+    ),
+    Case(
+        "a command that holds the fields of another",
+        whole("accept", runargv=["x", INJECTED], **GRANTED),
+        ("escalation", "alice", "root", "pts/0"),
+    ),
+    Case(
+        "a directory that ends in a comma before a field",
+        whole("accept", submitcwd="/,", **GRANTED),
+        ("escalation", "alice", "root", "pts/0"),
+    ),
+    Case(
+        "an object that the log has cut names whom it can",
+        whole("accept", **GRANTED)[:60],
+        ("escalation", "alice", "", ""),
+    ),
+    Case(
+        "one that is cut before it names anybody",
+        '@cee:{"sudo":{"accept":{',
+        ("escalation", "", "", ""),
+    ),
+    Case(
+        "a refusal, whatever its reason (authfail_message)",
+        whole("reject", reason="go away", **GRANTED),
+        ("escalation-failure", "alice", "root", "pts/0"),
+    ),
+    Case(
+        "an alert that refuses",
+        whole("alert", reason="user not allowed to change directory to /x", **GRANTED),
+        ("escalation-failure", "alice", "root", "pts/0"),
+    ),
+    Case(
+        "an alert that notes",
+        whole("alert", reason="unable to resolve host x: user NOT in sudoers", **GRANTED),
+        (NOTHING.event, "", "", ""),
+    ),
+    Case(
+        "an end, which repeats all fields where it has no number",
+        whole("exit", exit_value=0, **GRANTED),
+        (NOTHING.event, "", "", ""),
+    ),
+    Case(
+        "half a character",
+        r'@cee:{"sudo":{"accept":{"submituser":"a\ud800b","runuser":"root"}}}',
+        ("escalation", "a\\ud800b", "root", ""),
+    ),
+    Case(
+        "an escape that JSON does not know",
+        r'@cee:{"sudo":{"accept":{"submituser":"a\qb","runuser":"root"}}}',
+        ("escalation", r"a\qb", "root", ""),
+    ),
+    Case("another program's object", '@cee:{"other":{"accept":{}}}', (UNMATCHED.event, "", "", "")),
+    Case("an event of a later release", whole("approve", **GRANTED), (UNMATCHED.event, "", "", "")),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.why)
+def test_objects(case: Case) -> None:
+    assert said_by(case.message) == case.expected
+
+
+@given(st.text(max_size=40), st.lists(st.text(max_size=60), max_size=4))
+def test_nobody_says_who_somebody_is(user: str, words: list[str]) -> None:
+    """Whatever a user's command, directory and variables hold."""
+    fields = {"runenv": words, "submitcwd": "".join(words), "submituser": user, "runargv": words}
+    said = find(b"sudo", whole("accept", **fields, runuser="root").encode())
+    encoded = user.encode("utf-8", "backslashreplace")[:MAX_NAME]
+    assert said.user == encoded.decode("utf-8", "backslashreplace")
+    assert said.target == "root"
+
+
+@pytest.mark.parametrize("more", ["", "[" * 60_000, ',"submituser":"' * 4_000, "\\" * 60_000])
+def test_a_long_object_is_read_once(more: str) -> None:
+    """Neither deep nesting nor many keys is an error."""
+    message = '@cee:{"sudo":{"accept":{"submituser":"alice","runuser":"root","runargv":' + more
+    assert said_by(message) == ("escalation", "alice", "root", "")
+
+
+@pytest.mark.parametrize(
+    ("end", "is_end", "of"),
+    [
+        (" ; EXIT=0", True, ""),
+        (" ; EXIT=255", True, ""),
+        (" ; SIGNAL=SEGV ; EXIT=139", True, ""),
+        (" ; SIGNAL=RTMIN+1", True, ""),
+        (" ; EXIT=0 ; EXIT=0", True, " ; EXIT=0"),
+        (" ; EXIT=0 ; SIGNAL=KILL", True, " ; EXIT=0"),
+        (" ; EXIT=1000", False, ""),
+        (" ; EXIT=", False, ""),
+        (" ; EXIT=0\n", False, ""),
+        ("; EXIT=0", False, ""),
+        (" ; SIGNAL=kill", False, ""),
+    ],
+)
+def test_what_may_be_the_end_of_a_command(end: str, is_end: bool, of: str) -> None:
+    """Its number is that of the line it may be the end ``of``, which may have ended so itself."""
+    line = b"alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id"
+    said = find(b"sudo", line + end.encode())
+    assert (said.event, said.user, said.target) == (
+        "left" if is_end else "escalation",
+        "alice",
+        "root",
+    )
+    assert (said.pid == crc32(line + of.encode())) is is_end
+
+
+def test_a_line_with_and_without_blanks_before_it_is_the_same() -> None:
+    line = b"alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id"
+    assert find(b"sudo", b"   " + line) == find(b"sudo", line) != Finding(*NOTHING)
