@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import pytest
 from tests import hosts, test_lastlog, test_wtmpdb
 from tests.hosts import NOW, Record, hurried, pack_all
 from textfile_users.collectors import history
+from textfile_users.model import Process, SourceReport
 from textfile_users.sources import files, follow
 
 PASSWD = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/:/bin/sh\nbob:x:1001:1001::/:/bin/sh\n"
@@ -490,3 +492,56 @@ def test_last_logins_of_lastlog2(run: Run) -> None:
     connection.close()
     assert run.counts()[LAST_LOGIN] == int(NOW) - 60
     assert run.counts(at=5)[LAST_LOGIN] == int(NOW) - 60
+
+
+# Who is known to live.
+
+
+def test_a_logout_ends_no_login_whose_process_lives(run: Run) -> None:
+    """Another terminal of its connection may be open; without /proc nobody knows, and it ends."""
+    run.host.process(100, "sshd", start=NOW)
+    run.append("wtmp", boot(-9_000), login(1), logout(3))
+    assert ENDS not in run.counts("--backfill", at=5)
+
+
+@pytest.mark.parametrize(
+    ("start", "comm", "why"),
+    [
+        (None, "", "/proc is not there"),
+        (200, "sshd", "the process with its pid began long after the login: it is another one"),
+    ],
+)
+def test_a_logout_ends_what_is_not_known_to_live(
+    run: Run, start: float | None, comm: str, why: str
+) -> None:
+    if start is None:
+        shutil.rmtree(run.host.path("proc"))
+    else:
+        run.host.process(100, comm, start=NOW + start)
+    run.append("wtmp", boot(-9_000), login(1), logout(3))
+    found = run.counts("--backfill", at=500)
+    assert (found[LOGINS], found[ENDS], round(found[SECONDS])) == (1, 1, 2), why
+
+
+def test_a_logout_ends_what_proc_hides(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With hidepid=2 there is a process with that pid, and no more is known of it."""
+    hidden = {100: Process(100, "", 0, None)}
+    report = SourceReport("procfs", "ok")
+    monkeypatch.setattr(history, "read_processes", lambda *_: (hidden, report))
+    run.append("wtmp", boot(-9_000), login(1), logout(3))
+    assert run.counts("--backfill", at=5)[ENDS] == 1
+
+
+def test_what_sddm_records_of_a_refused_name_is_no_login(run: Run) -> None:
+    """It may be a password: no session, no login, no last login, and in no drop-in set."""
+    typed = Record("hunter2", "", 0, NOW - 5, type=7, id="")
+    run.host.utmp(typed, Record("alice", "tty2", 0, NOW - 9, ":0"))
+    run.append("wtmp", boot(-9_000), typed, login(-4))
+    run.append("btmp", typed)
+    for extra in ((), ("--backfill",), ("--metrics", "users,what,unix-user,ssh,user-sessions")):
+        run.counts(*extra)
+        assert "hunter2" not in run.output.read_text()
+        assert 'user="alice"' in run.output.read_text()
+    _, said = run("-vv", at=10)
+    assert "hunter2" not in said
+    assert "neither a process nor a terminal" in said

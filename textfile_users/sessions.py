@@ -194,6 +194,8 @@ def _newest_by_line(records: Iterable[UtmpRecord], verdicts: list[Verdict]) -> l
             verdicts.append((record, "does not count: no USER_PROCESS"))
         elif not record.user:
             verdicts.append((record, "does not count: it names no user"))
+        elif is_nobodys(record):
+            verdicts.append((record, "does not count: neither a process nor a terminal"))
         else:
             users.append(record)
     return users
@@ -276,6 +278,15 @@ def _owner(record: UtmpRecord, *candidates: LogindSession | None) -> LogindSessi
 def line_of(record: UtmpRecord) -> str:
     """Return the terminal of a record, without /dev/."""
     return record.line[5:] if record.line.startswith("/dev/") else record.line
+
+
+def is_nobodys(record: UtmpRecord) -> bool:
+    """Return whether a USER_PROCESS record has neither a process nor a terminal: no login.
+
+    sddm (0.21, its HelperApp.cpp) writes one of whom it refused. What was typed as the name may
+    be a password.
+    """
+    return record.pid <= 0 and not line_of(record).strip()
 
 
 def _server(record: UtmpRecord, origin: Origin) -> int:
@@ -412,6 +423,11 @@ def type_by_utmp(record: UtmpRecord, origin: Origin, by_service: str, service: s
     return "tty" if line_of(record).startswith(_CONSOLES) and not remote else "other"
 
 
+def is_terminal(line: str) -> bool:
+    """Return whether a line is a device at which one person works at a time."""
+    return _is_pty(line) or line.startswith(_CONSOLES)
+
+
 def _is_pty(line: str) -> bool:
     """Return whether a line is a pseudo terminal: pts/0, or ttyp0 as BSD has it."""
     return line.startswith("pts/") or (
@@ -446,7 +462,8 @@ def subject(seen: UtmpRecord | LogindSession | Session) -> str:
         return f"{seen.type} session {seen.id} of {seen.user}"
     if isinstance(seen, LogindSession):
         return f"logind session {seen.id} of {seen.user}"
-    return f"utmp record {seen.line} of {seen.user}, pid {seen.pid}"
+    who = "nobody" if is_nobodys(seen) else seen.user  # what was typed may be a password
+    return f"utmp record {seen.line} of {who}, pid {seen.pid}"
 
 
 def may_show(processes: Iterable[Process], *, by_logind: bool) -> bool:
