@@ -112,7 +112,21 @@ def test_a_pid_that_is_none_is_unknown() -> None:
     assert [turn.pid for turn in found] == [0, 0, 0]
 
 
-@pytest.mark.parametrize("service", ["", "sshd", "login", "gdm-password", "sudoers", "crontab"])
+@pytest.mark.parametrize(
+    "service",
+    [
+        "",
+        "sshd",
+        "login",
+        "gdm-password",
+        "sudoers",
+        "crontab",
+        "remote",
+        "cockpit",
+        "su-lax",
+        "vsftpd",
+    ],
+)
 def test_services_of_logins(service: str) -> None:
     assert begins_login(service)
 
@@ -128,6 +142,12 @@ def test_services_of_logins(service: str) -> None:
         "cron",
         "systemd-user",
         "gdm-launch-environment",
+        "greetd-greeter",
+        "runuser-l",
+        "doas",
+        "polkit-1",
+        "dovecot",
+        "samba",
     ],
 )
 def test_services_that_begin_no_login(service: str) -> None:

@@ -13,7 +13,7 @@ from textfile_users.model import (
     Session,
     UtmpRecord,
 )
-from textfile_users.origin import Origin, parse_origin
+from textfile_users.origin import ET, UNKNOWN, Origin, parse_origin
 from textfile_users.record import Record
 from textfile_users.sources.text import decode, is_loopback
 from textfile_users.sources.utmp import DEAD_PROCESS, INIT_PROCESS, USER_PROCESS
@@ -45,6 +45,8 @@ NOWHERE = Origin()
 # A process that began later than this after the login is another one, with the same pid.
 MAX_START_AFTER_LOGIN = 60.0
 
+RUN0 = "run0"
+
 # The start of a PAM service's or program's name: label `service`, and the type it decides.
 SERVICES = (
     ("sshd", "sshd", "ssh"),
@@ -53,15 +55,20 @@ SERVICES = (
     ("tigervnc", "other", "vnc"),
     ("vnc", "other", "vnc"),
     ("login", "login", ""),
+    ("remote", "login", ""),  # login(1) for telnetd and rlogind
+    ("cockpit", "cockpit", ""),
     ("gdm", "gdm", ""),
     ("lightdm", "lightdm", ""),
     ("sddm", "sddm", ""),
     ("sudo", "sudo", ""),
     ("su", "su", ""),
+    ("runuser", "su", ""),
     ("doas", "doas", ""),
     ("polkit-1", "pkexec", ""),
-    ("systemd-run0", "run0", ""),
+    ("systemd-run0", RUN0, ""),
 )
+LOGIN = "login"
+_XRDP = "xrdp:"  # and the display, as xrdp 0.10 names its line
 _CONSOLES = ("tty", "console", "hvc", "xvc", "sclp_line", "lxc/")
 
 
@@ -157,13 +164,35 @@ def merge(
     logins = _detached(windows, sessions, descents, verdicts)
     sessions += [_session(login, processes or {}, terminals) for login in logins]
     sessions.sort(key=lambda session: (session.start, session.id, session.tty, session.leader))
+    people = without_run0(sessions)
+    kept = {session.id for session in people}
+    dropped = {session.id for session in sessions if session.id not in kept}
+    if dropped:
+        verdicts = [(one, _why_run0(one, dropped) or why) for one, why in verdicts]
     return Merged(
-        sessions=with_unique_ids(sessions),
+        sessions=with_unique_ids(people),
         closing=sum(s.state == CLOSING and s.class_ in CLASSES for s in logind),
         stale=len(users) - len(alive),
         faults=faults,
         verdicts=tuple(verdicts),
     )
+
+
+def without_run0(sessions: Iterable[Session]) -> list[Session]:
+    """Return the sessions without those of run0 whose caller has one, in their order.
+
+    Nothing says who called: it is taken for somebody who has a session, where anybody has.
+    """
+    sessions = list(sessions)
+    if not any(session.service == RUN0 for session in sessions):
+        return sessions
+    others = [session for session in sessions if session.service != RUN0]
+    return others or sessions[:1]
+
+
+def _why_run0(seen: UtmpRecord | LogindSession | Session, dropped: set[str]) -> str:
+    is_dropped = isinstance(seen, LogindSession) and seen.id in dropped
+    return "does not count: run0, and its caller has a session" if is_dropped else ""
 
 
 def _counts(session: LogindSession) -> bool:
@@ -357,7 +386,8 @@ def _session(
         tty = logind.tty or (line_of(record) if record else terminals.get(leader, ("",))[0])
         origin = _with_logind_host(origin, logind.host)
     nowhere = not origin.host and not origin.ip
-    local = type_ not in REMOTE_TYPES if nowhere else is_loopback(origin.ip)
+    is_remote = type_ in REMOTE_TYPES or origin.kind in (ET, UNKNOWN)
+    local = not is_remote if nowhere else is_loopback(origin.ip)
     network = "local" if local else ""
     return Session(ident, user, tty, type_, service, origin.host, origin.ip, network, start, leader)
 
@@ -374,7 +404,8 @@ def _by_terminal(record: UtmpRecord) -> tuple[bool, float, str]:
 
 def _with_logind_host(origin: Origin, host: str) -> Origin:
     theirs = parse_origin(host)
-    return Origin(origin.kind, origin.host or theirs.host, origin.ip or theirs.ip)
+    kind = origin.kind or (theirs.kind if theirs.kind == UNKNOWN else "")
+    return Origin(kind, origin.host or theirs.host, origin.ip or theirs.ip)
 
 
 def service_of(name: str) -> tuple[str, str]:
@@ -401,8 +432,10 @@ def _type_by_logind(session: LogindSession, origin: Origin, by_service: str) -> 
         return by_service
     if session.type in ("x11", "wayland"):
         return session.type
-    if session.type == "tty" and not session.host and origin.kind == "":
-        return "tty"
+    if session.type == "tty" and origin.kind in ("", UNKNOWN):
+        is_local = not session.host and origin.kind == ""
+        if is_local or service_of(session.service)[0] == LOGIN:
+            return "tty"
     return origin.kind if origin.kind in ("x11", "wayland", "mosh") else "other"
 
 
@@ -410,14 +443,18 @@ def type_by_utmp(record: UtmpRecord, origin: Origin, by_service: str, service: s
     """Return the label `type` of a record's login, by what service_of() says of its service."""
     if origin.kind in ("tmux", "screen"):
         return "multiplexer"
-    if origin.kind:
-        return origin.kind
+    if origin.kind not in ("", UNKNOWN):
+        return "other" if origin.kind == ET else origin.kind
     if by_service:
         return by_service
-    remote = bool(origin.host or origin.ip)
+    remote = bool(origin.host or origin.ip or origin.kind)
+    if record.line.startswith(_XRDP):
+        return "rdp"
     if _is_pty(line_of(record)):
         # Nothing else in utmp tells a telnet login, whose process is login, from an SSH one.
-        return "ssh" if remote and service != "login" else "other"
+        if service == LOGIN:
+            return "tty"
+        return "ssh" if remote else "other"
     if record.line.startswith(":"):
         return "x11"
     return "tty" if line_of(record).startswith(_CONSOLES) and not remote else "other"

@@ -41,6 +41,18 @@ _NO_LOGINS = frozenset(
         "gdm-launch-environment",
         "lightdm-greeter",
         "sddm-greeter",
+        "plasmalogin-greeter",
+        "greetd-greeter",
+        "at",
+        "samba",  # these and what follows check passwords of their clients
+        "dovecot",
+        "smtp",
+        "imap",
+        "pop3",
+        "cups",
+        "squid",
+        "openvpn",
+        "ppp",
     )
 )
 
