@@ -7,6 +7,8 @@ import gzip
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -545,3 +547,87 @@ def test_what_sddm_records_of_a_refused_name_is_no_login(run: Run) -> None:
     _, said = run("-vv", at=10)
     assert "hunter2" not in said
     assert "neither a process nor a terminal" in said
+
+
+# Databases below another root.
+
+
+@pytest.mark.parametrize(
+    ("target", "is_read", "why"),
+    [
+        ("../../log/wtmp.db", True, "wtmpdb 0.75 has its database in /var/log"),
+        ("/var/log/wtmp.db", True, "what is absolute begins at the root"),
+        ("/../../var/log/./wtmp.db", False, "above the root is nothing"),
+        ("../../../../../../outside/wtmp.db", False, "out of the root, and of the test's tree"),
+        ("{outside}/wtmp.db", False, "the host's own database"),
+        ("/var/lib/wtmpdb/wtmp.db", False, "itself"),
+    ],
+)
+def test_a_link_to_a_database_is_followed_below_the_root(
+    run: Run, database: test_wtmpdb.Wtmpdb, tmp_path: Path, target: str, is_read: bool, why: str
+) -> None:
+    put(database, 1)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    shutil.copy(database.path, outside / "wtmp.db")
+    os.makedirs(run.host.path("var/log"), exist_ok=True)
+    os.rename(database.path, run.host.path("var/log/wtmp.db"))
+    os.symlink(target.format(outside=outside), database.path)
+    status, said = run("--backfill", at=5)
+    assert status == 0
+    assert (LOGINS in run.samples()) is is_read, why
+    assert ("the root" in said) is not is_read
+
+
+def test_the_whole_directory_may_be_a_link(run: Run, database: test_wtmpdb.Wtmpdb) -> None:
+    put(database, 1)
+    os.rename(run.host.path("var/lib/wtmpdb"), run.host.path("var/db"))
+    os.symlink("/var/db", run.host.path("var/lib/wtmpdb"))
+    assert run.counts("--backfill", at=5)[LOGINS] == 1
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="sqlite3 reads no copy in memory")
+def test_a_database_that_only_the_root_of_a_process_shows(
+    run: Run, database: test_wtmpdb.Wtmpdb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The text of /proc/PID/root is `/`: the names lead to the host's own files."""
+    put(database, 1)
+    real = os.path.realpath
+    root = run.host.root
+    monkeypatch.setattr(
+        os.path, "realpath", lambda path: real(str(path).replace(root, "/nonexistent"))
+    )
+    assert run.counts("--backfill", at=5)[LOGINS] == 1
+    put(database, 2, "pts/1")
+    Path(database.path + "-journal").write_bytes(b"")
+    status, said = run("--backfill", at=6)
+    assert (status, "it is being written" in said) == (0, True)
+    os.unlink(database.path + "-journal")
+    assert run.counts("--backfill", at=70)[LOGINS] == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.version_info < (3, 11), reason="left out: needs root")
+def test_a_container_by_the_root_of_its_process(
+    run: Run, database: test_wtmpdb.Wtmpdb, tmp_path: Path
+) -> None:
+    """A mount namespace in which another tree lies over a directory of the host's."""
+    place = tmp_path / "place"
+    place.mkdir()
+    put(database, 1)
+    mount = f"mount --bind {run.host.root} {place} && echo && exec sleep 600"
+    process = subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", mount], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        if not process.stdout or not process.stdout.readline():
+            pytest.skip("left out: no mount namespace can be made here")
+        run.host.root = f"/proc/{process.pid}/root{place}"
+        status, said = run("--backfill", at=5)
+        assert (status, said) == (0, "")
+        assert run.samples()[LOGINS] == 1
+        os.makedirs(run.host.path("var/log"), exist_ok=True)
+        os.symlink("/etc/passwd", run.host.path("var/log/wtmp"))
+        assert "/var/log/wtmp: leads out of the root" in run("--backfill", at=90)[1]
+    finally:
+        process.kill()
+        process.wait()

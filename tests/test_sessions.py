@@ -425,8 +425,9 @@ def run0_in_a_session(host: Host) -> None:
 def run0_alone(host: Host) -> None:
     """A job called it, and within it it was called again: one person."""
     for ident, user, start in (("6", "root", 10), ("7", "bob", 20)):
-        host.logind(ident, USER=user, CLASS="user-early", SERVICE="systemd-run0", TTY=f"pts/{ident}",
-                    REMOTE=0, LEADER=1100, REALTIME=(BOOT + start) * 1_000_000)  # fmt: skip
+        host.logind(ident, USER=user, CLASS="user-early", SERVICE="systemd-run0",
+                    TTY=f"pts/{ident}", REMOTE=0, LEADER=1,
+                    REALTIME=(BOOT + start) * 1_000_000)  # fmt: skip
 
 
 def su_of_a_job(host: Host) -> None:

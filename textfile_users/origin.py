@@ -37,7 +37,8 @@ class Origin(Record):
     """Where a session is from.
 
     ``kind`` is tmux, screen, mosh, et (Eternal Terminal), x11, wayland, unknown (somewhere else),
-    or '' for a host or none; ``server`` is tmux's pid. Of ``host`` (a name) and ``ip``, what is not known is ''.
+    or '' for a host or none; ``server`` is tmux's pid. Of ``host`` (a name) and ``ip``, what is
+    not known is ''.
     """
 
     kind: str = ""
@@ -84,9 +85,9 @@ def _parse_special(text: str, ip: str) -> Origin | None:
         return Origin("tmux", server=int(server)) if is_number(server, window) else None
     for kind in ("mosh", ET):
         head, word, tail = text.rpartition(f"{kind} [")
-        if word and is_number(tail[:-1]) and tail.endswith("]"):
-            if head in ("", "via ") or head.endswith(" via "):
-                return _from(kind, head[:-5], ip)
+        is_form = word and is_number(tail[:-1]) and tail.endswith("]")
+        if is_form and (head in ("", "via ") or head.endswith(" via ")):
+            return _from(kind, head[:-5], ip)
     head, _, window = text.rpartition(":S.")
     if is_number(window):
         return _from("screen", head, ip)

@@ -135,6 +135,8 @@ class _Reading:
         given = path in (self._paths.wtmp_given, self._paths.btmp_given)
         status = OK
         try:
+            if source in (WTMPDB, LASTLOG2):  # SQLite follows the text of links itself
+                path = self._paths.resolved(path)
             os.stat(path)
             if not given:
                 self._paths.require_inside(path)
