@@ -435,6 +435,57 @@ def test_btmp_of_the_console(run: Run) -> None:
     assert found['users_auth_failures_total{method="other",service="login",user=""}'] == 1
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["in one scan", "in two"])
+def test_the_same_record_twice_in_btmp_is_one_failure(run: Run, together: bool) -> None:
+    """Of several connections of one second each has a pid of its own."""
+    run.append("btmp", refused(-100, 50))
+    run.counts()
+    run.append("btmp", refused(1, 100), refused(1, 200))
+    if not together:
+        assert run.counts(at=2)[KNOWN] == 2
+    run.append("btmp", refused(1, 100), refused(1, 200))
+    run.append("btmp", refused(1, 300, "oracle"), refused(1.25, 300, "oracle"))
+    run.append("btmp", refused(1, 300, "oracle"))
+    found = run.counts(at=3)
+    assert (found[KNOWN], found[NOBODY]) == (2, 1)
+    run.append("btmp", refused(4, 100), refused(4, 200))
+    assert run.counts(at=5)[KNOWN] == 4
+
+
+@pytest.mark.parametrize(
+    ("record", "expected", "why"),
+    [
+        (Record("root", "pts/0", 9, type=6),
+         'users_escalations_total{result="failure",service="su",target="root",user=""}',
+         "su: it names whom it was asked for, and no host"),
+        (Record("(unknown)", "pts/0", 9, type=6),
+         'users_escalations_total{result="failure",service="su",target="",user=""}',
+         "su, of an account that is not there"),
+        (Record("alice", "pts/0", 9, type=6, host="192.0.2.7"),
+         'users_auth_failures_total{method="other",service="login",user="alice"}', "telnet"),
+        (Record("alice", "tty1", 9, type=6),
+         'users_auth_failures_total{method="other",service="login",user="alice"}', "a console"),
+        (Record("(unknown)", "tty1", 9, type=6),
+         'users_auth_failures_total{method="other",service="login",user=""}', "a console"),
+        (Record("alice", "", 0, host=":0"),
+         'users_auth_failures_total{method="other",service="sddm",user="alice"}', "sddm"),
+        (Record("hunter2", "", 0),
+         'users_auth_failures_total{method="other",service="sddm",user=""}', "sddm, a password"),
+        (Record("alice", "", 9, host=":0", id=":0"),
+         'users_auth_failures_total{method="other",service="other",user="alice"}', "lightdm"),
+        (Record("alice", ":0", 9, host=":0"),
+         'users_auth_failures_total{method="other",service="other",user="alice"}', "gdm"),
+    ],
+)  # fmt: skip
+def test_who_wrote_a_record_of_btmp(run: Run, record: Record, expected: str, why: str) -> None:
+    run.append("btmp", refused(-100, 50))
+    run.counts()
+    run.append("btmp", record._replace(time=NOW + 1))
+    found = {name for name in run.counts(at=2) if "fail" in name}
+    assert {name for name in found if "_total{" in name} == {expected}, why
+    assert "hunter2" not in (run.state / "durable.csv").read_text()
+
+
 def test_btmp_says_nothing_where_a_log_is_read(run: Run) -> None:
     run.append("btmp", refused(-100, 50))
     run.log(0, 1, "")

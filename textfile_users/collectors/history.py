@@ -50,6 +50,7 @@ SAME_BOOT = 120.0  # seconds: wtmp and wtmpdb have the time of one boot to withi
 # Processes of sshd that wrote the record of a name that is nobody's.
 OPENED = "pids in btmp"
 MAX_OPENED = 1_000
+TOLD = "told in btmp"  # checksums of its last records
 # For so long a login's process is looked for.
 RECENT_SECONDS = 600.0
 ROWS = 1_000  # of wtmpdb, in a step
@@ -385,12 +386,12 @@ class _Reading:
         """Count btmp's records as the attempts that they are."""
         from textfile_users.sources.btmp import failures
 
-        words = [word.partition(":") for word in self._seen.get(OPENED, "").split()]
-        opened = {int(pid): float(time) for pid, _, time in words}
-        for event in failures(records, account_names(self._paths), opened):
+        opened, told = _times(self._seen.get(OPENED, "")), _times(self._seen.get(TOLD, ""))
+        for event in failures(records, account_names(self._paths), opened, told):
             self._counting.take(event)
-        newest = list(opened.items())[-MAX_OPENED:]
-        self._seen[OPENED] = " ".join(f"{pid}:{time}" for pid, time in newest)
+        self._seen[OPENED] = _text(opened)
+        # One that is the same may still come, but not a second later.
+        self._seen[TOLD] = _text({k: v for k, v in told.items() if v > max(told.values()) - 1})
 
     def _layout(self, path: str) -> str:
         """Return the layout of a file of records: found once, when there are some."""
@@ -423,6 +424,17 @@ def _login(source: str, turn: Turn, pid: int) -> Login:
         turn.time,
         key=turn.key,
     )
+
+
+def _times(text: str) -> dict[int, float]:
+    """Return times by number."""
+    words = [word.partition(":") for word in text.split()]
+    return {int(number): float(time) for number, _, time in words}
+
+
+def _text(times: dict[int, float]) -> str:
+    """Return as text what _times() reads, the newest MAX_OPENED of it."""
+    return " ".join(f"{number}:{time}" for number, time in list(times.items())[-MAX_OPENED:])
 
 
 def _turns(records: Iterable[UtmpRecord]) -> Iterator[Turn]:
