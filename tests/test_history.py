@@ -682,3 +682,29 @@ def test_a_container_by_the_root_of_its_process(
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize(
+    ("late", "shows_parents"),
+    [(0, True), (15, True), (0, False)],
+    ids=["at once", "by its parent on a slow host", "by its time"],
+)
+def test_login_in_a_pseudo_terminal_is_one_login(
+    run: Run, late: float, shows_parents: bool
+) -> None:
+    """PAM's line has login's pid and no terminal, utmp's record the shell's pid and no host."""
+    run.append("wtmp", boot(-9_000))
+    run.log(0, 1, "")
+    run.counts()
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(NOW + 1))
+    with open(run.host.path("var/log/auth.log"), "a") as file:
+        file.write(f"{stamp} host login[700]: pam_unix(login:session): session opened for user"
+                   " root(uid=0) by (uid=0)\n")  # fmt: skip
+    record = Record("root", "pts/5", 701, NOW + 1 + late)
+    run.host.process(700, "login", start=NOW + 1)
+    run.host.process(701, "bash", parent=700 if shows_parents else 1, start=NOW + 1)
+    run.host.utmp(record)
+    run.append("wtmp", record)
+    for at in (2, 20, 40):
+        found = run.counts(at=at)
+        assert [value for name, value in found.items() if "logins_total" in name] == [1]

@@ -172,7 +172,13 @@ class _Reading:
         """Take the sessions of this look, and count what no event covered."""
         logins = self._counting.logins
         if self._sessions is not None:
-            logins.look(self._sessions, self._now, self._living)
+            led = tuple(
+                one._replace(leader=self._leader_of(one.user, one.leader, one.start))
+                if one.leader > 1 and not logins.knows(one.user, one.leader)
+                else one
+                for one in self._sessions
+            )
+            logins.look(led, self._now, self._living)
             for session in self._sessions:
                 if session.start and session.is_login:
                     self._counting.last_login(session.user, session.start)
@@ -340,7 +346,7 @@ class _Reading:
         elif turn.event == "logout":
             logins.end_by_record(turn.tty, turn.key, turn.time, self._is_alive)
         else:
-            login = _login(source, turn, self._leader_of(turn))
+            login = _login(source, turn, self._leader_of(turn.user, turn.pid, turn.time))
             if source == WTMP or is_terminal(login.tty):  # PAM has words for terminals, `ftp`
                 logins.succeed(login, self._is_alive)
             logins.recorded(login)
@@ -354,19 +360,19 @@ class _Reading:
             self._boots.append((source, time))
             self._counting.boot(time)
 
-    def _leader_of(self, turn: Turn) -> int:
+    def _leader_of(self, user: str, pid: int, time: float) -> int:
         """Return the leader of a known login that a login's process descends from, else its pid.
 
         A further terminal of an SSH connection has a record of its own, root's with the
-        shell's pid.
+        shell's pid; login(1) forks between what PAM says and its record.
         """
         logins = self._counting.logins
-        is_recent = abs(self._now - turn.time) < RECENT_SECONDS
-        if turn.pid and is_recent and not logins.knows(turn.user, turn.pid):
-            for ancestor in read_ancestors(self._paths, turn.pid, self._parents):
-                if logins.knows(turn.user, ancestor):
+        is_recent = abs(self._now - time) < RECENT_SECONDS
+        if pid and is_recent and not logins.knows(user, pid):
+            for ancestor in read_ancestors(self._paths, pid, self._parents):
+                if logins.knows(user, ancestor):
                     return ancestor
-        return turn.pid
+        return pid
 
     def _blocks(
         self, source: str, path: str, layout: str, take: Callable[[tuple[UtmpRecord, ...]], None]
