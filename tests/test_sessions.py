@@ -435,6 +435,22 @@ def su_of_a_job(host: Host) -> None:
     host.logind("5", USER="bob", SERVICE="su-l", TTY="pts/0", REMOTE=0)
 
 
+def teleport(host: Host) -> None:
+    """pam_systemd takes its sessions for jobs, as PAM_TTY is not set; utmp knows better."""
+    for leader, line, service in ((1000, "pts/0", "teleport"), (1100, "pts/1", "sshd")):
+        host.process(leader, "teleport")
+        host.logind(
+            line[-1], TYPE="unspecified", CLASS="background", SERVICE=service, LEADER=leader
+        )
+    host.process(1200, "cron")
+    host.logind("9", TYPE="unspecified", CLASS="background", SERVICE="cron", LEADER=1200)
+    host.utmp(
+        Record(host="192.0.2.7"),
+        Record(line="pts/1", pid=1100, host="192.0.2.8"),
+        Record(line="pts/2", pid=1200),
+    )
+
+
 def not_people(host: Host) -> None:
     for index, (class_, state) in enumerate(
         [
@@ -571,6 +587,10 @@ CASES: list[tuple[Callable[[Host], None], list[tuple[str, str, str, str, str]]]]
     (run0_in_a_session, [("5", "alice", "", "ssh", "192.0.2.7")]),
     (run0_alone, [("6", "root", "pts/6", "tty", "")]),
     (su_of_a_job, [("5", "bob", "pts/0", "tty", "")]),
+    (
+        teleport,
+        [("0", "alice", "pts/0", "ssh", "192.0.2.7"), ("1", "alice", "pts/1", "ssh", "192.0.2.8")],
+    ),
     (not_people, []),
     (record_of_a_closing_session, []),
     (

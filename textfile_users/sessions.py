@@ -54,6 +54,7 @@ SERVICES = (
     ("xrdp", "xrdp", "rdp"),
     ("tigervnc", "other", "vnc"),
     ("vnc", "other", "vnc"),
+    ("teleport", "other", "ssh"),
     ("login", "login", ""),
     ("remote", "login", ""),  # login(1) for telnetd and rlogind
     ("cockpit", "cockpit", ""),
@@ -271,6 +272,8 @@ def _join(
         owner = _owner(record, by_tty.get(line_of(record)), by_leader.get(record.pid))
         origin = parse_origin(record.host, record.ip)
         if owner:
+            if _is_somebody(record, origin, owner):
+                joined.setdefault(owner.id, [])
             if owner.id in joined:
                 joined[owner.id].append(record)
                 verdicts.append((record, f"counts as logind's session {owner.id}"))
@@ -284,11 +287,21 @@ def _join(
             alone.setdefault((record.user, record.pid, line), []).append(record)
             verdicts.append((record, "counts"))
     for session in logind:
-        why = "counts" if _counts(session) else f"does not count: {_why_not(session)}"
+        why = "counts" if session.id in joined else f"does not count: {_why_not(session)}"
         verdicts.append((session, why))
     logins = [_Login(s, tuple(joined[s.id])) for s in logind if s.id in joined]
     logins += [_Login(None, tuple(group)) for group in alone.values()]
     return logins, windows
+
+
+def _is_somebody(record: UtmpRecord, origin: Origin, owner: LogindSession) -> bool:
+    """Return whether somebody works in a background session: a job has no terminal and no peer.
+
+    Teleport records its sessions in utmp; without PAM_TTY pam_systemd (257, its pam_systemd.c) takes
+    them for jobs.
+    """
+    is_background = owner.class_.startswith("background") and owner.state != CLOSING
+    return is_background and bool(origin.host or origin.ip) and _is_pty(line_of(record))
 
 
 def _why_not(session: LogindSession) -> str:
