@@ -297,8 +297,8 @@ def _join(
 def _is_somebody(record: UtmpRecord, origin: Origin, owner: LogindSession) -> bool:
     """Return whether somebody works in a background session: a job has no terminal and no peer.
 
-    Teleport records its sessions in utmp; without PAM_TTY pam_systemd (257, its pam_systemd.c) takes
-    them for jobs.
+    Teleport records its sessions in utmp; without PAM_TTY pam_systemd (its pam_systemd.c, 257)
+    takes them for jobs.
     """
     is_background = owner.class_.startswith("background") and owner.state != CLOSING
     return is_background and bool(origin.host or origin.ip) and _is_pty(line_of(record))

@@ -1,8 +1,8 @@
 """btmp: refused logins, for where no log of them can be read (utmp(5), lastb(1)).
 
 sshd (10.0, its loginrec.c) writes a record when a name is nobody's, and one for each refused
-attempt. login and su (util-linux'), sddm (0.21, HelperApp.cpp), lightdm (1.32, session-child.c)
-and gdm write one for each.
+attempt. login and su (util-linux 2.42, su-common.c), sddm (0.21, HelperApp.cpp), lightdm (1.32,
+session-child.c) and gdm write one for each.
 """
 
 from __future__ import annotations
