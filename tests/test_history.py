@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import gzip
 import os
+import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +18,7 @@ import pytest
 from tests import hosts, test_lastlog, test_wtmpdb
 from tests.hosts import NOW, Record, hurried, pack_all
 from textfile_users.collectors import history
+from textfile_users.model import Process, SourceReport
 from textfile_users.sources import files, follow
 
 PASSWD = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/:/bin/sh\nbob:x:1001:1001::/:/bin/sh\n"
@@ -431,6 +435,57 @@ def test_btmp_of_the_console(run: Run) -> None:
     assert found['users_auth_failures_total{method="other",service="login",user=""}'] == 1
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["in one scan", "in two"])
+def test_the_same_record_twice_in_btmp_is_one_failure(run: Run, together: bool) -> None:
+    """Of several connections of one second each has a pid of its own."""
+    run.append("btmp", refused(-100, 50))
+    run.counts()
+    run.append("btmp", refused(1, 100), refused(1, 200))
+    if not together:
+        assert run.counts(at=2)[KNOWN] == 2
+    run.append("btmp", refused(1, 100), refused(1, 200))
+    run.append("btmp", refused(1, 300, "oracle"), refused(1.25, 300, "oracle"))
+    run.append("btmp", refused(1, 300, "oracle"))
+    found = run.counts(at=3)
+    assert (found[KNOWN], found[NOBODY]) == (2, 1)
+    run.append("btmp", refused(4, 100), refused(4, 200))
+    assert run.counts(at=5)[KNOWN] == 4
+
+
+@pytest.mark.parametrize(
+    ("record", "expected", "why"),
+    [
+        (Record("root", "pts/0", 9, type=6),
+         'users_escalations_total{result="failure",service="su",target="root",user=""}',
+         "su: it names whom it was asked for, and no host"),
+        (Record("(unknown)", "pts/0", 9, type=6),
+         'users_escalations_total{result="failure",service="su",target="",user=""}',
+         "su, of an account that is not there"),
+        (Record("alice", "pts/0", 9, type=6, host="192.0.2.7"),
+         'users_auth_failures_total{method="other",service="login",user="alice"}', "telnet"),
+        (Record("alice", "tty1", 9, type=6),
+         'users_auth_failures_total{method="other",service="login",user="alice"}', "a console"),
+        (Record("(unknown)", "tty1", 9, type=6),
+         'users_auth_failures_total{method="other",service="login",user=""}', "a console"),
+        (Record("alice", "", 0, host=":0"),
+         'users_auth_failures_total{method="other",service="sddm",user="alice"}', "sddm"),
+        (Record("hunter2", "", 0),
+         'users_auth_failures_total{method="other",service="sddm",user=""}', "sddm, a password"),
+        (Record("alice", "", 9, host=":0", id=":0"),
+         'users_auth_failures_total{method="other",service="other",user="alice"}', "lightdm"),
+        (Record("alice", ":0", 9, host=":0"),
+         'users_auth_failures_total{method="other",service="other",user="alice"}', "gdm"),
+    ],
+)  # fmt: skip
+def test_who_wrote_a_record_of_btmp(run: Run, record: Record, expected: str, why: str) -> None:
+    run.append("btmp", refused(-100, 50))
+    run.counts()
+    run.append("btmp", record._replace(time=NOW + 1))
+    found = {name for name in run.counts(at=2) if "fail" in name}
+    assert {name for name in found if "_total{" in name} == {expected}, why
+    assert "hunter2" not in (run.state / "durable.csv").read_text()
+
+
 def test_btmp_says_nothing_where_a_log_is_read(run: Run) -> None:
     run.append("btmp", refused(-100, 50))
     run.log(0, 1, "")
@@ -490,3 +545,166 @@ def test_last_logins_of_lastlog2(run: Run) -> None:
     connection.close()
     assert run.counts()[LAST_LOGIN] == int(NOW) - 60
     assert run.counts(at=5)[LAST_LOGIN] == int(NOW) - 60
+
+
+# Who is known to live.
+
+
+def test_a_logout_ends_no_login_whose_process_lives(run: Run) -> None:
+    """Another terminal of its connection may be open; without /proc nobody knows, and it ends."""
+    run.host.process(100, "sshd", start=NOW)
+    run.append("wtmp", boot(-9_000), login(1), logout(3))
+    assert ENDS not in run.counts("--backfill", at=5)
+
+
+@pytest.mark.parametrize(
+    ("start", "comm", "why"),
+    [
+        (None, "", "/proc is not there"),
+        (200, "sshd", "the process with its pid began long after the login: it is another one"),
+    ],
+)
+def test_a_logout_ends_what_is_not_known_to_live(
+    run: Run, start: float | None, comm: str, why: str
+) -> None:
+    if start is None:
+        shutil.rmtree(run.host.path("proc"))
+    else:
+        run.host.process(100, comm, start=NOW + start)
+    run.append("wtmp", boot(-9_000), login(1), logout(3))
+    found = run.counts("--backfill", at=500)
+    assert (found[LOGINS], found[ENDS], round(found[SECONDS])) == (1, 1, 2), why
+
+
+def test_a_logout_ends_what_proc_hides(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With hidepid=2 there is a process with that pid, and no more is known of it."""
+    hidden = {100: Process(100, "", 0, None)}
+    report = SourceReport("procfs", "ok")
+    monkeypatch.setattr(history, "read_processes", lambda *_: (hidden, report))
+    run.append("wtmp", boot(-9_000), login(1), logout(3))
+    assert run.counts("--backfill", at=5)[ENDS] == 1
+
+
+def test_what_sddm_records_of_a_refused_name_is_no_login(run: Run) -> None:
+    """It may be a password: no session, no login, no last login, and in no drop-in set."""
+    typed = Record("hunter2", "", 0, NOW - 5, type=7, id="")
+    run.host.utmp(typed, Record("alice", "tty2", 0, NOW - 9, ":0"))
+    run.append("wtmp", boot(-9_000), typed, login(-4))
+    run.append("btmp", typed)
+    for extra in ((), ("--backfill",), ("--metrics", "users,what,unix-user,ssh,user-sessions")):
+        run.counts(*extra)
+        assert "hunter2" not in run.output.read_text()
+        assert 'user="alice"' in run.output.read_text()
+    _, said = run("-vv", at=10)
+    assert "hunter2" not in said
+    assert "neither a process nor a terminal" in said
+
+
+# Databases below another root.
+
+
+@pytest.mark.parametrize(
+    ("target", "is_read", "why"),
+    [
+        ("../../log/wtmp.db", True, "wtmpdb 0.75 has its database in /var/log"),
+        ("/var/log/wtmp.db", True, "what is absolute begins at the root"),
+        ("/../../var/log/./wtmp.db", False, "above the root is nothing"),
+        ("../../../../../../outside/wtmp.db", False, "out of the root, and of the test's tree"),
+        ("{outside}/wtmp.db", False, "the host's own database"),
+        ("/var/lib/wtmpdb/wtmp.db", False, "itself"),
+    ],
+)
+def test_a_link_to_a_database_is_followed_below_the_root(
+    run: Run, database: test_wtmpdb.Wtmpdb, tmp_path: Path, target: str, is_read: bool, why: str
+) -> None:
+    put(database, 1)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    shutil.copy(database.path, outside / "wtmp.db")
+    os.makedirs(run.host.path("var/log"), exist_ok=True)
+    os.rename(database.path, run.host.path("var/log/wtmp.db"))
+    os.symlink(target.format(outside=outside), database.path)
+    status, said = run("--backfill", at=5)
+    assert status == 0
+    assert (LOGINS in run.samples()) is is_read, why
+    assert ("the root" in said) is not is_read
+
+
+def test_the_whole_directory_may_be_a_link(run: Run, database: test_wtmpdb.Wtmpdb) -> None:
+    put(database, 1)
+    os.rename(run.host.path("var/lib/wtmpdb"), run.host.path("var/db"))
+    os.symlink("/var/db", run.host.path("var/lib/wtmpdb"))
+    assert run.counts("--backfill", at=5)[LOGINS] == 1
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="sqlite3 reads no copy in memory")
+def test_a_database_that_only_the_root_of_a_process_shows(
+    run: Run, database: test_wtmpdb.Wtmpdb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The text of /proc/PID/root is `/`: the names lead to the host's own files."""
+    put(database, 1)
+    real = os.path.realpath
+    root = run.host.root
+    monkeypatch.setattr(
+        os.path, "realpath", lambda path: real(str(path).replace(root, "/nonexistent"))
+    )
+    assert run.counts("--backfill", at=5)[LOGINS] == 1
+    put(database, 2, "pts/1")
+    Path(database.path + "-journal").write_bytes(b"")
+    status, said = run("--backfill", at=6)
+    assert (status, "it is being written" in said) == (0, True)
+    os.unlink(database.path + "-journal")
+    assert run.counts("--backfill", at=70)[LOGINS] == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.version_info < (3, 11), reason="left out: needs root")
+def test_a_container_by_the_root_of_its_process(
+    run: Run, database: test_wtmpdb.Wtmpdb, tmp_path: Path
+) -> None:
+    """A mount namespace in which another tree lies over a directory of the host's."""
+    place = tmp_path / "place"
+    place.mkdir()
+    put(database, 1)
+    mount = f"mount --bind {run.host.root} {place} && echo && exec sleep 600"
+    process = subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", mount], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        if not process.stdout or not process.stdout.readline():
+            pytest.skip("left out: no mount namespace can be made here")
+        run.host.root = f"/proc/{process.pid}/root{place}"
+        status, said = run("--backfill", at=5)
+        assert (status, said) == (0, "")
+        assert run.samples()[LOGINS] == 1
+        os.makedirs(run.host.path("var/log"), exist_ok=True)
+        os.symlink("/etc/passwd", run.host.path("var/log/wtmp"))
+        assert "/var/log/wtmp: leads out of the root" in run("--backfill", at=90)[1]
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    ("late", "shows_parents"),
+    [(0, True), (15, True), (0, False)],
+    ids=["at once", "by its parent on a slow host", "by its time"],
+)
+def test_login_in_a_pseudo_terminal_is_one_login(
+    run: Run, late: float, shows_parents: bool
+) -> None:
+    """PAM's line has login's pid and no terminal, utmp's record the shell's pid and no host."""
+    run.append("wtmp", boot(-9_000))
+    run.log(0, 1, "")
+    run.counts()
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(NOW + 1))
+    with open(run.host.path("var/log/auth.log"), "a") as file:
+        file.write(f"{stamp} host login[700]: pam_unix(login:session): session opened for user"
+                   " root(uid=0) by (uid=0)\n")  # fmt: skip
+    record = Record("root", "pts/5", 701, NOW + 1 + late)
+    run.host.process(700, "login", start=NOW + 1)
+    run.host.process(701, "bash", parent=700 if shows_parents else 1, start=NOW + 1)
+    run.host.utmp(record)
+    run.append("wtmp", record)
+    for at in (2, 20, 40):
+        found = run.counts(at=at)
+        assert [value for name, value in found.items() if "logins_total" in name] == [1]

@@ -338,6 +338,25 @@ def test_no_line_raises(data: bytes) -> None:
         ("sudo", "1000", "/nix/store/0a1b-sudo-1.9.15p5/bin/.sudo-wrapped", True, "NixOS' other"),
         ("sudo", "1000", "/run/wrappers/bin/sudo", True, "NixOS' setuid program"),
         ("sudo", "1000", "/run/user/1000/sudo", False, "a user's own"),
+        ("sudo", "1000", "/gnu/store/0a1b-sudo-1.9.15p5/bin/sudo", True, "Guix"),
+        ("sudo", "1000", "/run/privileged/bin/sudo", True, "Guix' setuid program"),
+        ("sudo", "1000", "/run/setuid-programs/sudo", True, "Guix' setuid program, before"),
+        ("sudo", "1000", "/home/alice/nix/store/0a1b-sudo/bin/sudo", False, "a user's own store"),
+        ("sudo", "1000", "/nix/store/../../home/alice/sudo", False, "no path of the kernel's"),
+        ("sudo", "1000", "/nix/storehouse/bin/sudo", False, "another directory"),
+        ("sudo", "1000", "/nix/store/0a1b-sudo/bin/.sudoers-wrapped", False, "another program"),
+        ("sudo", "1000", "/snap/mallory/1/bin/sudo", False, "snaps are anybody's"),
+        ("sudo", "1000", "/usr/bin/sudo-rs", True, "Fedora's"),
+        ("su", "1000", "/bin/busybox.suid", True, "Yocto's busybox"),
+        ("su", "1000", "/bin/su.shadow", True, "Yocto's alternatives"),
+        ("su", "1000", "/bin/su.mallory", False, "no provider"),
+        ("login", "0", "/bin/busybox.suid", True, "Yocto's busybox"),
+        ("login", "0", "/usr/bin/login.shadow", True, "Yocto's alternatives"),
+        ("xrdp-sesman", "0", "/usr/sbin/xrdp-sesman", True, "Debian"),
+        ("xrdp-sesman", "0", "/usr/libexec/xrdp/xrdp-sesexec", True, "Fedora"),
+        ("polkitd", "998", "/usr/libexec/polkitd", True, "Debian 13's is elsewhere, Arch's"),
+        ("sddm-helper", "0", "/usr/lib/x86_64-linux-gnu/sddm/sddm-helper", True, "Debian"),
+        ("sshd-session", "0", "/usr/lib64/misc/sshd-session", True, "Gentoo"),
         ("sudo", "1000", "/usr/bin//sudo", False, "no path of the kernel's"),
         ("sudo", "1000", "/usr/bin", False, "a directory"),
         ("sudo", "4294967295", "/usr/bin/sudo", False, "nobody's"),
@@ -474,7 +493,11 @@ ROOTS = (0, 0o755)
         ((ROOTS, ROOTS, ROOTS, (1000, 0o755)), False, "another's"),
         ((ROOTS, ROOTS, (1000, 0o755), ROOTS), False, "in another's directory"),
         ((ROOTS, (0, 0o2775), ROOTS, ROOTS), False, "Debian's group staff"),
-        ((ROOTS, ROOTS, (0, 0o1777), ROOTS), False, "sticky, but anybody's"),
+        ((ROOTS, ROOTS, (0, 0o41777), ROOTS), False, "sticky, but anybody's"),
+        ((ROOTS, ROOTS, (0, 0o41775), ROOTS), True, "sticky: Nix' builders replace nothing"),
+        ((ROOTS, ROOTS, (0, 0o41775), (30_001, 0o755)), False, "a builder's own"),
+        ((ROOTS, ROOTS, ROOTS, (0, 0o101775)), False, "a file, of which sticky says nothing"),
+        ((ROOTS, ROOTS, (0, 0o40775), ROOTS), False, "a group's"),
         (((1000, 0o755), ROOTS, ROOTS, ROOTS), False, "whose root is not root's"),
         ((ROOTS, ROOTS, ROOTS), False, "not there"),
     ],
@@ -509,6 +532,26 @@ def test_where_others_may_write_the_program_is_not_believed_on_the_own_host(
     with closing(entries(paths, BEGINNING, SSHD, time.monotonic() + 60)) as every:
         found = {item.exe: item.trusted for item in every if isinstance(item, Entry)}
     assert found == {"/usr/lib/openssh/sshd-session": True, local: not is_own}
+
+
+@pytest.mark.parametrize(
+    ("exe", "roots", "is_trusted", "why"),
+    [
+        ("/nix/store/0a1b-openssh/bin/sshd", ["/nix/store"], True, "collected as garbage since"),
+        ("/gnu/store/0a1b-openssh/sbin/sshd", ["/gnu/store"], True, "likewise"),
+        ("/nix/store/0a1b-openssh/bin/sshd", [], False, "Nix without root: the store is a user's"),
+        ("/usr/local/gone/sshd", ["/usr/local"], False, "no store"),
+    ],
+)
+def test_the_store_of_nix_is_looked_at_on_the_own_host(
+    fake: Fake, exe: str, roots: list[str], is_trusted: bool, why: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    fake.prints(line(1), line(2, _EXE=exe))
+    monkeypatch.setattr(journal, "is_roots", lambda path: path in roots)
+    with closing(entries(Paths(), BEGINNING, SSHD, time.monotonic() + 60)) as every:
+        found = {item.exe: item.trusted for item in every if isinstance(item, Entry)}
+    assert found[exe] is is_trusted, why
 
 
 # What is there.

@@ -94,7 +94,7 @@ def closed(at: float, pid: int, service: str = "sshd") -> Step:
 
 def logout(at: float, tty: str = "pts/0", key: str = "") -> Step:
     """A logout of wtmp, or of wtmpdb's row `key`."""
-    return lambda host: host.now.end_by_record(tty, key, T + at, host.living.__contains__)
+    return lambda host: host.now.end_by_record(tty, key, T + at, lambda one: one.pid in host.living)
 
 
 def boot(at: float) -> Step:

@@ -379,6 +379,78 @@ def utmp_alone(host: Host) -> None:
     )
 
 
+def telnet(host: Host) -> None:
+    """login's own PAM service for it is `remote`."""
+    host.process(1000, "login")
+    host.logind("5", SERVICE="remote", TTY="pts/0", REMOTE_HOST="192.0.2.7")
+
+
+def sshd_that_knows_no_peer(host: Host) -> None:
+    """Its socket is no TCP connection: VSOCK, or a proxy. It is a login of somebody."""
+    host.process(1000, "sshd")
+    host.utmp(Record(host="UNKNOWN"), Record("bob", "pts/1", 1000, host="UNKNOWN"))
+    host.logind("5", REMOTE_HOST="UNKNOWN")
+
+
+def eternal_terminal(host: Host) -> None:
+    """Its server outlives the SSH session that began it, as mosh's does."""
+    host.process(7001, "etterminal")
+    host.utmp(Record(pid=7001, host="et [7001]"))
+
+
+def refused_by_sddm(host: Host) -> None:
+    """A record without a process and a terminal; the greeter's display may stand in it."""
+    host.utmp(
+        Record("hunter2", "", 0), Record("hunter2", "", 0, host=":0"), Record("hunter2", "", -1)
+    )
+
+
+def waits_for_a_name(host: Host) -> None:
+    host.process(1000, "agetty")
+    host.utmp(
+        Record("LOGIN", "tty1", 1000, type=6), Record("", "tty2", 1000), Record("", "tty3", 0)
+    )
+
+
+def run0_in_a_session(host: Host) -> None:
+    """systemd 262: root's has class user-early-light."""
+    host.process(1000, "sshd")
+    host.logind("5", REMOTE_HOST="192.0.2.7")
+    host.logind("6", USER="root", UID=0, CLASS="user-early-light", SERVICE="systemd-run0",
+                TTY="pts/1", REMOTE=0, LEADER=1100)  # fmt: skip
+    host.logind("7", USER="bob", UID=1001, CLASS="user-light", SERVICE="systemd-run0",
+                REMOTE=0, LEADER=1200)  # fmt: skip
+
+
+def run0_alone(host: Host) -> None:
+    """A job called it, and within it it was called again: one person."""
+    for ident, user, start in (("6", "root", 10), ("7", "bob", 20)):
+        host.logind(ident, USER=user, CLASS="user-early", SERVICE="systemd-run0",
+                    TTY=f"pts/{ident}", REMOTE=0, LEADER=1,
+                    REALTIME=(BOOT + start) * 1_000_000)  # fmt: skip
+
+
+def su_of_a_job(host: Host) -> None:
+    """su made a session, so its caller has none."""
+    host.logind("5", USER="bob", SERVICE="su-l", TTY="pts/0", REMOTE=0)
+
+
+def teleport(host: Host) -> None:
+    """pam_systemd takes its sessions for jobs, as PAM_TTY is not set; utmp knows better."""
+    for leader, line, service in ((1000, "pts/0", "teleport"), (1100, "pts/1", "sshd")):
+        host.process(leader, "teleport")
+        host.logind(
+            line[-1], TYPE="unspecified", CLASS="background", SERVICE=service, LEADER=leader
+        )
+    host.process(1200, "cron")
+    host.logind("9", TYPE="unspecified", CLASS="background", SERVICE="cron", LEADER=1200)
+    host.utmp(
+        Record(host="192.0.2.7"),
+        Record(line="pts/1", pid=1100, host="192.0.2.8"),
+        Record(line="pts/2", pid=1200),
+    )
+
+
 def not_people(host: Host) -> None:
     for index, (class_, state) in enumerate(
         [
@@ -499,10 +571,25 @@ CASES: list[tuple[Callable[[Host], None], list[tuple[str, str, str, str, str]]]]
         utmp_alone,
         [
             ("pts/0", "alice", "pts/0", "ssh", "192.0.2.7"),
-            ("pts/1", "bob", "pts/1", "other", "192.0.2.8"),
+            ("pts/1", "bob", "pts/1", "tty", "192.0.2.8"),
             ("pts/2", "eve", "pts/2", "ssh", "192.0.2.9"),
             ("tty1", "root", "tty1", "tty", ""),
         ],
+    ),
+    (telnet, [("5", "alice", "pts/0", "tty", "192.0.2.7")]),
+    (
+        sshd_that_knows_no_peer,
+        [("5", "alice", "pts/0", "ssh", ""), ("pts/1", "bob", "pts/1", "ssh", "")],
+    ),
+    (eternal_terminal, [("pts/0", "alice", "pts/0", "other", "")]),
+    (refused_by_sddm, []),
+    (waits_for_a_name, []),
+    (run0_in_a_session, [("5", "alice", "", "ssh", "192.0.2.7")]),
+    (run0_alone, [("6", "root", "pts/6", "tty", "")]),
+    (su_of_a_job, [("5", "bob", "pts/0", "tty", "")]),
+    (
+        teleport,
+        [("0", "alice", "pts/0", "ssh", "192.0.2.7"), ("1", "alice", "pts/1", "ssh", "192.0.2.8")],
     ),
     (not_people, []),
     (record_of_a_closing_session, []),
@@ -768,7 +855,8 @@ def test_a_reboot_is_told_as_no_login(tmp_path: Path) -> None:
     ("type_", "remote", "said", "expected"),
     [
         ("tty", None, None, "tty"),
-        ("tty", "192.0.2.8", None, "other"),  # telnet
+        ("tty", "192.0.2.8", None, "tty"),  # telnet
+        ("tty", "UNKNOWN", None, "tty"),
         ("unspecified", None, None, "other"),
         ("unspecified", "192.0.2.8", None, "other"),
         ("x11", "192.0.2.8", None, "x11"),
@@ -916,3 +1004,37 @@ def test_not_known_is_not_zero(
     assert success["sessions"] == (known and not utmp)
     if not known:
         assert snapshot.faults[-1].startswith("no source of sessions: neither ")
+
+
+@pytest.mark.parametrize(
+    ("service", "expected"),
+    [
+        ("sshd", True),
+        ("remote", True),
+        ("cockpit", True),
+        ("systemd-run0", False),
+        ("su-l", False),
+        ("su", False),
+        ("runuser-l", False),
+        ("sudo-i", False),
+        ("polkit-1", False),
+        ("doas", False),
+    ],
+)
+def test_who_becomes_another_user_does_not_come(
+    tmp_path: Path, service: str, expected: bool
+) -> None:
+    host = Host(str(tmp_path))
+    host.logind("5", SERVICE=service, REMOTE=0)
+    (session,) = look_at(host).sessions or ()
+    assert session.is_login is expected
+
+
+def test_who_is_somewhere_else_is_not_local(tmp_path: Path) -> None:
+    """Of nobody knows where, and through Eternal Terminal."""
+    host = Host(str(tmp_path))
+    host.process(1000, "login")
+    host.process(7001, "etterminal")
+    host.logind("5", SERVICE="login", TTY="pts/0", REMOTE_HOST="UNKNOWN")
+    host.utmp(Record(line="pts/1", pid=7001, host="et [7001]"))
+    assert [one.network for one in look_at(host).sessions or ()] == ["", ""]

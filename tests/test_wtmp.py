@@ -34,6 +34,7 @@ def test_a_day_of_a_host_is_told_in_order() -> None:
         Turn("login", TIME + 1, "bob", "tty1", 600, type="tty"),
         Turn("logout", TIME + 60, tty="pts/0", pid=1000),
         Turn("logout", TIME + 90, tty="tty1", pid=601),
+        Turn("shutdown", TIME + 99),
     ]
 
 
@@ -70,8 +71,10 @@ def test_these_are_logins(
         (Record(host=""), "a terminal that libutempter writes without a host"),
         (Record(user="", host="192.0.2.7"), "it names nobody"),
         (Record(type=6, user="LOGIN", line="tty1"), "a getty waits"),
-        (Record(type=1, user="shutdown", line="~", pid=0), "a shutdown"),
-        (Record(type=2, user="shutdown", line="~", pid=0), "a shutdown with the type of a boot"),
+        (Record(pid=0, line="", user="hunter2"), "sddm refused what was typed as a name"),
+        (Record(pid=-1, line=" ", user="hunter2", host=":0"), "likewise"),
+        (Record(type=1, user="runlevel", line="~", pid=ord("5") + 256 * ord("N")), "it has booted"),
+        (Record(type=8, user="shutdown", line=""), "no shutdown, but a user of that name"),
         (Record(type=3, user="date", line="|", pid=0), "the clock was set"),
         (Record(type=8, user="alice", line="", pid=1000), "a logout that names no terminal"),
         (Record(type=9, user="alice", line="pts/0"), "accounting"),
@@ -81,6 +84,27 @@ def test_these_are_no_turns(record: Record, why: str) -> None:
     assert turns_of(Record(type=2, user="reboot", line="~"), record)[1:] == []
 
 
+@pytest.mark.parametrize(
+    ("record", "why"),
+    [
+        (Record(type=1, user="shutdown", line="~", pid=0), "systemd and halt(8)"),
+        (Record(type=2, user="shutdown", line="~", pid=0), "with the type of a boot"),
+        (Record(type=1, user="runlevel", line="~", pid=ord("6") + 256 * ord("5")), "init: reboot"),
+        (Record(type=1, user="runlevel", line="~", pid=ord("0") + 256 * ord("5")), "init: halt"),
+    ],
+)
+def test_these_are_shutdowns(record: Record, why: str) -> None:
+    assert [turn.event for turn in turns_of(record)] == ["shutdown"], why
+
+
+def test_a_record_with_a_process_or_a_terminal_is_a_login() -> None:
+    found = turns_of(Record(pid=0, line="tty7", host=":0"), Record(pid=700, line="", host=":0"))
+    assert [(turn.user, turn.tty, turn.pid) for turn in found] == [
+        ("alice", "tty7", 0),
+        ("alice", "", 700),
+    ]
+
+
 def test_a_pid_that_is_none_is_unknown() -> None:
     found = turns_of(
         Record(pid=-1, host="192.0.2.7"), Record(type=8, user="", pid=-1), Record(pid=0, host="a")
@@ -88,7 +112,21 @@ def test_a_pid_that_is_none_is_unknown() -> None:
     assert [turn.pid for turn in found] == [0, 0, 0]
 
 
-@pytest.mark.parametrize("service", ["", "sshd", "login", "gdm-password", "sudoers", "crontab"])
+@pytest.mark.parametrize(
+    "service",
+    [
+        "",
+        "sshd",
+        "login",
+        "gdm-password",
+        "sudoers",
+        "crontab",
+        "remote",
+        "cockpit",
+        "su-lax",
+        "vsftpd",
+    ],
+)
 def test_services_of_logins(service: str) -> None:
     assert begins_login(service)
 
@@ -104,6 +142,12 @@ def test_services_of_logins(service: str) -> None:
         "cron",
         "systemd-user",
         "gdm-launch-environment",
+        "greetd-greeter",
+        "runuser-l",
+        "doas",
+        "polkit-1",
+        "dovecot",
+        "samba",
     ],
 )
 def test_services_that_begin_no_login(service: str) -> None:

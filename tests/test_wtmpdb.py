@@ -118,14 +118,14 @@ def test_rows_become_turns(db: Wtmpdb) -> None:
     assert found.turns == (
         Turn("boot", BOOT),
         Turn("login", BOOT + 10.25, "alice", "pts/0", ip="192.0.2.7", key=first, type="ssh"),
-        Turn("logout", BOOT + 40, "alice", "pts/0", ip="192.0.2.7", key=first, type="ssh"),
         Turn("login", BOOT + 20, "bob", "tty1", service="login", key=f"3:{micros(20)}",
              type="tty"),
         Turn("login", BOOT + 30, "root", host="client.example.org", service="sshd",
              key=f"4:{micros(30)}", type="ssh"),
+        Turn("logout", BOOT + 40, "alice", "pts/0", ip="192.0.2.7", key=first, type="ssh"),
     )  # fmt: skip
     assert (found.complete, found.damaged) == (True, 0)
-    assert found.position._replace(seen="") == WtmpdbPosition(4, micros(30), (3, 4))
+    assert found.position._replace(seen="") == WtmpdbPosition(4, micros(30), (3, 4, 1))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,40 @@ def test_what_a_boot_finds_open_is_given_up(db: Wtmpdb) -> None:
     db.login("carol", 50)
     found = db.read(position)
     assert told(found) == [("login", "bob", -50), ("boot", "", 0), ("login", "carol", 50)]
-    assert found.position.open_ids == (3 + 1,)
+    assert found.position.open_ids == (3 + 1, 3)  # and the boot, whose shutdown is to come
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 10_000])
+def test_a_shutdown_stands_in_its_boots_row_and_follows_the_logins(db: Wtmpdb, limit: int) -> None:
+    for start in (0, 100, 200):
+        boot = db.boot(start)
+        db.login("alice", start + 10)
+        if start != 100:
+            db.logout(boot, start + 50)
+    turns = []
+    position = START
+    is_whole = False
+    while not is_whole:
+        found = db.read(position, limit)
+        turns += told(found)
+        position, is_whole = found.position, found.complete
+    assert turns == [
+        ("boot", "", 0), ("login", "alice", 10), ("shutdown", "", 50),
+        ("boot", "", 100), ("login", "alice", 110),  # it crashed
+        ("boot", "", 200), ("login", "alice", 210), ("shutdown", "", 250),
+    ]  # fmt: skip
+    assert told(db.read(position)) == []
+
+
+def test_a_shutdown_comes_later_and_once(db: Wtmpdb) -> None:
+    boot = db.boot()
+    db.login()
+    newest, position = newest_wtmpdb(db.path), db.read().position
+    db.logout(boot, 6_000)
+    for before in (newest, position):
+        found = db.read(before)
+        assert told(found) == [("shutdown", "", 6_000)]
+        assert told(db.read(found.position)) == []
 
 
 def test_a_first_run_counts_nothing_of_the_past_but_ends_what_is_open(db: Wtmpdb) -> None:
@@ -193,7 +226,7 @@ def test_a_first_run_counts_nothing_of_the_past_but_ends_what_is_open(db: Wtmpdb
         ("login", "bob"),
     ]
     position = newest_wtmpdb(db.path)
-    assert position._replace(seen="") == WtmpdbPosition(6, micros(45), (ident, other))
+    assert position._replace(seen="") == WtmpdbPosition(6, micros(45), (ident, other, 2))
     assert db.read(position).turns == ()
     db.logout(ident, 50)
     found = db.read(position)

@@ -56,8 +56,6 @@ FOR_ALL = 0.5  # of a family's places; the others are for who has an account
 MAX_REFUSED = 20  # users of an address
 BOUNDS = (1.0, 10.0, 60.0, 300.0, 1800.0, 3600.0, 14_400.0, 43_200.0, 86_400.0, 604_800.0)
 _BUCKETS = tuple((bound, str(bound)) for bound in BOUNDS)
-# Of one boot wtmp and wtmpdb have the time to within this.
-SAME_BOOT = 120.0
 
 # Services whose success begins a login; others say when a session opens.
 _LOGIN_TYPES = {"sshd": "ssh", "dropbear": "ssh", "login": "tty", "xrdp": "rdp"}
@@ -194,18 +192,10 @@ class Counting:
         if self._begun % MAX_LOGINS == 0:  # a backlog's memory stays bounded
             self.logins.bound(event.time)
 
-    def boot(self, time: float, is_own: bool) -> bool:
-        """Count that the host booted, once for what several sources say of it.
-
-        ``is_own``: the source that tells of it told of the last one too. Returns whether it
-        is another boot.
-        """
-        if abs(time - self._boot) < SAME_BOOT and not is_own:
-            return False
+    def boot(self, time: float) -> None:
+        """Count that the host booted."""
         self._boot = time
         self._add((REBOOTS,), 1)
-        self.logins.boot(time)
-        return True
 
     def lines(self, source: str, results: dict[str, int]) -> None:
         """Count a log's lines by what became of them."""

@@ -46,6 +46,9 @@ class Login(Record):
 
 
 EVENT = "event"
+WTMP = "wtmp"  # whose records stand in the order in which they were written
+OTHER = "other"  # the type, or service, that is not known
+_UNKNOWN = {OTHER, ""}
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,6 +86,10 @@ class Logins:
         self._uncovered: dict[str, list[tuple[float, int]]] = {}
         for number, login in self._logins.items():
             self._index(number, login)
+
+    def __len__(self) -> int:
+        """Return how many are remembered."""
+        return len(self._logins)
 
     def all(self) -> tuple[Login, ...]:
         """Return what the next look is to go on with."""
@@ -136,19 +143,38 @@ class Logins:
         if number is not None:
             self._end(number, time)
 
-    def end_by_record(self, tty: str, key: str, time: float, alive: Callable[[int], bool]) -> None:
-        """End the login on terminal ``tty``, or of wtmpdb's row ``key``, whose leader is gone."""
+    def end_by_record(
+        self, tty: str, key: str, time: float, alive: Callable[[Login], bool]
+    ) -> None:
+        """End the login on terminal ``tty``, or of wtmpdb's row ``key``, whose leader is gone.
+
+        What wtmp alone told of came before this record, whatever the clock said.
+        """
         number = self._by_place.get(_place(tty, key))
         if number is None:
             return
         login = self._logins[number]
-        if not login.end and login.start <= time and not (login.pid and alive(login.pid)):
+        is_before = key or login.start <= time or login.source == WTMP
+        if not login.end and is_before and not (login.pid and alive(login)):
             self._end(number, time)
 
-    def boot(self, time: float) -> None:
-        """End what was open when the host booted."""
+    def succeed(self, next_: Login, alive: Callable[[Login], bool]) -> None:
+        """End the login whose terminal is the ``next_`` one's now, if nobody recorded its end."""
+        number = self._by_place.get(_place(next_.tty, ""))
+        if number is None:
+            return
+        login = self._logins[number]
+        is_before = login.start < next_.start or login.source == next_.source == WTMP
+        is_over = is_before and not login.end
+        is_other = login.user != next_.user or not _is_same(login, next_)
+        if is_over and is_other and not (login.pid and alive(login)):
+            self._end(number, next_.start)
+
+    def boot(self, time: float, source: str = "") -> None:
+        """End what was open when the host booted or went down, as ``source`` tells."""
         for number, login in list(self._logins.items()):
-            if not login.end and login.start < time:
+            is_before = login.start < time or login.source == source == WTMP
+            if is_before and not login.end:
                 self._end(number, time)
 
     def look(
@@ -294,7 +320,9 @@ class Logins:
             self._count_end(login)
 
     def _end(self, number: int, time: float) -> None:
-        login = self._logins[number] = self._logins[number]._replace(end=max(time, 1.0))
+        login = self._logins[number]
+        end = max(time, login.start, 1.0)  # the clock may have been set back
+        login = self._logins[number] = login._replace(end=end)
         self._take_out(self._open, (login.service, login.pid), number)
         if login.counted:
             self._count_end(login)
@@ -317,17 +345,19 @@ def logged_addresses(logins: Iterable[Login], sessions: Iterable[Session]) -> di
 
 
 def _near(begun: list[tuple[float, int]], start: float) -> list[int]:
-    """Return the numbers of what may be the login that began at ``start``, the newest first.
+    """Return the numbers of what may be the login that began at ``start``, the nearest first.
 
-    Of more than MAX_NEAR those that began next to it, the nearest first: somebody who logs in
-    that often may be counted twice, but costs no more than others.
+    Of more than MAX_NEAR those that began next to it: somebody who logs in that often may be
+    counted twice, but costs no more than others.
     """
     low = _index_of(begun, start - LONG_BEFORE)
     high = _index_of(begun, start + SAME_SECONDS, sys.maxsize)
-    if high - low <= MAX_NEAR:
-        return [number for _, number in reversed(begun[low:high])]
-    middle = _index_of(begun, start)
-    near = begun[max(low, middle - MAX_NEAR // 2) : min(high, middle + MAX_NEAR // 2)]
+    if high - low > MAX_NEAR:
+        middle = _index_of(begun, start)
+        low, high = max(low, middle - MAX_NEAR // 2), min(high, middle + MAX_NEAR // 2)
+    near = begun[low:high]
+    if len(near) == 1:
+        return [near[0][1]]
     return [number for _, number in sorted(near, key=lambda one: abs(one[0] - start))]
 
 
@@ -350,6 +380,10 @@ def _place(tty: str, key: str) -> str:
 
 def _is_same(one: Login, other: Login) -> bool:
     """Return whether two logins of one user are the same."""
+    if one.key and other.key:
+        return one.key == other.key
+    if one.source == other.source != EVENT and _is_another(one, other):
+        return False
     apart = abs(one.start - other.start)
     if one.pid and one.pid == other.pid:
         # A terminal opened later in an SSH connection has a record of its own.
@@ -365,13 +399,34 @@ def _is_same(one: Login, other: Login) -> bool:
         return False
     if one.tty and other.tty:
         return one.tty == other.tty
-    return one.type == other.type and (not one.ip or not other.ip or one.ip == other.ip)
+    return _is_like(one, other) and (not one.ip or not other.ip or one.ip == other.ip)
+
+
+def _is_another(one: Login, other: Login) -> bool:
+    """Return whether a source that told of ``one`` tells of an ``other`` login.
+
+    wtmp has a login twice where PAM writes it too: with another pid, but at the same moment.
+    """
+    if one.end and (one.end <= other.start or one.source == WTMP):
+        return True
+    if not (one.pid and other.pid) or one.pid == other.pid:
+        return False
+    is_soon = -1.0 <= other.start - one.start <= SAME_SECONDS  # PAM writes whole seconds
+    return one.tty != other.tty or not one.tty or not is_soon
+
+
+def _is_like(one: Login, other: Login) -> bool:
+    """Return whether types and services do not speak against one login: not all know them."""
+    if one.type == other.type:
+        return True
+    services = {one.service, other.service} - _UNKNOWN
+    return OTHER in (one.type, other.type) and len(services) < 2
 
 
 def _merged(known: Login, other: Login) -> Login:
     """Return what is known of a login, with what another source adds."""
     return known._replace(
-        type=other.type if known.type == "other" else known.type,
+        type=other.type if known.type == OTHER else known.type,
         service=known.service or other.service,
         pid=known.pid or other.pid,
         tty=known.tty or other.tty,

@@ -109,6 +109,10 @@ class Descent(Record):
     ancestors: tuple[int, ...]
 
 
+# Services whose sessions are those of somebody who was there already.
+CHANGES_OF_USER = ("run0", "su", "sudo", "doas", "pkexec")
+
+
 class Session(Record):
     """One person at work, seen by one or more sources, counted once."""
 
@@ -130,8 +134,8 @@ class Session(Record):
 
     @property
     def is_login(self) -> bool:
-        """Whether somebody came: not in a window, and not by run0, a change of user."""
-        return self.type != "multiplexer" and self.service != "run0"
+        """Whether somebody came: not in a window, and not by a change of user."""
+        return self.type != "multiplexer" and self.service not in CHANGES_OF_USER
 
 
 class SourceReport(Record):

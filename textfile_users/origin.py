@@ -5,14 +5,40 @@ from __future__ import annotations
 from textfile_users.record import Record
 from textfile_users.sources.text import is_number, parse_ip
 
-_OWN_NAMES = ("", "localhost", "unix")
+# Names of the machine itself, and words for a place at it; `unix:` stands before a local socket.
+_OWN_NAMES = frozenset(
+    (
+        "",
+        "localhost",
+        "localhost.localdomain",
+        "localhost4",
+        "localhost4.localdomain4",
+        "localhost6",
+        "localhost6.localdomain6",
+        "ip6-localhost",
+        "ip6-loopback",
+        "unix",
+        "console",
+        "tty",
+        "xrdp",
+    )
+)
+# Words for a peer that is not known: sshd's is UNKNOWN, where its socket is no TCP connection.
+_UNKNOWN_NAMES = frozenset(("unknown", "(unknown)", "(null)", "?", "-", "0.0.0.0", "::"))  # noqa: S104
+# None of these is in a host's name, nor is a blank.
+_NO_NAME = frozenset("()[]{}<>|/\\\"'`,;=*?!")
+_LEAST_PORT = 1024  # behind an address; a lower number is a display's
+
+ET = "et"
+UNKNOWN = "unknown"
 
 
 class Origin(Record):
     """Where a session is from.
 
-    ``kind`` is tmux, screen, mosh, x11, wayland, or '' for a host or none; ``server`` is
-    tmux's pid. Of ``host`` (a name) and ``ip``, what is not known is ''.
+    ``kind`` is tmux, screen, mosh, et (Eternal Terminal), x11, wayland, unknown (somewhere else),
+    or '' for a host or none; ``server`` is tmux's pid. Of ``host`` (a name) and ``ip``, what is
+    not known is ''.
     """
 
     kind: str = ""
@@ -36,7 +62,9 @@ def parse_origin(text: str, ip: str = "") -> Origin:
 
 
 def _parse(text: str, ip: str) -> Origin:
-    address = parse_ip(text)  # before displays: 2001:db8::1 ends like one
+    if text.lower() in _UNKNOWN_NAMES:
+        return Origin(UNKNOWN, ip=ip)
+    address = parse_ip(text) or _bare(text)  # before displays: 2001:db8::1 ends like one
     if address:
         return Origin(ip=address)
     if text == "login screen":  # gdm's word for a display that is not X11
@@ -49,27 +77,51 @@ def _parse(text: str, ip: str) -> Origin:
 def _parse_special(text: str, ip: str) -> Origin | None:
     r"""Return what a host field says that is no host, None for one that looks like none.
 
-    ``tmux(123).%0``, ``HOST via mosh [123]``, ``mosh [123]``, screen's ``HOST:S.0``, and
-    X displays, ``HOST:10.0``.
+    ``tmux(123).%0``, ``HOST via mosh [123]``, ``mosh [123]``, ``et [123]``, screen's ``HOST:S.0``,
+    ``unix:SOCKET`` and X displays, ``HOST:10.0``.
     """
     if text.startswith("tmux("):
         server, _, window = text[5:].partition(").%")
         return Origin("tmux", server=int(server)) if is_number(server, window) else None
-    head, _, tail = text.rpartition("mosh [")
-    if is_number(tail[:-1]) and tail.endswith("]") and (not head or head.endswith(" via ")):
-        return _from("mosh", head[:-5], ip)
+    for kind in ("mosh", ET):
+        head, word, tail = text.rpartition(f"{kind} [")
+        is_form = word and is_number(tail[:-1]) and tail.endswith("]")
+        if is_form and (head in ("", "via ") or head.endswith(" via ")):
+            return _from(kind, head[:-5], ip)
     head, _, window = text.rpartition(":S.")
     if is_number(window):
         return _from("screen", head, ip)
     head, colon, display = text.rpartition(":")
-    if colon and ":" not in head and is_number(*display.split(".", 1)):
+    if colon and ":" not in head and _is_name(head) and is_number(*display.split(".", 1)):
         return _from("x11", head, ip)
+    if head == "unix":
+        return Origin(ip=ip)
     return None
+
+
+def _bare(text: str) -> str:
+    """Return the address of ``[ADDRESS]``, ``[ADDRESS]:PORT`` or ``IPV4:PORT``, else ''."""
+    head, colon, port = text.rpartition(":")
+    is_bracketed = text.startswith("[")
+    if is_bracketed and text.endswith("]"):
+        return parse_ip(text[1:-1])
+    if not (colon and is_number(port)):
+        return ""
+    if is_bracketed:
+        return parse_ip(head[1:-1]) if head.endswith("]") else ""
+    return parse_ip(head) if ":" not in head and int(port) >= _LEAST_PORT else ""
 
 
 def _from(kind: str, host: str, ip: str) -> Origin:
     address = parse_ip(host)
     is_terminal = host.startswith((":", "pts/")) or (host.startswith("tty") and "." not in host)
-    if address or is_terminal or host in _OWN_NAMES:
+    if address or is_terminal or host.lower() in _OWN_NAMES:
         return Origin(kind, "", address or ip)
+    if host.lower() in _UNKNOWN_NAMES or not _is_name(host):
+        return Origin(kind or UNKNOWN, "", ip)
     return Origin(kind, host, ip)
+
+
+def _is_name(host: str) -> bool:
+    """Return whether it may be a host's name, of whatever script."""
+    return host.isprintable() and _NO_NAME.isdisjoint(host) and not host.count(" ")

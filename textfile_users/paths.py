@@ -35,9 +35,49 @@ class Paths(Record):
             return
         root = _real_roots.get(self.root)
         if root is None:
-            root = _real_roots[self.root] = os.path.realpath(self.root)
-        if not f"{os.path.realpath(path)}/".startswith(root.rstrip("/") + "/"):
-            raise OSError(errno.ELOOP, "leads out of the root", path)
+            root = _real_roots[self.root] = _real_root(self.root)
+        if not root:
+            self._follow(path, rooted=False)
+        elif not f"{os.path.realpath(path)}/".startswith(root.rstrip("/") + "/"):
+            raise OSError(errno.ELOOP, OUTSIDE, path)
+
+    def resolved(self, path: str) -> str:
+        """Return ``path`` without links below another root, followed as a process in it would.
+
+        Raises OSError where they lead out of it.
+        """
+        if self.is_own_host:
+            return path
+        return self._follow(path, rooted=True)
+
+    def _follow(self, path: str, rooted: bool) -> str:
+        """Return where the links below the root lead; absolute ones begin there, or are refused.
+
+        The root itself is taken as it is: /proc/PID/root is not what its text says.
+        """
+        root = self.root.rstrip("/")
+        left = path[len(root) + 1 :].split("/")[::-1]
+        done: list[str] = []
+        links = 0
+        while left:
+            name = left.pop()
+            if name in ("", "."):
+                continue
+            done.append(name)
+            target = "" if name == ".." else _target(f"{root}/{'/'.join(done)}")
+            links += target != ""
+            is_out = (name == ".." and len(done) < 2) or (target.startswith("/") and not rooted)
+            if is_out or links > MAX_LINKS:
+                raise OSError(errno.ELOOP, OUTSIDE, path)
+            if name == "..":
+                del done[-2:]
+            elif target:
+                done = [] if target.startswith("/") else done[:-1]
+                left += target.split("/")[::-1]
+        found = f"{root}/{'/'.join(done)}"
+        if links and not os.path.exists(found):
+            raise OSError(errno.ELOOP, "leads nowhere below the root", path)
+        return found
 
     def utmp(self) -> str:
         """Return the utmp file: the given one, /run/utmp, or /var/run/utmp of old hosts."""
@@ -91,8 +131,34 @@ class Paths(Record):
 # Debian and Ubuntu; Fedora, EPEL and openSUSE; Arch and others, and where a syslogd was told.
 AUTH_LOGS = ("/var/log/auth.log", "/var/log/secure", "/var/log/messages")
 
-# Each root without links in it: worked out once, and asked for with each source.
+# Each root without links in it, '' where it has a name of its own only: worked out once, and
+# asked for with each source.
 _real_roots: dict[str, str] = {}
+MAX_LINKS = 40  # as the kernel follows, see path_resolution(7)
+OUTSIDE = "leads out of the root"
+
+
+def _real_root(root: str) -> str:
+    """Return a root without links in it, '' for /proc/PID/root and the like.
+
+    Their text is another directory, or the same with other mounts.
+    """
+    real = os.path.realpath(root)
+    try:
+        is_same = os.path.samefile(real, root)
+    except OSError:
+        is_same = True  # it is not there under any name
+    is_magic = real == "/" or os.path.abspath(root).startswith("/proc/") or not is_same
+    return "" if is_magic else real
+
+
+def _target(path: str) -> str:
+    """Return the text of a link, '' for what is none."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
 
 # Of the machine that runs us, whatever root is looked at.
 BOOT_ID = "/proc/sys/kernel/random/boot_id"

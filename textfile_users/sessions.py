@@ -13,7 +13,7 @@ from textfile_users.model import (
     Session,
     UtmpRecord,
 )
-from textfile_users.origin import Origin, parse_origin
+from textfile_users.origin import ET, UNKNOWN, Origin, parse_origin
 from textfile_users.record import Record
 from textfile_users.sources.text import decode, is_loopback
 from textfile_users.sources.utmp import DEAD_PROCESS, INIT_PROCESS, USER_PROCESS
@@ -45,6 +45,8 @@ NOWHERE = Origin()
 # A process that began later than this after the login is another one, with the same pid.
 MAX_START_AFTER_LOGIN = 60.0
 
+RUN0 = "run0"
+
 # The start of a PAM service's or program's name: label `service`, and the type it decides.
 SERVICES = (
     ("sshd", "sshd", "ssh"),
@@ -53,16 +55,22 @@ SERVICES = (
     ("cockpit", "cockpit", ""),
     ("tigervnc", "other", "vnc"),
     ("vnc", "other", "vnc"),
+    ("teleport", "other", "ssh"),
     ("login", "login", ""),
+    ("remote", "login", ""),  # login(1) for telnetd and rlogind
+    ("cockpit", "cockpit", ""),
     ("gdm", "gdm", ""),
     ("lightdm", "lightdm", ""),
     ("sddm", "sddm", ""),
     ("sudo", "sudo", ""),
     ("su", "su", ""),
+    ("runuser", "su", ""),
     ("doas", "doas", ""),
     ("polkit-1", "pkexec", ""),
-    ("systemd-run0", "run0", ""),
+    ("systemd-run0", RUN0, ""),
 )
+LOGIN = "login"
+_XRDP = "xrdp:"  # and the display, as xrdp 0.10 names its line
 _CONSOLES = ("tty", "console", "hvc", "xvc", "sclp_line", "lxc/")
 
 
@@ -158,13 +166,35 @@ def merge(
     logins = _detached(windows, sessions, descents, verdicts)
     sessions += [_session(login, processes or {}, terminals) for login in logins]
     sessions.sort(key=lambda session: (session.start, session.id, session.tty, session.leader))
+    people = without_run0(sessions)
+    kept = {session.id for session in people}
+    dropped = {session.id for session in sessions if session.id not in kept}
+    if dropped:
+        verdicts = [(one, _why_run0(one, dropped) or why) for one, why in verdicts]
     return Merged(
-        sessions=with_unique_ids(sessions),
+        sessions=with_unique_ids(people),
         closing=sum(s.state == CLOSING and s.class_ in CLASSES for s in logind),
         stale=len(users) - len(alive),
         faults=faults,
         verdicts=tuple(verdicts),
     )
+
+
+def without_run0(sessions: Iterable[Session]) -> list[Session]:
+    """Return the sessions without those of run0 whose caller has one, in their order.
+
+    Nothing says who called: it is taken for somebody who has a session, where anybody has.
+    """
+    sessions = list(sessions)
+    if not any(session.service == RUN0 for session in sessions):
+        return sessions
+    others = [session for session in sessions if session.service != RUN0]
+    return others or sessions[:1]
+
+
+def _why_run0(seen: UtmpRecord | LogindSession | Session, dropped: set[str]) -> str:
+    is_dropped = isinstance(seen, LogindSession) and seen.id in dropped
+    return "does not count: run0, and its caller has a session" if is_dropped else ""
 
 
 def _counts(session: LogindSession) -> bool:
@@ -195,6 +225,8 @@ def _newest_by_line(records: Iterable[UtmpRecord], verdicts: list[Verdict]) -> l
             verdicts.append((record, "does not count: no USER_PROCESS"))
         elif not record.user:
             verdicts.append((record, "does not count: it names no user"))
+        elif is_nobodys(record):
+            verdicts.append((record, "does not count: neither a process nor a terminal"))
         else:
             users.append(record)
     return users
@@ -241,6 +273,8 @@ def _join(
         owner = _owner(record, by_tty.get(line_of(record)), by_leader.get(record.pid))
         origin = parse_origin(record.host, record.ip)
         if owner:
+            if _is_somebody(record, origin, owner):
+                joined.setdefault(owner.id, [])
             if owner.id in joined:
                 joined[owner.id].append(record)
                 verdicts.append((record, f"counts as logind's session {owner.id}"))
@@ -254,11 +288,21 @@ def _join(
             alone.setdefault((record.user, record.pid, line), []).append(record)
             verdicts.append((record, "counts"))
     for session in logind:
-        why = "counts" if _counts(session) else f"does not count: {_why_not(session)}"
+        why = "counts" if session.id in joined else f"does not count: {_why_not(session)}"
         verdicts.append((session, why))
     logins = [_Login(s, tuple(joined[s.id])) for s in logind if s.id in joined]
     logins += [_Login(None, tuple(group)) for group in alone.values()]
     return logins, windows
+
+
+def _is_somebody(record: UtmpRecord, origin: Origin, owner: LogindSession) -> bool:
+    """Return whether somebody works in a background session: a job has no terminal and no peer.
+
+    Teleport records its sessions in utmp; without PAM_TTY pam_systemd (its pam_systemd.c, 257)
+    takes them for jobs.
+    """
+    is_background = owner.class_.startswith("background") and owner.state != CLOSING
+    return is_background and bool(origin.host or origin.ip) and _is_pty(line_of(record))
 
 
 def _why_not(session: LogindSession) -> str:
@@ -277,6 +321,15 @@ def _owner(record: UtmpRecord, *candidates: LogindSession | None) -> LogindSessi
 def line_of(record: UtmpRecord) -> str:
     """Return the terminal of a record, without /dev/."""
     return record.line[5:] if record.line.startswith("/dev/") else record.line
+
+
+def is_nobodys(record: UtmpRecord) -> bool:
+    """Return whether a USER_PROCESS record has neither a process nor a terminal: no login.
+
+    sddm (0.21, its HelperApp.cpp) writes one of whom it refused. What was typed as the name may
+    be a password.
+    """
+    return record.pid <= 0 and not line_of(record).strip()
 
 
 def _server(record: UtmpRecord, origin: Origin) -> int:
@@ -347,7 +400,8 @@ def _session(
         tty = logind.tty or (line_of(record) if record else terminals.get(leader, ("",))[0])
         origin = _with_logind_host(origin, logind.host)
     nowhere = not origin.host and not origin.ip
-    local = type_ not in REMOTE_TYPES if nowhere else is_loopback(origin.ip)
+    is_remote = type_ in REMOTE_TYPES or origin.kind in (ET, UNKNOWN)
+    local = not is_remote if nowhere else is_loopback(origin.ip)
     network = "local" if local else ""
     return Session(ident, user, tty, type_, service, origin.host, origin.ip, network, start, leader)
 
@@ -364,7 +418,8 @@ def _by_terminal(record: UtmpRecord) -> tuple[bool, float, str]:
 
 def _with_logind_host(origin: Origin, host: str) -> Origin:
     theirs = parse_origin(host)
-    return Origin(origin.kind, origin.host or theirs.host, origin.ip or theirs.ip)
+    kind = origin.kind or (theirs.kind if theirs.kind == UNKNOWN else "")
+    return Origin(kind, origin.host or theirs.host, origin.ip or theirs.ip)
 
 
 def service_of(name: str) -> tuple[str, str]:
@@ -391,8 +446,10 @@ def _type_by_logind(session: LogindSession, origin: Origin, by_service: str) -> 
         return by_service
     if session.type in ("x11", "wayland"):
         return session.type
-    if session.type == "tty" and not session.host and origin.kind == "":
-        return "tty"
+    if session.type == "tty" and origin.kind in ("", UNKNOWN):
+        is_local = not session.host and origin.kind == ""
+        if is_local or service_of(session.service)[0] == LOGIN:
+            return "tty"
     return origin.kind if origin.kind in ("x11", "wayland", "mosh") else "other"
 
 
@@ -400,17 +457,26 @@ def type_by_utmp(record: UtmpRecord, origin: Origin, by_service: str, service: s
     """Return the label `type` of a record's login, by what service_of() says of its service."""
     if origin.kind in ("tmux", "screen"):
         return "multiplexer"
-    if origin.kind:
-        return origin.kind
+    if origin.kind not in ("", UNKNOWN):
+        return "other" if origin.kind == ET else origin.kind
     if by_service:
         return by_service
-    remote = bool(origin.host or origin.ip)
+    remote = bool(origin.host or origin.ip or origin.kind)
+    if record.line.startswith(_XRDP):
+        return "rdp"
     if _is_pty(line_of(record)):
         # Nothing else in utmp tells a telnet login, whose process is login, from an SSH one.
-        return "ssh" if remote and service != "login" else "other"
+        if service == LOGIN:
+            return "tty"
+        return "ssh" if remote else "other"
     if record.line.startswith(":"):
         return "x11"
     return "tty" if line_of(record).startswith(_CONSOLES) and not remote else "other"
+
+
+def is_terminal(line: str) -> bool:
+    """Return whether a line is a device at which one person works at a time."""
+    return _is_pty(line) or line.startswith(_CONSOLES)
 
 
 def _is_pty(line: str) -> bool:
@@ -447,7 +513,8 @@ def subject(seen: UtmpRecord | LogindSession | Session) -> str:
         return f"{seen.type} session {seen.id} of {seen.user}"
     if isinstance(seen, LogindSession):
         return f"logind session {seen.id} of {seen.user}"
-    return f"utmp record {seen.line} of {seen.user}, pid {seen.pid}"
+    who = "nobody" if is_nobodys(seen) else seen.user  # what was typed may be a password
+    return f"utmp record {seen.line} of {who}, pid {seen.pid}"
 
 
 def may_show(processes: Iterable[Process], *, by_logind: bool) -> bool:

@@ -85,7 +85,7 @@ def _records(layout: str) -> Callable[[bytes], object]:
     def records(data: bytes) -> None:
         found = parse_utmp(data, layout).records
         _exhaust(turns(found))
-        _exhaust(failures(found, {"alice"}, {}))
+        _exhaust(failures(found, {"alice"}, {}, {}))
 
     return records
 

@@ -7,7 +7,7 @@ import os
 from textfile_users.counting import Counting
 from textfile_users.deadline import paced
 from textfile_users.durable import BEGINNING, NOTHING, Durable
-from textfile_users.logins import Login
+from textfile_users.logins import MAX_LOGINS, WTMP, Login
 from textfile_users.model import (
     ABSENT,
     BROKEN,
@@ -20,6 +20,7 @@ from textfile_users.model import (
     Wanted,
 )
 from textfile_users.paths import Paths
+from textfile_users.sessions import MAX_START_AFTER_LOGIN, is_terminal
 from textfile_users.sources.files import open_regular, reason
 from textfile_users.sources.follow import NOWHERE, blocks, end
 from textfile_users.sources.passwd import account_names, read_passwd
@@ -36,17 +37,20 @@ if TYPE_CHECKING:
     from textfile_users.sources.wtmp import Turn
 
 
-WTMP = "wtmp"
 WTMPDB = "wtmpdb"
 BTMP = "btmp"
 LASTLOG = "lastlog"
 LASTLOG2 = "lastlog2"
 DAMAGED = "damaged in lastlog2"
-# Who told of the last boot.
+# Who told of the last boots that the other of the two did not tell of yet, and when they were.
 BOOT = "boot"
+MAX_BOOTS = 1_000
+KEPT_BOOTS = 4  # once all was read
+SAME_BOOT = 120.0  # seconds: wtmp and wtmpdb have the time of one boot to within this
 # Processes of sshd that wrote the record of a name that is nobody's.
 OPENED = "pids in btmp"
 MAX_OPENED = 1_000
+TOLD = "told in btmp"  # checksums of its last records
 # For so long a login's process is looked for.
 RECENT_SECONDS = 600.0
 ROWS = 1_000  # of wtmpdb, in a step
@@ -76,14 +80,8 @@ def look_at_history(
 
     has_log = bool(before.auth_log)
     reading.boot()
-    is_complete = True
     if before.caught_up:
-        for source, path, read in (
-            (WTMP, paths.wtmp(), reading.read_wtmp),
-            (WTMPDB, paths.wtmpdb(), reading.read_wtmpdb),
-        ):
-            is_read = yield from paced(reading.guard(source, path, read), deadline, reached)
-            is_complete = is_complete and is_read
+        is_complete = yield from paced(reading.read_logins(), deadline, reached)
         reading.look(patient=has_log, is_complete=is_complete)
     for source, path, read in (
         (BTMP, paths.btmp(), reading.skip_btmp if has_log else reading.read_btmp),
@@ -107,7 +105,6 @@ class _Reading:
         # Of a first look nothing counts, unless it is to count what is there.
         self._began = before.began or (BEGINNING if backfill else 0.0)
         self._sessions = snapshot.sessions
-        self._leaders = {session.leader for session in snapshot.sessions or ()}
         self._backfill = backfill
         sessions = snapshot.sessions or ()
         self._counting = Counting(before, self._now, sessions, lambda: account_names(paths))
@@ -115,14 +112,21 @@ class _Reading:
         self._seen = dict(before.seen)
         self._wtmpdb = before.wtmpdb
         self._boot_id = before.boot_id
+        self._boots = _boots(self._seen.get(BOOT, ""), before.boot)
+        self._reached: dict[str, float] = {}  # when the last record was that was read
+        self._held: dict[str, list[Turn]] = {WTMP: [], WTMPDB: []}
+        self._room = MAX_LOGINS // 2
         self._parents: dict[int, int] = {}  # of processes that wrote records
 
     def result(self) -> Durable:
         """Return the state after this look."""
+        seen = dict(self._seen)
+        if self._boots:
+            seen[BOOT] = " ".join(f"{source}:{time}" for source, time in self._boots[-MAX_BOOTS:])
         return self._counting.result()._replace(
             began=self._began,
             records=dict(self._records),
-            seen=dict(self._seen),
+            seen=seen,
             wtmpdb=self._wtmpdb,
             boot_id=self._boot_id,
         )
@@ -132,6 +136,8 @@ class _Reading:
         given = path in (self._paths.wtmp_given, self._paths.btmp_given)
         status = OK
         try:
+            if source in (WTMPDB, LASTLOG2):  # SQLite follows the text of links itself
+                path = self._paths.resolved(path)
             os.stat(path)
             if not given:
                 self._paths.require_inside(path)
@@ -166,20 +172,88 @@ class _Reading:
         """Take the sessions of this look, and count what no event covered."""
         logins = self._counting.logins
         if self._sessions is not None:
-            logins.look(self._sessions, self._now, self._living)
+            led = tuple(
+                one._replace(leader=self._leader_of(one.user, one.leader, one.start))
+                if one.leader > 1 and not logins.knows(one.user, one.leader)
+                else one
+                for one in self._sessions
+            )
+            logins.look(led, self._now, self._living)
             for session in self._sessions:
                 if session.start and session.is_login:
                     self._counting.last_login(session.user, session.start)
         logins.settle(self._now, patient, self._began or self._now)
         if is_complete:  # else what is ended here may have records still to be read
             logins.forget(self._now)
+            del self._boots[:-KEPT_BOOTS]
+
+    def _make_room(self, steps: Iterable[str]) -> None:
+        """Count what was read, and forget what nothing that the ``steps`` read can tell of."""
+        logins = self._counting.logins
+        if len(logins) > self._room:
+            logins.settle(self._now, False, self._began or self._now)
+            logins.forget(min([self._next(source) for source in steps], default=self._now))
+            self._room = max(MAX_LOGINS // 2, len(logins) + MAX_LOGINS // 4)
+
+    def _next(self, source: str) -> float:
+        """Return from when on a source has more, as far as its records stand in order."""
+        held = self._held[source]
+        return held[0].time if held else self._reached.get(source, 0.0)
 
     def _living(self, pids: set[int]) -> set[int]:
+        """Return those of ``pids`` that may live: all of them, where that is not known."""
         processes, _ = read_processes(self._paths, pids, {})
         return pids if processes is None else set(processes)
 
-    def _is_alive(self, pid: int) -> bool:
-        return pid in self._leaders or pid in self._living({pid})
+    def _is_alive(self, login: Login) -> bool:
+        """Return whether a login's process is known to live; one that is hidden is not known."""
+        processes, _ = read_processes(self._paths, {login.pid}, {})
+        process = (processes or {}).get(login.pid)
+        if process is None or not process.comm:
+            return False
+        # Else it is another one with the same pid.
+        return process.start is None or process.start <= login.start + MAX_START_AFTER_LOGIN
+
+    def read_logins(self) -> Steps:
+        """Read wtmp and wtmpdb, and take what they tell of by its time: a login may be in both."""
+        steps = {
+            WTMP: self.guard(WTMP, self._paths.wtmp(), self.read_wtmp),
+            WTMPDB: self.guard(WTMPDB, self._paths.wtmpdb(), self.read_wtmpdb),
+        }
+        try:
+            while steps:
+                for source in tuple(steps):
+                    if not self._held[source] and next(steps[source], None) is None:
+                        del steps[source]
+                self._take_held(steps)
+                self._make_room(steps)
+                yield not any(self._held.values())
+        finally:
+            self._take_held(())
+            for one in steps.values():
+                one.close()
+
+    def _take_held(self, unread: Iterable[str]) -> None:
+        """Take the turns that were read, the order in each source as it is.
+
+        Those behind which something ``unread`` may still belong wait.
+        """
+        one, other = self._held[WTMP], self._held[WTMPDB]
+        first = second = 0
+        while first < len(one) or second < len(other):
+            if first < len(one) and second < len(other):
+                is_first = one[first].time <= other[second].time
+            else:
+                is_first = first < len(one)
+                if (WTMPDB if is_first else WTMP) in unread:
+                    break
+            if is_first:
+                self._take(WTMP, one[first])
+                first += 1
+            else:
+                self._take(WTMPDB, other[second])
+                second += 1
+        del one[:first], other[:second]
 
     def read_wtmp(self, path: str) -> Steps:
         """Read on in wtmp; on a first look only who logged in last."""
@@ -191,7 +265,7 @@ class _Reading:
                     self._counting.last_login(turn.user, turn.time)
             self._records[path] = end(path, unit)
         yield from self._blocks(
-            WTMP, path, layout, lambda records: self._take(WTMP, _turns(records))
+            WTMP, path, layout, lambda records: self._held[WTMP].extend(_turns(records))
         )
 
     def read_wtmpdb(self, path: str) -> Steps:
@@ -207,13 +281,14 @@ class _Reading:
         if self._wtmpdb is None and not self._backfill:
             self._take_last(last_logins(path))
             self._wtmpdb = newest_wtmpdb(path)
-            self._take(WTMPDB, open_logins(path))
+            self._held[WTMPDB].extend(open_logins(path))
         is_whole = False
         while not is_whole:
             found = read_wtmpdb(path, self._wtmpdb or WtmpdbPosition(), ROWS)
-            self._take(WTMPDB, found.turns)
+            self._held[WTMPDB].extend(found.turns)
             self._counting.skipped(WTMPDB, (("damaged", found.damaged),))
             self._wtmpdb = found.position
+            self._reached[WTMPDB] = found.position.last_login / 1e6
             is_whole = found.complete
             yield True
 
@@ -262,31 +337,42 @@ class _Reading:
         self._seen[source] = now
         return True
 
-    def _take(self, source: str, found: Iterable[Turn]) -> None:
+    def _take(self, source: str, turn: Turn) -> None:
         logins = self._counting.logins
-        for turn in found:
-            if turn.event == "boot":
-                is_own = self._seen.setdefault(BOOT, source) == source
-                if self._counting.boot(turn.time, is_own):
-                    self._seen[BOOT] = source
-            elif turn.event == "logout":
-                logins.end_by_record(turn.tty, turn.key, turn.time, self._is_alive)
-            else:
-                logins.recorded(_login(source, turn, self._leader_of(turn)))
+        if turn.event == "boot":
+            self._take_boot(source, turn.time)
+        if turn.event in ("boot", "shutdown"):
+            logins.boot(turn.time, source)
+        elif turn.event == "logout":
+            logins.end_by_record(turn.tty, turn.key, turn.time, self._is_alive)
+        else:
+            login = _login(source, turn, self._leader_of(turn.user, turn.pid, turn.time))
+            if source == WTMP or is_terminal(login.tty):  # PAM has words for terminals, `ftp`
+                logins.succeed(login, self._is_alive)
+            logins.recorded(login)
 
-    def _leader_of(self, turn: Turn) -> int:
+    def _take_boot(self, source: str, time: float) -> None:
+        """Count a boot, once for what wtmp and wtmpdb say of it."""
+        same = [one for one in self._boots if one[0] != source and abs(one[1] - time) < SAME_BOOT]
+        if same:
+            self._boots.remove(min(same, key=lambda one: abs(one[1] - time)))
+        else:
+            self._boots.append((source, time))
+            self._counting.boot(time)
+
+    def _leader_of(self, user: str, pid: int, time: float) -> int:
         """Return the leader of a known login that a login's process descends from, else its pid.
 
         A further terminal of an SSH connection has a record of its own, root's with the
-        shell's pid.
+        shell's pid; login(1) forks between what PAM says and its record.
         """
         logins = self._counting.logins
-        is_recent = abs(self._now - turn.time) < RECENT_SECONDS
-        if turn.pid and is_recent and not logins.knows(turn.user, turn.pid):
-            for ancestor in read_ancestors(self._paths, turn.pid, self._parents):
-                if logins.knows(turn.user, ancestor):
+        is_recent = abs(self._now - time) < RECENT_SECONDS
+        if pid and is_recent and not logins.knows(user, pid):
+            for ancestor in read_ancestors(self._paths, pid, self._parents):
+                if logins.knows(user, ancestor):
                     return ancestor
-        return turn.pid
+        return pid
 
     def _blocks(
         self, source: str, path: str, layout: str, take: Callable[[tuple[UtmpRecord, ...]], None]
@@ -296,6 +382,8 @@ class _Reading:
         for block in blocks(path, before, unit):
             found = parse_utmp(block.data, layout)
             take(found.records)
+            if found.records:
+                self._reached[source] = found.records[-1].time
             self._counting.skipped(source, (*block.skipped, ("damaged", found.damaged)))
             self._records[path] = block.position
             yield True
@@ -304,12 +392,12 @@ class _Reading:
         """Count btmp's records as the attempts that they are."""
         from textfile_users.sources.btmp import failures
 
-        words = [word.partition(":") for word in self._seen.get(OPENED, "").split()]
-        opened = {int(pid): float(time) for pid, _, time in words}
-        for event in failures(records, account_names(self._paths), opened):
+        opened, told = _times(self._seen.get(OPENED, "")), _times(self._seen.get(TOLD, ""))
+        for event in failures(records, account_names(self._paths), opened, told):
             self._counting.take(event)
-        newest = list(opened.items())[-MAX_OPENED:]
-        self._seen[OPENED] = " ".join(f"{pid}:{time}" for pid, time in newest)
+        self._seen[OPENED] = _text(opened)
+        # One that is the same may still come, but not a second later.
+        self._seen[TOLD] = _text({k: v for k, v in told.items() if v > max(told.values()) - 1})
 
     def _layout(self, path: str) -> str:
         """Return the layout of a file of records: found once, when there are some."""
@@ -321,6 +409,12 @@ class _Reading:
                 return layout
             self._seen[key] = layout
         return self._seen[key]
+
+
+def _boots(text: str, last: float) -> list[tuple[str, float]]:
+    """Return what the state says of boots; of the last one an older state has the source alone."""
+    pairs = [word.partition(":") for word in text.split()]
+    return [(source, float(time) if colon else last) for source, colon, time in pairs]
 
 
 def _login(source: str, turn: Turn, pid: int) -> Login:
@@ -336,6 +430,17 @@ def _login(source: str, turn: Turn, pid: int) -> Login:
         turn.time,
         key=turn.key,
     )
+
+
+def _times(text: str) -> dict[int, float]:
+    """Return times by number."""
+    words = [word.partition(":") for word in text.split()]
+    return {int(number): float(time) for number, _, time in words}
+
+
+def _text(times: dict[int, float]) -> str:
+    """Return as text what _times() reads, the newest MAX_OPENED of it."""
+    return " ".join(f"{number}:{time}" for number, time in list(times.items())[-MAX_OPENED:])
 
 
 def _turns(records: Iterable[UtmpRecord]) -> Iterator[Turn]:

@@ -20,6 +20,7 @@ from textfile_users.sessions import (
     newest,
     pids_of,
     servers_of_windows,
+    without_run0,
 )
 from textfile_users.sources.logind import read_logind
 from textfile_users.sources.procfs import read_descents, read_processes, read_terminals
@@ -111,9 +112,9 @@ def add_unrecorded(paths: Paths, _: Wanted, before: Snapshot, __: float) -> Iter
     if not found:
         return
     more = bounded(found, max(0, MAX_SESSIONS - len(sessions)))
-    everything = without_windows(sorted((*sessions, *more), key=_age))
+    everything = tuple(without_run0(without_windows(sorted((*sessions, *more), key=_age))))
     why = "counts: processes and sockets show it, and nothing recorded it"
-    window = "does not count: a window, its user has a session"
+    window = "does not count: a window, or run0, and there is a session beside it"
     verdicts = [(one, why) for one in more]
     kept = set(everything)
     verdicts += [(one, window) for one in sessions if one not in kept]

@@ -51,8 +51,10 @@ CURSOR_KEYS = (b'"__CURSOR":"', b'"__CURSOR" : "')  # the latter before systemd 
 # Stands before what is left of a line over MAX_LINE; no line of JSON begins so.
 TOO_LONG = b"too long:"
 
-# Where the programs of the system are. What is there is root's; of LOCAL that is looked at.
-LOCAL = ("/usr/local/", "/opt/")
+# Where the programs of the system are. What is there is root's; of LOCAL that is looked at: a
+# store may be its user's, where Nix or Guix were installed without root.
+STORES = ("/nix/store/", "/gnu/store/")
+LOCAL = ("/usr/local/", "/opt/", *STORES)
 SYSTEM = (
     "/usr/bin/",
     "/usr/sbin/",
@@ -63,8 +65,9 @@ SYSTEM = (
     "/sbin/",
     "/lib/",
     "/lib64/",
-    "/nix/store/",
     "/run/wrappers/",  # NixOS' setuid programs
+    "/run/privileged/",  # Guix'
+    "/run/setuid-programs/",  # Guix' before
     *LOCAL,
 )
 _SSHD = ("sshd", "sshd-session", "sshd-auth")
@@ -72,6 +75,8 @@ _SUDO = ("sudo", "sudo.ws", "sudo-rs")
 _SU = ("su", "su-rs", "busybox")
 _XRDP = ("xrdp-sesman", "xrdp-sesexec")
 _GDM = ("gdm", "gdm3", "gdm-binary", "gdm-session-worker")
+# Behind a file's name, where several packages have the program (Yocto's alternatives).
+_PROVIDERS = (".suid", ".shadow", ".util-linux")
 # What programs call themselves, and the names of their files. Links are resolved in _EXE:
 # /usr/bin/sudo may be one to sudo-rs' or to sudo.ws.
 BINARIES = {
@@ -305,25 +310,34 @@ def _is_binary(exe: str, names: tuple[str, ...]) -> bool:
     directory, _, name = exe.rpartition("/")
     if name.endswith("-wrapped"):  # /nix/store/HASH-sudo/bin/.sudo-wrapped
         name = name[: -len("-wrapped")].lstrip(".")
+    name = next((name[: -len(one)] for one in _PROVIDERS if name.endswith(one)), name)
     is_path = exe.startswith("/") and not {"", ".", ".."}.intersection(directory.split("/")[1:])
     return is_path and exe.startswith(SYSTEM) and name in names
 
 
 def _seen(entry: Entry) -> Entry:
     """Return an entry of this host, not trusted where others may write its program's file."""
-    is_writable = entry.exe.startswith(LOCAL) and not is_roots(entry.exe)
+    exe = entry.exe
+    if exe.startswith(STORES) and not os.path.lexists(exe):  # the garbage was collected since
+        exe = "/".join(exe.split("/")[:3])
+    is_writable = entry.exe.startswith(LOCAL) and not is_roots(exe)
     return entry._replace(trusted=False) if is_writable else entry
 
 
 def is_roots(path: str, known: dict[str, bool] = {}) -> bool:  # noqa: B006 - a cache
-    """Return whether root alone can write a file and the directories above it, by lstat(2)."""
+    """Return whether root alone can write a file and the directories above it, by lstat(2).
+
+    Nix' store is open to its builders' group, but sticky: they replace nothing of root's.
+    """
     if path not in known:
+        above = path.rpartition("/")[0]
         try:
             status = os.lstat(path or "/")
         except OSError:
             return False
-        is_own = status.st_uid == 0 and not status.st_mode & 0o022
-        known[path] = is_own and (not path or is_roots(path.rpartition("/")[0], known))
+        is_store = status.st_mode & 0o41002 == 0o41000  # a sticky directory, not all the world's
+        is_own = status.st_uid == 0 and not status.st_mode & (0o002 if is_store else 0o022)
+        known[path] = is_own and (not path or is_roots(above, known))
     return known[path]
 
 

@@ -9,7 +9,7 @@ import os
 import stat
 import time
 
-from textfile_users.sources.files import open_regular
+from textfile_users.sources.files import open_regular, read_regular
 from textfile_users.sources.text import field, printable
 
 TYPE_CHECKING = False
@@ -25,6 +25,7 @@ BUSY_SECONDS = 0.2
 MAX_STEPS = 20_000_000
 STEPS_AT_ONCE = 10_000
 MAX_CELL_BYTES = 1 << 20
+MAX_COPY_BYTES = 64 << 20  # two million logins
 MAX_CHARACTERS = 256  # of a text that is asked for
 MAX_MESSAGE = 200
 SQLITE_LIMIT_LENGTH = 0  # sqlite3.h; Python's sqlite3 names it since 3.11
@@ -51,7 +52,7 @@ def signature(path: str) -> str:
     It is '' within a second of a change, since the next one might not show: '' stands for
     "read it again". Raises OSError where the database is missing.
     """
-    real = os.path.realpath(path)  # journals lie beside the file that a link leads to
+    real = _real(path)
     parts = []
     changed = 0.0
     for suffix in _FILES:
@@ -95,7 +96,11 @@ def ask(
     except ImportError:
         raise UnreadableDatabase("this Python has no sqlite3") from None
     try:
-        connection = _connect(_uri(path, is_wal=_WAL in header[_VERSIONS]))
+        is_wal = _WAL in header[_VERSIONS]
+        if _real(path) == os.path.realpath(path):
+            connection = _connect(_uri(path, is_wal))
+        else:
+            connection = _connect_copy(path)
         try:
             _require_table(connection, table, columns)
             return question(connection)
@@ -106,9 +111,22 @@ def ask(
         raise UnreadableDatabase(_reason(error)) from error
 
 
+def _real(path: str) -> str:
+    """Return the name of a file without links, beside which its journals lie.
+
+    Below /proc/PID/root the text of links leads to another file, or to none: ``path`` itself.
+    """
+    real = os.path.realpath(path)
+    try:
+        is_same = os.path.samefile(real, path)
+    except OSError:
+        is_same = not os.path.exists(path)
+    return real if is_same else path
+
+
 def _require_regular_files(path: str) -> None:
     """Raise UnreadableDatabase where SQLite would open what is no file beside ``path``."""
-    real = os.path.realpath(path)
+    real = _real(path)
     for suffix in _BESIDE:
         try:
             status = os.lstat(real + suffix)
@@ -129,12 +147,32 @@ def integer(column: str) -> str:
     return f"CASE typeof({column}) WHEN 'integer' THEN {column} WHEN 'null' THEN NULL ELSE -1 END"
 
 
-def _connect(uri: str) -> Connection:
-    """Return a connection that changes nothing and gives up after MAX_STEPS."""
+def _connect_copy(path: str) -> Connection:
+    """Return a connection to a copy in memory: SQLite would open what the text of links names."""
+    before = signature(path)
+    for suffix in _BESIDE:
+        if os.path.lexists(path + suffix):
+            raise UnreadableDatabase("it is being written, and cannot be locked from here")
+    data = bytearray(read_regular(path, MAX_COPY_BYTES))
+    if signature(path) != before:
+        raise UnreadableDatabase("it is being written, and cannot be locked from here")
+    data[_VERSIONS] = b"\1\1"  # of what is in memory there is no WAL
+    return _connect(":memory:", bytes(data))
+
+
+def _connect(uri: str, content: bytes = b"") -> Connection:
+    """Return a connection that changes nothing and gives up after MAX_STEPS.
+
+    ``content`` is that of a database in memory.
+    """
     import sqlite3
 
+    if content and not hasattr(sqlite3.Connection, "deserialize"):
+        raise UnreadableDatabase("Python 3.11 is needed to read it below /proc/PID/root")
     connection = sqlite3.connect(uri, timeout=BUSY_SECONDS, isolation_level=None, uri=True)
     try:
+        if content:
+            connection.deserialize(content)  # type: ignore[attr-defined,unused-ignore]
         connection.text_factory = field
         if hasattr(connection, "setlimit"):
             connection.setlimit(SQLITE_LIMIT_LENGTH, MAX_CELL_BYTES)
@@ -155,7 +193,7 @@ def _uri(path: str, is_wal: bool) -> str:
     In WAL mode it would make a journal where there is none, unless the file is immutable: then
     nobody is writing.
     """
-    real = os.path.realpath(path)
+    real = _real(path)
     is_at_rest = is_wal and not os.path.lexists(real + "-wal")
     plain = [chr(byte) if _is_plain(byte) else f"%{byte:02X}" for byte in os.fsencode(real)]
     how = "immutable=1" if is_at_rest else "readonly_shm=1"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textfile_users.model import UtmpRecord
 from textfile_users.origin import parse_origin
 from textfile_users.record import Record
-from textfile_users.sessions import is_window, line_of, service_of, type_by_utmp
-from textfile_users.sources.utmp import DEAD_PROCESS, USER_PROCESS
+from textfile_users.sessions import is_nobodys, is_window, line_of, service_of, type_by_utmp
+from textfile_users.sources.utmp import DEAD_PROCESS, RUN_LVL, USER_PROCESS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,10 @@ BOOT_TIME = 2
 LOGIN = "login"
 LOGOUT = "logout"
 BOOT = "boot"
+SHUTDOWN = "shutdown"
+
+# Run levels, in the lower byte of a pid, in which a host goes down.
+_DOWN = (ord("0"), ord("6"))
 
 # PAM services of sessions in which nobody comes: a change of user, a job, a greeter.
 _NO_LOGINS = frozenset(
@@ -37,12 +41,24 @@ _NO_LOGINS = frozenset(
         "gdm-launch-environment",
         "lightdm-greeter",
         "sddm-greeter",
+        "plasmalogin-greeter",
+        "greetd-greeter",
+        "at",
+        "samba",  # these and what follows check passwords of their clients
+        "dovecot",
+        "smtp",
+        "imap",
+        "pop3",
+        "cups",
+        "squid",
+        "openvpn",
+        "ppp",
     )
 )
 
 
 class Turn(Record):
-    """One turn of the history: a login, a logout or a boot, in seconds since the epoch.
+    """One turn of the history: a login, a logout, a boot or a shutdown, in seconds since the epoch.
 
     ``tty`` is without /dev/, and '' where the source names none; ``pid`` is the leader's, 0
     where it is not known. A logout of wtmp knows its terminal alone; one of wtmpdb has the
@@ -64,18 +80,26 @@ class Turn(Record):
 def turns(records: Iterable[UtmpRecord]) -> Iterator[Turn]:
     """Yield what happened by the records of a wtmp file, in their order.
 
-    A logout names the terminal, whatever id and pid the record has. Shutdowns, run levels and
-    gettys are no turns.
+    A logout names the terminal, whatever id and pid the record has. Gettys and run levels in
+    which the host goes on are no turns.
     """
     for record in records:
         if record.type == USER_PROCESS:
-            login = login_turn(record)
+            login = None if is_nobodys(record) else login_turn(record)
             if login:
                 yield login
         elif record.type == DEAD_PROCESS and record.line:
             yield Turn(LOGOUT, record.time, tty=line_of(record), pid=max(record.pid, 0))
         elif record.type == BOOT_TIME and record.user == "reboot":
             yield Turn(BOOT, record.time)
+        elif record.type in (RUN_LVL, BOOT_TIME) and _is_shutdown(record):
+            yield Turn(SHUTDOWN, record.time)
+
+
+def _is_shutdown(record: UtmpRecord) -> bool:
+    """Return whether the host goes down: systemd and halt(8) name it, init the run level."""
+    is_down = record.type == RUN_LVL and record.user == "runlevel" and record.pid & 0xFF in _DOWN
+    return is_down or record.user == "shutdown"
 
 
 def login_turn(record: UtmpRecord, service: str = "", key: str = "") -> Turn | None:

@@ -10,11 +10,19 @@ from textfile_users.record import Record
 from textfile_users.sources.sqlite import ask, integer, signature, text
 from textfile_users.sources.text import parse_ip
 from textfile_users.sources.utmp import EMPTY, RUN_LVL, USER_PROCESS
-from textfile_users.sources.wtmp import BOOT, BOOT_TIME, LOGOUT, Turn, begins_login, login_turn
+from textfile_users.sources.wtmp import (
+    BOOT,
+    BOOT_TIME,
+    LOGOUT,
+    SHUTDOWN,
+    Turn,
+    begins_login,
+    login_turn,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from sqlite3 import Connection
 
 MAX_OPEN = 10_000
@@ -47,6 +55,7 @@ _IN_TIME = (
 class WtmpdbPosition(Record):
     """What has been read: the newest row, the rows without a logout, and of which file.
 
+    The last boot is one of them, until its shutdown is known.
     ``last_login`` is that row's Login in microseconds, by which a re-made database is noticed.
     _LAST_ID among ``open_ids``: there is such a row, and it has been counted as damaged.
     """
@@ -88,8 +97,8 @@ class DatabaseRecord(Record):
 def read_wtmpdb(path: str, position: WtmpdbPosition, limit: int = MAX_ROWS) -> WtmpdbFound:
     """Return what happened since ``position``, out of at most ``limit`` new rows.
 
-    First come the logouts of logins known before, then the new rows in their order. The file
-    is not opened where it has not changed. Raises OSError and UnreadableDatabase.
+    They are in the order of their times. The file is not opened where it has not changed. Raises
+    OSError and UnreadableDatabase.
     """
     seen = signature(path)
     if seen and seen == position.seen:
@@ -113,7 +122,10 @@ def newest_wtmpdb(path: str) -> WtmpdbPosition:
         row = _newest(connection)
         if not row:
             return WtmpdbPosition(seen=seen)
-        open_ids = tuple(row.id for row, _ in _open_rows(connection))
+        boot, still_open = _open_rows(connection)
+        open_ids = tuple(found.id for found, _ in still_open)
+        if boot is not None and boot.logout is None:
+            open_ids = (*open_ids, boot.id)
         return WtmpdbPosition(row[0].id, _stamp(row[0].login), open_ids, seen)
 
     return ask(path, _TABLE, _COLUMNS, newest, WtmpdbPosition(seen=seen))
@@ -126,7 +138,7 @@ def open_logins(path: str) -> tuple[Turn, ...]:
     """
 
     def logins(connection: Connection) -> tuple[Turn, ...]:
-        return tuple(login for _, login in _open_rows(connection))
+        return tuple(login for _, login in _open_rows(connection)[1])
 
     return ask(path, _TABLE, _COLUMNS, logins, ())
 
@@ -189,12 +201,16 @@ def _read(connection: Connection, position: WtmpdbPosition, limit: int, seen: st
         new = _fetch(connection, "ID >= ? ORDER BY ID LIMIT ?", first, limit)
     old = [row for ident in known for row in _fetch(connection, "ID = ?", ident)]
     sound_old, sound_new = ([row for row in rows if not _is_damaged(row)] for rows in (old, new))
-    turns = [turn for row in sound_old for turn in _turns(row) if turn.event == LOGOUT]
-    turns += [turn for row in sound_new for turn in _turns(row)]
+    complete = len(new) < limit
+    ends = [turn for row in sound_old for turn in _turns(row) if turn.event == LOGOUT]
+    boots = [row for row in sound_old if row.type == _BOOT_TIME]
+    turns, last_boot = _history(boots[-1] if boots else None, sound_new, complete)
+    turns = sorted([*ends, *turns], key=_order)
     # What a boot found open ended in a crash, and will never have a logout.
     boot = max((_stamp(row.login) for row in new if row.type == _BOOT_TIME), default=0)
     sound = sound_old + sound_new
     open_ids = [row.id for row in sound if _is_open(row) and _stamp(row.login) >= boot]
+    open_ids += [last_boot.id] if last_boot else []
     damaged = len(old) + len(new) - len(sound)
     if is_full:
         damaged += _LAST_ID not in position.open_ids
@@ -202,7 +218,6 @@ def _read(connection: Connection, position: WtmpdbPosition, limit: int, seen: st
         last = new[-1:]
     else:
         last = new[-1:] or _fetch(connection, "ID < ? ORDER BY ID DESC LIMIT 1", first)
-    complete = len(new) < limit
     after = WtmpdbPosition(
         last[0].id if last else position.last_id,
         _stamp(last[0].login) if last else position.last_login,
@@ -238,8 +253,8 @@ def _newest(connection: Connection) -> list[_Row]:
     return _fetch(connection, "1 ORDER BY ID DESC LIMIT 1")
 
 
-def _open_rows(connection: Connection) -> list[tuple[_Row, Turn]]:
-    """Return the logins since the last boot that have no logout, oldest first.
+def _open_rows(connection: Connection) -> tuple[_Row | None, list[tuple[_Row, Turn]]]:
+    """Return the last boot, and the logins since then that have no logout, oldest first.
 
     They are looked for among the newest rows, since each of these must be read.
     """
@@ -254,7 +269,7 @@ def _open_rows(connection: Connection) -> list[tuple[_Row, Turn]]:
     values = first, _LAST_ID, _USER_PROCESS, boot, MAX_OPEN
     rows = _fetch(connection, still_open, *values)
     logins = [(row, None if _is_damaged(row) else _login(row)) for row in reversed(rows)]
-    return [(row, login) for row, login in logins if login]
+    return boots[0] if boots else None, [(row, login) for row, login in logins if login]
 
 
 def _fetch(connection: Connection, condition: str, *values: int) -> list[_Row]:
@@ -271,6 +286,37 @@ def _is_damaged(row: _Row) -> bool:
         return True
     logout_is_wrong = row.logout is not None and not _is_time(row.logout)
     return row.type == _USER_PROCESS and (row.user is None or logout_is_wrong)
+
+
+def _history(
+    boot: _Row | None, rows: Iterable[_Row], complete: bool
+) -> tuple[list[Turn], _Row | None]:
+    """Return what sound new ``rows`` tell of, and the boot of which the shutdown is still to come.
+
+    The shutdown is in the row of its ``boot`` (wtmpdb.c, main_shutdown), and comes behind the
+    logins, where these are ``complete``.
+    """
+    turns: list[Turn] = []
+    for row in rows:
+        if row.type == _BOOT_TIME:
+            turns += _shutdown(boot)
+            boot = row
+        turns += _turns(row)
+    down = _shutdown(boot) if complete else []
+    return [*turns, *down], None if down else boot
+
+
+def _order(turn: Turn) -> float:
+    """Return what orders turns: a logout follows its login, also where the clock was set back."""
+    login = turn.key.rpartition(":")[2]
+    return max(turn.time, int(login) / 1e6) if login else turn.time
+
+
+def _shutdown(boot: _Row | None) -> list[Turn]:
+    """Return when a boot's host went down again, nothing where that is not known."""
+    if boot is None or boot.logout is None or not _is_time(boot.logout):
+        return []
+    return [Turn(SHUTDOWN, boot.logout / 1e6)]
 
 
 def _turns(row: _Row) -> list[Turn]:
