@@ -22,7 +22,7 @@ from textfile_users.kept import Kept
 from textfile_users.origin import parse_origin
 from textfile_users.rows import end_of
 from textfile_users.settings import parse_settings
-from textfile_users.sources import authlog, follow, localtime
+from textfile_users.sources import authlog, follow, forms, localtime
 from textfile_users.sources.btmp import failures
 from textfile_users.sources.cgroups import parse_cpu_stat, parse_cpuacct_usage
 from textfile_users.sources.group import find_groups
@@ -172,7 +172,7 @@ DECODERS = (
     Decoder("lines", lambda data: _exhaust(authlog.parse_lines(data)), LINES),
     Decoder("stamp", _stamp, LINES),
     Decoder("journal header", parse_header, (b"LPKSHHRH" + bytes(range(200)),)),
-    Decoder("naming", authlog.count_naming, LINES),
+    Decoder("naming", forms.naming, LINES),
     Decoder("message", _message, tuple(MESSAGES)),
     Decoder("log bytes", lambda data: follow._take_lines(data, False, True), (b"a\0b\n",)),
     Decoder("journal", parse_entry, (journal_line(1),)),
