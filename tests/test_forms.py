@@ -93,10 +93,13 @@ def test_what_a_message_holds_is_its_own(line: str) -> None:
 def test_forms_may_alternate(line: str) -> None:
     """A place for the host that was found in one form is none in another."""
     for other in OF_FORMS:
-        theirs = other.replace("sshd", "cron").replace("ssh@", "cron@")
+        theirs = other.replace("sshd", "cron").replace("ssh@", "cron@").replace("ssh.", "cron.")
         data = f"{line}\n{other}\n{line}\n{theirs}\n{other}\n".encode()
         found = list(parse_lines(data))
         assert [of[3:] for of in found] == [(b"sshd", 101, b"m n")] * 4, other
+        stamps = Stamps(NOW, own_time, undated=True)
+        times = [int(stamps.time_of(of[2]) or 0) for of in found]
+        assert all(at in (AT, 123) for at in times), (other, times)
 
 
 @pytest.mark.parametrize("line", OF_FORMS)

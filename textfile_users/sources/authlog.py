@@ -62,17 +62,17 @@ def _without_return(line: LogLine) -> LogLine:
 
 def _lines(data: bytes, strange: bool) -> Iterator[LogLine]:
     end = after = at = 0
-    host = b""
+    host = first = b""
     for line in data.split(b"\n"):
         start = end
         length = len(line)
         end += length + 1
         if length < MIN_LINE:
             continue
-        # Lines of a host have it at the same place.
-        if line[after:at] != host or not host or line[:1] == b"<":
+        # Lines of a host have it at the same place, if their stamps have the same form.
+        if line[after:at] != host or not host or line[:4] != first:
             after, at = _place_of_host(line)
-            host = line[after:at]
+            host, first = line[after:at], line[:4]
             if not host:
                 split = _with_priority if line[:1] == b"<" else _unusual
                 yield from split(line, start, strange)
@@ -193,6 +193,8 @@ def _is_other(program: bytes) -> bool:
     """Return whether it is the plain name of a program, and remember it."""
     if not program.replace(b"-", b"").replace(b"_", b"").replace(b".", b"").isalnum():
         return False
+    if program.endswith(b".service"):  # journalctl -o with-unit
+        return False
     if len(_others) < MAX_OTHERS:
         _others.add(program)
     return True
@@ -243,8 +245,10 @@ class Stamps:
             return None
         try:
             seconds = float(stamp[begin : end or None].replace(b",", b"."))
-        except ValueError:  # of other digits than the last
-            return None
+        except ValueError:  # of another form than the last, or of none
+            is_known = _split(stamp) == self._minute
+            self._minute = b"", b"", 0, 0
+            return None if is_known else self.time_of(stamp)
         return self._began + seconds if 0.0 <= seconds < 61.0 else None
 
     def time_of_line(self, line: bytes) -> float | None:

@@ -79,6 +79,7 @@ _FORMS = (
     # + 1 2026-11-30T10:00:00+00:00 - sshd 101 ID47 - m n
     # + 2026-11-30T11:00:00.123456+01:00 host sshd 101 - - m n
     # + 2026-11-30T10:00:00Z sshd sshd 101 su - m n
+    # + 2026-11-30T10:00:00Z host sshd] 101 - - m n
     # + <38>1 2026-11-30T10:00:00Z host sshd 101 - [a@1 b="c"][d e="\"] \\ [x\]" f=""] m n
     # - <38>1 2026-11-30T10:00:00Z sshd su-x 101 sshd [sshd sshd="sshd 1 - - "] sshd[101]: m n
     # - <38>1 2026-11-30T10:00:00Z host cron 101 sshd - sshd[101]: m n
@@ -88,7 +89,7 @@ _FORMS = (
     _PRIORITY
     + rb"(?P<version>\d )?(?P<stamp>"
     + _ISO
-    + rb") \S{1,255}(?(version)|(?<![:\]])) (?P<program>[^\s(\[:]{1,128})"
+    + rb") \S{1,255}(?(version)|(?<![:\]])) (?P<program>[^\s(\[\]:]{1,128})"
     rb"(?:\((?P<inside>[^)\s]{0,64})\))?\]? (?P<pid>\S{1,128}) \S{1,128} "
     + _DATA
     + rb"(?: +(?:\xef\xbb\xbf)? *|$)(?P<message>.*)",
@@ -121,6 +122,7 @@ _FORMS = (
     # + Nov 30 10:00:00 host [sshd[101]] m n
     # + 2026-11-30T10:00:00.123456+00:00 host sshd[101]: m n
     # + 2026-11-30 12:00:00,5 +0200 host sshd[101]: m n
+    # + 2026-11-30T10:00:00Z host ssh.service[101]: m n
     # + Nov 30 10:00:00 host auth.info sshd[101]: m n
     # + Nov 30 10:00:00.123 host <86> sshd[101]: m n
     # + Nov 30 10:00:00 auth.info auth.info sshd[101]: m n
