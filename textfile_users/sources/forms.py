@@ -68,7 +68,7 @@ _TAG = (
     rb"\]?(?:\[(?P<pid>[^\]\s]{0,64})\])?\]?:?(?<=[\]:]) *(?:\[ID \d{1,10} [\w.]{1,32}\] )?"
 )
 _REPEATED = REPEATED + rb" (?P<times>\d{1,6}) times?(?=\r?$)"
-_DATA = rb'(?:-|(?:\[[^\s\]"]{1,64}(?: {1,8}[^\s\]"=]{1,64}="(?:[^"\\]|\\.)*")* ?\])+)'
+_DATA = rb'(?:-|(?:\[[^\s\]"]{1,64}(?: {1,8}[^\s\]"=]{1,64}="[^"\\]*(?:\\.[^"\\]*)*")* ?\])+)'
 
 _FORMS = (
     # RFC 5424, by rsyslog, syslog-ng, sysklogd and BSDs, into files also without <PRI>VERSION.
