@@ -339,10 +339,67 @@ def test_stamps_of_an_unknown_form_are_reported(run: Run) -> None:
     run.append("10:00:00 17.01.2026 host sshd[1]: Failed password for root\n" * 3)
     status, said = run(at=5)
     assert status == 0
-    assert said == f"textfile-users: {run.log}: lines begin with a stamp of an unknown form\n"
+    begins = "names programs, and no line has a known form: 10:00:00 17.01.2026 host sshd[1]"
+    assert said == f"textfile-users: {run.log}: {begins}\n"
     samples = run.samples()
     assert samples['users_auth_log_lines_total{result="unmatched",source="authlog"}'] == 3
     assert samples['users_collector_success{collector="auth"}'] == 0
+    run(at=10)
+    samples = run.samples()
+    assert samples['users_collector_success{collector="auth"}'] == 0, (
+        "nothing new makes it no better"
+    )
+    assert samples['users_auth_log_lines_total{result="unmatched",source="authlog"}'] == 3
+    run.append("17.01.2026 more\n")
+    run(at=15)
+    assert run.samples()['users_collector_success{collector="auth"}'] == 0, "a line of nobody's"
+    run.append(line(15, "(root) CMD (true)", "CRON[{}]"))
+    run(at=20)
+    assert run.samples()['users_collector_success{collector="auth"}'] == 1, "it is mended"
+
+
+def test_a_log_whose_stamps_have_no_date_is_reported(run: Run) -> None:
+    """As `journalctl -o short-monotonic` writes them: nothing tells when it was."""
+    run.append("")
+    run.counts()
+    run.append("[   12.345678] host sshd[1]: Failed password for root from 192.0.2.7 port 1 ssh2\n")
+    _, said = run(at=5)
+    assert said.endswith("no line has a known form: [   12.345678] host sshd[1]\n")
+    run(at=10)
+    assert run.samples()[FAILURES] == 0
+
+
+def test_one_log_of_several_that_is_not_understood_is_reported(run: Run) -> None:
+    other = run.host.path("var/log/other.log")
+    run.append("", name="var/log/other.log")
+    run.append("")
+    given = ("--auth-log", run.log, "--auth-log", other)
+    run(*given)
+    run.append(failed(3))
+    run.append(f"weird|sshd[1]: {failed(3)}", name="var/log/other.log")
+    _, said = run(*given, at=5)
+    begins = "names programs, and no line has a known form: weird|sshd[1]"
+    assert said == f"textfile-users: {other}: {begins}\n"
+
+
+def test_a_log_that_changes_its_form_goes_on(run: Run) -> None:
+    """A host gets another syslogd, or its template is changed; forms may alternate as well."""
+    message = "Failed password for root from 192.0.2.7 port 22 ssh2"
+    run.append(failed(-600))
+    run.counts()
+    at = time.gmtime(NOW + 3)
+    local, ctime = time.strftime("%b %d %H:%M:%S", at), time.strftime("%a %b %d %H:%M:%S %Y", at)
+    iso = time.strftime("%Y-%m-%dT%H:%M:%SZ", at)
+    heads = (
+        f"{iso} host sshd[2]: ",
+        f"{local} host auth.info sshd[3]: ",
+        f"{ctime} auth.info sshd[4]: ",
+        f"<38>1 {iso} host sshd 5 - -  ",
+        f"{iso} host sshd[6]: ",
+        f"{iso} host sshd 7 - - ",
+    )
+    run.append("".join(f"{head}{message}\n" for head in heads))
+    assert run.counts(at=5)[FAILURES] == 6
 
 
 def test_traditional_stamps_are_in_the_hosts_time(run: Run) -> None:

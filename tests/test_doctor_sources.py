@@ -121,6 +121,13 @@ FAULTS: list[tuple[str, Facts, str, str, str]] = [
         "usermod -aG utmp textfile-users",
     ),
     (
+        "a log of no known form",
+        facts(ALPINE, {"authlog": {"strange": "30.11.2026 host sshd[1]"}}),
+        "auth log",
+        "/var/log/auth.log names programs, and no line has a known form: 30.11.2026 host sshd[1]",
+        f"{PROGRAM} events --unmatched /var/log/auth.log | head -n 3",
+    ),
+    (
         "a missing bind mount",
         facts({**DEBIAN_12, "utmp": BROKEN}, {"utmp": {"is_directory": True}}),
         "utmp",
@@ -285,6 +292,13 @@ NOTES: list[tuple[str, Facts, str, str, str]] = [
         "journal",
         "closed to textfile-users",
         "usermod -aG systemd-journal textfile-users",
+    ),
+    (
+        "a log of no known form beside a journal",
+        facts(DEBIAN_12, {"authlog": {"strange": "host sshd[1]"}}, auth_log="journal"),
+        "auth log",
+        "no line has a known form: host sshd[1]; the journal is read",
+        f"{PROGRAM} events --unmatched /var/log/auth.log | head -n 3",
     ),
     (
         "silent, and the journal is asked",

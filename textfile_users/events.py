@@ -19,10 +19,11 @@ from textfile_users.auth.finding import (
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import Reader
 from textfile_users.logins import EVENT, MAX_LOGINS, Login, Logins
-from textfile_users.messages import ERROR, PROGRAM, say
+from textfile_users.messages import ERROR, PROGRAM, WARNING, say
 from textfile_users.options import WrongUsage
-from textfile_users.sources.authlog import Stamps, has_stamps, own_time
+from textfile_users.sources.authlog import Stamps, own_time
 from textfile_users.sources.follow import behind_last_end, without_nuls
+from textfile_users.sources.forms import has_stamps
 from textfile_users.sources.given import STDIN, UnreadableError, blocks
 from textfile_users.sources.sqlite import MAGIC as DATABASE
 from textfile_users.sources.text import decode
@@ -67,13 +68,18 @@ def events(files: list[str], unmatched: bool, now: float | None) -> int:
         in_order = _in_order if path != STDIN else iter  # who pipes a log waits for its events
         # People give /dev/null for nothing.
         data = () if path == os.devnull else _of_a_log(blocks(path, BLOCK))
+        reader = _reader(time.time() if now is None else now)
         try:
-            found_all = read_log(data, unmatched, time.time() if now is None else now)
-            for found in in_order(found_all):
+            for found in in_order(_read(reader, data, unmatched)):
                 print(json.dumps({**where, **found}))
         except UnreadableError as error:
             say(ERROR, f"{path}: {error}")
             status = 1
+        if reader.strange:
+            what = "no line has a known form" if reader.fault else "lines of no known form"
+            said = f"{what}, the first that names a program: {reader.strange}"
+            say(ERROR if reader.fault else WARNING, f"{path}: line {reader.strange_line}: {said}")
+            status = 1 if reader.fault else status
     return status
 
 
@@ -130,8 +136,17 @@ def _fault(data: bytes) -> str:
 
 def read_log(data: Iterable[bytes], unmatched: bool, now: float) -> Iterator[dict[str, object]]:
     """Yield the events of a log in their order, or its lines that are ``unmatched``."""
-    reader = Reader(Pairing(), Stamps(now, own_time))
+    return _read(_reader(now), data, unmatched)
+
+
+def _reader(now: float) -> Reader:
+    """Return what reads a log; ``now`` tells its years. Without a clock a boot is the time 0."""
+    reader = Reader(Pairing(), Stamps(now, own_time, undated=True))
     reader.numbered = True
+    return reader
+
+
+def _read(reader: Reader, data: Iterable[bytes], unmatched: bool) -> Iterator[dict[str, object]]:
     if unmatched:
         reader.unmatched = []
     logins = _Logins()

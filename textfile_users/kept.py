@@ -42,6 +42,7 @@ class Kept(Record):
     ``places`` of which sessions, slices and users processes are,
     ``known`` what files and NSS said of accounts, and ``network`` who was connected.
     ``addresses`` are those of sessions that were found elsewhere, '' where only a log may tell.
+    ``strange`` tells of a log, by its path, how lines begin of which none is understood.
     """
 
     asked: tuple[str, float] = ("", 0.0)
@@ -51,6 +52,7 @@ class Kept(Record):
     network: Network = NO_NETWORK
     time: float = 0.0
     addresses: dict[Unaddressed, str] = {}  # noqa: RUF012 - immutable
+    strange: dict[str, str] = {}  # noqa: RUF012 - immutable
 
 
 NOTHING = Kept()
@@ -76,6 +78,8 @@ def to_rows(kept: Kept) -> Iterator[Row]:
     yield from _network_rows(kept.network)
     for session, ip in kept.addresses.items():
         yield ("address", *session, ip)
+    for path, beginning in kept.strange.items():
+        yield "strange", path, beginning
 
 
 def _network_rows(network: Network) -> Iterator[Row]:
@@ -106,7 +110,8 @@ def from_rows(found: dict[str, list[list[str]]]) -> Kept:
         (ident, int(leader), float(start)): ip
         for ident, leader, start, ip in found.get("address", ())
     }
-    return Kept(asked, _usage(found), places, _known(found), network, looked, addresses)
+    strange = {path: beginning for path, beginning in found.get("strange", ())}  # noqa: C416 - pairs
+    return Kept(asked, _usage(found), places, _known(found), network, looked, addresses, strange)
 
 
 def _known(found: dict[str, list[list[str]]]) -> Known:

@@ -22,7 +22,7 @@ from textfile_users.kept import Kept
 from textfile_users.origin import parse_origin
 from textfile_users.rows import end_of
 from textfile_users.settings import parse_settings
-from textfile_users.sources import authlog, follow, localtime
+from textfile_users.sources import authlog, follow, forms, localtime
 from textfile_users.sources.btmp import failures
 from textfile_users.sources.cgroups import parse_cpu_stat, parse_cpuacct_usage
 from textfile_users.sources.group import find_groups
@@ -58,6 +58,15 @@ LINES = (
     b"Dec  7 09:33:20 host sshd(pam_unix)[1]: check pass; user unknown",
     b"Dec  7 09:33:20 last message repeated 2 times",
     b"Dec  7 09:33:20 host [sshd] Accepted",
+    b"Sun Dec  7 09:33:20 2025 [1765099999.123] auth.info sshd[1]: Accepted",
+    b"Sun 2025-12-07 09:33:20 CET host ssh@1-192.0.2.1:22.service[1]: Accepted",
+    b"2025-12-07T09:33:20.12345 auth.info: Dec  7 09:33:20 host sshd[1]: Accepted",
+    b"@400000006935489a00000000 192.0.2.1: auth.info: sshd[1]: Accepted",
+    b'2025-12-07T09:33:20Z host sshd 1 - [a b="\\"\\]"][c d="e" f=""]  Accepted',
+    b"Dec  7 09:33:20 <auth.info> host auth|security:info /usr/sbin/sshd(a)[1]: Accepted",
+    b"[    1.234567 <    0.000001 >] host Message forwarded from a: sshd[1]: Accepted",
+    b"1765099999.123456 host sshd[1]: Accepted",
+    b'{"a": "b", "SYSLOG_IDENTIFIER": "sshd"} weird|sshd[1]: sudo 1 - - a',
 )
 MESSAGES = [message for samples in ALL for message, _ in samples.known]
 
@@ -172,7 +181,7 @@ DECODERS = (
     Decoder("lines", lambda data: _exhaust(authlog.parse_lines(data)), LINES),
     Decoder("stamp", _stamp, LINES),
     Decoder("journal header", parse_header, (b"LPKSHHRH" + bytes(range(200)),)),
-    Decoder("naming", authlog.count_naming, LINES),
+    Decoder("naming", forms.naming, LINES),
     Decoder("message", _message, tuple(MESSAGES)),
     Decoder("log bytes", lambda data: follow._take_lines(data, False, True), (b"a\0b\n",)),
     Decoder("journal", parse_entry, (journal_line(1),)),

@@ -24,7 +24,7 @@ from tests.long.kinds import lines as of_kind
 from tests.long.sizes import IS_LONG, size
 from tests.test_patterns import ALL, Samples
 from textfile_users.auth.programs import PROGRAMS, find
-from textfile_users.sources import authlog
+from textfile_users.sources import authlog, forms
 
 SMALLEST = 1 << 12
 FACTOR = 16  # from one length to the next
@@ -114,13 +114,13 @@ def test_lines_of_a_log(text: bytes) -> None:
     """A line of any length, and as many lines as there are."""
 
     def parse(data: bytes) -> None:
-        for _ in authlog.parse_lines(data):
+        for _ in authlog.parse_lines(data, strange=True):
             pass
 
     check(parse, [*lines(text), repeated(text + b"\n")])
-    check(authlog._line_pattern().match, lines(text))
-    check(authlog.has_stamps, [*lines(text), repeated(text + b"\n")])
-    check(authlog.count_naming, [*lines(text), repeated(text + b"\n")])
+    for call in (forms.split, forms.naming, forms.stamp_of):
+        check(call, lines(text))
+    check(forms.has_stamps, [*lines(text), repeated(text + b"\n")])
     stamps = authlog.Stamps(NOW, authlog.utc_time)
     check(stamps.time_of_line, lines(text))
 

@@ -17,13 +17,7 @@ from textfile_users.auth.finding import (
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.programs import ENDS, KEY, PROGRAMS, find
 from textfile_users.record import quick
-from textfile_users.sources.authlog import (
-    REPEATED,
-    Stamps,
-    count_naming,
-    has_stamps,
-    parse_lines,
-)
+from textfile_users.sources.authlog import REPEATED, Stamps, parse_lines
 from textfile_users.sources.passwd import NO_ACCOUNTS
 from textfile_users.sources.text import decode
 
@@ -56,7 +50,8 @@ class Reader:
     ``time`` is that of the newest line that said something, ``quiet`` that of the first one
     behind which a file had nothing for SILENCE, 0 for none. A file's stamps that are still to come
     at ``now``, which some syslogds take from who writes, count as that. Lines that no pattern knows
-    are kept in ``unmatched`` where that is a list.
+    are kept in ``unmatched`` where that is a list. ``strange`` is how the first line begins that
+    names a program in no known form, and ``strange_line`` its number.
     """
 
     def __init__(
@@ -79,7 +74,9 @@ class Reader:
         self.quiet = 0.0
         self.unmatched: list[tuple[int, bytes]] | None = None
         self.explained: list[str] | None = None
-        self.unknown_stamps = False
+        self.strange = ""
+        self.strange_line = 0
+        self._is_understood = False
         self.numbered = False
         self._number = 1
         self._counted = 0
@@ -92,7 +89,7 @@ class Reader:
 
     def read_block(self, data: bytes) -> Iterator[AuthEvent]:  # noqa: C901 - calls cost, too
         """Yield the events of whole lines; an event's ``line`` is its number if ``numbered``."""
-        matched = unmatched = 0
+        matched = unmatched = strange = 0
         behind = 0 if self.pairing.last else -1  # where a line repeats the newest one
         self._counted = 0
         has_decided = self.pairing.attempts.has_decided
@@ -100,7 +97,12 @@ class Reader:
         time_of = self.stamps.time_of
         take = self.pairing.take
         latest = self.now + AHEAD_SECONDS
-        for start, end, stamp, program, pid, message in parse_lines(data):
+        for start, end, stamp, program, pid, message in parse_lines(data, strange=True):
+            if not stamp:
+                strange += 1
+                self._keep(data, start, end)
+                self._take_strange(data, start, message)
+                continue
             if message.startswith(ENDS) and pid:
                 is_known = is_open if message.startswith(KEY) else has_decided
                 if is_known("sshd", pid, time_of(stamp)):
@@ -114,7 +116,12 @@ class Reader:
                     yield from self.pairing.repeat(pid, self._line_number(data, start))
                 continue
             time = time_of(stamp)
-            if said is UNMATCHED or time is None:
+            if time is None:
+                strange += 1
+                self._keep(data, start, end)
+                self._take_strange(data, start, data[start : end - 1])
+                continue
+            if said is UNMATCHED:
                 unmatched += 1
                 self._keep(data, start, end)
                 continue
@@ -132,7 +139,7 @@ class Reader:
             yield from take(quick(AuthEvent, (time, pid, number, said)))
         if behind != len(data):
             self.pairing.last = None
-        self._end_block(data, matched, unmatched)
+        self._end_block(data, matched, unmatched, strange)
 
     def _what_is_new(
         self, time: float, program: bytes, pid: int, message: bytes, said: Finding
@@ -146,15 +153,42 @@ class Reader:
         self.time = max(self.time, time)
         return NOTHING
 
-    def _end_block(self, data: bytes, matched: int, unmatched: int) -> None:
-        if data and not matched and not unmatched and not has_stamps(data):
-            self.unknown_stamps = True
-            unmatched += count_naming(data)
+    def _end_block(self, data: bytes, matched: int, unmatched: int, strange: int) -> None:
+        if matched or unmatched:
+            self._is_understood = True
+        elif self.strange and data and not self._is_understood:
+            self._is_understood = self._understands(data)
+        unmatched += strange
         if self.numbered:
             self._line_number(data, len(data))
         self.lines[MATCHED] += matched
         self.lines[UNMATCHED_LINES] += unmatched
         self.lines[IGNORED] += data.count(b"\n") - matched - unmatched
+
+    def _take_strange(self, data: bytes, start: int, line: bytes) -> None:
+        if not self.strange:
+            from textfile_users.sources.forms import MAX_SHOWN, naming
+
+            self.strange = decode(naming(line) or line[:MAX_SHOWN])
+            self.strange_line = self._line_number(data, start) if self.numbered else 0
+
+    def begin_log(self, strange: str) -> None:
+        """Begin with another log, of which earlier blocks have left ``strange``."""
+        self.strange, self._is_understood = strange, False
+
+    def _understands(self, data: bytes) -> bool:
+        """Return whether any line is of a known form, whichever program wrote it."""
+        from textfile_users.sources.forms import split
+
+        return any(
+            parts is not None and self.stamps.time_of(parts[0]) is not None
+            for parts in map(split, data.split(b"\n"))
+        )
+
+    @property
+    def fault(self) -> str:
+        """How lines begin of a log that names programs, and of which none is understood, else ''."""
+        return "" if self._is_understood else self.strange
 
     def _explain(self, program: bytes, pid: int, message: bytes, said: Finding) -> None:
         if self.explained is not None and len(self.explained) < MAX_EXPLAINED:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 
+from textfile_users.auth.pairing import Pairing
+from textfile_users.auth.reader import Reader
 from textfile_users.checks.access import READ, closed_part, opening_command
 from textfile_users.checks.child import Failed
 from textfile_users.checks.clock import SYSLOGDS as SYSLOG_SERVICES
@@ -22,6 +24,9 @@ from textfile_users.checks.mends import (
 from textfile_users.model import ABSENT, DENIED
 from textfile_users.record import Record
 from textfile_users.settings import SETTINGS
+from textfile_users.sources.authlog import Stamps
+from textfile_users.sources.files import open_regular
+from textfile_users.sources.localtime import local_time
 from textfile_users.sources.procfs import read_boot_time
 
 TYPE_CHECKING = False
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from textfile_users.paths import Paths
 
 DAY = 86_400.0
+TAIL = 64 << 10
 MISSING = "missing"  # of a look that did not ask for it
 SYSLOGDS = ("rsyslogd", "syslog-ng", "syslogd", "busybox-syslogd", "metalog", "socklog")
 HIDING = "cannot be seen: hidepid= or ProtectProc="
@@ -42,7 +48,8 @@ FORGEABLE = "who has an account here can forge its lines"
 class File(Record):
     """What stat says of a source's file: ``size`` -1 where it is not there; ``mend`` opens it.
 
-    ``is_mounted`` is whether it lies on another file system than the root directory.
+    ``is_mounted`` is whether it lies on another file system than the root directory, ``strange``
+    how lines of a log begin of which none is understood.
     """
 
     path: str
@@ -51,6 +58,7 @@ class File(Record):
     is_directory: bool = False
     mend: str = ""
     is_mounted: bool = False
+    strange: str = ""
 
 
 class Facts(Record):
@@ -84,7 +92,12 @@ def check_sources(host: Host) -> Iterator[Finding]:
     return judge_sources(
         Facts(
             host.seen,
-            {name: _read_file(host, path) for name, path in _files(paths).items()},
+            {
+                name: _read_file(host, path)._replace(
+                    strange=_strange(host, path) if name == "authlog" else ""
+                )
+                for name, path in _files(paths).items()
+            },
             host.now,
             float(read_boot_time(paths) or 0),
             host.identity.user,
@@ -123,6 +136,24 @@ def _read_file(host: Host, path: str) -> File:
     return File(
         path, status.st_size, status.st_mtime, is_directory, _opening(host, path), is_mounted
     )
+
+
+def _strange(host: Host, path: str) -> str:
+    """Return how lines of a log begin if its end names programs and no line there is understood."""
+    try:
+        descriptor = open_regular(path)
+        try:
+            size = os.fstat(descriptor).st_size
+            data = os.pread(descriptor, TAIL, max(0, size - TAIL))
+        finally:
+            os.close(descriptor)
+    except OSError:  # what else is found tells
+        return ""
+    begin = data.find(b"\n") + 1 if size > TAIL else 0
+    reader = Reader(Pairing(), Stamps(host.now, local_time(host.options.paths)))
+    for _ in reader.read_block(data[begin : data.rfind(b"\n") + 1]):
+        pass
+    return reader.fault
 
 
 def _opening(host: Host, path: str) -> str:
@@ -216,6 +247,11 @@ def _judge_file(facts: Facts, files: str, journal: str) -> Finding:
         return Finding("auth log", NOTE, f"{facts.why('authlog')}; the journal is read", file.mend)
     if files != OK:
         return _unreadable(facts, "authlog", files)
+    if file.strange:
+        found = f"{file.path} names programs, and no line has a known form: {file.strange}"
+        read = "; the journal is read" if facts.seen.auth_log == "journal" else ""
+        show = f"{PROGRAM} events --unmatched {quote(file.path)} | head -n 3"
+        return Finding("auth log", NOTE if read else FAULT, found + read, show)
     silence = facts.now - file.modified
     if silence <= DAY:
         empty = " is empty" if file.size == 0 else " is read"

@@ -59,6 +59,7 @@ BACK_SECONDS = (60.0, 10.0)
 # After so long without a line the journal is asked whether the file is still written.
 SILENT_SECONDS = 60.0
 LATE_SECONDS = 10.0
+STRANGE = "names programs, and no line has a known form"
 TAIL = 64 << 10
 MAX_HELD_BLOCKS = 32
 # As they are in the journal, where gdm's tags end in a bracket.
@@ -100,7 +101,7 @@ def look_at_auth(
             explained=tuple(reading.reader.explained or ()),
             auth_log=source,
             caught_up=reading.caught_up,
-            kept=kept._replace(asked=asked),
+            kept=kept._replace(asked=asked, strange=reading.strange),
             sources=(*before.sources, logs.files, logs.journal),
             faults=(*before.faults, *faults),
             failed=(*before.failed, AUTH) if faults else before.failed,
@@ -130,8 +131,10 @@ def look_at_auth(
             reading.finish(is_done=False)
     if HISTORY not in wanted.collectors:  # else records of what is ended are still to be read
         reading.forget()
-    if reading.reader.unknown_stamps:
-        faults.append(f"{', '.join(logs.paths)}: lines begin with a stamp of an unknown form")
+    if reading.strange:
+        told = tuple(f"{path}: {STRANGE}: {begins}" for path, begins in reading.strange.items())
+        logs = logs._replace(files=logs.files._replace(faults=(*logs.files.faults, *told)))
+        faults += told
     yield reached()
 
 
@@ -278,6 +281,8 @@ class _Reading:
         self._logs = dict(before.logs)
         self._path = ""  # of the file that is being read
         self._journal = before.journal
+        self._were_strange = (snapshot.kept or NOTHING_KEPT).strange
+        self.strange: dict[str, str] = {}  # of the files that are read, see Kept
 
     @property
     def refused(self) -> dict[str, dict[str, int]]:
@@ -331,19 +336,31 @@ class _Reading:
         That is whether what was reached may be kept: not what is of the past alone.
         """
         self.caught_up = False
+        self.strange = {
+            path: self._were_strange[path] for path in paths if path in self._were_strange
+        }
         for path in paths:
             if len(paths) > 1:
                 self.reader.pairing.last = None  # a line is behind those of its own file
             self._logs[path] = self._position(path, backfill)
             self._path = path
+            self.reader.begin_log(self.strange.get(path, ""))
             for block in blocks(path, self._logs[path]):
                 self._take(self.reader.read_block(block.data))
+                self._judge(path)
                 self._counting.skipped(AUTHLOG, block.skipped)
                 self._logs[path] = block.position
                 if self._is_apart(block):
                     yield self._counting.counts
             if not self._counting.counts:
                 self._count_from_here()
+
+    def _judge(self, path: str) -> None:
+        """Take note whether the log that is being read is one of which nothing is understood."""
+        if self.reader.fault:
+            self.strange[path] = self.reader.fault
+        else:
+            self.strange.pop(path, None)
 
     def _position(self, path: str, backfill: bool) -> Position:
         """Return where to read on: behind what was read of this file or of another log.
@@ -550,6 +567,7 @@ class _Reading:
         """Go on in the journal instead of the files."""
         self._counting.lines(AUTHLOG, self.reader.take_lines())
         self.is_move = True
+        self.strange.clear()
         self._newest = self.reader.time
 
     def has_journal_more(self, newest: float) -> bool:

@@ -1,8 +1,8 @@
 """Auth log files: lines of syslog in the forms that syslogds have written them.
 
-Stamps are traditional (RFC 3164: local time, no year), ISO 8601, or those of RFC 5424, whose
-whole line differs. Real files also leave out the host, write ``[sshd]`` for ``sshd:``, or
-insert Solaris' ``[ID n facility]``.
+Lines that begin as most do are split here: stamps are traditional (RFC 3164: local time, no
+year), ISO 8601, or OpenWrt's, and behind the host busybox's FACILITY.SEVERITY may stand. All
+other forms are in the table of forms.py.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from textfile_users.auth.programs import OTHER, PROGRAMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from re import Pattern
+    from collections.abc import Callable, Iterable, Iterator
 
     # Seconds since the epoch of a local time (year, month, day, hour, minute, second); of one
     # that clocks show twice, as when summer time ends, the second time where the last is True.
@@ -26,35 +25,58 @@ DISORDER = 300
 # By so much, in seconds: most zones, Lord Howe's, and Troll's.
 SET_BACK = (3600, 1800, 7200)
 MONTHS = b"JanFebMarAprMayJunJulAugSepOctNovDec"
+WEEKDAYS = b"MonTueWedThuFriSatSun"
 REPEATED = b"last message repeated"
+# As C libraries name them (glibc 2.41 and musl 1.2 syslog.h).
+FACILITIES = frozenset(
+    b"auth authpriv cron daemon ftp kern lpr mail mark news security syslog user uucp"
+    b" local0 local1 local2 local3 local4 local5 local6 local7".split()
+)
+SEVERITIES = frozenset(
+    b"alert crit debug emerg err error info none notice panic warn warning".split()
+)
 
 
 # A line of a known program: where it begins in its block and where the next one does, its
-# stamp, program, pid (0 for none) and message.
+# stamp, program, pid (0 for none) and message. One that names a known program in no known form has
+# no stamp and no program, and is its own message.
 LogLine = tuple[int, int, bytes, bytes, int, bytes]
 
 
-def parse_lines(data: bytes) -> Iterator[LogLine]:
-    """Yield the lines of known programs in ``data``, whole lines each with its newline.
+def parse_lines(data: bytes, strange: bool = False) -> Iterable[LogLine]:
+    """Return the lines of known programs in ``data``, whole lines each with its newline.
 
-    What PAM says of sshd's attempts is left out, since sshd says it itself. What PAM wrote for a
-    program that is not known has the program OTHER. ``last message
-    repeated 2 times``, as BSD's syslogd writes it, has the program REPEATED and 2 for a pid.
+    With ``strange`` also those that name one in no known form. What PAM says of sshd's attempts is
+    left out, since sshd says it itself; what it wrote for a program that is not known has the
+    program OTHER. ``last message repeated 2 times``, as BSD's syslogd writes it, has the program
+    REPEATED and 2 for a pid. A carriage return at a line's end is none of it.
     """
+    lines = _lines(data, strange)
+    # The first of the two questions is the quick one.
+    has_returns = b"\r" in data and b"\r\n" in data
+    return map(_without_return, lines) if has_returns else lines
+
+
+def _without_return(line: LogLine) -> LogLine:
+    return (*line[:5], line[5][:-1]) if line[5].endswith(b"\r") else line
+
+
+def _lines(data: bytes, strange: bool) -> Iterator[LogLine]:
     end = after = at = 0
-    host = b""
+    host = first = b""
     for line in data.split(b"\n"):
         start = end
         length = len(line)
         end += length + 1
         if length < MIN_LINE:
             continue
-        # Lines of a host have it at the same place.
-        if line[after:at] != host or not host or line[:1] == b"<":
+        # Lines of a host have it at the same place, if their stamps have the same form.
+        if line[after:at] != host or not host or line[:4] != first:
             after, at = _place_of_host(line)
-            host = line[after:at]
+            host, first = line[after:at], line[:4]
             if not host:
-                yield from _unusual(line, start)
+                split = _with_priority if line[:1] == b"<" else _unusual
+                yield from split(line, start, strange)
                 continue
         program, _, rest = line[at:].partition(b"[")
         if program in PROGRAMS:
@@ -62,31 +84,66 @@ def parse_lines(data: bytes) -> Iterator[LogLine]:
             if message[:1] == b" ":  # as sudo writes it
                 message = message.lstrip(b" ")
             if not pid.isdigit() or len(pid) > 10 or message[:1] in b"[":
-                yield from _unusual(line, start)
+                yield from _unusual(line, start, strange)
             elif not message.startswith(_SKIPPED):
                 yield start, end, line[:after], program, int(pid), message
         else:
             may_say = _others.get(program)
             if may_say is None or (may_say and b"pam_" in rest):
-                yield from _without_pid(line, start, after, at)
+                yield from _without_pid(line, start, after, at, strange)
 
 
-def _without_pid(line: bytes, start: int, after: int, at: int) -> Iterator[LogLine]:
+def _without_pid(line: bytes, start: int, after: int, at: int, strange: bool) -> Iterator[LogLine]:
     """Yield what a line with a host is where no known program and pid follow it."""
+    words = line[at:].split(b" ", 4)
+    if len(words) == 5 and words[3] == b"-" and line[4:5] == b"-":
+        yield from _modern(line, start, line[:after], words, strange)
+        return
     program, colon, message = line[at:].partition(b": ")
     message = message.lstrip(b" ")
     name = program.partition(b"[")[0]
     if name in PROGRAMS and (name != program or not colon or message.startswith(b"[")):
-        yield from _unusual(line, start)
+        yield from _unusual(line, start, strange)
     elif name in PROGRAMS:
         if not message.startswith(_SKIPPED):
             yield start, start + len(line) + 1, line[:after], program, 0, message
     elif message.startswith(b"pam_") and name and _base(name) not in PROGRAMS:
         # Whatever the program: PAM names the service.
-        if name not in _SILENT and not message.startswith(_SKIPPED):
+        if _says_pam(name, message) and not message.startswith(_SKIPPED):
             yield start, start + len(line) + 1, line[:after], OTHER, _pid_of(program), message
     elif not _is_other(name):
-        yield from _unusual(line, start)
+        yield from _unusual(line, start, strange)
+
+
+def _with_priority(line: bytes, start: int, strange: bool) -> Iterator[LogLine]:
+    """Yield what a line is that begins with <PRIORITY>."""
+    head, _, rest = line.partition(b" ")
+    stamp, _, rest = rest.partition(b" ")
+    words = rest.split(b" ", 5)  # the host is the first
+    is_plain = len(head) < 7 and head[1:-2].isdigit() and head[-2:-1] == b">" and stamp[4:5] == b"-"
+    if len(words) == 6 and words[4] == b"-" and is_plain and head[-1:].isdigit():
+        yield from _modern(line, start, stamp, words[1:], strange)
+    else:
+        yield from _unusual(line, start, strange)
+
+
+def _modern(
+    line: bytes, start: int, stamp: bytes, words: list[bytes], strange: bool
+) -> Iterator[LogLine]:
+    """Yield what a line of RFC 5424 is: ``words`` are program, pid, message's id, "-", message."""
+    program, pid, name, _, message = words
+    number = 0 if pid == b"-" else int(pid) if pid.isdigit() and len(pid) <= 10 else -1
+    is_plain = number >= 0 and (name == b"-" or name.isalnum())
+    message = message.lstrip(b" ")
+    if not is_plain or not stamp[:4].isdigit() or message[:1] == b"\xef":
+        yield from _unusual(line, start, strange)
+    elif program not in PROGRAMS:
+        if _says_pam(program, message) and not message.startswith(_SKIPPED):
+            yield start, start + len(line) + 1, stamp, OTHER, number, message
+        elif program not in _others and not _is_other(program):
+            yield from _unusual(line, start, strange)
+    elif not message.startswith(_SKIPPED):
+        yield start, start + len(line) + 1, stamp, program, number, message
 
 
 def _base(name: bytes) -> bytes:
@@ -101,6 +158,7 @@ def _pid_of(tag: bytes) -> int:
 
 MAX_DAYS = 1_000  # that are remembered
 MIN_LINE = 18  # a stamp, a name and a colon
+CTIME = 24  # bytes of `Mon Nov 30 10:00:00 2026`
 _SKIPPED = b"pam_unix(sshd:auth"
 # Their sessions are no logins, and frequent.
 _SILENT = frozenset((b"CRON", b"cron", b"crond", b"atd", b"systemd", b"dovecot", b"auth", b"smbd"))
@@ -110,110 +168,94 @@ MAX_OTHERS = 1_000
 
 
 def _place_of_host(line: bytes) -> tuple[int, int]:
-    """Return where a stamp ends and a program begins, with the host and its blanks between.
+    """Return where a stamp ends and a program begins: between are host, level and their blanks.
 
     Both are 0 for a line that does not begin so, as most do.
     """
-    if line[4:5] == b"-" and line[:4].isdigit():
-        after = line.find(b" ", 11)  # a blank may stand for the T
-    elif line[3:4] == b" " and line[9:10] == b":" == line[12:13]:
-        after = 15
-    else:
-        return 0, 0
+    after = _end_of_stamp(line)
     at = line.find(b" ", after + 1) + 1
-    # A name that ends in a colon or bracket is no host's, but another program's tag.
-    if after < 15 or line[after : after + 1] != b" " or line[at - 2 : at - 1] in b" :]":
+    word = line[after + 1 : at - 1]
+    # A name that ends in a colon or bracket is no host's, but another program's tag; a number is a
+    # year, and what has a sign is a zone.
+    if after < 15 or line[after : after + 1] != b" " or word[-1:] in b":]":
         return 0, 0
-    return (after, at) if at else (0, 0)
+    if not at or word.isdigit() or word[:1] in b"+-<[":
+        return 0, 0
+    if not (after == CTIME and _is_level(word)):  # OpenWrt tells no host
+        end = line.find(b" ", at)
+        at = end + 1 if end > 0 and _is_level(line[at:end]) else at
+    return after, at
+
+
+def _end_of_stamp(line: bytes) -> int:
+    """Return where a stamp of the usual forms ends, 0 for none."""
+    if line[4:5] == b"-" and line[:4].isdigit():
+        return line.find(b" ", 11)  # a blank may stand for the T
+    if line[3:4] != b" ":
+        return 0
+    if line[9:10] == b":" == line[12:13]:
+        end = 15 if line[15:16] == b" " else line.find(b" ", 15)
+        return end if end == 15 or (line[15:16] in b".," and line[16:end].isdigit()) else 0
+    if line[7:8] == b" " and line[13:14] == b":" == line[16:17] and line[20:CTIME].isdigit():
+        return CTIME
+    if line[8:9] == b"-" == line[11:12] and line[17:18] == b":" == line[20:21]:
+        end = line.find(b" ", CTIME)  # behind the zone
+        return end if line[CTIME:end].isalpha() and line[CTIME:end].isupper() else 0
+    return 0
+
+
+def _is_level(word: bytes) -> bool:
+    """Return whether a word is FACILITY.SEVERITY."""
+    facility, dot, severity = word.partition(b".")
+    return bool(dot) and facility in FACILITIES and severity in SEVERITIES
 
 
 def _is_other(program: bytes) -> bool:
     """Return whether it is the plain name of a program, and remember it."""
     if not program.replace(b"-", b"").replace(b"_", b"").replace(b".", b"").isalnum():
         return False
+    if program.endswith(b".service"):  # journalctl -o with-unit
+        return False
     if len(_others) < MAX_OTHERS:
         _others[program] = True
     return True
 
 
-def _unusual(line: bytes, start: int) -> Iterator[LogLine]:
+def _unusual(line: bytes, start: int, strange: bool = False) -> Iterator[LogLine]:
     """Yield what a line is that does not begin as most do, if it is of a known program."""
-    if not line:
-        return
-    match = _line_pattern().match(line)
-    if not match:
-        return
+    from textfile_users.sources.forms import naming, split
+
     end = start + len(line) + 1
-    _, stamp, new, new_pid, old, module, loose_pid, times, message = match.groups()
-    if times:
-        yield start, end, stamp, REPEATED, int(times), b""
+    parts = split(line)
+    if parts is None:
+        if strange and naming(line):
+            yield start, end, b"", b"", 0, line
         return
-    program = new or old
-    if program not in PROGRAMS:  # RFC 5424 sets the name apart, whatever it is
-        if program in _SILENT or not message.startswith(b"pam_"):
-            return
-        program = OTHER
-    if module:  # as Linux-PAM wrote it before 1.0
-        kind = b"session" if message.startswith(b"session ") else b"auth"
-        message = b"%s(%s:%s): %s" % (module, program, kind, message)
-    number = new_pid or loose_pid
-    yield start, end, stamp, program, int(number) if number else 0, message
+    stamp, program, pid, message = parts
+    if message.lstrip(b": ").startswith(_SKIPPED):
+        return
+    if program in PROGRAMS or program == REPEATED:
+        yield start, end, stamp, program, pid, message
+    elif _says_pam(program, message):
+        yield start, end, stamp, OTHER, pid, message
 
 
-def has_stamps(data: bytes) -> bool:
-    """Return whether any line of ``data`` begins with a stamp of a form known here."""
-    import re
-
-    return re.search(rb"(?m)^" + _BEGINNING, data) is not None
-
-
-def count_naming(data: bytes) -> int:
-    """Return the number of lines of ``data`` that name a known program, however stamped."""
-    import re
-
-    naming = re.compile(rb"[ \[](?:" + _NAMES + rb")[\[:\]]").search
-    return sum(1 for line in data.split(b"\n") if naming(line))
-
-
-_STAMP = (
-    rb"([A-Z][a-z][a-z] {1,2}\d{1,2} [\d:]{8}"
-    rb"|\d{4}-\d\d-\d\d[T ][\d:]{8}(?:[.,]\d{1,9})?(?:Z|[+-][\d:]{2,5})?)"
-)
-
-
-_BEGINNING = rb"(?:<\d{1,3}>(?:\d )?)?" + _STAMP + rb" "
-# The most frequent first.
-_NAMES = rb"sshd(?:-session|-auth)?|" + b"|".join(
-    name for name in sorted(PROGRAMS, reverse=True) if not name.startswith(b"sshd")
-)
-
-
-def _line_pattern(compiled: list[Pattern[bytes]] = []) -> Pattern[bytes]:  # noqa: B006
-    """Return the pattern of a line of a known program, in all forms."""
-    if compiled:
-        return compiled[0]
-    import re
-
-    line = re.compile(
-        rb"(?:<\d{1,3}>(?:(\d) )?)?" + _STAMP + rb" (?:\S+(?<![:\]]) )?(?:(?(1)"
-        rb"([a-z][\w-]*) (?:(\d{1,10})|-) \S+ (?:-|(?:\[[^\]\n]*\])+) (?:\xef\xbb\xbf)?"
-        rb"|\[?(" + _NAMES + rb")(?:\((?:(pam_\w+)|[^)\n]{0,64})\))?"
-        rb"\]?(?:\[(\d{1,10})\])?\]?:?(?<=[\]:]) *(?:\[ID \d{1,10} [\w.]{1,32}\] )?"
-        rb"(?![: ]*pam_unix\(sshd:auth))"
-        rb"|last message repeated (\d{1,6}) times?(?=\r?$))(.*)",
-        re.DOTALL,
-    )
-    compiled.append(line)
-    return line
+def _says_pam(program: bytes, message: bytes) -> bool:
+    """Return whether PAM wrote it, whose words tell the service, for a program that may count."""
+    return message.startswith(b"pam_") and program not in _SILENT
 
 
 class Stamps:
     """Turns the stamps of lines into seconds since the epoch, quickly where they come in order."""
 
-    def __init__(self, now: float, local: LocalTime) -> None:
-        """Take the time when the log is read, for the year, and the log's local time."""
+    def __init__(self, now: float, local: LocalTime, undated: bool = False) -> None:
+        """Take the time when the log is read, for the year, and the log's local time.
+
+        With ``undated`` a stamp that tells the seconds since a boot is a time, too.
+        """
         self._now = now
         self._local = local
+        self._takes_undated = undated
         # The minute of the last stamp: its text before and behind the seconds, and its time.
         self._minute = b"", b"", 0, 0
         self._began: float | None = None
@@ -225,13 +267,17 @@ class Stamps:
         before, behind, begin, end = self._minute
         if stamp[:begin] != before or stamp[end or len(stamp) :] != behind or not before:
             before, behind, begin, end = self._minute = _split(stamp)
-            self._began = self._minute_of(before + behind, self._began)
+            if not before:
+                return self._of_number(stamp)
+            self._began = self._minute_of(_plain(before, behind), self._began)
         if self._began is None:
             return None
         try:
             seconds = float(stamp[begin : end or None].replace(b",", b"."))
-        except ValueError:  # of other digits than the last
-            return None
+        except ValueError:  # of another form than the last, or of none
+            is_known = _split(stamp) == self._minute
+            self._minute = b"", b"", 0, 0
+            return None if is_known else self.time_of(stamp)
         return self._began + seconds if 0.0 <= seconds < 61.0 else None
 
     def time_of_line(self, line: bytes) -> float | None:
@@ -239,13 +285,20 @@ class Stamps:
 
         Lines may come in any order: of two times that a stamp may be it is the later one.
         """
-        import re
+        from textfile_users.sources.forms import stamp_of
 
-        match = re.match(_BEGINNING, line)
+        stamp = stamp_of(line)
         self._forget()
-        time = self.time_of(match[1]) if match else None
+        time = self.time_of(stamp) if stamp else None
         self._forget()
         return time
+
+    def _of_number(self, stamp: bytes) -> float | None:
+        """Return the time that a stamp without a clock is, if it counts seconds."""
+        from textfile_users.sources.forms import number_of
+
+        is_undated = stamp.startswith(b"[")
+        return number_of(stamp) if self._takes_undated or not is_undated else None
 
     def _forget(self) -> None:
         self._minute = b"", b"", 0, 0
@@ -312,14 +365,29 @@ def _into_day(clock: bytes) -> int:
 def _split(stamp: bytes) -> tuple[bytes, bytes, int, int]:
     """Return what a stamp has before and behind its seconds, and where these are.
 
-    The end is from the end of the stamp, 0 where nothing is behind.
+    The end is from the end of the stamp, 0 where nothing is behind. Before is nothing where there
+    is no clock.
     """
-    if not stamp[:1].isdigit():
-        return stamp[:-2], b"", len(stamp) - 2, 0
-    end = 19
-    while stamp[end : end + 1] not in b"Z+-":
+    begin = stamp.find(b":") + 4
+    if stamp[begin - 1 : begin] != b":" or begin < 10:
+        return b"", b"", 0, 0
+    end = begin + 2
+    if stamp[end : end + 1] in (b".", b","):
         end += 1
-    return stamp[:17], stamp[end:], 17, end - len(stamp)
+        while stamp[end : end + 1].isdigit():
+            end += 1
+    return stamp[:begin], stamp[end:], begin, end - len(stamp)
+
+
+def _plain(before: bytes, behind: bytes) -> bytes:
+    """Return a stamp without its seconds in one of the two forms whose time is told here."""
+    if len(before) < 14 and not behind:
+        return before  # traditional
+    if before[4:5] == b"-" == before[7:8] and before[10:11] in b"T " and behind[:1] in b"Z+-":
+        return before + behind
+    from textfile_users.sources.forms import minute_of
+
+    return minute_of(before, behind)
 
 
 def _iso_minute(text: bytes, local: LocalTime, again: bool) -> float | None:
