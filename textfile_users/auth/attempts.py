@@ -20,6 +20,7 @@ from textfile_users.auth.finding import (
     PROBE,
     REJECTED,
     SUCCESS,
+    TOTAL,
     TRIED,
     Finding,
 )
@@ -325,7 +326,7 @@ _BY_CONNECTION = (FAILURE, PAM_FAILURE, INVALID, DENIED, SUCCESS)
 
 
 # Steps of programs that few hosts have.
-_COUNTED = frozenset((TRIED, REJECTED, OVER))
+_COUNTED = frozenset((TRIED, REJECTED, TOTAL))
 _REFUSALS = (PAM_FAILURE, REJECTED)
 
 

@@ -9,11 +9,11 @@ have none, as of accounts that may not log in; keys only since 2026.90.
 from __future__ import annotations
 
 from textfile_users.auth.finding import (
-    OVER,
     PEER,
     REJECTED,
     SESSION_CLOSED,
     SUCCESS,
+    TOTAL,
     TRIED,
     Finding,
     Pattern,
@@ -90,7 +90,7 @@ def _over(match: Match[bytes]) -> Finding:
     kind = next((kind for start, kind in KINDS if said.startswith(start)), "other")
     fails = str(number(match["fails"])) if match["fails"] else ""
     user = name(match["user"])
-    return finding(OVER, "dropbear", user=user, kind=kind, target=fails, **_where(match))
+    return finding(TOTAL, "dropbear", user=user, kind=kind, target=fails, **_where(match))
 
 
 def _closed(match: Match[bytes]) -> Finding:
@@ -226,14 +226,14 @@ FORMS = forms(
         ),
     ),
     # + Exit before auth from <192.0.2.7:4242>: Exited normally
-    # = dropbear over ip=192.0.2.7 port=4242 kind=closed
+    # = dropbear total ip=192.0.2.7 port=4242 kind=closed
     # + Exit before auth from <[2001:db8::7]:4242>: Exited normally
-    # = dropbear over ip=2001:db8::7 port=4242 kind=closed
+    # = dropbear total ip=2001:db8::7 port=4242 kind=closed
     # + Exit before auth from <192.0.2.7:4242>: (user 'root', 2 fails): Timeout before auth
-    # = dropbear over user=root ip=192.0.2.7 port=4242 kind=timeout target=2
+    # = dropbear total user=root ip=192.0.2.7 port=4242 kind=timeout target=2
     # What a client calls itself is its own text.
     # + Exit before auth from <192.0.2.7:4242>: Incompatible remote version '(user 'bob', 9 fails): x'
-    # = dropbear over ip=192.0.2.7 port=4242 kind=protocol
+    # = dropbear total ip=192.0.2.7 port=4242 kind=protocol
     # - Exit before auth
     # - Exit before auth from <192.0.2.7>: Exited normally
     # - Exit before auth from <192.0.2.7:424242>: Exited normally
@@ -248,9 +248,9 @@ FORMS = forms(
     # Before 2020 only the last refusal has the address.
     # + Exit before auth (user 'root', 10 fails): Max auth tries reached - user 'root' from 192.0.2.7:4242
     # + exit before auth (user 'root', 10 fails): Max auth tries reached - user 'root' from 192.0.2.7:4242
-    # = dropbear over user=root ip=192.0.2.7 port=4242 kind=other target=10
+    # = dropbear total user=root ip=192.0.2.7 port=4242 kind=other target=10
     # + Exit before auth: Max auth tries reached - user 'is invalid' from 192.0.2.7:4242
-    # = dropbear over ip=192.0.2.7 port=4242 kind=other
+    # = dropbear total ip=192.0.2.7 port=4242 kind=other
     # - Exit before auth (user 'root', 10 fails): Max auth tries reached - user 'root'
     # - Exit before auth: Incompatible remote version 'Max auth tries reached - user 'x' from 192.0.2.9:1
     (
@@ -263,9 +263,9 @@ FORMS = forms(
     ),
     # + Exit before auth: Exited normally
     # + exit before auth: Exited normally
-    # = dropbear over kind=closed
+    # = dropbear total kind=closed
     # + Exit before auth (user 'root', 3 fails): Disconnect received
-    # = dropbear over user=root kind=closed target=3
+    # = dropbear total user=root kind=closed target=3
     # - Exit before auth from
     (
         b"Exit exit",

@@ -33,7 +33,7 @@ PEER = "peer"
 # Of a program that tells at a connection's end how many attempts it refused, see tries.py.
 TRIED = "tried"  # one of them, in a line of its own
 REJECTED = "rejected"  # one whose address may only come with the end
-OVER = "over"  # the end; ``target`` is the number, '' where it is not told
+TOTAL = "total"  # the end; ``target`` is the number, '' where it is not told
 PAM_FAILURE = "PAM failure"
 PAM_ESCALATION = "PAM escalation"
 PAM_ESCALATION_FAILURE = "PAM escalation failure"

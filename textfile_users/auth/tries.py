@@ -7,7 +7,7 @@ number at the end says how many there were, and the end has the address.
 from __future__ import annotations
 
 from textfile_users.auth.attempts import ENDED, FAILED, MAX_WAITING, AuthEvent, Memory, Step
-from textfile_users.auth.finding import FAILURE, OVER, PROBE, REJECTED, TRIED
+from textfile_users.auth.finding import FAILURE, PROBE, REJECTED, TOTAL, TRIED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _on_rejected(memory: Memory, event: AuthEvent) -> Step:
     return Memory(event.time, told[-MAX_TOLD:], held, memory.peer), over
 
 
-def _on_over(memory: Memory, event: AuthEvent) -> Step:
+def _on_total(memory: Memory, event: AuthEvent) -> Step:
     """The end of a connection: what was refused and has had no line counts with it."""
     said = event.said
     rejected = [one.said for one in memory.held if one.said.event == REJECTED]
@@ -69,4 +69,4 @@ def _on_over(memory: Memory, event: AuthEvent) -> Step:
     return after, [event._replace(said=failure)]
 
 
-STEPS = {TRIED: _on_tried, REJECTED: _on_rejected, OVER: _on_over}
+STEPS = {TRIED: _on_tried, REJECTED: _on_rejected, TOTAL: _on_total}
