@@ -138,10 +138,10 @@ def _modern(
     if not is_plain or not stamp[:4].isdigit() or message[:1] == b"\xef":
         yield from _unusual(line, start, strange)
     elif program not in PROGRAMS:
-        if _says_pam(program, message) and not message.startswith(_SKIPPED):
-            yield start, start + len(line) + 1, stamp, OTHER, number, message
-        elif program not in _others and not _is_other(program):
+        if program not in _others and not _is_other(program):
             yield from _unusual(line, start, strange)
+        elif _says_pam(program, message) and not message.startswith(_SKIPPED):
+            yield start, start + len(line) + 1, stamp, OTHER, number, message
     elif not message.startswith(_SKIPPED):
         yield start, start + len(line) + 1, stamp, program, number, message
 
