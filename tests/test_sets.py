@@ -73,6 +73,8 @@ def test_times_are_those_of_w(seconds: float, fractions: bool, text: str) -> Non
         (60, "09:32", "today"),
         (11 * 3600, "22:33", "less than twelve hours ago, though yesterday"),
         (13 * 3600, "Sat20", "yesterday"),
+        (43_200, "21:33", "w's clock has whole seconds: not more than twelve hours"),
+        (43_201, "Sat21", "more than twelve hours"),
         (6 * 86_400, "Mon09", "a week ago, nearly"),
         (7 * 86_400, "30Nov25", "a week ago"),
         (1e18, "?", "a damaged record's year"),
@@ -145,7 +147,9 @@ def test_a_session_that_comes_back_is_one_again(run: Run) -> None:
 def test_the_prefix(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     run("--metrics", "what", "--metrics-prefix", "my_w")
     assert {name.partition("{")[0] for name in run.samples()} == {"my_w_up"}
-    for wrong in ("9x", "a-b", "", "users", "user_sessions", "a b"):
+    run("--metrics", "what", "--metrics-prefix", "")
+    assert {name.partition("{")[0] for name in run.samples()} == {"what_up"}, "version 2"
+    for wrong in ("9x", "a-b", "users", "user_sessions", "a b"):
         assert run("--metrics-prefix", wrong)[0] == 2, wrong
 
 
