@@ -94,6 +94,35 @@ def test_columns_of_w() -> None:
     assert columns(session(), ahead, NOW)[4] == "0.00s", "the clock was set back"
 
 
+# What `w` and `w -i` of procps 4.0.2 print of such a record, but for their columns' width.
+@pytest.mark.parametrize(
+    ("recorded", "host", "ip", "plain", "numeric"),
+    [
+        ("host.example.org", "host.example.org", "192.0.2.7", "host.example.org", "192.0.2.7"),
+        ("host.example.org", "host.example.org", "", "host.example.org", "host.example.org"),
+        (":0", "", "", ":0", ":0"),
+        (":0", "", "192.0.2.7", ":0", "192.0.2.7:0"),
+        ("host.example.org:10.0", "host.example.org", "192.0.2.7", "host.example.org:10.0",
+         "192.0.2.7:10.0"),
+        ("fe80::1%eth0", "", "fe80::1", "fe80::1%eth0", "fe80::1%eth0"),
+        ("2001:db8::10", "", "2001:db8::10", "2001:db8::10", "2001:db8::10"),
+        ("192.0.2.7 via mosh [123]", "", "192.0.2.7", "192.0.2.7", "192.0.2.7"),
+        ("", "", "192.0.2.9", "192.0.2.9", "192.0.2.9"),
+        ("", "", "", "-", "-"),
+    ],
+)  # fmt: skip
+def test_hosts_are_those_of_w(recorded: str, host: str, ip: str, plain: str, numeric: str) -> None:
+    one = session(recorded=recorded, host=host, ip=ip)
+    assert columns(one, None, NOW)[2] == plain
+    assert (one.numeric or "-") == numeric
+
+
+def test_command_lines_are_those_of_w() -> None:
+    """A tab is a control byte to it, a newline a blank; letters beyond ASCII stay."""
+    activity = Activity(9.0, 4, NOW - 75, 12, 1.5, "a\x01b\tc\nd\x7f\xe9 e", 3.25)
+    assert columns(session(), activity, NOW)[-1] == "a?b?c d?\xe9 e"
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_where_sessions_are_not_known_none_are_counted(name: str) -> None:
     found = {one.name: one for one in families_of(name, Snapshot(NOW, None))}

@@ -136,9 +136,15 @@ class Session(Record):
 
     @property
     def numeric(self) -> str:
-        """Its address, with the zone that utmp has, as `w -i` shows it; else what written says."""
-        _, percent, zone = self.recorded.partition("%") if self.ip else ("", "", "")
-        return f"{self.ip}%{zone}" if percent and zone.isalnum() else self.ip or self.written
+        """Its address as `w -i` shows it, with utmp's zone or display; else what written says."""
+        if not self.ip:
+            return self.written
+        _, percent, zone = self.recorded.partition("%")
+        if percent and zone.isalnum():
+            return f"{self.ip}%{zone}"
+        host, colon, display = self.recorded.rpartition(":")
+        is_display = colon and ":" not in host and display.replace(".", "", 1).isdecimal()
+        return f"{self.ip}:{display}" if is_display else self.ip
 
     @property
     def is_login(self) -> bool:
