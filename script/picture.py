@@ -52,6 +52,7 @@ def session(
         f"{pid} (x) S 1 {pid} {pid} {terminal} {pid if terminal else -1} 0 0 0 0 0 "
         f"{int(cpu * TICKS)} 0 0 0 20 0 1 0 {ticks} 1000 {mib * MIB_PAGES}\n",
     )
+    host.write(f"proc/{pid}/statm", f"1000 {mib * MIB_PAGES} 100 1 0 10 0\n")
     host.logind(
         str(ident), USER=user, UID=uid, LEADER=pid, REMOTE_HOST=origin,
         REALTIME=int(NOW - ago) * 1_000_000, TTY=f"pts/{tty}" if terminal else None,

@@ -135,6 +135,7 @@ class Host:
         ticks = int((start - BOOT) * TICKS)
         fields = f"S {parent} {pid} {pid} 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 {ticks} 1000 200"
         self.write(f"proc/{pid}/stat", f"{pid} ({comm}) {fields}\n")
+        self.write(f"proc/{pid}/statm", "1000 200 100 1 0 10 0\n")
         self.write(f"proc/{pid}/status", f"Name:\t{comm}\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\n")
         self.write(f"proc/{pid}/cmdline", title.encode() + b"\0\0\0" if title else b"")
         self.write(f"proc/{pid}/cgroup", f"0::{cgroup or '/init.scope'}\n")

@@ -487,7 +487,9 @@ def test_the_volatile_state_has_a_bound_and_what_is_cut_is_read_again(tmp_path: 
         Connection("ssh", f"2001:db8::{number:x}", 1, number) for number in range(12_000)
     )
     places = {(pid, 10 * pid): (f"{pid}", -1, 1000, 1000) for pid in range(200_000)}
-    sessions = {(f"{n}", "u" * 32, "t" * 32, "ssh", "h" * 256): NOW for n in range(20_000)}
+    sessions = {
+        (f"{n}", "u" * 32, "t" * 32, "ssh", "h" * 256, "192.0.2.7"): NOW for n in range(20_000)
+    }
     state = volatile.NOTHING._replace(
         sessions=sessions,
         kept=kept.Kept(places=places, network=kept.Network("1", NOW, connections)),

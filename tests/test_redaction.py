@@ -80,12 +80,15 @@ FIELDS = {
     "refused_users": "left out",
     "networks": "hidden",
     "root": "hidden",
+    "root_logins": "stays",
+    "attempts": "stays",
+    "system_users": "hidden",
 }
 
 
 # The same for what a snapshot's records hold; "kept" is no name, host, address, uid or command.
 RECORDS: dict[Any, tuple[str, str]] = {
-    Session: ("user host ip", "id tty type service network start leader"),
+    Session: ("user host ip recorded", "id tty type service network start leader"),
     Account: ("user uid group name", ""),
     Connection: ("ip uid", "service port inode pid display"),
     Activity: (
@@ -130,8 +133,8 @@ def full(
 ) -> Snapshot:
     """Return a snapshot with a value in each field."""
     _, _, _, name, group, command = (text + rest for text in SECRETS)
-    session = Session("1", user, "pts/0", "ssh", "sshd", host, ip, "office", NOW - 60, 1000)
-    other = session._replace(id="2", tty="pts/1", ip="")
+    session = Session("1", user, "pts/0", "ssh", "sshd", host, ip, "office", NOW - 60, 1000, host)
+    other = session._replace(id="2", tty="pts/1", ip="", recorded=f"{host} via mosh [1]")
     record = UtmpRecord(7, 1000, "pts/0", "ts/0", user, host, ip, 0, NOW)
     logind = LogindSession("3", user, "closing", "user", "tty", "sshd", "", host, 1000, NOW)
     process = Process(1000, command, 1, NOW, UID)
@@ -141,7 +144,7 @@ def full(
         dropped=1,
         closing=1,
         recent=((user, "tty"),),
-        gone=((user, ip, "pts/7"), (user, host, "pts/8")),
+        gone=((user, host, ip, "pts/7"), (user, f"{host} via mosh [1]", host, "pts/8")),
         sources=(SourceReport("utmp", OK, (f"fault of {user}",), (("damaged", 1),)),),
         collectors=(CollectorReport(AUTH, True, 0.5), CollectorReport(HISTORY, True, 0.5)),
         faults=(f"fault of {user}",),
@@ -173,6 +176,9 @@ def full(
         shares={UID: 0.5},
         refused_users={ip: {user: 1}},
         networks={ip: "office"},
+        root_logins=7.0,
+        attempts=4,
+        system_users=frozenset((user + "3",)),
     )
 
 
@@ -289,7 +295,9 @@ def test_a_field_alone(field: str) -> None:
         assert secret not in text
     # What has ended has the label that it had.
     shown = redact(full(), (field,), KEY)
-    assert {origin for _, origin, _ in shown.gone} == {one.origin for one in shown.sessions or ()}
+    assert {written for _, written, _, _ in shown.gone} == {
+        one.written for one in shown.sessions or ()
+    }
 
 
 def test_hashes() -> None:

@@ -720,7 +720,7 @@ def test_name_and_address_are_taken_from_whoever_has_them(tmp_path: Path) -> Non
     assert look_at(host).sessions == (
         Session(
             "5", "alice", "pts/0", "ssh", "sshd", "client.example.org", "2001:db8::5", "",
-            LOGIN, 1000,
+            LOGIN, 1000, "client.example.org",
         ),
     )  # fmt: skip
 

@@ -73,6 +73,8 @@ def test_times_are_those_of_w(seconds: float, fractions: bool, text: str) -> Non
         (60, "09:32", "today"),
         (11 * 3600, "22:33", "less than twelve hours ago, though yesterday"),
         (13 * 3600, "Sat20", "yesterday"),
+        (43_200, "21:33", "w's clock has whole seconds: not more than twelve hours"),
+        (43_201, "Sat21", "more than twelve hours"),
         (6 * 86_400, "Mon09", "a week ago, nearly"),
         (7 * 86_400, "30Nov25", "a week ago"),
         (1e18, "?", "a damaged record's year"),
@@ -90,6 +92,35 @@ def test_columns_of_w() -> None:
     assert columns(named, None, NOW) == ("alice", "", "host.example", "?", "?", "?", "?", "-")
     ahead = Activity(9.0, 4, NOW + 75, 0, 0.0, "", 0.0)
     assert columns(session(), ahead, NOW)[4] == "0.00s", "the clock was set back"
+
+
+# What `w` and `w -i` of procps 4.0.2 print of such a record, but for their columns' width.
+@pytest.mark.parametrize(
+    ("recorded", "host", "ip", "plain", "numeric"),
+    [
+        ("host.example.org", "host.example.org", "192.0.2.7", "host.example.org", "192.0.2.7"),
+        ("host.example.org", "host.example.org", "", "host.example.org", "host.example.org"),
+        (":0", "", "", ":0", ":0"),
+        (":0", "", "192.0.2.7", ":0", "192.0.2.7:0"),
+        ("host.example.org:10.0", "host.example.org", "192.0.2.7", "host.example.org:10.0",
+         "192.0.2.7:10.0"),
+        ("fe80::1%eth0", "", "fe80::1", "fe80::1%eth0", "fe80::1%eth0"),
+        ("2001:db8::10", "", "2001:db8::10", "2001:db8::10", "2001:db8::10"),
+        ("192.0.2.7 via mosh [123]", "", "192.0.2.7", "192.0.2.7", "192.0.2.7"),
+        ("", "", "192.0.2.9", "192.0.2.9", "192.0.2.9"),
+        ("", "", "", "-", "-"),
+    ],
+)  # fmt: skip
+def test_hosts_are_those_of_w(recorded: str, host: str, ip: str, plain: str, numeric: str) -> None:
+    one = session(recorded=recorded, host=host, ip=ip)
+    assert columns(one, None, NOW)[2] == plain
+    assert (one.numeric or "-") == numeric
+
+
+def test_command_lines_are_those_of_w() -> None:
+    """A tab is a control byte to it, a newline a blank; letters beyond ASCII stay."""
+    activity = Activity(9.0, 4, NOW - 75, 12, 1.5, "a\x01b\tc\nd\x7f\xe9 e", 3.25)
+    assert columns(session(), activity, NOW)[-1] == "a?b?c d?\xe9 e"
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -145,7 +176,9 @@ def test_a_session_that_comes_back_is_one_again(run: Run) -> None:
 def test_the_prefix(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     run("--metrics", "what", "--metrics-prefix", "my_w")
     assert {name.partition("{")[0] for name in run.samples()} == {"my_w_up"}
-    for wrong in ("9x", "a-b", "", "users", "user_sessions", "a b"):
+    run("--metrics", "what", "--metrics-prefix", "")
+    assert {name.partition("{")[0] for name in run.samples()} == {"what_up"}, "version 2"
+    for wrong in ("9x", "a-b", "users", "user_sessions", "a b"):
         assert run("--metrics-prefix", wrong)[0] == 2, wrong
 
 

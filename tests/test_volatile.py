@@ -63,9 +63,9 @@ KEPT = st.builds(
 )
 VOLATILES = st.builds(
     Volatile,
-    st.none() | st.dictionaries(st.tuples(TEXT, TEXT, TEXT, TEXT, TEXT), TIME, max_size=4),
+    st.none() | st.dictionaries(st.tuples(*[TEXT] * 6), TIME, max_size=4),
     st.dictionaries(st.tuples(TEXT, TEXT), TIME, max_size=4),
-    st.dictionaries(st.tuples(TEXT, TEXT, TEXT), TIME, max_size=4),
+    st.dictionaries(st.tuples(*[TEXT] * 4), TIME, max_size=4),
     st.dictionaries(TEXT, TIME, max_size=4),
     KEPT,
 )

@@ -168,6 +168,16 @@ def shown_uids(
     return {uid for uid in uids if all_users or uid >= FIRST_UID or uid in with_session}
 
 
+def system_users(known: Known) -> frozenset[str]:
+    """Return the names of those who are known to be no people: their uids are below 1000."""
+    return frozenset(
+        name
+        for answer in known.answers.values()
+        if answer.kind != GID and answer.is_found and 0 <= answer.uid < FIRST_UID
+        for name in (answer.user, answer.key)
+    )
+
+
 def accounts_of(users: Iterable[str], uids: Iterable[int], known: Known) -> tuple[Account, ...]:
     """Return the accounts of ``users``, who have a session, and of ``uids`` with processes.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from textfile_users.model import Process, Session
 from textfile_users.record import Record
 from textfile_users.sources.terminals import Terminal, decode_device
-from textfile_users.sources.text import decode, printable
+from textfile_users.sources.text import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Activity(Record):
     None where none of its processes can be seen. ``last_activity`` is the last input on its
     terminal in seconds since the epoch, None without a terminal. ``command_pid`` is its foreground
     command, 0 for none, ``command_cpu`` what that process itself has used, in seconds (`w`'s PCPU),
-    ``command`` its command line: '' until with_commands() adds it.
+    ``command`` its command line as it is: '' until with_commands() adds it.
     ``terminal_cpu`` is the part of ``cpu`` of processes on the terminal, ``resident`` the memory of
     its live processes in bytes: pages that they share count for each.
     """
@@ -102,12 +102,11 @@ def with_commands(
 
 
 def parse_command(data: bytes, comm: str) -> str:
-    r"""Return the command line from /proc/PID/cmdline, ``[comm]`` where that is empty.
+    """Return the command line from /proc/PID/cmdline, ``[comm]`` where that is empty.
 
-    A NUL ends each argument; what is not printable becomes ``\xNN`` or the like.
+    A NUL ends each argument. It may hold what no terminal should see.
     """
-    text = decode(data.rstrip(b"\0 ").replace(b"\0", b" "))
-    return printable(text or f"[{comm}]")
+    return decode(data.rstrip(b"\0 ").replace(b"\0", b" ")) or f"[{comm}]"
 
 
 def _inherit(owner: dict[int, str], by_pid: Mapping[int, Process]) -> None:

@@ -126,6 +126,7 @@ def _options(values: Values) -> Options:
             networks=tuple(values.network),
             discreet=bool(values.redact),
             summed=values.aggregate_only,
+            system_users=USER_SESSIONS in values.metrics,
         ),
     )
 
@@ -146,7 +147,7 @@ def _file_in(directory: str) -> str:
 
 def _take_environment(values: Values) -> None:
     """Add what the exporter of the set user-sessions is told by its environment."""
-    settings = (("EXCLUDE_USERS", str, "exclude_user"), ("SSH_PORTS", port, "ssh_port"))
+    settings = (("EXCLUDE_USERS", _literal, "exclude_user"), ("SSH_PORTS", port, "ssh_port"))
     for name, read, flag in settings:
         for text in os.environ.get(name, "").replace(",", " ").split():
             try:
@@ -155,6 +156,11 @@ def _take_environment(values: Values) -> None:
                 raise WrongUsage(f"${name}: {error}") from None
     if os.environ.get("LOG_LEVEL", "").upper() == "DEBUG":
         values.verbose = max(values.verbose, 1)
+
+
+def _literal(name: str) -> str:
+    """Return the glob that matches ``name`` alone."""
+    return "".join(f"[{char}]" if char in "*?[" else char for char in name)
 
 
 def _show(argv: list[str]) -> int:

@@ -297,7 +297,7 @@ def _say_details(
         for key, start in one.items():
             # A clock that is set moves the start of what is known by its processes.
             if abs(other.get(key, float("inf")) - start) > SAME_SECONDS:
-                ident, user, tty, type_, _ = key
+                ident, user, tty, type_, *_ = key
                 who = f"{ident} of {hide(USER, user)}"
                 say(NOTICE, f"session {word}: {who}, {type_} {tty}".rstrip())
 

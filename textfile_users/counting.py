@@ -94,6 +94,7 @@ class Counting:
         self._names: Collection[str] | None = None
         self._counters = dict(before.counters)
         self._failures = _of_hour(before.failures, now)
+        self._attempts = _attempts_of_hour(before, now)
         self._last_logins = dict(before.last_logins)
         self._boot = before.boot
         self._types = {session.leader: session.type for session in sessions}
@@ -115,6 +116,7 @@ class Counting:
         return self._before._replace(
             counters=dict(self._counters),
             failures=_coarser(self._failures),
+            attempts=dict(self._attempts),
             last_logins=dict(self._last_logins),
             boot=self._boot,
             logins=self.logins.all(),
@@ -138,6 +140,7 @@ class Counting:
             if len(self._series) < MAX_ADDRESSES:
                 self._series[key] = series
         self._add(series, said.times)
+        self._attempt(event.time, said.times)
         if said.ip and -MINUTE <= self._now - event.time < HOUR:
             address = _network_of(said.ip)
             minutes = self._failures.pop(address, None) or {}
@@ -163,6 +166,13 @@ class Counting:
         # Since OpenSSH 10.6 a login's own process tells of its end as of a stranger's.
         if not self.logins.is_over(said.ip, said.port, event.time):
             self._add((PROBES, said.service, said.kind), said.times)
+            self._attempt(event.time, said.times)
+
+    def _attempt(self, time: float, times: int) -> None:
+        """Count a failure or a probe for the last hour."""
+        if -MINUTE <= self._now - time < HOUR:
+            minute = int(time // MINUTE)
+            self._attempts[minute] = self._attempts.get(minute, 0) + times
 
     def _escalation(self, _: AuthEvent, said: Finding) -> None:
         refused = said.event == ESCALATION_FAILURE
@@ -422,6 +432,17 @@ def _of_hour(failures: Mapping[str, dict[int, int]], now: float) -> dict[str, di
         if young:
             result[address] = young
     return result
+
+
+def _attempts_of_hour(before: Durable, now: float) -> dict[int, int]:
+    """Return the last hour's numbers of all attempts; an older version kept those of failures."""
+    attempts = dict(before.attempts)
+    if not attempts:
+        for minutes in before.failures.values():
+            for minute, n in minutes.items():
+                attempts[minute] = attempts.get(minute, 0) + n
+    oldest, newest = (now - HOUR) // MINUTE, now // MINUTE + 1
+    return {minute: n for minute, n in attempts.items() if oldest < minute <= newest}
 
 
 def _most(failures: dict[str, dict[int, int]], count: int) -> dict[str, dict[int, int]]:

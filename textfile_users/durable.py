@@ -56,9 +56,10 @@ class Durable(Record):
     """All that counting goes on with; times are seconds since the epoch.
 
     ``began`` is when counting began, 0 before the first look. ``counters`` are the samples of
-    the counters, ``failures`` those of the last hour by address and minute, ``last_logins`` by
-    user. ``source`` is the log believed last, ``time`` that of the newest line read of it, and
-    ``quiet`` that of one behind which it may lack lines that another has, 0 for none.
+    the counters, ``failures`` those of the last hour by address and minute, ``attempts`` all of
+    that hour with the probes by minute, ``last_logins`` by user. ``source`` is the log believed
+    last, ``time`` that of the newest line read of it, and ``quiet`` that of one behind which it may
+    lack lines that another has, 0 for none.
     ``logs`` and ``records`` are positions by path, ``seen`` says by source what was there when
     it was read whole. ``remembered``, ``held`` and ``last`` are what lines have left undecided.
     """
@@ -82,6 +83,7 @@ class Durable(Record):
     wtmpdb: WtmpdbPosition | None
     seen: dict[str, str]
     quiet: float = 0.0
+    attempts: dict[int, int] = {}  # noqa: RUF012 - immutable
 
 
 NOTHING = Durable(0.0, "", 0.0, {}, {}, {}, "", 0.0, {}, None, (), (), None, (), 0.0, {}, None, {})
@@ -107,6 +109,8 @@ def _rows(durable: Durable) -> Iterator[tuple[object, ...]]:
         yield ("counter", value, *series)
     for address, minutes in durable.failures.items():
         yield "failures", address, " ".join([f"{minute} {n}" for minute, n in minutes.items()])
+    if durable.attempts:
+        yield "attempts", " ".join([f"{minute} {n}" for minute, n in durable.attempts.items()])
     for user, time in durable.last_logins.items():
         yield "last login", user, time
     yield from _positions(durable)
@@ -195,6 +199,7 @@ def _of_rows(found: dict[str, list[list[str]]]) -> Durable:
         wtmpdb=_wtmpdb(found.get("wtmpdb")),
         seen=dict(found.get("seen", ())),
         quiet=float(quiet[0]) if quiet else 0.0,
+        attempts=dict(pairs(" ".join(text for (text,) in found.get("attempts", ())))),
     )
 
 

@@ -126,11 +126,29 @@ class Session(Record):
     network: str
     start: float
     leader: int
+    recorded: str = ""  # utmp's host field as it stands
 
     @property
     def origin(self) -> str:
         """From where it is: an address, else a name, '' where it is local or not known."""
         return self.ip or self.host
+
+    @property
+    def written(self) -> str:
+        """From where utmp says it is, a display too; without its word what origin says."""
+        return self.recorded or self.origin
+
+    @property
+    def numeric(self) -> str:
+        """Its address as `w -i` shows it, with utmp's zone or display; else what written says."""
+        if not self.ip:
+            return self.written
+        _, percent, zone = self.recorded.partition("%")
+        if percent and zone.isalnum():
+            return f"{self.ip}%{zone}"
+        host, colon, display = self.recorded.rpartition(":")
+        is_display = colon and ":" not in host and display.replace(".", "", 1).isdecimal()
+        return f"{self.ip}:{display}" if is_display else self.ip
 
     @property
     def is_login(self) -> bool:
@@ -173,7 +191,7 @@ class Wanted(Record):
     ``commands`` are those of sessions, which may hold secrets; of ``networks`` the first that holds
     an address names it. ``refused_users`` are the users of the last hour's failures, by address.
     ``discreet``: no message may hold what a source says. ``summed``: users' CPU time will be added
-    up, so that none may come and go.
+    up, so that none may come and go. ``system_users``: it is to be known who is one.
     """
 
     collectors: tuple[str, ...] = COLLECTORS
@@ -187,6 +205,7 @@ class Wanted(Record):
     refused_users: bool = False
     discreet: bool = False
     summed: bool = False
+    system_users: bool = False
 
 
 class Snapshot(Record):
@@ -194,7 +213,7 @@ class Snapshot(Record):
 
     ``sessions`` is None where no source of sessions could be read. ``recent`` holds the
     (user, type) pairs without a session now that had one within the last hour, ``gone`` the same
-    of (user, origin, tty) for five minutes. ``durable`` is
+    of (user, written, numeric, tty), see Session, for five minutes. ``durable`` is
     what counting goes on with; of that ``counters``, ``failures`` and ``last_logins`` are shown,
     without the users that are not to be. ``auth_log`` is the log that was read, '' for none,
     ``caught_up`` whether to its end. ``kept`` is what the next look goes on with, if it is there.
@@ -205,7 +224,8 @@ class Snapshot(Record):
     ``cpu_ratios`` (``shares`` by uid), and ``usages``, resident memory in bytes and the number of
     processes. ``refused_users`` says by address how often this look's log refused whom within the
     last hour, '' for users not known. ``networks`` names by address the networks of ``failures``,
-    and ``root`` is how root is called.
+    and ``root`` is how root is called, who has had ``root_logins``. ``attempts`` are the
+    last hour's failures and probes. Uids below 1000 are known of ``system_users``.
     """
 
     now: float
@@ -213,7 +233,7 @@ class Snapshot(Record):
     dropped: int = 0
     closing: int = 0
     recent: tuple[tuple[str, str], ...] = ()
-    gone: tuple[tuple[str, str, str], ...] = ()
+    gone: tuple[tuple[str, str, str, str], ...] = ()
     sources: tuple[SourceReport, ...] = ()
     collectors: tuple[CollectorReport, ...] = ()
     faults: tuple[str, ...] = ()
@@ -238,6 +258,9 @@ class Snapshot(Record):
     refused_users: Mapping[str, Mapping[str, int]] = {}
     networks: Mapping[str, str] = {}
     root: str = "root"
+    root_logins: float = 0.0
+    attempts: int = 0
+    system_users: frozenset[str] = frozenset()
 
     @property
     def is_log_known(self) -> bool:

@@ -106,6 +106,8 @@ def _count(text: str) -> int:
 
 
 def _prefix(text: str) -> str:
+    if not text:  # as the exporter's second version has it
+        return text
     if not (text.isascii() and text.replace("_", "a").isalnum()) or text[0].isdigit():
         raise ValueError(f"{text!r} is not the beginning of a metric's name")
     if text in _TAKEN:
@@ -268,7 +270,7 @@ COLLECT_OPTIONS = (
     Option(
         "--metrics-prefix",
         "NAME",
-        "begins the names of the set what (default: what)",
+        "begins the names of the set what (default: what; '' for none)",
         WHAT,
         _prefix,
     ),

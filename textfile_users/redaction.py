@@ -7,9 +7,9 @@ import os
 
 from textfile_users import durable
 from textfile_users.counting import USERS
-from textfile_users.model import HOST, IP, USER, Account, LogindSession, Snapshot
+from textfile_users.model import HOST, IP, USER, Account, LogindSession, Session, Snapshot
+from textfile_users.origin import parse_origin
 from textfile_users.sources.files import open_regular
-from textfile_users.sources.text import parse_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from textfile_users.activity import Activity
     from textfile_users.connections import Connection
     from textfile_users.durable import Series
-    from textfile_users.model import Session, Verdict
+    from textfile_users.model import Verdict
 
     # Gives what is shown of the value of a field: user, host or ip.
     Hide = Callable[[str, str], str]
@@ -78,7 +78,8 @@ def redact(snapshot: Snapshot, fields: Collection[str], key: bytes) -> Snapshot:
         closing=snapshot.closing,
         recent=tuple((hide(USER, user), type_) for user, type_ in snapshot.recent),
         gone=tuple(
-            (hide(USER, user), _origin(origin, hide), tty) for user, origin, tty in snapshot.gone
+            (hide(USER, user), _origin(written, hide), _origin(numeric, hide), tty)
+            for user, written, numeric, tty in snapshot.gone
         ),
         sources=tuple(source._replace(faults=()) for source in snapshot.sources),
         collectors=snapshot.collectors,
@@ -103,16 +104,29 @@ def redact(snapshot: Snapshot, fields: Collection[str], key: bytes) -> Snapshot:
         cpu_ratios=by_user_if_known(snapshot.cpu_ratios),
         networks=by_ip(snapshot.networks),
         root=hide(USER, snapshot.root),
+        root_logins=snapshot.root_logins,
+        attempts=snapshot.attempts,
+        system_users=frozenset(hide(USER, user) for user in snapshot.system_users),
     )
 
 
 def _session(one: Session, hide: Hide) -> Session:
-    return one._replace(user=hide(USER, one.user), host=hide(HOST, one.host), ip=hide(IP, one.ip))
+    return one._replace(
+        user=hide(USER, one.user),
+        host=hide(HOST, one.host),
+        ip=hide(IP, one.ip),
+        recorded=_origin(one.recorded, hide),
+    )
 
 
 def _origin(text: str, hide: Hide) -> str:
-    """Return what is shown of a session's origin: an address, or a host's name."""
-    return hide(IP if parse_ip(text) else HOST, text)
+    """Return what is shown of a session's host field, which may name an address, a host or none."""
+    origin = parse_origin(text)
+    shown = origin.ip or origin.host
+    hidden = hide(IP if origin.ip else HOST, shown)
+    if hidden == shown:
+        return text
+    return text.replace(shown, hidden) if shown in text else hidden
 
 
 def _verdict(verdict: Verdict, hide: Hide) -> Verdict:
@@ -121,6 +135,8 @@ def _verdict(verdict: Verdict, hide: Hide) -> Verdict:
     user = hide(USER, seen.user)
     if isinstance(seen, LogindSession):
         return seen._replace(user=user, host=""), why
+    if isinstance(seen, Session):
+        return seen._replace(user=user, host="", ip="", recorded=""), why
     return seen._replace(user=user, host="", ip=""), why
 
 

@@ -14,7 +14,7 @@ from textfile_users.model import (
     UtmpRecord,
 )
 from textfile_users.origin import ET, UNKNOWN, Origin, parse_origin
-from textfile_users.record import Record
+from textfile_users.record import Record, quick
 from textfile_users.sources.text import decode, is_loopback
 from textfile_users.sources.utmp import DEAD_PROCESS, INIT_PROCESS, USER_PROCESS
 
@@ -403,7 +403,9 @@ def _session(
     is_remote = type_ in REMOTE_TYPES or origin.kind in (ET, UNKNOWN)
     local = not is_remote if nowhere else is_loopback(origin.ip)
     network = "local" if local else ""
-    return Session(ident, user, tty, type_, service, origin.host, origin.ip, network, start, leader)
+    where = origin.host, origin.ip, network
+    recorded = record.host if record else ""
+    return quick(Session, (ident, user, tty, type_, service, *where, start, leader, recorded))
 
 
 def from_address(session: Session, ip: str) -> Session:

@@ -235,8 +235,10 @@ def format_json(view: View, commands: bool = False, indent: int | None = 2) -> s
 def _as_json(session: Session, view: View, commands: bool) -> dict[str, Any]:
     activity = (view.snapshot.activities or {}).get(session.id, NOTHING_KNOWN)
     known = activity.cpu is not None
+    shown = session._asdict()
+    del shown["recorded"]  # host and ip say what it means
     content = {
-        **session._asdict(),
+        **shown,
         "last_activity": activity.last_activity,
         "cpu_seconds": activity.cpu,
         "memory_bytes": activity.resident if known else None,
@@ -245,7 +247,7 @@ def _as_json(session: Session, view: View, commands: bool) -> dict[str, Any]:
     if view.percent is not None:
         content["cpu_percent"] = view.percent.get(session.id)
     if commands:
-        content["command"] = activity.command
+        content["command"] = printable(activity.command)
     return content
 
 
@@ -312,7 +314,7 @@ def _session_table(
             _idle(activity, view.snapshot.now),
             (_cpu(one, activity, view.percent), ""),
             ("" if activity.cpu is None else size(activity.resident), ""),
-            *(((activity.command, ""),) if commands else ()),
+            *(((printable(activity.command), ""),) if commands else ()),
         ]
 
     return _table(columns, [row(one) for one in sessions], page)

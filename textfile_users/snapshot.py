@@ -10,7 +10,7 @@ from textfile_users.collectors.connections import look_at_connections
 from textfile_users.collectors.history import look_at_history
 from textfile_users.collectors.processes import add_activities, look_at_processes
 from textfile_users.collectors.sessions import add_addresses, add_unrecorded, look_at_sessions
-from textfile_users.counting import user_of
+from textfile_users.counting import LOGINS, user_of
 from textfile_users.deadline import newest_until
 from textfile_users.durable import BEGINNING, NOTHING, Durable
 from textfile_users.kept import NOTHING as NOTHING_KEPT
@@ -120,6 +120,12 @@ def _shown(snapshot: Snapshot, excluded: Callable[[str], bool]) -> Snapshot:
             if not excluded(user_of(series))
         },
         failures=durable.failures,
+        attempts=sum(durable.attempts.values()),
+        root_logins=sum(
+            count
+            for series, count in durable.counters.items()
+            if series[0] == LOGINS and series[1] == snapshot.root
+        ),
         last_logins=_without(excluded, durable.last_logins),
         refused_users={
             address: _without(excluded, users) for address, users in snapshot.refused_users.items()

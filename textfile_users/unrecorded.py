@@ -348,7 +348,7 @@ def _remote(known: _Known, remotes: Iterable[Remote]) -> Iterator[Session]:
         process = known.by_pid.get(pid)
         service = service_of(process.comm)[0] if process else "other"
         network = _network(type_, ip)
-        yield Session("", user, display, type_, service, "", ip, network, start, pid)
+        yield Session("", user, display, type_, service, "", ip, network, start, pid, "")
 
 
 def _is_multiplexer(process: Process, titles: Mapping[int, bytes]) -> bool:
@@ -388,7 +388,8 @@ def _session(
     """Return a session without id that ``process`` began."""
     start = process.start or leader.start or 0.0
     service = service_of(leader.comm)[0]
-    return Session("", user, tty, type_, service, "", ip, _network(type_, ip), start, leader.pid)
+    where = "", ip, _network(type_, ip)
+    return Session("", user, tty, type_, service, *where, start, leader.pid, "")
 
 
 def _age(session: Session) -> tuple[float, int]:

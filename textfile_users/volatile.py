@@ -50,15 +50,15 @@ MAX_RECENT = 1_000
 class Volatile(Record):
     """What is remembered.
 
-    ``sessions`` maps (id, user, tty, type, origin) to the session's start; it is None before the
-    first look. ``ended`` maps (user, type) to the time of the look that missed it first, for an
-    hour, ``gone`` (user, origin, tty) likewise, for five minutes, ``said`` a fault to the time
-    when it was said; times are seconds since the epoch.
+    ``sessions`` maps (id, user, tty, type, written, numeric), see Session, to the session's start;
+    it is None before the first look. ``ended`` maps (user, type) to the time of the look that
+    missed it first, for an hour, ``gone`` (user, written, numeric, tty) likewise, for five minutes,
+    ``said`` a fault to the time when it was said; times are seconds since the epoch.
     """
 
-    sessions: dict[tuple[str, str, str, str, str], float] | None
+    sessions: dict[tuple[str, str, str, str, str, str], float] | None
     ended: dict[tuple[str, str], float]
-    gone: dict[tuple[str, str, str], float]
+    gone: dict[tuple[str, str, str, str], float]
     said: dict[str, float]
     kept: Kept = kept.NOTHING
 
@@ -77,18 +77,18 @@ def remember_sessions(
     gone = _young(before.gone, now, GONE_SECONDS)
     if sessions is None:  # not known: nothing began and nothing ended
         return before._replace(ended=ended, gone=gone)
-    current = {(s.id, s.user, s.tty, s.type, s.origin): s.start for s in sessions}
+    current = {(s.id, s.user, s.tty, s.type, s.written, s.numeric): s.start for s in sessions}
     if not whole:
         missing = {
             key: start for key, start in (before.sessions or {}).items() if key not in current
         }
         current.update(list(missing.items())[-MAX_RECENT:])
-    for _, user, tty, type_, origin in before.sessions or () if whole else ():
+    for _, user, tty, type_, written, numeric in before.sessions or () if whole else ():
         ended[user, type_] = now
-        gone[user, origin, tty] = now
+        gone[user, written, numeric, tty] = now
     for session in sessions:
         ended.pop((session.user, session.type), None)
-        gone.pop((session.user, session.origin, session.tty), None)
+        gone.pop((session.user, session.written, session.numeric, session.tty), None)
     return before._replace(sessions=current, ended=_newest(ended), gone=_newest(gone))
 
 
@@ -135,11 +135,17 @@ def parse_volatile(data: bytes, boot_id: str) -> Volatile:
     found: dict[str, list[list[str]]] = {}
     for kind, *texts in rows[1:-1]:
         found.setdefault(kind, []).append(texts)
+    # An older version had one text for from where a session is.
     sessions = {
-        (ident, user, tty, type_, origin): float(start)
-        for ident, user, tty, type_, origin, start in found.get("session", ())
+        (ident, user, tty, type_, where[0], where[-1]): float(start)
+        for ident, user, tty, type_, *where, start in found.get("session", ())
+        if where
     }
-    gone = {(user, origin, tty): float(time) for user, origin, tty, time in found.get("gone", ())}
+    gone = {
+        (user, where[0], where[-1], tty): float(time)
+        for user, *where, tty, time in found.get("gone", ())
+        if where
+    }
     ended = {(user, type_): float(time) for user, type_, time in found.get("ended", ())}
     said = {fault: float(time) for fault, time in found.get("said", ())}
     return Volatile(

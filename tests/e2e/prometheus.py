@@ -24,11 +24,17 @@ class Prometheus:
     """Debian's Prometheus on a port of the loopback address, its files in `directory`."""
 
     def __init__(
-        self, directory: Path, targets: Sequence[str], rules: Sequence[Path], interval: str = "1s"
+        self,
+        directory: Path,
+        targets: Sequence[str],
+        rules: Sequence[Path],
+        interval: str = "1s",
+        relabelling: Sequence[dict[str, Any]] = (),
     ) -> None:
         """Scrape `targets` and evaluate `rules` every `interval`.
 
         A target is `HOST:PORT`, or `HOST:PORT/PATH`, and then all of it is its instance.
+        `relabelling` are the entries of `metric_relabel_configs`.
         """
         self.directory = directory
         self.port = free_port()
@@ -41,7 +47,11 @@ class Prometheus:
             },
             "rule_files": [str(path.resolve()) for path in rules],
             "scrape_configs": [
-                {"job_name": JOB, "static_configs": [_target(target) for target in targets]},
+                {
+                    "job_name": JOB,
+                    "static_configs": [_target(target) for target in targets],
+                    "metric_relabel_configs": list(relabelling),
+                },
             ],
         }
 

@@ -144,7 +144,8 @@ def test_labels_are_the_columns_of_w(box: Box) -> None:
         # What has ended is 0, so that a scrape sees it.
         assert series(text, "what_each_session_currently_active", ("user", "ip", "tty"), 0) == each
         assert series(text, "what_user_sessions_currently_active", ("user",), 0) == users
-        assert series(text, "ssh_num_sessions", ("remote_ip",), 0) == [("127.0.0.1",)]
+        gone = series(text, "ssh_num_sessions", ("remote_ip",), 0)
+        assert gone == [("127.0.0.1",), (CLIENT,)], "as utmp had them"
         assert "ssh_session_info{" not in text
     finally:
         hosts.write_text(before)

@@ -137,9 +137,9 @@ RECORDS = [
     Record(type=6, ip="::1"),
 ]
 VOLATILE = Volatile(
-    {("1", "alice", "pts/0", "ssh", "utmp"): 5.0},
+    {("1", "alice", "pts/0", "ssh", "utmp", "utmp"): 5.0},
     {("alice", "ssh"): 6.0},
-    {("alice", "utmp", "pts/0"): 7.0},
+    {("alice", "utmp", "utmp", "pts/0"): 7.0},
     {"fault": 8.0},
     Kept(
         ("x", 1.0),

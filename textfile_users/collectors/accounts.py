@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textfile_users.accounts import accounts_of, questions, shown_uids
+from textfile_users.accounts import accounts_of, questions, shown_uids, system_users
 from textfile_users.kept import NOTHING
 from textfile_users.model import ABSENT, ACCOUNTS, OK, Snapshot, Wanted
 from textfile_users.paths import Paths
@@ -24,11 +24,15 @@ def look_at_accounts(
     users = {session.user for session in before.sessions or ()}
     running = {process.uid for process in before.processes or () if process.uid >= 0}
     uids = running.union(kept.usage.seconds)
-    known, report = look_up(paths, questions(users, uids), kept.known, before.now, deadline)
+    # Of those who were here before it is only to be known which are the system's.
+    past = before.durable.last_logins if wanted.system_users and before.durable else {}
+    asked = questions(users.union(past), uids)
+    known, report = look_up(paths, asked, kept.known, before.now, deadline)
     shown = shown_uids(users, running, known, wanted.all_users)
     success = report.status in (OK, ABSENT)
     yield before._replace(
         accounts=accounts_of(users, shown, known),
+        system_users=system_users(known) if wanted.system_users else frozenset(),
         kept=kept._replace(known=known),
         sources=(*before.sources, report),
         faults=(*before.faults, *report.faults),

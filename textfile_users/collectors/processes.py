@@ -8,7 +8,7 @@ from textfile_users.kept import NOTHING
 from textfile_users.model import ABSENT, OK, PROCESSES, Snapshot, Wanted
 from textfile_users.paths import Paths
 from textfile_users.sources.cgroups import read_slices
-from textfile_users.sources.processes import read_all
+from textfile_users.sources.processes import read_all, with_resident
 from textfile_users.sources.procfs import count_processors
 from textfile_users.sources.terminals import read_command_lines, stat_terminals
 from textfile_users.usage import count_cpu, memory_and_counts, shares_of
@@ -43,18 +43,22 @@ def look_at_processes(
     )
 
 
-def add_activities(paths: Paths, wanted: Wanted, before: Snapshot, _: float) -> Iterator[Snapshot]:
+def add_activities(
+    paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
+) -> Iterator[Snapshot]:
     """Add what each user and each session does, by name. Raises nothing."""
-    processes = before.processes
-    if processes is None:
+    if before.processes is None:
         return
     sessions = before.sessions or ()
     kept = before.kept or NOTHING
     known = kept.known
-    by_uid = memory_and_counts(processes)
     users = {session.user for session in sessions}
+    uids = {process.uid for process in before.processes if process.uid >= 0}
+    shown = shown_uids(users, uids, known, wanted.all_users)
+    processes = with_resident(paths, before.processes, shown, deadline)
+    by_uid = memory_and_counts(processes)
     usages: dict[str, tuple[int, int]] = {}
-    for uid in shown_uids(users, by_uid, known, wanted.all_users):
+    for uid in shown:
         user = name_of(uid, known)
         memory, count = usages.get(user, (0, 0))
         usages[user] = memory + by_uid[uid][0], count + by_uid[uid][1]

@@ -22,7 +22,7 @@ def families(snapshot: Snapshot) -> Iterator[Family]:
     if sessions is None:
         return
     counts: dict[tuple[str, ...], float] = {
-        (label(origin or LOCAL),): 0.0 for _, origin, _ in snapshot.gone
+        (label(written or LOCAL),): 0.0 for _, written, _, _ in snapshot.gone
     }
-    counts.update(count_by((session.origin or LOCAL,) for session in sessions))
+    counts.update(count_by((session.written or LOCAL,) for session in sessions))
     yield gauge("ssh_num_sessions", "Sessions by remote address.", ("remote_ip",), counts.items())

@@ -50,10 +50,18 @@ def columns(session: Session, activity: Activity | None, now: float) -> tuple[st
         jcpu = interval(activity.terminal_cpu, True)
         if activity.command_cpu:  # w has no PCPU of 0
             pcpu = interval(activity.command_cpu, True)
-        command = activity.command
-    origin = session.host or session.ip or NOTHING
+        command = _printable(activity.command)
+    # w ends a host at its first blank, as in `192.0.2.7 via mosh [123]`.
+    origin = session.recorded.partition(" ")[0] or session.host or session.ip or NOTHING
     login = login_time(session.start, now)
     return session.user, session.tty, origin, login, idle, jcpu, pcpu, command or NOTHING
+
+
+def _printable(command: str) -> str:
+    """Return a command line as `w` shows it: a newline as a blank, other control bytes as `?`."""
+    if command.isprintable():
+        return command
+    return "".join([char if char.isprintable() else " ?"[char != "\n"] for char in command])
 
 
 def login_time(start: float, now: float) -> str:
@@ -62,8 +70,9 @@ def login_time(start: float, now: float) -> str:
         began, today = time.localtime(start), time.localtime(now)
         if not start:
             return NOT_KNOWN
-        if now - start > 12 * HOUR and began.tm_yday != today.tm_yday:
-            return time.strftime("%d%b%y" if now - start > 6 * DAY else "%a%H", began)
+        age = int(now) - int(start)  # w's clock has whole seconds
+        if age > 12 * HOUR and began.tm_yday != today.tm_yday:
+            return time.strftime("%d%b%y" if age > 6 * DAY else "%a%H", began)
         return time.strftime("%H:%M", began)
     except (OverflowError, ValueError, OSError):  # a damaged record's year
         return NOT_KNOWN

@@ -66,7 +66,7 @@ def _summed(snapshot: Snapshot) -> Snapshot:
 
 
 def _anonymous(session: Session) -> Session:
-    return Session("", "", "", session.type, session.service, "", "", "", 0.0, 0)
+    return Session("", "", "", session.type, session.service, "", "", "", 0.0, 0, "")
 
 
 def _counters(snapshot: Snapshot) -> dict[Series, float]:

@@ -18,10 +18,10 @@ def families(snapshot: Snapshot) -> Iterator[Family]:
     sessions = snapshot.sessions
     if sessions is None:
         return
-    users = float(len({session.user for session in sessions}))
-    yield gauge("unix_users_logged_in_total", "Users logged in.", (), [((), users)])
+    count = float(len(sessions))
+    yield gauge("unix_users_logged_in_total", "Open sessions.", (), [((), count)])
     infos = {
-        (label(one.user), label(one.origin or "-"), label(one.tty), login_time(one.start)): 1.0
+        (label(one.user), label(one.written or "-"), label(one.tty), login_time(one.start)): 1.0
         for one in sessions
     }
     yield gauge(
@@ -40,7 +40,7 @@ def families(snapshot: Snapshot) -> Iterator[Family]:
         "unix_user_session_by_ip",
         "Sessions from an address.",
         ("ip",),
-        count_by((session.origin,) for session in sessions if session.origin),
+        count_by((session.written,) for session in sessions if session.written),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from textfile_users.connections import count_connections
-from textfile_users.counting import LOGINS
 from textfile_users.metrics.family import (
     MAX_USERS,
     Family,
@@ -17,9 +16,9 @@ from textfile_users.model import AUTH, HISTORY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
-    from textfile_users.model import Session, Snapshot
+    from textfile_users.model import Account, Session, Snapshot
 
 TYPES = {"vnc": "vnc"}
 TERMINAL = "terminal"
@@ -27,13 +26,16 @@ WITHOUT = "ssh-npty"
 
 
 def families(snapshot: Snapshot) -> Iterator[Family]:
-    """Yield the set's families; what is not known is left out."""
+    """Yield the set's families; what is not known is left out, and so are the system's users."""
+    system = snapshot.system_users | {snapshot.root}
     sessions = snapshot.sessions
     if sessions is not None:
+        sessions = tuple(one for one in sessions if one.user not in system)
         users = float(len({session.user for session in sessions}))
         yield gauge("user_sessions_logged_in_users", "Users logged in.", (), [((), users)])
         active = {
-            (label(one.user), label(one.tty), one.ip, session_type(one)): 1.0 for one in sessions
+            (label(one.user), label(one.tty), label(one.written), session_type(one)): 1.0
+            for one in sessions
         }
         yield gauge(
             "user_sessions_session_active",
@@ -41,9 +43,10 @@ def families(snapshot: Snapshot) -> Iterator[Family]:
             ("username", "tty", "from_ip", "session_type"),
             active.items(),
         )
-    yield from _logins(snapshot)
+    yield from _logins(snapshot, system)
     yield from _connections(snapshot)
-    yield from _usage(snapshot)
+    yield from _usage(snapshot, system)
+    yield from _infos(snapshot, system)
     yield gauge(
         "user_sessions_up", "Whether sessions are known.", (), [((), float(sessions is not None))]
     )
@@ -58,28 +61,27 @@ def session_type(session: Session) -> str:
     return WITHOUT if session.type == "ssh" and not session.tty else TERMINAL
 
 
-def _logins(snapshot: Snapshot) -> Iterator[Family]:
+def _logins(snapshot: Snapshot, system: Collection[str]) -> Iterator[Family]:
     if not {AUTH, HISTORY} & {collector.name for collector in snapshot.collectors}:
         return
     if snapshot.is_log_known:
-        failed = sum(sum(minutes.values()) for minutes in snapshot.failures.values())
         yield gauge(
             "user_sessions_failed_logins_1h",
-            "Refused attempts of the last hour.",
+            "Attempts of the last hour that did not get in.",
             (),
-            [((), float(failed))],
+            [((), float(snapshot.attempts))],
         )
-    logins = sum(
-        count
-        for series, count in snapshot.counters.items()
-        if series[:2] == (LOGINS, snapshot.root)
-    )
-    yield family("user_sessions_root_logins_total", "Logins of root.", (), [((), float(logins))])
+    logins = float(snapshot.root_logins)
+    yield family("user_sessions_root_logins_total", "Logins of root.", (), [((), logins)])
     yield gauge(
         "user_sessions_last_login_timestamp_seconds",
         "When the user last logged in.",
         ("username",),
-        {(label(user),): when for user, when in snapshot.last_logins.items()}.items(),
+        {
+            (label(user),): when
+            for user, when in snapshot.last_logins.items()
+            if user not in system
+        }.items(),
     )
 
 
@@ -95,27 +97,39 @@ def _connections(snapshot: Snapshot) -> Iterator[Family]:
         yield gauge(f"user_sessions_{name}_connections", help_text, (), [((), float(count))])
 
 
-def _usage(snapshot: Snapshot) -> Iterator[Family]:
+def _usage(snapshot: Snapshot, system: Collection[str]) -> Iterator[Family]:
+    def of_users(name: str, help_text: str, values: Mapping[str, float]) -> Family:
+        of_people = {user: value for user, value in values.items() if user not in system}
+        return gauge(name, help_text, ("username",), by_user(of_people, snapshot.root)[0])
+
     if snapshot.cpu_ratios is not None:
         help_text = "The user's share of all CPU time since the last look, 0 to 1."
-        yield _of_users("user_sessions_cpu_ratio", help_text, snapshot.cpu_ratios, snapshot.root)
+        yield of_users("user_sessions_cpu_ratio", help_text, snapshot.cpu_ratios)
     if snapshot.usages is not None:
         memory = {user: float(memory) for user, (memory, _) in snapshot.usages.items()}
-        yield _of_users("user_sessions_memory_bytes", "Resident memory.", memory, snapshot.root)
+        yield of_users("user_sessions_memory_bytes", "Resident memory.", memory)
         counts = {user: float(count) for user, (_, count) in snapshot.usages.items()}
-        yield _of_users("user_sessions_process_count", "Processes.", counts, snapshot.root)
-    if snapshot.accounts is not None:
-        infos = {
-            (label(one.user), label(one.name), uid_label(one.uid), label(one.group)): 1.0
-            for one in snapshot.accounts[:MAX_USERS]
-        }
-        yield gauge(
-            "user_sessions_user_info",
-            "An account; always 1.",
-            ("username", "real_name", "uid", "primary_group"),
-            infos.items(),
-        )
+        yield of_users("user_sessions_process_count", "Processes.", counts)
 
 
-def _of_users(name: str, help_text: str, values: Mapping[str, float], root: str) -> Family:
-    return gauge(name, help_text, ("username",), by_user(values, root)[0])
+def _infos(snapshot: Snapshot, system: Collection[str]) -> Iterator[Family]:
+    """Yield the accounts of users with a session; a real name that is empty is the user's."""
+    if snapshot.accounts is None or snapshot.sessions is None:
+        return
+    users = {session.user for session in snapshot.sessions}.difference(system)
+    accounts = [one for one in snapshot.accounts if one.user in users][:MAX_USERS]
+    infos = {
+        (label(one.user), label(_real_name(one)), uid_label(one.uid), label(one.group)): 1.0
+        for one in accounts
+    }
+    yield gauge(
+        "user_sessions_user_info",
+        "An account; always 1.",
+        ("username", "real_name", "uid", "primary_group"),
+        infos.items(),
+    )
+
+
+def _real_name(account: Account) -> str:
+    is_redacted = account.uid < 0
+    return account.name if account.name or is_redacted else account.user

@@ -19,6 +19,7 @@ from textfile_users.metrics.family import (
 )
 from textfile_users.model import ABSENT, AUTH, HISTORY, Session, Snapshot
 from textfile_users.sessions import MAX_SESSIONS
+from textfile_users.sources.text import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -253,7 +254,7 @@ def _activity_families(
             seconds[who] = found.cpu
             processes[who] = float(found.processes)
         if found.command:
-            commands[(*who, label(found.command))] = 1.0
+            commands[(*who, label(printable(found.command)))] = 1.0
     yield _gauge("users_session_last_activity_timestamp_seconds", inputs.items())
     yield _gauge("users_session_cpu_seconds", seconds.items())
     yield _gauge("users_session_processes", processes.items())

@@ -13,28 +13,30 @@ if TYPE_CHECKING:
 
 
 def families(snapshot: Snapshot, prefix: str) -> Iterator[Family]:
-    """Yield the set's families; ``prefix`` begins their names.
+    """Yield the set's families; ``prefix`` begins their names, but for `what_up` where it is ''.
 
     What has ended stays at 0 for five minutes, so that a scrape sees it.
     """
     sessions = snapshot.sessions
     up = float(sessions is not None)
-    yield gauge(f"{prefix}_up", "Whether sessions are known.", ("version",), [((__version__,), up)])
+    name = f"{prefix}_up" if prefix else "what_up"
+    yield gauge(name, "Whether sessions are known.", ("version",), [((__version__,), up)])
     if sessions is None:
         return
-    users: dict[tuple[str, ...], float] = {(label(user),): 0.0 for user, _, _ in snapshot.gone}
+    begin = prefix and f"{prefix}_"
+    users: dict[tuple[str, ...], float] = {(label(user),): 0.0 for user, *_ in snapshot.gone}
     users.update(count_by((session.user,) for session in sessions))
     yield gauge(
-        f"{prefix}_user_sessions_currently_active", "Sessions of a user.", ("user",), users.items()
+        f"{begin}user_sessions_currently_active", "Sessions of a user.", ("user",), users.items()
     )
-    each = dict.fromkeys(snapshot.gone, 0.0)
-    each.update({(one.user, one.origin, one.tty): 1.0 for one in sessions})
+    each = {(user, numeric, tty): 0.0 for user, _, numeric, tty in snapshot.gone}
+    each.update({(one.user, one.numeric, one.tty): 1.0 for one in sessions})
     samples = {
-        (label(user), label(origin or "-"), label(tty)): value
-        for (user, origin, tty), value in each.items()
+        (label(user), label(numeric or "-"), label(tty)): value
+        for (user, numeric, tty), value in each.items()
     }
     yield gauge(
-        f"{prefix}_each_session_currently_active",
+        f"{begin}each_session_currently_active",
         "A session: 1 while it is open.",
         ("user", "ip", "tty"),
         samples.items(),
