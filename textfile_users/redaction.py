@@ -8,7 +8,7 @@ import os
 from textfile_users import durable
 from textfile_users.counting import USERS
 from textfile_users.model import HOST, IP, USER, Account, LogindSession, Session, Snapshot
-from textfile_users.origin import parse_origin
+from textfile_users.origin import UNKNOWN, parse_origin
 from textfile_users.sources.files import open_regular
 
 TYPE_CHECKING = False
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     Value = TypeVar("Value")
 
 KEY_BYTES = 32
+# How host fields begin that name no host: displays and windows.
+NO_HOSTS = (":", "tmux(", "mosh [", "et [", "login screen")
 HASH_BYTES = 8  # of a million names two are the same with a chance of one in forty million
 
 
@@ -123,6 +125,9 @@ def _origin(text: str, hide: Hide) -> str:
     """Return what is shown of a session's host field, which may name an address, a host or none."""
     origin = parse_origin(text)
     shown = origin.ip or origin.host
+    if not shown:  # what is neither may be one that is not well written
+        is_display = origin.kind not in ("", UNKNOWN) and text.startswith(NO_HOSTS)
+        return text if is_display else hide(HOST, text)
     hidden = hide(IP if origin.ip else HOST, shown)
     if hidden == shown:
         return text

@@ -1,4 +1,4 @@
-"""One login is one, whichever way in and whatever records it: logs, utmp, wtmp, the process tree."""
+"""One login is one, whichever way in and whatever records it: logs, utmp, wtmp, processes."""
 
 from __future__ import annotations
 
