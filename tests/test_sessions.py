@@ -1038,3 +1038,33 @@ def test_who_is_somewhere_else_is_not_local(tmp_path: Path) -> None:
     host.logind("5", SERVICE="login", TTY="pts/0", REMOTE_HOST="UNKNOWN")
     host.utmp(Record(line="pts/1", pid=7001, host="et [7001]"))
     assert [one.network for one in look_at(host).sessions or ()] == ["", ""]
+
+
+@pytest.mark.parametrize("logind", [False, True])
+@pytest.mark.parametrize("user", ["alice", "bob"])
+def test_the_terminal_of_a_command_of_sudos_is_no_session(
+    tmp_path: Path, logind: bool, user: str
+) -> None:
+    """use_pty is on in most distributions; the record has the caller's host, bob's after su."""
+    host = Host(str(tmp_path))
+    scope = "/user.slice/user-1000.slice/session-5.scope" if logind else ""
+    host.ssh_connection(1000, "alice", "pts/0", cgroup=scope)
+    host.process(1010, "sudo", 1002, cgroup=scope)
+    host.process(1011, "sudo", 1010, cgroup=scope)
+    host.utmp(
+        Record("alice", "pts/0", 1000, host="192.0.2.7", ip="192.0.2.7"),
+        Record(user, "pts/1", 1011, host="192.0.2.7", ip="192.0.2.7"),
+    )
+    if logind:
+        host.logind("5")
+    sessions = look_at(host).sessions or ()
+    assert [(one.user, one.tty) for one in sessions] == [("alice", "pts/0")]
+
+
+def test_a_command_of_sudos_without_a_session_is_one(tmp_path: Path) -> None:
+    """Somebody is at work there, though the session has been forgotten."""
+    host = Host(str(tmp_path))
+    host.process(1011, "sudo", 1)
+    host.utmp(Record("alice", "pts/1", 1011, host="192.0.2.7", ip="192.0.2.7"))
+    sessions = look_at(host).sessions or ()
+    assert [(one.user, one.tty) for one in sessions] == [("alice", "pts/1")]

@@ -31,7 +31,7 @@ MAX_SESSIONS = 10_000
 CLASSES = frozenset(("user", "user-early", "user-light", "user-early-light", "user-incomplete"))
 CLOSING = "closing"
 
-# A session of these is from elsewhere, also where nothing says from where.
+SUDO = ("sudo", "sudo-rs")
 # Programs whose processes may be of sessions that nothing records.
 SSHD = ("sshd", "sshd-session")  # the latter since OpenSSH 9.8
 DROPBEAR = "dropbear"
@@ -39,6 +39,7 @@ MOSH = "mosh-server"
 TMUX = "tmux: server"
 SCREEN = "screen"
 UNRECORDED = (DROPBEAR, MOSH, TMUX)
+# A session of these is from elsewhere, also where nothing says from where.
 REMOTE_TYPES = ("ssh", "mosh", "vnc", "rdp")
 NOWHERE = Origin()
 
@@ -140,6 +141,16 @@ def servers_of_windows(records: Iterable[UtmpRecord]) -> set[int]:
     }
 
 
+def of_sudo(records: Iterable[UtmpRecord], processes: Mapping[int, Process] | None) -> set[int]:
+    """Return the pids of records that sudo wrote: of the terminal of its command.
+
+    It copies the record of the terminal that it was called on, see use_pty and set_utmp in
+    sudoers(5).
+    """
+    found = {pid: (processes or {}).get(pid) for pid in pids_of(records)}
+    return {pid for pid, process in found.items() if process and process.comm in SUDO}
+
+
 def merge(
     records: Iterable[UtmpRecord],
     logind: tuple[LogindSession, ...],
@@ -152,7 +163,7 @@ def merge(
     ``processes`` are the living ones of pids_of(), or, where none lives, of logind's
     leaders; None where that cannot be known;
     ``terminals`` are those of leaders_without_terminal(), ``descents`` those of
-    servers_of_windows().
+    servers_of_windows() and of_sudo().
     """
     verdicts: list[Verdict] = []
     users = _newest_by_line(records, verdicts)
@@ -161,7 +172,7 @@ def merge(
         faults = ("/proc is not that of the host whose utmp this is: stale records count too",)
         processes = None
     alive = [record for record in users if _is_alive(record, processes, verdicts)]
-    logins, windows = _join(alive, logind, terminals, verdicts)
+    logins, windows = _join(alive, logind, terminals, of_sudo(alive, processes), verdicts)
     sessions = [_session(login, processes or {}, terminals) for login in logins]
     logins = _detached(windows, sessions, descents, verdicts)
     sessions += [_session(login, processes or {}, terminals) for login in logins]
@@ -253,6 +264,7 @@ def _join(
     records: list[UtmpRecord],
     logind: tuple[LogindSession, ...],
     terminals: Mapping[int, tuple[str, ...]],
+    sudos: set[int],
     verdicts: list[Verdict],
 ) -> tuple[list[_Login], list[tuple[UtmpRecord, Origin]]]:
     """Return the logins, and the records that may be no more than windows of one."""
@@ -280,7 +292,7 @@ def _join(
                 verdicts.append((record, f"counts as logind's session {owner.id}"))
             else:
                 verdicts.append((record, f"does not count: {_why_not(owner)}"))
-        elif is_window(record, origin):
+        elif is_window(record, origin) or record.pid in sudos:
             windows.append((record, origin))
         else:
             # Several terminals of one connection have its pid; pid 0 is no process.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.parts import Box, samples
+from tests.e2e.parts import SUDOERS, Box, samples
 
 pytestmark = pytest.mark.e2e
 
@@ -122,3 +122,24 @@ def expected(way: str, sources: str) -> int:
     """Return how many logins there are: wtmp cannot tell one on a terminal from a window."""
     is_local = "-h" not in WAYS[way][0]
     return int(WAYS[way][1] != "" and not (is_local and sources == "wtmp alone"))
+
+
+def test_the_terminal_of_a_command_of_sudos_is_no_session(box: Box) -> None:
+    """Real sudo writes a record of it, with the host of who called it."""
+    box.forget()
+    box.run("sh", "-c", "touch /run/utmp")
+    (box.root / "etc/sudoers").write_text(f"Defaults use_pty\n{SUDOERS}")
+    client = box.ssh(box.sshd(), "-tt", "sudo sh -c 'echo ready; sleep 60'")
+    try:
+        assert client.stdout is not None
+        assert client.stdout.readline().strip() == b"ready"
+        records = box.run("/opt/textfile-users/bin/textfile-users", "records", "/run/utmp").stdout
+        assert records.count('"user": "tu-alice"') == 2
+        output = f"{box.directory}/sudo.prom"
+        assert box.collect(output, "--auth-source", "none") == (0, "")
+        with open(output) as file:
+            found = samples(file.read())
+        assert found['users_sessions{type="ssh",user="tu-alice"}'] == 1
+    finally:
+        client.kill()
+        client.communicate()

@@ -18,6 +18,7 @@ from textfile_users.sessions import (
     may_show,
     merge,
     newest,
+    of_sudo,
     pids_of,
     servers_of_windows,
     without_run0,
@@ -72,7 +73,8 @@ def _look(paths: Paths, now: float, known: Mapping[int, Process]) -> Snapshot:
         nothing = f"no source of sessions: neither {paths.utmp()} nor {paths.logind_sessions()}"
         return Snapshot(now, None, sources=reports, faults=(*faults, f"{nothing} can be read"))
     terminals = read_terminals(paths, leaders_without_terminal(records, logind))
-    descents = read_descents(paths, servers_of_windows(records), known)
+    windows = servers_of_windows(records) | of_sudo(records, processes)
+    descents = read_descents(paths, windows, known)
     merged = merge(records, logind, processes, terminals, descents)
     if utmp.status == OK:
         utmp = utmp._replace(unusable=(*utmp.unusable, ("stale", merged.stale)))
