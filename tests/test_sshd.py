@@ -650,3 +650,36 @@ def test_each_text_of_pam_is_a_refusal(
 )
 def test_a_zone_is_left_out_of_an_address(text: str, ip: str) -> None:
     assert parse_ip(text) == ip
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "why"),
+    [
+        (rb"EXAMPLE\\bob", "EXAMPLE\\bob", "a domain's user: vis(3) doubles the backslash"),
+        (rb"EXAMPLE\\alice smith", "EXAMPLE\\alice smith", "with a blank"),
+        (rb"jos\303\251", "jos\xe9", "bytes beyond ASCII are octal"),
+        (rb"x\\303", "x\\303", "a doubled backslash before what looks octal"),
+        (rb"x\9", "x\\9", "as no sshd writes it"),
+        (rb"\377", "\\xff", "not UTF-8"),
+    ],
+)
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"Accepted password for %s from 192.0.2.7 port 5 ssh2",
+        b"Failed password for %s from 192.0.2.7 port 5 ssh2",
+        b"Invalid user %s from 192.0.2.7 port 5",
+        b"error: PAM: Authentication failure for %s from 192.0.2.7",
+        b"Connection closed by authenticating user %s 192.0.2.7 port 5 [preauth]",
+        b"fatal: Access denied for user %s by PAM account configuration [preauth]",
+    ],
+)
+def test_names_are_those_that_sshd_got(
+    name: bytes, expected: str, why: str, message: bytes
+) -> None:
+    assert find(b"sshd", message % name).user == expected, why
+
+
+def test_the_method_of_bsd_is_keyboard_interactive() -> None:
+    message = b"Accepted keyboard-interactive/bsdauth for alice from 192.0.2.7 port 5 ssh2"
+    assert find(b"sshd", message).method == "keyboard-interactive"

@@ -36,6 +36,7 @@ METHODS = {
     b"publickey": "publickey",
     b"keyboard-interactive": "keyboard-interactive",
     b"keyboard-interactive/pam": "keyboard-interactive",
+    b"keyboard-interactive/bsdauth": "keyboard-interactive",
     b"challenge-response": "keyboard-interactive",
     b"challenge-response/pam": "keyboard-interactive",
     b"gssapi-with-mic": "gssapi",
@@ -49,11 +50,20 @@ METHODS = {
 _ACCOUNTS = {None: "", b"invalid": "invalid", b"illegal": "invalid", b"authenticating": "valid"}
 
 
+def user_name(text: bytes | None) -> str:
+    """Return a name as sshd got it: it writes messages by vis(3), which doubles a backslash."""
+    if text and b"\\" in text:  # a domain's user
+        from textfile_users.auth.sshd_seldom import unvis
+
+        text = unvis(text)
+    return name(text)
+
+
 def _accepted(match: Match[bytes]) -> Finding:
     method, user, where, port = match.groups()
     ip, host = address(where)
     how = METHODS.get(method, "other")
-    said = SUCCESS, "sshd", how, name(user), "valid", ip, host, number(port), 1, "", "", "", 0
+    said = SUCCESS, "sshd", how, user_name(user), "valid", ip, host, number(port), 1, "", "", "", 0
     return quick(Finding, said)
 
 
@@ -62,7 +72,7 @@ def _failed(match: Match[bytes]) -> Finding:
     ip, host = address(where)
     account = "invalid" if invalid else "valid"
     how = METHODS.get(method, "other")
-    said = FAILURE, "sshd", how, name(user), account, ip, host, number(port), 1, "", "", "", 0
+    said = FAILURE, "sshd", how, user_name(user), account, ip, host, number(port), 1, "", "", "", 0
     return quick(Finding, said)
 
 
@@ -74,7 +84,7 @@ def _failed_with_text(match: Match[bytes]) -> Finding:
     method, invalid, user, where, port, text = match.groups()
     ip, host = address(where)
     how, account = METHODS.get(method, "other"), "invalid" if invalid else "valid"
-    said = FAILURE, "sshd", how, name(user), account, ip, host, int(port), 1, "", "", "", 0
+    said = FAILURE, "sshd", how, user_name(user), account, ip, host, int(port), 1, "", "", "", 0
     if invalid and b" port " in text:
         said = FAILURE, "sshd", how, "", account, "", "", 0, 1, "", "", "", 0
     return quick(Finding, said)
@@ -83,7 +93,21 @@ def _failed_with_text(match: Match[bytes]) -> Finding:
 def _invalid(match: Match[bytes]) -> Finding:
     user, where, port = match.groups()
     ip, host = address(where)
-    fields = (INVALID, "sshd", "", name(user), "invalid", ip, host, number(port), 1, "", "", "", 0)
+    fields = (
+        INVALID,
+        "sshd",
+        "",
+        user_name(user),
+        "invalid",
+        ip,
+        host,
+        number(port),
+        1,
+        "",
+        "",
+        "",
+        0,
+    )
     return quick(Finding, fields)
 
 
@@ -92,7 +116,7 @@ def tried(match: Match[bytes]) -> Finding:
     said = match.groupdict()
     ip, host = address(said.get("address"))
     account = "invalid" if said.get("invalid") else "valid"
-    user, port = name(said.get("user")), number(said.get("port"))
+    user, port = user_name(said.get("user")), number(said.get("port"))
     return quick(Finding, (INVALID, "sshd", "", user, account, ip, host, port, 1, "", "", "", 0))
 
 
@@ -113,7 +137,11 @@ def end(kind: str, event: str = END) -> Callable[[Match[bytes]], Finding]:
         said = match.groupdict()
         ip, host = address(said.get("address"))
         account = _ACCOUNTS[said.get("account")]
-        user, port, pid = name(said.get("user")), number(said.get("port")), number(said.get("pid"))
+        user, port, pid = (
+            user_name(said.get("user")),
+            number(said.get("port")),
+            number(said.get("pid")),
+        )
         return Finding(event, "sshd", "", user, account, ip, host, port, 1, "", "", kind, pid)
 
     return make
@@ -124,7 +152,7 @@ def _end_by_peer(match: Match[bytes]) -> Finding:
     ip, host = address(where)
     kind = "reset" if word == b"reset" else "closed"
     of = _ACCOUNTS[account]
-    fields = END, "sshd", "", name(user), of, ip, host, number(port), 1, "", "", kind, 0
+    fields = END, "sshd", "", user_name(user), of, ip, host, number(port), 1, "", "", kind, 0
     return quick(Finding, fields)
 
 
@@ -147,7 +175,7 @@ def _plain(
     ip = address(where)[0]
     if not ip or not port.isdigit() or len(port) > 5:
         return None
-    said = event, "sshd", how, name(user), account, ip, "", int(port), 1, "", "", kind, 0
+    said = event, "sshd", how, user_name(user), account, ip, "", int(port), 1, "", "", kind, 0
     return quick(Finding, said)
 
 
@@ -446,7 +474,7 @@ FORMS = forms(
     # + Failed rsa for root from 192.0.2.7 port 22 ssh
     # = sshd 'invalid user' user=root account=valid ip=192.0.2.7 port=22
     # + Failed publickey for EXAMPLE\\alice smith from host.example
-    # = sshd 'invalid user' user='EXAMPLE\\alice smith' account=valid host=host.example
+    # = sshd 'invalid user' user='EXAMPLE\alice smith' account=valid host=host.example
     # - Failed publickey for invalid user x from 192.0.2.7 port 22 ssh2
     # - Failed publickey for root from 192.0.2.7 port 221221 ssh2
     # - Failed publickey for root from 192.0.2.7 port x ssh2

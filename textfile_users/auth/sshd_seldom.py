@@ -20,10 +20,9 @@ from textfile_users.auth.finding import (
     first_finding,
     forms,
     irrelevant,
-    name,
     number,
 )
-from textfile_users.auth.sshd import FORMS, PLACE, PREAUTH, USER, end, tried
+from textfile_users.auth.sshd import FORMS, PLACE, PREAUTH, USER, end, tried, user_name
 from textfile_users.record import quick
 
 TYPE_CHECKING = False
@@ -54,16 +53,27 @@ def find(message: bytes) -> Finding | None:
     return NOTHING if is_known(inner) else None
 
 
+def unvis(text: bytes) -> bytes:
+    """Return what vis(3) made ``text`` of: a backslash is doubled, other bytes are octal."""
+    import re
+
+    return re.sub(rb"\\(?:\\|([0-3][0-7]{2}))", _byte_of, text)
+
+
+def _byte_of(match: Match[bytes]) -> bytes:
+    return bytes((int(match[1], 8),)) if match[1] else b"\\"
+
+
 def _pam(match: Match[bytes]) -> Finding:
     invalid, user, where = match.groups()
     ip, host = address(where)
     account = "invalid" if invalid else "valid"
-    said = PAM_FAILURE, "sshd", "pam", name(user), account, ip, host, 0, 1, "", "", "", 0
+    said = PAM_FAILURE, "sshd", "pam", user_name(user), account, ip, host, 0, 1, "", "", "", 0
     return quick(Finding, said)
 
 
 def _denied(match: Match[bytes]) -> Finding:
-    return finding(DENIED, "sshd", method="pam", user=name(match[1]), account="valid")
+    return finding(DENIED, "sshd", method="pam", user=user_name(match[1]), account="valid")
 
 
 def _root(match: Match[bytes]) -> Finding:
@@ -137,7 +147,7 @@ SELDOM = forms(
     # + Access denied for user alice by PAM account configuration
     # = sshd denied method=pam user=alice account=valid
     # + Access denied for user EXAMPLE\\alice smith by PAM account configuration
-    # = sshd denied method=pam user='EXAMPLE\\alice smith' account=valid
+    # = sshd denied method=pam user='EXAMPLE\alice smith' account=valid
     # - Access denied for user alice
     # - Access denied for user alice by PAM account configuration x
     (
@@ -175,7 +185,7 @@ SELDOM = forms(
     # + User root from 192.0.2.7 port 22 not allowed because account is locked
     # = sshd 'invalid user' user=root account=valid ip=192.0.2.7 port=22
     # + User EXAMPLE\\alice smith from host.example not allowed because not listed in AllowUsers
-    # = sshd 'invalid user' user='EXAMPLE\\alice smith' account=valid host=host.example
+    # = sshd 'invalid user' user='EXAMPLE\alice smith' account=valid host=host.example
     # - User root not allowed because account is locked
     # - User root from 192.0.2.7 port 221221 not allowed because account is locked
     # - User root from 192.0.2.7 port x not allowed because account is locked
