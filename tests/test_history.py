@@ -461,6 +461,9 @@ def test_the_same_record_twice_in_btmp_is_one_failure(run: Run, together: bool) 
         (Record("(unknown)", "pts/0", 9, type=6),
          'users_escalations_total{result="failure",service="su",target="",user=""}',
          "su, of an account that is not there"),
+        (Record("root", "", 9, type=6),
+         'users_escalations_total{result="failure",service="su",target="root",user=""}',
+         "su without a terminal"),
         (Record("alice", "pts/0", 9, type=6, host="192.0.2.7"),
          'users_auth_failures_total{method="other",service="login",user="alice"}', "telnet"),
         (Record("alice", "tty1", 9, type=6),
@@ -600,7 +603,35 @@ def test_what_sddm_records_of_a_refused_name_is_no_login(run: Run) -> None:
     assert "neither a process nor a terminal" in said
 
 
-# Databases below another root.
+# Records and databases below another root.
+
+
+@pytest.mark.parametrize("link", ["/mnt/log", "../mnt/log"])
+def test_records_behind_a_link_inside_the_root_are_read(run: Run, link: str) -> None:
+    """As a process in the tree reads them; what is not there is rightly lacking."""
+    run.host.write("mnt/log/wtmp", pack_all([login(-500)]))
+    os.makedirs(run.host.path("var"), exist_ok=True)
+    os.symlink(link, run.host.path("var/log"))
+    assert run("--backfill", "--auth-source", "none") == (0, "")
+    assert LAST_LOGIN in run.samples()
+    assert run.samples()['users_source_available{source="wtmp"}'] == 1
+
+
+@pytest.mark.parametrize("link", ["mnt/var", "/mnt/var"])
+def test_databases_that_lack_behind_a_link_are_no_fault(run: Run, link: str) -> None:
+    os.makedirs(run.host.path("mnt/var/lib"))
+    os.symlink(link, run.host.path("var"))
+    assert run("--backfill", "--auth-source", "none") == (0, "")
+    samples = run.samples()
+    assert samples['users_source_available{source="wtmpdb"}'] == 0
+    assert samples['users_collector_success{collector="history"}'] == 1
+
+
+def test_wtmpdbs_own_link_may_come_before_its_database(run: Run) -> None:
+    os.makedirs(run.host.path("var/lib/wtmpdb"))
+    os.symlink("../../log/wtmp.db", run.host.path("var/lib/wtmpdb/wtmp.db"))
+    assert run("--backfill") == (0, "")
+    assert run.samples()['users_source_available{source="wtmpdb"}'] == 0
 
 
 @pytest.mark.parametrize(
@@ -677,7 +708,7 @@ def test_a_container_by_the_root_of_its_process(
         assert (status, said) == (0, "")
         assert run.samples()[LOGINS] == 1
         os.makedirs(run.host.path("var/log"), exist_ok=True)
-        os.symlink("/etc/passwd", run.host.path("var/log/wtmp"))
+        os.symlink("../" * 20 + "etc/passwd", run.host.path("var/log/wtmp"))
         assert "/var/log/wtmp: leads out of the root" in run("--backfill", at=90)[1]
     finally:
         process.kill()

@@ -300,6 +300,45 @@ def test_a_field_alone(field: str) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "shown", "why"),
+    [
+        (":0", True, "a display"),
+        (":10.0", True, "a display and its screen"),
+        (":pts/3:S.0", True, "a window of screen"),
+        ("tmux(123).%0", True, "one of tmux"),
+        ("mosh [12]", True, "mosh, whose peer is gone"),
+        ("et [7001]", True, "et"),
+        ("login screen", True, "gdm's"),
+        ("", True, "nothing"),
+        (":zqsecret:S.0", False, "what only looks like a window"),
+        (":192.0.2.7:S.0", False, "likewise"),
+        ("::ffff:192.0.2.7 (zqlaptop) via mosh [77]", False, "a peer"),
+        (":198.51.100.9 x y via mosh [3]", False, "likewise"),
+        ("mosh [192.0.2.7 via mosh [5]", False, "likewise"),
+        ("login screen 192.0.2.7:S.0", False, "likewise"),
+        ("192.0.2.7, 198.51.100.9", False, "two"),
+        ("192.0.2.7 zqsecret", False, "a word behind"),
+        ("192.0.2.7/24", False, "a network"),
+        ("fe80::1%eth0", False, "with a zone"),
+        ("192.0.2.7:10.0", False, "with a display"),
+        ("0.0.0.0", False, "an address, whatever it means"),
+    ],
+)
+@pytest.mark.parametrize("fields", [("ip",), ("host", "ip"), ALL])
+def test_a_host_field_is_shown_only_if_it_is_known_whole(
+    text: str, shown: bool, why: str, fields: tuple[str, ...]
+) -> None:
+    session = Session("1", "u", "pts/0", "ssh", "sshd", "", "", "", NOW, 1, text)
+    one = full()._replace(sessions=(session,), gone=(("u", text, text, "pts/1"),))
+    after = redact(one, fields, KEY)
+    (recorded,) = (session.recorded for session in after.sessions or ())
+    ((_, written, numeric, _),) = after.gone
+    for found in (recorded, written, numeric):
+        assert (found == text) is shown, why
+        assert shown or not re.search(r"192\.0|198\.51|zq|fe80|0\.0\.0\.0", found), found
+
+
 def test_hashes() -> None:
     hide = hider(ALL, KEY)
     assert HASH.fullmatch(hide("user", "alice"))

@@ -141,8 +141,8 @@ class Session(Record):
     @property
     def numeric(self) -> str:
         """Its address as `w -i` shows it, with utmp's zone or display; else what written says."""
-        if not self.ip:
-            return self.written
+        if not self.ip:  # w ends a host at its first blank
+            return self.recorded.partition(" ")[0] or self.origin
         _, percent, zone = self.recorded.partition("%")
         if percent and zone.isalnum():
             return f"{self.ip}%{zone}"

@@ -50,6 +50,17 @@ class Paths(Record):
             return path
         return self._follow(path, rooted=True)
 
+    def _in_tree(self, path: str) -> str:
+        """Return where a file lies whose links are followed as a process in the root would.
+
+        One that they lead out of the root is left as it is, and refused when it is read.
+        """
+        path = self.below(path)
+        try:
+            return self.resolved(path)
+        except OSError:
+            return path
+
     def _follow(self, path: str, rooted: bool) -> str:
         """Return where the links below the root lead; absolute ones begin there, or are refused.
 
@@ -74,10 +85,9 @@ class Paths(Record):
             elif target:
                 done = [] if target.startswith("/") else done[:-1]
                 left += target.split("/")[::-1]
-        found = f"{root}/{'/'.join(done)}"
-        if links and not os.path.exists(found):
-            raise OSError(errno.ELOOP, "leads nowhere below the root", path)
-        return found
+                if target.startswith("/") and not os.path.lexists(root + target):
+                    raise OSError(errno.ELOOP, "leads nowhere below the root", path)
+        return f"{root}/{'/'.join(done)}"
 
     def utmp(self) -> str:
         """Return the utmp file: the given one, /run/utmp, or /var/run/utmp of old hosts."""
@@ -97,15 +107,15 @@ class Paths(Record):
 
     def auth_logs(self) -> tuple[str, ...]:
         """Return the auth logs: those given, else where distributions have the one."""
-        return self.auth_logs_given or tuple(map(self.below, AUTH_LOGS))
+        return self.auth_logs_given or tuple(map(self._in_tree, AUTH_LOGS))
 
     def wtmp(self) -> str:
         """Return the wtmp file: the given one, else /var/log/wtmp."""
-        return self.wtmp_given or self.below("/var/log/wtmp")
+        return self.wtmp_given or self._in_tree("/var/log/wtmp")
 
     def btmp(self) -> str:
         """Return the btmp file: the given one, else /var/log/btmp."""
-        return self.btmp_given or self.below("/var/log/btmp")
+        return self.btmp_given or self._in_tree("/var/log/btmp")
 
     def wtmpdb(self) -> str:
         """Return wtmpdb's database."""
@@ -113,7 +123,7 @@ class Paths(Record):
 
     def lastlog(self) -> str:
         """Return the lastlog file."""
-        return self.below("/var/log/lastlog")
+        return self._in_tree("/var/log/lastlog")
 
     def lastlog2(self) -> str:
         """Return lastlog2's database."""

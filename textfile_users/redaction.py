@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 
 from textfile_users import durable
 from textfile_users.counting import USERS
 from textfile_users.model import HOST, IP, USER, Account, LogindSession, Session, Snapshot
-from textfile_users.origin import UNKNOWN, parse_origin
+from textfile_users.origin import parse_origin
 from textfile_users.sources.files import open_regular
+from textfile_users.sources.text import parse_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,8 +28,11 @@ if TYPE_CHECKING:
     Value = TypeVar("Value")
 
 KEY_BYTES = 32
-# How host fields begin that name no host: displays and windows.
-NO_HOSTS = (":", "tmux(", "mosh [", "et [", "login screen")
+# Host fields that name no host: displays, windows of screen and tmux, mosh without a peer, et.
+DISPLAY = re.compile(
+    r":\d{1,5}(?:\.\d{1,3})?|:(?:pts/\d{1,10}|tty\w{1,4}):S\.\d{1,5}|(?:mosh|et) \[\d{1,10}\]"
+    r"|tmux\(\d{1,10}\)\.%\d{1,10}|login screen"
+)
 HASH_BYTES = 8  # of a million names two are the same with a chance of one in forty million
 
 
@@ -122,16 +127,22 @@ def _session(one: Session, hide: Hide) -> Session:
 
 
 def _origin(text: str, hide: Hide) -> str:
-    """Return what is shown of a session's host field, which may name an address, a host or none."""
-    origin = parse_origin(text)
-    shown = origin.ip or origin.host
-    if not shown:  # what is neither may be one that is not well written
-        is_display = origin.kind not in ("", UNKNOWN) and text.startswith(NO_HOSTS)
-        return text if is_display else hide(HOST, text)
-    hidden = hide(IP if origin.ip else HOST, shown)
-    if hidden == shown:
+    """Return what is shown of a session's host field, which may name an address, a host or none.
+
+    What is no display or window of a form known whole is hidden whole: it may hold any name.
+    """
+    if not text or DISPLAY.fullmatch(text):
         return text
-    return text.replace(shown, hidden) if shown in text else hidden
+    ip = parse_ip(text)
+    if ip:
+        hidden = hide(IP, ip)
+        return text if hidden == ip else hidden
+    address, colon, display = text.rpartition(":")
+    if parse_ip(address) and display.replace(".", "", 1).isdecimal():
+        return f"{_origin(address, hide)}{colon}{display}"
+    hidden = hide(HOST, text)
+    is_name = parse_origin(text).host == text
+    return hide(IP, text) if hidden == text and not is_name else hidden
 
 
 def _verdict(verdict: Verdict, hide: Hide) -> Verdict:

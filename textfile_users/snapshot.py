@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from textfile_users.collectors.accounts import look_at_accounts
+from textfile_users.collectors.accounts import add_system_users, look_at_accounts
 from textfile_users.collectors.auth import look_at_auth
 from textfile_users.collectors.connections import look_at_connections
 from textfile_users.collectors.history import look_at_history
@@ -67,6 +67,7 @@ STEPS: Steps = (
     (AUTH, look_at_auth),
     (SESSIONS, add_addresses),  # which the log may tell
     (HISTORY, look_at_history),
+    (ACCOUNTS, add_system_users),
 )
 
 

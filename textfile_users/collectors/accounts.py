@@ -24,17 +24,34 @@ def look_at_accounts(
     users = {session.user for session in before.sessions or ()}
     running = {process.uid for process in before.processes or () if process.uid >= 0}
     uids = running.union(kept.usage.seconds)
-    # Of those who were here before it is only to be known which are the system's.
-    past = before.durable.last_logins if wanted.system_users and before.durable else {}
-    asked = questions(users.union(past), uids)
-    known, report = look_up(paths, asked, kept.known, before.now, deadline)
+    known, report = look_up(paths, questions(users, uids), kept.known, before.now, deadline)
     shown = shown_uids(users, running, known, wanted.all_users)
     success = report.status in (OK, ABSENT)
     yield before._replace(
         accounts=accounts_of(users, shown, known),
-        system_users=system_users(known) if wanted.system_users else frozenset(),
         kept=kept._replace(known=known),
         sources=(*before.sources, report),
         faults=(*before.faults, *report.faults),
         failed=before.failed if success else (*before.failed, ACCOUNTS),
+    )
+
+
+def add_system_users(
+    paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
+) -> Iterator[Snapshot]:
+    """Add which of those who are or were here are the system's, where that is wanted.
+
+    It comes when all logins are known: one that is over is shown at once or never.
+    """
+    if not wanted.system_users or before.durable is None:
+        return
+    kept = before.kept or NOTHING
+    users = {session.user for session in before.sessions or ()}
+    running = {process.uid for process in before.processes or () if process.uid >= 0}
+    asked = questions(users.union(before.durable.last_logins), running.union(kept.usage.seconds))
+    known, report = look_up(paths, asked, kept.known, before.now, deadline)
+    yield before._replace(
+        system_users=system_users(known),
+        kept=kept._replace(known=known),
+        faults=(*before.faults, *report.faults),
     )

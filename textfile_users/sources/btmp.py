@@ -14,7 +14,7 @@ from textfile_users.auth.finding import ESCALATION_FAILURE, FAILURE, finding
 from textfile_users.model import UtmpRecord
 from textfile_users.origin import Origin, parse_origin
 from textfile_users.sessions import NOWHERE, is_nobodys, is_terminal, line_of
-from textfile_users.sources.utmp import INIT_PROCESS, USER_PROCESS
+from textfile_users.sources.utmp import INIT_PROCESS, LOGIN_PROCESS, USER_PROCESS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def _program(record: UtmpRecord, origin: Origin) -> str:
         return "sshd"
     if is_nobodys(record):
         return "sddm"
+    if not line and record.type == LOGIN_PROCESS and origin == NOWHERE:
+        return "su"  # without a terminal
     if origin.kind in ("x11", "wayland") or not line or line.startswith((":", "seat")):
         return "other"  # a display manager
     # login on a pseudo terminal is telnetd's, and has a host.
