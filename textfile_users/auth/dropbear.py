@@ -313,6 +313,8 @@ FORMS = forms(
     # + Port forwarding disabled.
     # + Bad public key options at /root/.ssh/authorized_keys:3
     # + /root/.ssh must be owned by user or root, and not writable by group or others
+    # + Rejecting, user-presence not set
+    # + Rejecting, user-verification not set
     # + Password auth succeeded for 'alice' from 192.0.2.7:4242, extra auth required
     # + PAM password auth succeeded for 'alice' from 192.0.2.7:4242, extra auth required
     # + Pubkey auth succeeded for 'alice' with ssh-ed25519 key SHA256:abc from 192.0.2.7:4242, extra auth required
@@ -335,7 +337,7 @@ FORMS = forms(
             rb"|Binding to interface|User \S+ executing|Error (?:forking|opening|reading)"
             rb"|Restrict option set|(?:Port|Agent|X11) forwarding disabled|Pty allocation disabled"
             rb"|Badly formatted|Bad public key options|Too many groups|PAM unknown prompt|failed setegid"
-            rb"|pamConvFunc|/\S+ must be owned).*"
+            rb"|pamConvFunc|/\S+ must be owned|Rejecting, user-).*"
             rb"|(?:[Pp]assword|PAM password|[Pp]ubkey) auth succeeded for .*, extra auth required",
             irrelevant,
         ),

@@ -214,11 +214,15 @@ FORMS = forms(
     # = login failure method=password user='x FOR y' account=valid tty=hvc0
     # + FAILED LOGIN 1 FROM tty1 FOR x FROM 192.0.2.9 FOR y, Authentication failure
     # = login failure method=password user='x FROM 192.0.2.9 FOR y' account=valid tty=tty1
+    # What it writes of the last one instead, where PAM counts, too.
+    # + TOO MANY LOGIN TRIES (4) FROM tty1 FOR alice, Have exhausted maximum number of retries for service
+    # = login failure method=password user=alice account=valid tty=tty1
     # - FAILED LOGIN 1 FROM tty1
+    # - TOO MANY LOGIN TRIES FROM tty1 FOR alice, Have exhausted maximum number of retries for service
     (
-        b"FAILED",
+        b"FAILED TOO",
         Pattern(
-            rb"FAILED LOGIN (?:SESSION|\d+) FROM (?:(?P<tty>tty\S*|pts/\d+|console|hvc\d+)"
+            rb"(?:FAILED LOGIN (?:SESSION|\d+)|TOO MANY LOGIN TRIES \(\d+\)) FROM (?:(?P<tty>tty\S*|pts/\d+|console|hvc\d+)"
             rb"|(?P<host>\S+)) FOR (?P<user>.*), (?P<why>[^,]*)",
             _failure,
         ),
@@ -265,7 +269,6 @@ FORMS = forms(
         ),
     ),
     # + TOO MANY LOGIN TRIES (3) on '/dev/tty1' FOR 'alice'
-    # + TOO MANY LOGIN TRIES (4) FROM tty1 FOR alice, Have exhausted maximum number of retries for service
     # + DIALUP AT ttyS0 BY alice
     # + tty1: input overrun
     # + timed out after 60 seconds
@@ -287,7 +290,7 @@ FORMS = forms(
     (
         b"",
         Pattern(
-            rb"(?:TOO MANY LOGIN TRIES|DIALUP AT|timed out|exceeded |FATAL: |tty[A-Z]*\d+: "
+            rb"(?:TOO MANY LOGIN TRIES \(\d+\) {1,2}on |DIALUP AT|timed out|exceeded |FATAL: |tty[A-Z]*\d+: "
             rb"|REPEATED login failures|REPEATED LOGIN FAILURES|no shadow password for |cannot find user"
             rb"|Couldn't initialize PAM|NULL user name|login '.*' re-enabled|TIOC|chown |chmod ).*"
             rb"|(?:\d+ )?LOGIN FAILURES? (?:ON|FROM) [^\s,]+|login on \S+ as root",

@@ -170,6 +170,7 @@ FORMS = forms(
     # + DENIED su from 'alice' to 'root' (/etc/suauth)
     # + SU by alice to restricted account root
     # + Will not execute /bin/sh
+    # + cannot find user alice after update of expired password
     # + root->alice
     # = irrelevant
     # - No passwd
@@ -180,7 +181,8 @@ FORMS = forms(
         Pattern(
             rb"(?:pam_authenticate: |No passwd entry for user |Authentication failed for "
             rb"|DENIED su from |NO password asked |su from |SU by |Will not execute |Cannot "
-            rb"|Change user from |There is no UID 0 user|su session not logged ).*|[^\s>]+->\S+",
+            rb"|Change user from |There is no UID 0 user|su session not logged |cannot find user ).*"
+            rb"|[^\s>]+->\S+",
             irrelevant,
         ),
     ),
