@@ -144,10 +144,10 @@ def test_those_who_were_here_before_are_judged_by_their_uid_too(run: Run) -> Non
         for pid, user in enumerate(("root", "deploy", "alice", "gone")):
             message = f"Accepted password for {user} from 192.0.2.7 port {pid} ssh2"
             log.write(refused(-1, 100 + pid, message))
-    run("--metrics", "user-sessions", at=5)
-    run("--metrics", "user-sessions", at=10)
-    last = family(run, "user_sessions_last_login_timestamp_seconds")
-    assert last.keys() == {'username="alice"', 'username="gone"'}, "gone's uid is not known"
+    for at in (5, 10):
+        run("--metrics", "user-sessions", at=at)
+        last = family(run, "user_sessions_last_login_timestamp_seconds")
+        assert last.keys() == {'username="alice"', 'username="gone"'}, "gone's uid is not known"
     assert run.samples()["user_sessions_root_logins_total"] == 1
 
 
