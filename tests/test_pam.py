@@ -3,7 +3,7 @@
 
 Cases are logs, a line as ``SECONDS PROGRAM[PID]: MESSAGE``, and their events in short, in the order
 of their lines. In a line F, S and O stand for what a module says that refuses or accepts, and for a
-session that opens: ``F(TTY,RHOST,USER)``, ``S(TTY,RHOST,USER)``, ``O(USER)``.
+session that opens: ``F(TTY,RHOST,USER)``, ``S(TTY,RHOST,USER)``, ``O(USER)``. ``~`` is a blank.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ def spelled(line: str) -> str:
     """Return a case's line with what F, S and O stand for."""
     line = re.sub(rf"\bF{_ITEMS}", f"authentication failure; {_FIELDS}", line)
     line = re.sub(rf"\bS{_ITEMS}", f"authentication success; {_FIELDS}", line)
+    line = line.replace("~", " ")
     return re.sub(r"\bO\(([^)]*)\)", r"session opened for user \1(uid=1000) by (uid=0)", line)
 
 
@@ -55,6 +56,8 @@ def read(lines: list[str]) -> list[str]:
 
 SUDO = "logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost= user=alice"
 SU = "logname=alice uid=1000 euid=0 tty=pts/0 ruser=alice rhost= user=bob"
+MORE = "authentication failures; logname= uid=0 euid=0 tty=%s ruser= rhost=%s"
+NOBODY = MORE.replace("failures", "failure")
 HELPER = "logname= uid=1000 euid=0 tty= ruser=alice rhost=  user=bob"
 POLKIT = "gain ONE-SHOT authorization for action org.freedesktop"
 RUN0 = "systemd1.manage-units for system-bus-name::1.10 [run0 id] (owned by unix-user:alice)"
@@ -441,6 +444,130 @@ CASES = [
         escalation-failure pkexec alice root
         escalation polkit alice
         escalation-failure polkit alice
+        """,
+    ),
+    Case(
+        "su tells itself whom a module refused that names no caller",
+        """
+        0 su[5]: pam_unix(su:account): account bob has expired (account expired)
+        0 su[5]: FAILED SU (to bob) alice on pts/0
+        20 su[6]: pam_sss(su:account): Access denied for user bob: 6 (Permission denied)
+        20 su[6]: FAILED SU (to bob) alice on pts/0
+        40 su[7]: pam_winbind(su:auth): user 'bob' denied access (incorrect password or invalid membership)
+        42 su[7]: FAILED SU (to bob) alice on pts/0
+        60 su[8]: pam_ldap(su:auth): Authentication failure; user=bob
+        62 su[8]: FAILED SU (to bob) alice on pts/0
+        80 su[9]: pam_krb5(su:auth): authentication failure; logname=bob uid=1000 euid=0 tty=pts/0 ruser=alice rhost=
+        82 su[9]: FAILED SU (to bob) alice on pts/0
+        100 su[10]: pam_listfile(su:auth): Refused user bob for service su
+        100 su[10]: FAILED SU (to bob) alice on pts/0
+        120 su[11]: pam_access(su:account): access denied for user `bob' from `pts/0'
+        120 su[11]: FAILED SU (to bob) alice on pts/0
+        140 su: pam_winbind(su:auth): user 'bob' denied access (incorrect password or invalid membership)
+        142 su: FAILED SU (to bob) alice on pts/0
+        160 su: pam_unix(su:account): account bob has expired (account expired)
+        160 su: FAILED SU (to bob) alice on pts/0
+        """,
+        "\n".join(9 * ["escalation-failure su alice bob"]),
+    ),
+    Case(
+        "su lets in whom krb5 refused, and whom it refused without naming the caller",
+        """
+        0 su[5]: pam_krb5(su:auth): authentication failure; logname=bob uid=1000 euid=0 tty=pts/0 ruser=alice rhost=
+        0 su[5]: (to bob) alice on pts/0
+        0 su[5]: pam_unix(su:session): session opened for user bob(uid=1001) by alice(uid=1000)
+        20 su[6]: pam_krb5(su:auth): authentication failure; logname=bob uid=1000 euid=0 tty=pts/0 ruser= rhost=
+        20 su[6]: (to bob) alice on pts/0
+        20 su[6]: pam_unix(su:session): session opened for user bob(uid=1001) by alice(uid=1000)
+        """,
+        """
+        escalation su alice bob
+        escalation su alice bob
+        """,
+    ),
+    Case(
+        "sudo asks for root's password: what names root is of the caller's line",
+        """
+        0 sudo[5]: pam_winbind(sudo:auth): user 'root' denied access (incorrect password or invalid membership)
+        4 sudo[5]:    alice : 1 incorrect password attempt ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+        30 sudo[6]: pam_winbind(sudo:auth): user 'root' denied access (incorrect password or invalid membership)
+        50 sudo[6]:    alice : 1 incorrect password attempt ; TTY=pts/0 ; PWD=/ ; USER=bob ; COMMAND=/usr/bin/id
+        80 sudo: pam_winbind(sudo:auth): user 'root' denied access (incorrect password or invalid membership)
+        84 sudo:    alice : 1 incorrect password attempt ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+        """,
+        """
+        escalation-failure sudo alice root
+        escalation-failure sudo alice bob
+        escalation-failure sudo alice root
+        """,
+    ),
+    Case(
+        "another process's, a later and a far refusal that names no caller are others",
+        """
+        0 su[5]: pam_winbind(su:auth): user 'bob' denied access (incorrect password or invalid membership)
+        2 su[6]: FAILED SU (to bob) alice on pts/0
+        20 su: pam_winbind(su:auth): user 'bob' denied access (incorrect password or invalid membership)
+        31 su: FAILED SU (to bob) alice on pts/0
+        50 su[7]: FAILED SU (to bob) alice on pts/0
+        51 su[8]: pam_winbind(su:auth): user 'bob' denied access (incorrect password or invalid membership)
+        """,
+        """
+        escalation-failure su
+        escalation-failure su alice bob
+        escalation-failure su
+        escalation-failure su alice bob
+        escalation-failure su alice bob
+        escalation-failure su
+        """,
+    ),
+    Case(
+        "pkexec tells itself whom a module refused that names no caller",
+        """
+        0 polkit-agent-helper-1[5]: pam_winbind(polkit-1:auth): user 'root' denied access (incorrect password or invalid membership)
+        3 pkexec[6]: EXAMPLE\\al s: Error executing command as another user: Not authorized [USER=root] [TTY=/dev/pts/0] [CWD=/] [COMMAND=/usr/bin/id]
+        """,
+        "escalation-failure pkexec EXAMPLE\\al s root",
+    ),
+    Case(
+        "pam_unix ends in a blank where no user is named",
+        f"""
+        0 lightdm[1]: pam_unix(lightdm:auth): {NOBODY % (":0", "")}~
+        10 lightdm[2]: pam_unix(lightdm:auth): 2 more {MORE % (":0", "")}~
+        20 gdm-password][3]: pam_unix(gdm-password:auth): {NOBODY % ("/dev/tty1", "")}~
+        30 sddm-helper[4]: pam_unix(sddm:auth): {NOBODY % ("", "")}~~~
+        40 login[5]: pam_unix(login:auth): {NOBODY % ("pts/1", "192.0.2.7")}~
+        50 cockpit-session[6]: pam_unix(cockpit:auth): {NOBODY % ("", "192.0.2.7")}~
+        60 xrdp-sesman[7]: pam_unix(xrdp-sesman:auth): {NOBODY % ("xrdp-sesman", "")}~
+        70 zdm[8]: pam_unix(zdm:auth): {NOBODY % ("tty7", "")}~
+        80 gdm-novel][9]: pam_sss(gdm-novel:auth): {NOBODY % ("tty7", "")}~
+        90 lightdm[10]: pam_unix(lightdm:session): session opened for user bob(uid=1001) by (uid=0)~
+        """,
+        """
+        failure lightdm pam
+        failure lightdm pam x2
+        failure gdm pam
+        failure sddm pam
+        failure login pam 192.0.2.7
+        failure cockpit pam 192.0.2.7
+        failure xrdp pam
+        failure other pam
+        failure gdm pam
+        session-opened lightdm bob
+        """,
+    ),
+    Case(
+        "names of a domain with blanks",
+        """
+        0 su[1]: pam_unix(su:session): session opened for user EXAMPLE\\al s(uid=1000) by EXAMPLE\\bob c(uid=0)
+        20 pkexec[2]: EXAMPLE\\alice smith: Executing command [USER=root] [TTY=/dev/pts/0] [CWD=/] [COMMAND=/usr/bin/id]
+        40 polkitd[3]: Operator of unix-session:2 successfully authenticated as unix-user:EXAMPLE\\bob c to gain ONE-SHOT authorization for action x for unix-process:1:2 [x] (owned by unix-user:EXAMPLE\\alice smith)
+        60 su-rs[4]: pam_unix(su:auth): authentication failure; logname=EXAMPLE\\al s uid=1000 euid=0 tty=pts/0 ruser=EXAMPLE\\al s rhost=  user=root
+        """,
+        """
+        escalation su EXAMPLE\\bob c EXAMPLE\\al s
+        escalation pkexec EXAMPLE\\alice smith root
+        escalation polkit EXAMPLE\\alice smith
+        escalation-failure su EXAMPLE\\al s
         """,
     ),
     # Programs

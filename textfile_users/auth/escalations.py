@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 MAX_HELD = 1_000
 ANYBODY = -1  # in place of a process
+_OF_PROCESS = "refused"  # in place of an event: any refusal that a process had
+# Of these a module of PAM may name whom it is to.
+_NAMING_TARGETS = ("su", "sudo")
 _EVENTS = {PAM_ESCALATION: ESCALATION, PAM_ESCALATION_FAILURE: ESCALATION_FAILURE}
 
 # What a line is found by: what it says, the service, the name that is aimed at or refused, and
@@ -75,14 +78,31 @@ class Escalations:
         return decided
 
     def void_refusals(self, event: AuthEvent) -> None:
-        """Drop what PAM refused of what a program's own ``event`` tells."""
+        """Drop what PAM refused of what a program's own ``event`` tells.
+
+        Not all of PAM's modules name the caller, but a process has only one.
+        """
         if self._refused:
             said = event.said
             asked = ASKED_AS.get(said.service, said.service)
             told = event._replace(said=said._replace(service=asked))
             refusals = _sought(told, PAM_ESCALATION_FAILURE, said.user)
+            if _process(told):
+                refusals = (*refusals, (_OF_PROCESS, asked, "", told.pid, ""))
             while self._drop_one(refusals):
                 pass
+            self._drop_near(told, "")
+            if asked in _NAMING_TARGETS:
+                self._drop_near(told, said.target)
+
+    def _drop_near(self, event: AuthEvent, user: str) -> None:
+        """Drop refusals of ``user`` without a pid that stand just before a line."""
+        key = PAM_ESCALATION_FAILURE, event.said.service, user, 0, user
+        while key in self._by_key:
+            number = next(reversed(self._by_key[key]))
+            if not 0 <= event.time - self._refused[number].time < PAIRED_SECONDS:
+                break
+            self._drop(number)
 
     def expire(self, now: float) -> list[AuthEvent]:
         """Return the events of PAM that no line of the program itself followed until ``now``."""
@@ -130,7 +150,9 @@ def _keys(held: AuthEvent) -> tuple[Key, ...]:
     said, pid = held.said, _process(held)
     name = said.user if said.event == PAM_ESCALATION_FAILURE else said.target
     if pid:
-        return ((said.event, said.service, name, pid, ""),)
+        key = said.event, said.service, name, pid, ""
+        is_refusal = said.event == PAM_ESCALATION_FAILURE
+        return (key, (_OF_PROCESS, said.service, "", pid, "")) if is_refusal else (key,)
     about = said.event, said.service, name
     return (*about, 0, said.user), (*about, ANYBODY, "")
 

@@ -193,15 +193,29 @@ def refusal(
     )
 
 
+def told(caller: bytes, where: bytes, user: bytes | None) -> tuple[bytes, bytes | None]:
+    """Return the address and the user that a line has, none where a name may hold another.
+
+    Behind ``ruser=x rhost=A  user=y rhost=B  user=z`` stands one of two: either name may be long.
+    """
+    is_unclear = caller and user and b" rhost=" in user
+    return (b"", b"") if is_unclear else (where, user)
+
+
 def _failure(match: Match[bytes]) -> Finding:
     service, more, logname, tty, caller, where, user = match.groups()
+    where, user = told(caller, where, user)
     module = b"more" if more else b"unix"
     who = caller or logname or user or b""
     return refusal(module, service, user, tty, who, where, number(more) or 1)
 
 
 def _opened(match: Match[bytes]) -> Finding:
-    service, user, by = match.groups()
+    service, user, by, old = match.groups()
+    if old is not None:
+        user, _, by = old.partition(b" by ")
+        if b" by " in by:  # one of the names has it, too
+            return NOTHING
     return _session(use_for(service), name(user), name(by))
 
 
@@ -255,14 +269,19 @@ BY_KIND = {
         # + pam_unix(newdm:auth): authentication failure; logname= uid=0 euid=0 tty=pts/3 ruser= rhost=  user=alice
         # = irrelevant
         # - pam_unix(gdm-password:auth): authentication failure
-        # - pam_unix(gdm-password:auth): authentication failure; logname=a b uid=0 euid=0 tty=a ruser= rhost=
+        # + pam_unix(su:auth): authentication failure; logname=EXAMPLE\al s uid=70001 euid=0 tty=pts/0 ruser=EXAMPLE\alice smith rhost=  user=root
+        # = su 'PAM escalation failure' user='EXAMPLE\alice smith' kind=unix:su
+        # + pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=pts/0 ruser=x rhost=192.0.2.9  user=y rhost=192.0.2.7  user=alice
+        # = login 'PAM refusal' method=pam tty=pts/0 kind=unix:login
+        # - pam_unix(gdm-password:auth): authentication failure; logname=a=b c uid=0 euid=0 tty=a ruser= rhost=
         # - pam_unix(gdm-password:auth): authentication failure; logname=x uid=0 euid=0 tty=a b ruser= rhost=
-        # - pam_unix(gdm-password:auth): authentication failure; logname=x uid=0 euid=0 tty=a ruser=a b rhost=
+        # - pam_unix(gdm-password:auth): authentication failure; logname=x uid=0 euid=0 tty=a ruser=a=b c rhost=
         # - pam_unix(gdm-password:auth): authentication failure; logname=x uid=0 euid=0 tty=a ruser= rhost=a b
         # - pam_sss(gdm-password:auth): authentication failure; logname=alice uid=0 euid=0 tty=/dev/tty1 ruser= rhost= user=alice
         Pattern(
             rb"pam_unix\(([\w-]+):auth\): (?:(\d+) more )?authentication failures?;"
-            rb" logname=(\S*) uid=\d* euid=\d* tty=(\S*) ruser=(\S*) rhost=(\S*)(?: +user=(.*))?",
+            rb" logname=(\S*|[^=]*) uid=\d* euid=\d* tty=(\S*) ruser=(\S*|[^=]*) rhost=(\S*)"
+            rb"(?: +user=(.*))?",
             _failure,
         ),
         # + pam_unix(gdm-password:auth): check pass; user unknown
@@ -292,13 +311,23 @@ BY_KIND = {
         # = other 'PAM acceptance' user=alice
         # + pam_unix(systemd-run0:session): session opened for user alice(uid=1000) by (uid=0)
         # = run0 'PAM escalation' target=alice
+        # + pam_unix(su:session): session opened for user EXAMPLE\al s(uid=1000) by EXAMPLE\bob c(uid=0)
+        # + pam_unix(su:session): session opened for user EXAMPLE\al s by EXAMPLE\bob c(uid=0)
+        # = su 'PAM escalation' user='EXAMPLE\bob c' target='EXAMPLE\al s'
+        # + pam_unix(su:session): session opened for user a by b(uid=1000) by c(uid=0)
+        # = su 'PAM escalation' user=c target='a by b'
+        # + pam_unix(su:session): session opened for user a by b by c(uid=0)
+        # = irrelevant
+        # - pam_unix(su:session): session opened for user alice(uid=1000) by bob c
+        # - pam_unix(su:session): session opened for user alice(uid=1000) by bob(uid=0) c(uid=0)
         # - pam_unix(sshd:session): session opened for user alice
         # - pam_unix(sshd:session): session opened for user alice(uid=x) by (uid=0)
         # - pam_unix(sshd:session): session opened for user alice(uid=0) by (uid=x)
         # - pam_systemd(sshd:session): session opened for user alice by (uid=0)
         Pattern(
             rb"pam_unix\(([\w-]+):session\): session opened for user"
-            rb" ([^( ]*|[^(]*(?=\(uid=))(?:\(uid=\d+\))? by ([^( ]*)(?:\(uid=\d+\))?",
+            rb" (?:([^(]*)\(uid=\d+\) by ([^( ]*|[^(]*(?=\(uid=))|((?=[^(]* by )[^(]*))"
+            rb"(?:\(uid=\d+\))?",
             _opened,
         ),
         # + pam_unix(sshd:session): session closed for user alice
@@ -349,6 +378,14 @@ def _plain_session(service: bytes, use: Use) -> Finder:
     return find
 
 
+def _stripped(pattern: Pattern) -> Finder:
+    """Return what finds a pattern in a message, whatever blanks end it.
+
+    pam_unix ends in one where PAM knows no user (Linux-PAM 1.7.0, modules/pam_unix/support.c).
+    """
+    return lambda message: pattern.find(message.rstrip(b" "))
+
+
 def _plain_name(text: bytes) -> str | None:
     """Return the name in ``NAME(uid=N)`` or ``NAME``, None for anything else."""
     user, bracket, uid = text.partition(b"(uid=")
@@ -367,7 +404,7 @@ def pam_forms(program: bytes) -> Forms:
         if program not in use.programs:
             continue
         for kind, patterns in BY_KIND.items():
-            finders: tuple[Finder, ...] = tuple(pattern.find for pattern in patterns)
+            finders: tuple[Finder, ...] = tuple(_stripped(pattern) for pattern in patterns)
             if kind == b"session":
                 finders = (_plain_session(service, use), *finders)
             elif use.failure == IRRELEVANT:

@@ -16,7 +16,7 @@ from textfile_users.auth.finding import (
     finding,
     name,
 )
-from textfile_users.auth.pam import BY_KIND, UNKNOWN, USES, is_seat, refusal, use_for
+from textfile_users.auth.pam import BY_KIND, UNKNOWN, USES, is_seat, refusal, told, use_for
 from textfile_users.auth.programs import OTHER, PROGRAMS
 
 TYPE_CHECKING = False
@@ -55,6 +55,7 @@ def use_of(program: bytes, service: bytes) -> Use | None:
 
 def find_pam(program: bytes, word: bytes, message: bytes) -> Finding:
     """Return what a ``message`` says that begins with ``word``, ``pam_MODULE(SERVICE:TYPE):``."""
+    message = message.rstrip(b" ")  # pam_unix ends in one where PAM knows no user
     module, bracket, rest = word[len(b"pam_") :].partition(b"(")
     service, _, kind = rest.partition(b":")
     if not bracket:
@@ -99,6 +100,7 @@ def _acceptance(module: bytes, service: bytes, user: bytes, tty: bytes = b"") ->
 def _with_fields(match: Match[bytes]) -> Finding:
     """Return what a line says that has PAM's items: as pam_unix writes them."""
     module, service, verdict, logname, tty, caller, where, user = match.groups()
+    where, user = told(caller, where, user)
     who = user or b""
     if use_for(service).failure == PAM_ESCALATION_FAILURE:
         who = caller or logname or who
@@ -112,7 +114,7 @@ def _refused(match: Match[bytes]) -> Finding:
     said = match.groupdict()
     service, user = said["service"], said.get("user")
     module = said["module"] + (b"/account" if said["type"] == b"account" else b"")
-    caller = user if use_for(service).service == "sudo" else b""
+    caller = said.get("caller") or (user if use_for(service).service == "sudo" else b"")
     place = said.get("tty") or b"", caller or b"", said.get("from") or b""
     return refusal(module, service, user, *place)
 
@@ -150,11 +152,12 @@ _ANY = (
     # - pam_sss(gdm-password:auth): authentication succes; logname= uid=0 euid=0 tty= ruser= rhost= user=alice
     # - pam_sss(gdm-password:auth): x authentication success; logname= uid=0 euid=0 tty= ruser= rhost= user=alice
     # - pam_sss(gdm-password:auth): authentication failure; logname=x uid=0 euid=0 tty=a b ruser= rhost= user=alice
-    # - pam_sss(gdm-password:auth): authentication failure; logname=x uid=0 euid=0 tty=a ruser=a b rhost= user=alice
+    # - pam_sss(gdm-password:auth): authentication failure; logname=x uid=0 euid=0 tty=a ruser=a=b c rhost= user=alice
     # - pam_sss(gdm-password:auth): authentication failure; logname=x uid=0 euid=0 tty=a ruser= rhost=a b user=alice
     Pattern(
         rb"pam_(?!krb5\()(\w+)\(([\w-]+):auth\): authentication (success|failure);"
-        rb" logname=(\S*) uid=\d+ euid=\d+ tty=(\S*) ruser=(\S*) rhost=(\S*)(?: +user=(.*))?",
+        rb" logname=(\S*|[^=]*) uid=\d+ euid=\d+ tty=(\S*) ruser=(\S*|[^=]*) rhost=(\S*)"
+        rb"(?: +user=(.*))?",
         _with_fields,
     ),
 )
@@ -169,14 +172,16 @@ _MODULES = {
         # = lightdm 'PAM refusal' method=pam user='x uid=0 euid=0 tty=:9 ruser= rhost=192.0.2.9' account=valid tty=:0 kind=krb5:lightdm
         # + pam_krb5(lightdm:auth): failed authorization check; logname=bob uid=0 euid=0 tty=:0 ruser= rhost=
         # = lightdm 'PAM refusal' method=pam user=bob account=valid tty=:0 kind=krb5:lightdm
+        # + pam_krb5(su:auth): authentication failure; logname=bob uid=1000 euid=0 tty=pts/0 ruser=EXAMPLE\alice smith rhost=
+        # = su 'PAM escalation failure' user='EXAMPLE\alice smith' kind=krb5:su
         # - pam_krb5(lightdm:auth): authentication failure
         # - pam_krb5(lightdm:auth): authentication failure; logname=bob uid=0 euid=0 tty=:0 ruser= rhost= user=bob
         # - pam_krb5(lightdm:auth): x authentication failure; logname=bob uid=0 euid=0 tty=:0 ruser= rhost=
         # - pam_krb5(lightdm:auth): failed authorization check; logname=bob
         Pattern(
             _NAMED + rb"(?:authentication failure|failed authorization check);"
-            rb" logname=(?P<user>.*) uid=\d+ euid=\d+ tty=(?P<tty>\S*) ruser=\S*"
-            rb" rhost=(?P<from>\S*)",
+            rb" logname=(?P<user>.*) uid=\d+ euid=\d+ tty=(?P<tty>\S*)"
+            rb" ruser=(?P<caller>\S*|[^=]*) rhost=(?P<from>\S*)",
             _refused,
         ),
         # module/auth.c

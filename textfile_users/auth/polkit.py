@@ -50,15 +50,17 @@ FORMS = forms(
     # = pkexec escalation-failure user=alice target=root
     # + alice: Error executing command as another user: Request dismissed [USER=root] [TTY=/dev/pts/0] [CWD=/] [COMMAND=/usr/bin/id]
     # = pkexec escalation-failure user=alice target=root tty=pts/0
+    # + EXAMPLE\alice smith: Executing command [USER=root] [TTY=/dev/pts/0] [CWD=/] [COMMAND=/usr/bin/id]
+    # = pkexec escalation user='EXAMPLE\alice smith' target=root tty=pts/0
     # - alice: Executing command
-    # - alice bob: Executing command [USER=root] [TTY=/dev/pts/0] [CWD=/] [COMMAND=/usr/bin/id]
+    # - alice: bob: Executing command [USER=root] [TTY=/dev/pts/0] [CWD=/] [COMMAND=/usr/bin/id]
     # - alice: Executing command [USER=root] [TTY=/dev/pts/0] [COMMAND=/usr/bin/id]
     # - alice: Executing command [USER=root] [x] [TTY=pts/0] [CWD=/] [COMMAND=/usr/bin/id]
     # - alice: Executing command [USER=root] [TTY=pts/0] [x] [CWD=/] [COMMAND=/usr/bin/id]
     (
         b"",
         Pattern(
-            rb"(\S+): (?:Executing command|(Error executing command as another user: "
+            rb"(\S+|[^:]+): (?:Executing command|(Error executing command as another user: "
             rb"(?:Not authorized|Request dismissed))) \[USER=([^]]*)\] \[TTY=([^]]*)\]"
             rb" \[CWD=.*",
             _run,
@@ -82,15 +84,18 @@ FORMS = forms(
     # = polkit escalation user=alice
     # + Operator of unix-session:2 FAILED to authenticate to gain authorization for action org.freedesktop.policykit.exec for unix-process:12:34 [pkexec x for y] (owned by unix-user:alice)
     # = irrelevant
+    # + Operator of unix-session:2 successfully authenticated as unix-user:EXAMPLE\bob c to gain ONE-SHOT authorization for action x for system-bus-name::1.70 [systemctl stop x] (owned by unix-user:EXAMPLE\alice smith)
+    # + Operator of unix-session:2 successfully authenticated as unix-user:EXAMPLE\bob c to gain ONE-SHOT authorization for action x for system-bus-name::1.70 [x] (owned by unix-user:bob)] (owned by unix-user:EXAMPLE\alice smith)
+    # = polkit escalation user='EXAMPLE\alice smith'
     # - Operator of unix-session:2 FAILED to authenticate
-    # - Operator of unix-session:2 FAILED to authenticate to gain authorization for action x for system-bus-name::1.70 [x] (owned by unix-user:alice bob)
+    # - Operator of unix-session:2 FAILED to authenticate to gain authorization for action x for system-bus-name::1.70 [x] (owned by unix-user:alice]bob)
     # - Operator of unix-session:2 FAILED to authenticate to gain authorization for action x for system-bus-name::1.70 (owned by unix-user:alice)
     (
         b"Operator",
         Pattern(
             rb"Operator of \S+ (?:(FAILED) to authenticate|successfully authenticated as"
-            rb" unix-user:\S+) to gain (?:\S+ )?authorization for action (\S+) for \S+"
-            rb" \[(.*)\] \(owned by unix-user:(\S+)\)",
+            rb" unix-user:[^[]*?) to gain (?:\S+ )?authorization for action (\S+) for \S+"
+            rb" \[(.*)\] \(owned by unix-user:([^]]+)\)",
             _verdict,
         ),
     ),

@@ -84,12 +84,13 @@ _FORMS = (
     # - <38>1 2026-11-30T10:00:00Z sshd su-x 101 sshd [sshd sshd="sshd 1 - - "] sshd[101]: m n
     # - <38>1 2026-11-30T10:00:00Z host cron 101 sshd - sshd[101]: m n
     # - 2026-11-30T10:00:00Z host cron 101 - [a b="\"] sshd 101 - -"] sshd 101 - - m n
+    # - <38>1 2026-11-30T10:00:00Z host (sshd) 101 - - m n
     # - <38>1 2026-11-30T10:00:00Z host sshd[101]: m n
     # - 2026-11-30T10:00:00Z cron: sshd 101 - - m n
     _PRIORITY
     + rb"(?P<version>\d )?(?P<stamp>"
     + _ISO
-    + rb") \S{1,255}(?(version)|(?<![:\]])) (?P<program>[^\s(\[\]:]{1,128})"
+    + rb") \S{1,255}(?(version)|(?<![:\]])) (?P<program>[^\s(\[\]:]{1,128}|\([^\s()]{1,64}\))"
     rb"(?:\((?P<inside>[^)\s]{0,64})\))?\]? (?P<pid>\S{1,128}) \S{1,128} "
     + _DATA
     + rb"(?: +(?:\xef\xbb\xbf)? *|$)(?P<message>.*)",
