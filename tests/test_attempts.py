@@ -838,7 +838,41 @@ CASES = [
         7 sudo-rs[385]: alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/true
         8 sudo-rs[385]: pam_unix(sudo:session): session closed for user root
         """,
-        "escalation sudo alice root",
+        """
+        escalation-failure sudo alice
+        escalation sudo alice root
+        """,
+    ),
+    Case(
+        "three wrong passwords and a right one, of sudo or sudo-rs: three refusals",
+        """
+        0 sudo[5]: pam_unix(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice
+        4 sudo[5]: pam_unix(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice
+        8 sudo[5]: pam_unix(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice
+        11 sudo[5]: pam_unix(sudo:session): session opened for user root(uid=0) by alice(uid=1000)
+        11 sudo[5]: alice : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/usr/bin/id
+        """,
+        """
+        escalation-failure sudo alice
+        escalation-failure sudo alice
+        escalation-failure sudo alice
+        escalation sudo alice root
+        """,
+    ),
+    Case(
+        "guesses on many terminals do not vanish with one command, where the log tells no process",
+        """
+        0 sudo: pam_unix(sudo:auth): authentication failure; logname=bob uid=1001 euid=0 tty=/dev/pts/1 ruser=bob rhost=  user=bob
+        20 sudo: pam_unix(sudo:auth): authentication failure; logname=bob uid=1001 euid=0 tty=/dev/pts/2 ruser=bob rhost=  user=bob
+        40 sudo: pam_unix(sudo:auth): authentication failure; logname=bob uid=1001 euid=0 tty=/dev/pts/3 ruser=bob rhost=  user=bob
+        60 sudo: bob : TTY=pts/30 ; PWD=/ ; USER=root ; COMMAND=/bin/ls
+        """,
+        """
+        escalation-failure sudo bob
+        escalation-failure sudo bob
+        escalation-failure sudo bob
+        escalation sudo bob root
+        """,
     ),
     # A directory and a command are the user's text.
     Case(
@@ -1256,8 +1290,8 @@ CASES = [
         20 sudo: alice : TTY=/dev/pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id
         """,
         """
-        escalation sudo alice root
         escalation-failure sudo alice
+        escalation sudo alice root
         """,
     ),
     Case(
@@ -1467,13 +1501,16 @@ CASES = [
         """,
     ),
     Case(
-        "a password mistyped once, then right: sudo asked in between",
+        "a password mistyped once, then right long after: one of each",
         """
         0 sudo: pam_unix(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice
         50 sudo:    alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id
         50 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by alice(uid=1000)
         """,
-        "escalation sudo alice root",
+        """
+        escalation-failure sudo alice
+        escalation sudo alice root
+        """,
     ),
     Case(
         "three wrong passwords are one refusal",

@@ -66,8 +66,9 @@ class Escalations:
             # PAM's line of the session stands before it, or follows.
             pams = _sought(event, PAM_ESCALATION, said.target)
             is_told = said.event == ESCALATION and self._drop_one(pams)
-            # sudo-rs, where PAM's stands before, has no line of who gave up: that was a process.
-            if _process(event) or not is_told:
+            if said.event == ESCALATION and said.service == "sudo":
+                decided += self._refused_before(event)  # it asks again, in the same process
+            else:
                 self.void_refusals(event)
             decided.append(event)
             if said.event == ESCALATION and not is_told:
@@ -94,6 +95,14 @@ class Escalations:
             self._drop_near(told, "")
             if asked in _NAMING_TARGETS:
                 self._drop_near(told, said.target)
+
+    def _refused_before(self, event: AuthEvent) -> list[AuthEvent]:
+        """Return what PAM refused of a user before a grant, which had no line of its own."""
+        found = []
+        for key in _sought(event, PAM_ESCALATION_FAILURE, event.said.user):
+            while key in self._by_key:
+                found.append(self._drop(next(iter(self._by_key[key]))))
+        return _decided(found)
 
     def _drop_near(self, event: AuthEvent, user: str) -> None:
         """Drop refusals of ``user`` without a pid that stand just before a line."""

@@ -194,7 +194,7 @@ class Verdicts:
         return failure
 
     def _tell(self, failure: AuthEvent, time: float) -> None:
-        if failure.said.event != FAILURE:
+        if failure.said.event == PAM_ESCALATION_FAILURE and not failure.pid:
             return
         place = _key(failure), failure.said.user
         self._told.pop(place, None)
