@@ -58,6 +58,16 @@ WAYS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _records(box: Box) -> Iterator[None]:
+    """Records of nobody, before and after."""
+    for is_over in (False, True):
+        box.forget()
+        box.run("sh", "-c", ": >/run/utmp; touch /var/log/wtmp")
+        if not is_over:
+            yield
+
+
 @contextmanager
 def on_terminal(box: Box, *command: str) -> Iterator[None]:
     """Have a program run on a terminal that nobody else has."""
@@ -87,8 +97,6 @@ def logins(box: Box, state: str, *flags: str, after: float = 0.0) -> dict[str, f
 def test_a_login_is_one_whatever_records_it(box: Box, way: str) -> None:
     """By each set of sources, while it is open, later, and when it has ended."""
     command, user = WAYS[way]
-    box.forget()
-    box.run("sh", "-c", "touch /run/utmp /var/log/wtmp")
     states = {name: f"{box.directory}/state-{name.replace(' ', '-')}" for name in SOURCES}
 
     def scan(after: float) -> dict[str, dict[str, float]]:
@@ -126,8 +134,6 @@ def expected(way: str, sources: str) -> int:
 
 def test_the_terminal_of_a_command_of_sudos_is_no_session(box: Box) -> None:
     """Real sudo writes a record of it, with the host of who called it."""
-    box.forget()
-    box.run("sh", "-c", "touch /run/utmp")
     (box.root / "etc/sudoers").write_text(f"Defaults use_pty\n{SUDOERS}")
     client = box.ssh(box.sshd(), "-tt", "sudo sh -c 'echo ready; sleep 60'")
     try:
