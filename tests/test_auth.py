@@ -369,6 +369,29 @@ def test_a_log_whose_stamps_have_no_date_is_reported(run: Run) -> None:
     assert run.samples()[FAILURES] == 0
 
 
+@pytest.mark.parametrize(
+    ("log", "begins"),
+    [
+        (b'2026-01-17 10:00:00,host,sshd,1,"Failed"\n', "2026-01-17 10:00:00, ... sshd"),
+        ("\ufeffJan 17 10:00:00 host sshd[1]: x\r\n".encode("utf-16-le"), "UTF-16 ... sshd"),
+    ],
+    ids=["CSV", "UTF-16"],
+)
+def test_a_log_with_a_program_as_a_word_is_reported(run: Run, log: bytes, begins: str) -> None:
+    run.append("")
+    run.counts()
+    with open(run.log, "ab") as file:
+        file.write(log)
+    _, said = run(at=5)
+    assert f"{run.log}: names programs, and no line has a known form: {begins}\n" in said
+    assert run.samples()['users_collector_success{collector="auth"}'] == 0
+    run.append(line(10, "(root) CMD (true)", "CRON[{}]"))
+    run(at=10)
+    run.append("    of sshd, which goes on\n")
+    run(at=15)
+    assert run.samples()['users_collector_success{collector="auth"}'] == 1, "it is mended"
+
+
 def test_one_log_of_several_that_is_not_understood_is_reported(run: Run) -> None:
     other = run.host.path("var/log/other.log")
     run.append("", name="var/log/other.log")

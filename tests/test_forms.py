@@ -98,8 +98,12 @@ def test_forms_may_alternate(line: str) -> None:
         found = list(parse_lines(data))
         assert [of[3:] for of in found] == [(b"sshd", 101, b"m n")] * 4, other
         stamps = Stamps(NOW, own_time, undated=True)
-        times = [int(stamps.time_of(of[2]) or 0) for of in found]
-        assert all(at in (AT, 123) for at in times), (other, times)
+        for of in found:
+            at = stamps.time_of(of[2])
+            if at is None:  # the reader takes the time of the line before
+                assert stamps.is_of_boot(of[2]), other
+            else:
+                assert int(at) in (AT, 123), (other, at)
 
 
 @pytest.mark.parametrize("line", OF_FORMS)
@@ -198,6 +202,7 @@ def test_lines_that_name_nobody(line: str) -> None:
         ("SYSLOG_IDENTIFIER=sshd", "SYSLOG_IDENTIFIER=sshd", "journalctl -o export"),
         (f"host sudo 101 - - {FAILED}", "host sudo 101 - -", "no stamp"),
         (f"[sshd] {FAILED}", "[sshd]", "nothing else"),
+        (f"{FAILED} app=sshd", "app=sshd", "a message that stands before the program"),
         (f"\x1b[31m30.11.2026\xff sshd[101]: {FAILED}",
          "\\x1b[31m30.11.2026\xff sshd[101]", "colours"),
         ("x" * 70_000 + f" sshd[101]: {FAILED}", "x" * 50 + " ... sshd[101]", "a long line"),
@@ -214,6 +219,95 @@ def test_a_log_of_no_known_form_is_reported(
     assert (out, err) == ("", f"textfile-users: {path}: {said}\n")
     main(["events", "--unmatched", str(path)])
     assert [json.loads(text)["line"] for text in capsys.readouterr().out.splitlines()] == [2, 3]
+
+
+# What names a program as a word of its own, in logs of which nothing is understood.
+AT_1 = "2026-11-30 10:00:00"
+WORDS = [
+    (f"    SYSLOG_IDENTIFIER=sshd\n    MESSAGE={FAILED}", "SYSLOG_IDENTIFIER=sshd",
+     "journalctl -o verbose"),
+    (f'\t"MESSAGE" : "{FAILED}",\n\t"SYSLOG_IDENTIFIER" : "sshd",',
+     '" ... SYSLOG_IDENTIFIER" : "sshd', "journalctl -o json-pretty"),
+    (f'time=2026-11-30T10:00:00Z level=info app=sshd pid=1 msg="{FAILED}"', "app=sshd", "logfmt"),
+    (f'msg="{FAILED}" app=su time={AT_1}', "app=su", "its message first"),
+    (f'{AT_1},host,sshd,101,"{FAILED}"', f"{AT_1}, ... sshd", "CSV"),
+    (f'"{AT_1}","host","login","101","{FAILED}"', '" ... login', "all of it quoted"),
+    (f"{FAILED},host,sshd,101", "sshd", "CSV with the message first"),
+    ("\u043f\u0430\u0440\u043e\u043b\u044c,sshd", "sshd", "letters of any alphabet are text"),
+    (f"{AT_1}\thost\tsshd\t101\t{FAILED}", f"{AT_1} ... sshd", "TSV"),
+    (f"Nov 30 10:00:00\thost\tsu\t101\t{FAILED}", "su", "a usual stamp and no usual line"),
+    (f"|{AT_1}|host|sshd|101|{FAILED}|", f"|{AT_1}| ... sshd", "pipes"),
+    (f"| {AT_1} | host | sshd | 101 | {FAILED} |", f"| {AT_1} | ... sshd", "with blanks"),
+    (f"2026/11/30 10:00 host sshd 101: {FAILED}", "2026/11/30 10:00 ... sshd", "blanks"),
+    (f"2026/11/30 10:00 host login 101: {FAILED}", "2026/11/30 10:00 ... login", "a usual word"),
+    (f"2026/11/30 10:00 host sshd(101) {FAILED}", "2026/11/30 10:00 ... sshd", "brackets"),
+    (f"{{'prog': 'sshd', 'msg': '{FAILED}'}}", "{' ... prog': 'sshd", "Python's"),
+    (f"<event><app>sshd</app><text>{FAILED}</text></event>", "< ... sshd", "XML"),
+    (f"- program: sshd\n  message: {FAILED}", "- ... program: sshd", "YAML"),
+    (f'type=USER_LOGIN exe="/usr/sbin/sshd" text={FAILED}', "sshd", "auditd's"),
+]  # fmt: skip
+# A line of a known form that journalctl -o verbose has: its fields are no tag.
+VERBOSE = "Mon 2026-11-30 10:00:00.123456 UTC [s=01;i=1f3;b=02;m=1;t=2;x=3]"
+
+
+@pytest.mark.parametrize(("lines", "shown", "why"), WORDS)
+def test_a_log_with_a_program_as_a_word_is_reported(
+    lines: str, shown: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "log"
+    path.write_text(f"{VERBOSE}\n{lines}\n")
+    assert main(["events", str(path)]) == 1, why
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith(f"no line has a known form, the first that names a program: {shown}\n")
+    main(["events", "--unmatched", str(path)])
+    assert len(capsys.readouterr().out.splitlines()) == 1, "the line that names it, and no other"
+    path.write_text(f"Nov 30 10:00:00 host kernel: x\n{VERBOSE}\n{lines}\n")
+    assert main(["events", str(path)]) == 0, "a log that is understood"
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ("Nov 30 10:00:00 host kernel: task sshd 101 died", "the kernel's own words"),
+        ("<86>1 2026-11-30T10:00:00Z host cron 1 - - sshd 101 x", "RFC 5424"),
+        ("1796032800.123 host cron[1]: the sshd", "short-unix"),
+        (f"{AT_1} status installed sudo:amd64 1.9", "dpkg's, where a package has the name"),
+        ("30.11.2026 10:00 host cron: su and login are words", "words that people write"),
+        ("    sshd is down\n\tand sshd 1 too", "what may go on with a line before it"),
+        ("30.11.2026 10:00 host cron: /etc/pam.d/sshd my-sshd sshd-x sshdx sshd.conf", "others"),
+        ("s\nu\n" * 50, "short lines"),
+    ],
+)
+def test_a_word_in_a_line_is_no_fault(
+    lines: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "log"
+    path.write_text(f"{lines}\n")
+    assert main(["events", str(path)]) == 0, why
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("lines", [lines for lines, _, _ in WORDS])
+def test_what_is_shown_has_no_message(lines: str) -> None:
+    for line in lines.split("\n"):
+        shown = forms.naming(line.encode()) or forms.naming_word(line.encode())
+        assert b"Failed" not in shown
+        assert b"192.0.2.7" not in shown
+        assert len(shown) <= 100
+
+
+def test_utf_16_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As PowerShell writes it; without a mark it is known by its short lines."""
+    path = tmp_path / "log"
+    text = f"Nov 30 10:00:00 host sshd[101]: {FAILED}\r\n" * 3
+    for encoding in ("utf-16-le", "utf-16-be"):
+        path.write_bytes(("\ufeff" + text).encode(encoding))
+        assert main(["events", str(path)]) == 1
+        assert f"{path}: is UTF-16: iconv" in capsys.readouterr().err
+        path.write_bytes(text.encode(encoding))
+        assert main(["events", str(path)]) == 1
+        assert capsys.readouterr().err.endswith("names a program: UTF-16 ... sshd\n")
 
 
 @pytest.mark.parametrize("known", [f"2026-11-30T10:00:00Z host sshd[1]: {FAILED}",

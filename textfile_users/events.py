@@ -127,6 +127,8 @@ def _fault(data: bytes) -> str:
         return "is the journal's: journalctl -o short-iso --file FILE | textfile-users events -"
     if data.startswith(DATABASE):
         return "is an SQLite database, not a log"
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "is UTF-16: iconv -f UTF-16 -t UTF-8 FILE | textfile-users events -"
     if not data.translate(None, _TEXT) or has_stamps(without_nuls(data)):
         return ""
     if holds_records(data[:RECORDS]):

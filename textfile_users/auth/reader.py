@@ -17,7 +17,7 @@ from textfile_users.auth.finding import (
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.programs import ENDS, KEY, PROGRAMS, find
 from textfile_users.record import quick
-from textfile_users.sources.authlog import REPEATED, Stamps, parse_lines
+from textfile_users.sources.authlog import REPEATED, Stamps, begins_plainly, parse_lines
 from textfile_users.sources.passwd import NO_ACCOUNTS
 from textfile_users.sources.text import decode
 
@@ -116,6 +116,8 @@ class Reader:
                     yield from self.pairing.repeat(pid, self._line_number(data, start))
                 continue
             time = time_of(stamp)
+            if time is None and self.time and self.stamps.is_of_boot(stamp):
+                time = self.time  # among dates it tells nothing: that of the line before
             if time is None:
                 strange += 1
                 self._keep(data, start, end)
@@ -156,8 +158,8 @@ class Reader:
     def _end_block(self, data: bytes, matched: int, unmatched: int, strange: int) -> None:
         if matched or unmatched:
             self._is_understood = True
-        elif self.strange and data and not self._is_understood:
-            self._is_understood = self._understands(data)
+        elif data and not self._is_understood:
+            strange += self._judge(data, strange)
         unmatched += strange
         if self.numbered:
             self._line_number(data, len(data))
@@ -176,14 +178,45 @@ class Reader:
         """Begin with another log, of which earlier blocks have left ``strange``."""
         self.strange, self._is_understood = strange, False
 
-    def _understands(self, data: bytes) -> bool:
-        """Return whether any line is of a known form, whichever program wrote it."""
-        from textfile_users.sources.forms import split
+    def _judge(self, data: bytes, strange: int) -> int:
+        """Judge a block in which no line said anything; return how many more lines are strange."""
+        if begins_plainly(data, self.stamps.time_of):
+            self._is_understood = True
+            return 0
+        # UTF-16, whose NULs were made ends of lines.
+        is_wide = data.count(b"\n") > len(data) * 0.4
+        text = data.replace(b"\n", b"") if is_wide else data
+        if not self.strange and not any(name in text for name in PROGRAMS):
+            return 0
+        from textfile_users.sources.forms import naming_word, understands
 
-        return any(
-            parts is not None and self.stamps.time_of(parts[0]) is not None
-            for parts in map(split, data.split(b"\n"))
-        )
+        self._is_understood = understands(data, self.stamps.time_of)
+        if self._is_understood or strange:
+            return 0
+        if is_wide:
+            word = naming_word(text)
+            if word and not self.strange:
+                self.strange, self.strange_line = (
+                    decode(b"UTF-16 ... " + word.rpartition(b" ")[2]),
+                    1,
+                )
+            return 0
+        return self._take_words(data, naming_word)
+
+    def _take_words(self, data: bytes, naming_word: Callable[[bytes], bytes]) -> int:
+        """Take the lines that name a program as a word, where no line is understood."""
+        start = count = 0
+        for line in data.split(b"\n"):
+            end = start + len(line) + 1
+            shown = naming_word(line)
+            if shown:
+                count += 1
+                self._keep(data, start, end)
+                if not self.strange:
+                    self.strange = decode(shown)
+                    self.strange_line = self._line_number(data, start) if self.numbered else 0
+            start = end
+        return count
 
     @property
     def fault(self) -> str:

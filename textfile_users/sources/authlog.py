@@ -146,6 +146,16 @@ def _modern(
         yield start, start + len(line) + 1, stamp, program, number, message
 
 
+def begins_plainly(data: bytes, time_of: Callable[[bytes], float | None]) -> bool:
+    """Return whether one of the first lines is of a usual form, whichever program wrote it."""
+    for line in data[:MAX_BEGINNING].split(b"\n"):
+        after, at = _place_of_host(line)
+        program, colon, _ = line[at:].partition(b": ")
+        if at and colon and b" " not in program and time_of(line[:after]) is not None:
+            return True
+    return False
+
+
 def _base(name: bytes) -> bytes:
     """Return a program's name in ``gdm-password]`` and ``login(pam_unix)``."""
     return name.partition(b"(")[0].rstrip(b"]")
@@ -157,6 +167,7 @@ def _pid_of(tag: bytes) -> int:
 
 
 MAX_DAYS = 1_000  # that are remembered
+MAX_BEGINNING = 4096  # bytes of a block
 MIN_LINE = 18  # a stamp, a name and a colon
 CTIME = 24  # bytes of `Mon Nov 30 10:00:00 2026`
 _SKIPPED = b"pam_unix(sshd:auth"
@@ -251,11 +262,13 @@ class Stamps:
     def __init__(self, now: float, local: LocalTime, undated: bool = False) -> None:
         """Take the time when the log is read, for the year, and the log's local time.
 
-        With ``undated`` a stamp that tells the seconds since a boot is a time, too.
+        With ``undated`` a stamp that tells the seconds since a boot is a time, too, in a log that
+        has had no other.
         """
         self._now = now
         self._local = local
         self._takes_undated = undated
+        self._has_dates = False
         # The minute of the last stamp: its text before and behind the seconds, and its time.
         self._minute = b"", b"", 0, 0
         self._began: float | None = None
@@ -270,6 +283,7 @@ class Stamps:
             if not before:
                 return self._of_number(stamp)
             self._began = self._minute_of(_plain(before, behind), self._began)
+            self._has_dates = True
         if self._began is None:
             return None
         try:
@@ -297,8 +311,13 @@ class Stamps:
         """Return the time that a stamp without a clock is, if it counts seconds."""
         from textfile_users.sources.forms import number_of
 
-        is_undated = stamp.startswith(b"[")
-        return number_of(stamp) if self._takes_undated or not is_undated else None
+        if not stamp.startswith(b"["):
+            return number_of(stamp)
+        return number_of(stamp) if self._takes_undated and not self._has_dates else None
+
+    def is_of_boot(self, stamp: bytes) -> bool:
+        """Return whether a stamp that may be none tells the seconds since a boot all the same."""
+        return self._takes_undated and self._has_dates and stamp.startswith(b"[")
 
     def _forget(self) -> None:
         self._minute = b"", b"", 0, 0

@@ -18,6 +18,7 @@ from textfile_users.sources.authlog import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from re import Pattern
 
     # What is of a line: its stamp, program, pid (0 for none) and message.
@@ -81,6 +82,7 @@ _FORMS = (
     # + 2026-11-30T10:00:00Z sshd sshd 101 su - m n
     # + 2026-11-30T10:00:00Z host sshd] 101 - - m n
     # + <38>1 2026-11-30T10:00:00Z host sshd 101 - [a@1 b="c"][d e="\"] \\ [x\]" f=""] m n
+    # - <38>1 2026-11-30T10:00:00Z host (sshd) 101 - - m n
     # - <38>1 2026-11-30T10:00:00Z sshd su-x 101 sshd [sshd sshd="sshd 1 - - "] sshd[101]: m n
     # - <38>1 2026-11-30T10:00:00Z host cron 101 sshd - sshd[101]: m n
     # - 2026-11-30T10:00:00Z host cron 101 - [a b="\"] sshd 101 - -"] sshd 101 - - m n
@@ -180,6 +182,16 @@ _NAMING = (
     rb"(?:(?<![\w.\-])(?:%s)(?:\[\d{1,10}\]|\]|(?<!login):(?=\s|$)| (?:\d{1,10}|-) \S{1,64} [-\[])"
     rb'|(?<=["=])(?:%s)(?="|$))' % (_OURS, _OURS)
 )
+# Where a line names one of ours as a word of its own; that counts only if no line is understood.
+_WORD = (
+    rb"(?:(?P<hard>(?:[=:,;|] ?|[\"'(\[{<>\t]|bin/))|^| )(?P<name>%s)"
+    rb"(?=(?P<end>[,;|\"')\]}<>]|[(\[/#]\d| {1,8}\d|\s|$))" % _OURS
+)
+# Programs whose names are words that people write: blanks around them tell nothing.
+_PROSE = frozenset((b"entrance", b"login", b"ly", b"slim", b"su"))
+# What may be shown before a name: a key of its own, and how a line begins that has no letters yet.
+_KEY_BEFORE = rb"(?<![\w.])[\w.]{1,32}[\"']? ?[=:] ?[\"']?$"
+_NO_LETTERS = rb"[\x00-@\[-`{-\x7f]{0,32}"
 # Directories that hold a system's programs: a tag may be a path in one of them.
 _PLACES = rb"/(?:usr/)?(?:local/)?(?:s?bin|lib(?:64|exec)?)(?:/[\w.-]{1,64}){0,2}"
 # Programs by the units of systemd that have another name.
@@ -273,9 +285,41 @@ def naming(line: bytes) -> bytes:
     if not match:
         return b""
     begin, end = match.span()
+    if line[begin - 1 : begin] == b"=":  # the message may stand before it
+        return _shown(line, begin, line[begin:end])
     if line[:1] in b'{"' or b'"' in line[:begin]:
         return line[:1] + b" ... " + line[begin:end]
     return line[:end] if end <= MAX_SHOWN else line[: MAX_SHOWN // 2] + b" ... " + line[begin:end]
+
+
+def naming_word(line: bytes) -> bytes:
+    """Return what names a program of ours in any line, with nothing of a message; b"" for none."""
+    is_indented = line[:1] in (b" ", b"\t")  # such a line may go on with the one before
+    for match in _pattern(_WORD).finditer(line):
+        hard, name, end = match["hard"] or b"", match["name"], match["end"]
+        has_number = end[-1:].isdigit()
+        if name in _PROSE and not has_number and (not hard or hard[-1:] == b" "):
+            continue
+        if hard or not is_indented:
+            return _shown(line, match.start("name"), name)
+    return b""
+
+
+def _shown(line: bytes, begin: int, name: bytes) -> bytes:
+    key = _pattern(_KEY_BEFORE).search(line[max(0, begin - MAX_SHOWN // 2) : begin])
+    word = (key[0] if key else b"") + name
+    head = _pattern(_NO_LETTERS).match(line[: begin + len(name) - len(word)])
+    text = head[0].strip() if head else b""
+    return text + b" ... " + word if text else word
+
+
+def understands(data: bytes, time_of: Callable[[bytes], float | None]) -> bool:
+    """Return whether any line is of a known form, whichever program wrote it."""
+    for parts in map(split, data.split(b"\n")):
+        # The fields of a stamp's line by `journalctl -o verbose` are no tag.
+        if parts is not None and b"=" not in parts[1] and time_of(parts[0]) is not None:
+            return True
+    return False
 
 
 def number_of(stamp: bytes) -> float | None:
