@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.long import decoders
@@ -352,6 +352,12 @@ _MESSAGES = st.sampled_from(
 )
 
 
+@example(  # a level is a program here
+    ["2026-01-12T11:15:58Z host auth.info sshd - - - Failed password for root from 192.0.2.7"]
+)
+@example(  # two levels are no tag
+    ["Mon Jan 12 11:15:58 2026 auth.info auth.info sshd[12]: pam_unix(su:session): session opened"]
+)
 @given(st.lists(st.tuples(_HEADS, _TAGS, _MESSAGES).map("".join), max_size=6))
 def test_lines_that_begin_as_usual_are_read_as_the_pattern_reads_them(lines: list[str]) -> None:
     data = "".join(f"{line}\n" for line in lines).encode()

@@ -97,7 +97,10 @@ def _without_pid(line: bytes, start: int, after: int, at: int, strange: bool) ->
     """Yield what a line with a host is where no known program and pid follow it."""
     words = line[at:].split(b" ", 4)
     if len(words) == 5 and words[3] == b"-" and line[4:5] == b"-":
-        yield from _modern(line, start, line[:after], words, strange)
+        if line.count(b" ", after + 1, at) == 1:
+            yield from _modern(line, start, line[:after], words, strange)
+        else:  # what was taken for a level is the program
+            yield from _unusual(line, start, strange)
         return
     program, colon, message = line[at:].partition(b": ")
     message = message.lstrip(b" ")
@@ -107,7 +110,7 @@ def _without_pid(line: bytes, start: int, after: int, at: int, strange: bool) ->
     elif name in PROGRAMS:
         if not message.startswith(_SKIPPED):
             yield start, start + len(line) + 1, line[:after], program, 0, message
-    elif message.startswith(b"pam_") and name and _base(name) not in PROGRAMS:
+    elif message.startswith(b"pam_") and name and b" " not in name and _base(name) not in PROGRAMS:
         # Whatever the program: PAM names the service.
         if _says_pam(name, message) and not message.startswith(_SKIPPED):
             yield start, start + len(line) + 1, line[:after], OTHER, _pid_of(program), message
