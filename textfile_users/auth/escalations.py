@@ -58,20 +58,20 @@ class Escalations:
         decided = []
         said = event.said
         if said.event == PAM_ESCALATION:
-            if not self._drop_one(_sought(event, ESCALATION, said.target)):
+            if not self._drop_granted(event, ESCALATION):
                 self._hold(event)  # the program may tell of it yet
         elif said.event == PAM_ESCALATION_FAILURE:
             self._hold(event)
         else:  # the program's own line
             # PAM's line of the session stands before it, or follows.
-            pams = _sought(event, PAM_ESCALATION, said.target)
-            is_told = said.event == ESCALATION and self._drop_one(pams)
-            if said.event == ESCALATION and said.service == "sudo":
+            is_granted = said.event == ESCALATION
+            is_told = is_granted and self._drop_granted(event, PAM_ESCALATION)
+            if self._refused and is_granted and said.service == "sudo":
                 decided += self._refused_before(event)  # it asks again, in the same process
-            else:
+            elif self._refused:
                 self.void_refusals(event)
             decided.append(event)
-            if said.event == ESCALATION and not is_told:
+            if is_granted and not is_told:
                 self._hold(event)
         if len(self._granted) + len(self._refused) > MAX_HELD:
             waiting = self._granted or self._refused
@@ -144,6 +144,11 @@ class Escalations:
             if not self._by_key[key]:
                 del self._by_key[key]
         return event
+
+    def _drop_granted(self, event: AuthEvent, kind: str) -> bool:
+        """Drop the line of a kind of the same escalation; return whether there was one."""
+        has_any = len(self._granted) > 0
+        return has_any and self._drop_one(_sought(event, kind, event.said.target))
 
     def _drop_one(self, sought: Iterable[Key]) -> bool:
         """Drop the oldest line of the first key that has one; return whether there was one."""

@@ -99,12 +99,8 @@ def _plain_success(message: bytes) -> Finding | None:
     if len(fields) != 4 or user.split() != [user]:
         return None
     tty, directory, target, command = fields
-    if not (
-        tty.startswith(b"TTY=")
-        and directory.startswith(b"PWD=")
-        and target.startswith(b"USER=")
-        and command.startswith(b"COMMAND=")
-    ):
+    keys = tty[:4], directory[:4], target[:5], command[:8]
+    if keys != (b"TTY=", b"PWD=", b"USER=", b"COMMAND="):
         return None
     if len(tty) == 4 or len(target) == 5 or len((tty + target).split()) != 1 or b";" in directory:
         return None

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     Key = tuple[str, int]  # program and pid
+    Who = tuple[str, int]  # user and pid
 
 # So many processes may be undecided at once.
 MAX_HELD = 100
@@ -54,19 +55,18 @@ class Targets:
         """Go on with what ``held`` was."""
         self._lines: dict[Key, AuthEvent] = {}
         self._opened: dict[Key, AuthEvent] = {}
-        self._before: list[AuthEvent] = []  # that are told already
+        self._told = Told([event for event in held if event.said.event == TOLD])
         for event in held:
-            if event.said.event == TOLD:
-                self._before.append(event)
-            else:
-                waiting = self._opened if event.said.event == OPENED else self._lines
-                waiting[_key(event)] = event
+            if event.said.event == OPENED:
+                self._opened[_key(event)] = event
+            elif event.said.event != TOLD:
+                self._lines[_key(event)] = _as_line(event)
 
     @property
     def held(self) -> tuple[AuthEvent, ...]:
         """What waits, for the next run."""
         lines = map(_as_part, self._lines.values())
-        return (*self._before, *self._opened.values(), *lines)
+        return (*self._told.held, *self._opened.values(), *lines)
 
     def take(self, event: AuthEvent) -> list[AuthEvent]:
         """Return the lines, with their targets, that a line makes certain, and itself if it is."""
@@ -76,9 +76,9 @@ class Targets:
             self._go_on(key, said)
             return []
         if said.service == "sudo" and said.event in (ESCALATION, PART, LEFT):
-            if self._is_told(event):
+            if self._told.has(event):
                 return []
-            event = self._remember(_not_left(event))
+            event = self._remember(_not_left(event) if said.event == LEFT else event)
             said = event.said
         line = self._lines.pop(key, None)
         if said.event == PAM_ESCALATION:
@@ -89,28 +89,12 @@ class Targets:
             return [event]
         if line and line.said.kind == WITHIN and _is_alike(line.said, said):
             line = None
-        before = [self._told(line)] if line else []
+        before = [self._decide(line)] if line else []
         is_open = said.service == "sudo" and said.event in (ESCALATION, PART, REFUSED_PART)
         if is_open and (key not in self._opened or said.event == REFUSED_PART):
-            if said.event == ESCALATION:
-                event = event._replace(said=said._replace(kind=said.kind or WHOLE))
             over = _put(self._lines, key, event)
-            return before + [self._told(line) for line in over]
-        return [*before, self._told(event)]
-
-    def _is_told(self, event: AuthEvent) -> bool:
-        """Return whether a line is of an escalation that counts already, and forget what ends."""
-        said = event.said
-        for at, told in enumerate(self._before):
-            before = told.said
-            if before.user != said.user:
-                continue
-            if said.event == LEFT and before.pid == said.pid and event.pid == told.pid:
-                del self._before[at]
-                return True
-            if event.pid and event.pid == told.pid and said.target in ("", before.target):
-                return True
-        return False
+            return before + [self._decide(line) for line in over]
+        return [*before, self._decide(event)]
 
     def _remember(self, event: AuthEvent) -> AuthEvent:
         """Remember that an escalation counts; return it, marked if it may be within another.
@@ -118,46 +102,29 @@ class Targets:
         Without a process that is told by PAM: it opens one session for all that a command runs.
         """
         said = event.said
-        if not event.pid and said.target and said.tty and said.event == ESCALATION:
-            key = _key(event)
-            opened = [one for one in self._before if one.said.kind == OPEN]
-            if key not in self._opened and any(_is_alike(one.said, said) for one in opened):
-                return event._replace(said=said._replace(kind=WITHIN))
-        self._put_before(event)
+        may_be_within = not event.pid and said.target and said.tty and said.event == ESCALATION
+        if may_be_within and _key(event) not in self._opened and self._told.has_opened(event):
+            return event._replace(said=said._replace(kind=WITHIN))
+        self._told.add(event)
         return event
-
-    def _put_before(self, event: AuthEvent, kind: str = "") -> None:
-        self._before.append(event._replace(said=event.said._replace(event=TOLD, kind=kind)))
-        del self._before[:-MAX_TOLD]
 
     def _open(self, line: AuthEvent) -> None:
         """Remember of an escalation that PAM has opened a session for it."""
-        same = [told for told in self._before if _is_of(told, line)]
-        if same:
-            self._before.remove(same[-1])
         if line.said.service == "sudo" and line.said.event in (ESCALATION, PART):
-            self._put_before(line, OPEN)
-
-    def _is_end(self, line: AuthEvent) -> bool:
-        """Return whether a line that goes on is the end of one before it, and forget both."""
-        same = [told for told in self._before if _is_of(told, line)]
-        if len(same) < 2:
-            return False
-        self._before = [told for told in self._before if told not in (same[0], same[-1])]
-        return True
+            self._told.open(line)
 
     def _go_on(self, key: Key, more: Finding) -> None:
         line = self._lines.get(key)
         if line is None or more.user not in ("", line.said.user):  # sudo-rs does not repeat it
             return
         said = line.said
-        if more.tty == LEFT and self._is_end(line):
+        if more.tty == LEFT and self._told.ends(line):
             del self._lines[key]
             return
-        if said.kind == WHOLE:
-            if not more.user:
+        if said.event == ESCALATION:
+            if not said.kind and not more.user:
                 return
-            said = said._replace(kind="")
+            said = said._replace(event=PART)
         is_clear = said.target == more.target or not (said.target and more.target)
         if is_clear and UNCLEAR not in (said.kind, more.kind):
             said = said._replace(target=said.target or more.target)
@@ -165,31 +132,109 @@ class Targets:
             said = said._replace(target="", kind=UNCLEAR)
         self._lines[key] = line._replace(said=said)
 
-    def _told(self, line: AuthEvent) -> AuthEvent:
+    def _decide(self, line: AuthEvent) -> AuthEvent:
         """Return a program's line as an event, to the target that PAM told before it."""
         if line.said.event not in (ESCALATION, PART):
             return _decided(line)
-        opened = self._opened.pop(_key(line), None)
-        is_other = opened and opened.said.user not in ("", line.said.user)  # doas tells no process
-        if opened is None or is_other or _is_over(opened, line.time):
+        opened = self._opened.pop(_key(line), None) if self._opened else None
+        if opened is None or _is_over(opened, line.time):
+            return _decided(line)
+        if opened.said.user not in ("", line.said.user):  # doas tells no process
             return _decided(line)
         return _decided(line, opened.said.target)
 
     def expire(self, now: float) -> list[AuthEvent]:
         """Return the lines that no other of their process has followed until ``now``."""
-        self._before = [told for told in self._before if abs(now - told.time) < TOLD_SECONDS]
-        for key in [key for key, line in self._opened.items() if _is_over(line, now)]:
-            del self._opened[key]
+        if self._opened:
+            old = [key for key, line in self._opened.items() if _is_over(line, now)]
+            for key in old:
+                del self._opened[key]
         over = [key for key, line in self._lines.items() if _is_over(line, now)]
         lines = [self._lines.pop(key) for key in over]
-        return [self._told(line) for line in lines if line.said.kind != WITHIN]
+        return [self._decide(line) for line in lines if line.said.kind != WITHIN]
 
     def finish(self) -> list[AuthEvent]:
         """Return all that waits: no line will follow."""
         lines = [line for line in self._lines.values() if line.said.kind != WITHIN]
-        over = [self._told(line) for line in lines]
+        over = [self._decide(line) for line in lines]
         self._lines.clear()
         return over
+
+
+class Told:
+    """Escalations of sudo that count already, by user and process; those told last stand last."""
+
+    def __init__(self, held: Iterable[AuthEvent] = ()) -> None:
+        """Go on with what ``held`` was."""
+        self._by_who: dict[Who, list[AuthEvent]] = {}
+        self._count = 0
+        for event in held:
+            self.add(event)
+
+    @property
+    def held(self) -> tuple[AuthEvent, ...]:
+        """What is remembered, for the next run."""
+        return tuple(_as_told(event) for events in self._by_who.values() for event in events)
+
+    def add(self, event: AuthEvent) -> None:
+        """Remember an escalation, and forget the oldest where that is one too many."""
+        who = _who(event)
+        events = self._by_who.pop(who, [])
+        events.append(event)
+        self._by_who[who] = events
+        self._count += 1
+        if self._count > MAX_TOLD:
+            oldest = next(iter(self._by_who.values()))
+            self._drop(oldest[0])
+
+    def open(self, line: AuthEvent) -> None:
+        """Remember of an escalation that PAM has opened a session for it."""
+        for same in self._same(line)[-1:]:
+            self._drop(same)
+        self.add(line._replace(said=line.said._replace(kind=OPEN)))
+
+    def has_opened(self, event: AuthEvent) -> bool:
+        """Return whether PAM has opened a session for a like escalation of the same user."""
+        opened = [told.said for told in self._of(event) if told.said.kind == OPEN]
+        return any(_is_alike(said, event.said) for said in opened)
+
+    def has(self, event: AuthEvent) -> bool:
+        """Return whether a line is of an escalation that counts already, and forget what ends."""
+        told = self._of(event)
+        same = self._same(event) if told and event.said.event == LEFT else []
+        if same:
+            self._drop(same[0])
+            return True
+        targets = {one.said.target for one in told if event.pid}
+        return event.said.target in targets or (not event.said.target and len(targets) > 0)
+
+    def ends(self, line: AuthEvent) -> bool:
+        """Return whether a line that goes on is the end of one before it, and forget both."""
+        same = self._same(line)
+        if len(same) < 2:
+            return False
+        self._drop(same[0])
+        self._drop(same[-1])
+        return True
+
+    def _of(self, line: AuthEvent) -> list[AuthEvent]:
+        """Return what is remembered of a line's user and process."""
+        events = self._by_who.get(_who(line))
+        if not events:
+            return []
+        return [told for told in events if abs(line.time - told.time) < TOLD_SECONDS]
+
+    def _same(self, line: AuthEvent) -> list[AuthEvent]:
+        """Return what is remembered of lines of that text."""
+        return [told for told in self._of(line) if told.said.pid == line.said.pid]
+
+    def _drop(self, event: AuthEvent) -> None:
+        who = _who(event)
+        events = self._by_who[who]
+        events.remove(event)
+        self._count -= 1
+        if not events:
+            del self._by_who[who]
 
 
 def _key(event: AuthEvent) -> Key:
@@ -197,10 +242,9 @@ def _key(event: AuthEvent) -> Key:
     return event.said.service, event.pid if event.said.service == "sudo" else 0
 
 
-def _is_of(told: AuthEvent, line: AuthEvent) -> bool:
-    """Return whether what is remembered is a line of that text."""
-    one, other = told.said, line.said
-    return (told.pid, one.pid, one.user) == (line.pid, other.pid, other.user)
+def _who(event: AuthEvent) -> Who:
+    # Where the log tells no pids a user's lines are held together.
+    return event.said.user, event.pid
 
 
 def _is_alike(one: Finding, other: Finding) -> bool:
@@ -209,12 +253,10 @@ def _is_alike(one: Finding, other: Finding) -> bool:
 
 
 def _not_left(event: AuthEvent) -> AuthEvent:
-    """Return a line as it is where it ends nothing: its end is the command's."""
-    said = event.said
-    if said.event != LEFT:
-        return event
+    """Return the line of an end as it is where it ends nothing: its end is the command's."""
     import binascii
 
+    said = event.said
     number = binascii.crc32(said.kind.encode("ascii"), said.pid)
     return event._replace(said=said._replace(event=ESCALATION, kind="", pid=number))
 
@@ -222,7 +264,22 @@ def _not_left(event: AuthEvent) -> AuthEvent:
 def _as_part(line: AuthEvent) -> AuthEvent:
     """Return a line that waits as one that the next run knows as such."""
     said = line.said
-    return line._replace(said=said._replace(event=PART)) if said.event == ESCALATION else line
+    if said.event != ESCALATION:
+        return line
+    return line._replace(said=said._replace(event=PART, kind=said.kind or WHOLE))
+
+
+def _as_line(held: AuthEvent) -> AuthEvent:
+    """Return what ``_as_part`` was given."""
+    if held.said.kind != WHOLE:
+        return held
+    return held._replace(said=held.said._replace(event=ESCALATION, kind=""))
+
+
+def _as_told(event: AuthEvent) -> AuthEvent:
+    """Return an escalation that counts already as one that the next run knows as such."""
+    said = event.said
+    return event._replace(said=said._replace(event=TOLD, kind=OPEN if said.kind == OPEN else ""))
 
 
 def _put(waiting: dict[Key, AuthEvent], key: Key, event: AuthEvent) -> list[AuthEvent]:
