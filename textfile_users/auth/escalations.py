@@ -135,13 +135,18 @@ class Escalations:
         kind = self._refused if event.said.event == PAM_ESCALATION_FAILURE else self._granted
         kind[number] = event
         for key in _keys(event):
-            self._by_key.setdefault(key, {})[number] = None
+            numbers = self._by_key.get(key)
+            if numbers is None:
+                self._by_key[key] = {number: None}
+            else:
+                numbers[number] = None
 
     def _drop(self, number: int) -> AuthEvent:
         event = self._granted.pop(number, None) or self._refused.pop(number)
         for key in _keys(event):
-            del self._by_key[key][number]
-            if not self._by_key[key]:
+            numbers = self._by_key[key]
+            del numbers[number]
+            if not numbers:
                 del self._by_key[key]
         return event
 
@@ -162,10 +167,10 @@ class Escalations:
 def _keys(held: AuthEvent) -> tuple[Key, ...]:
     """Return what a line that is held is found by: its process, else its user or nothing more."""
     said, pid = held.said, _process(held)
-    name = said.user if said.event == PAM_ESCALATION_FAILURE else said.target
+    is_refusal = said.event == PAM_ESCALATION_FAILURE
+    name = said.user if is_refusal else said.target
     if pid:
         key = said.event, said.service, name, pid, ""
-        is_refusal = said.event == PAM_ESCALATION_FAILURE
         return (key, (_OF_PROCESS, said.service, "", pid, "")) if is_refusal else (key,)
     about = said.event, said.service, name
     return (*about, 0, said.user), (*about, ANYBODY, "")

@@ -187,8 +187,8 @@ class Pairing:
             return self.run0.take(event)
         return self.escalations.take(event)
 
-    def _escalate(self, lines: Iterable[AuthEvent]) -> list[AuthEvent]:
-        return [event for line in lines for event in self.escalations.take(line)]
+    def _escalate(self, lines: list[AuthEvent]) -> list[AuthEvent]:
+        return [event for line in lines for event in self.escalations.take(line)] if lines else []
 
     def repeat(self, times: int, line: int) -> list[AuthEvent]:
         """Return what `last message repeated` adds: the newest line, ``times`` more."""

@@ -89,12 +89,13 @@ class Targets:
             return [event]
         if line and line.said.kind == WITHIN and _is_alike(line.said, said):
             line = None
-        before = [self._decide(line)] if line else []
         is_open = said.service == "sudo" and said.event in (ESCALATION, PART, REFUSED_PART)
         if is_open and (key not in self._opened or said.event == REFUSED_PART):
-            over = _put(self._lines, key, event)
-            return before + [self._decide(line) for line in over]
-        return [*before, self._decide(event)]
+            certain = [line] if line else []
+            certain += _put(self._lines, key, event)
+        else:
+            certain = [line, event] if line else [event]
+        return [self._decide(line) for line in certain]
 
     def _remember(self, event: AuthEvent) -> AuthEvent:
         """Remember that an escalation counts; return it, marked if it may be within another.
@@ -179,13 +180,12 @@ class Told:
     def add(self, event: AuthEvent) -> None:
         """Remember an escalation, and forget the oldest where that is one too many."""
         who = _who(event)
-        events = self._by_who.pop(who, [])
-        events.append(event)
-        self._by_who[who] = events
+        self._by_who[who] = [*self._by_who.pop(who, ()), event]
         self._count += 1
         if self._count > MAX_TOLD:
-            oldest = next(iter(self._by_who.values()))
-            self._drop(oldest[0])
+            oldest = next(iter(self._by_who))
+            self._by_who[oldest].pop(0)
+            self._has_dropped(oldest)
 
     def open(self, line: AuthEvent) -> None:
         """Remember of an escalation that PAM has opened a session for it."""
@@ -200,13 +200,15 @@ class Told:
 
     def has(self, event: AuthEvent) -> bool:
         """Return whether a line is of an escalation that counts already, and forget what ends."""
+        if _who(event) not in self._by_who:  # as mostly
+            return False
         told = self._of(event)
-        same = self._same(event) if told and event.said.event == LEFT else []
+        same = self._same(event) if event.said.event == LEFT else []
         if same:
             self._drop(same[0])
             return True
-        targets = {one.said.target for one in told if event.pid}
-        return event.said.target in targets or (not event.said.target and len(targets) > 0)
+        target = event.said.target
+        return event.pid != 0 and any(target in ("", one.said.target) for one in told)
 
     def ends(self, line: AuthEvent) -> bool:
         """Return whether a line that goes on is the end of one before it, and forget both."""
@@ -219,9 +221,7 @@ class Told:
 
     def _of(self, line: AuthEvent) -> list[AuthEvent]:
         """Return what is remembered of a line's user and process."""
-        events = self._by_who.get(_who(line))
-        if not events:
-            return []
+        events = self._by_who.get(_who(line), ())
         return [told for told in events if abs(line.time - told.time) < TOLD_SECONDS]
 
     def _same(self, line: AuthEvent) -> list[AuthEvent]:
@@ -230,10 +230,12 @@ class Told:
 
     def _drop(self, event: AuthEvent) -> None:
         who = _who(event)
-        events = self._by_who[who]
-        events.remove(event)
+        self._by_who[who].remove(event)
+        self._has_dropped(who)
+
+    def _has_dropped(self, who: Who) -> None:
         self._count -= 1
-        if not events:
+        if not self._by_who[who]:
             del self._by_who[who]
 
 

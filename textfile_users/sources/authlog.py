@@ -197,7 +197,8 @@ def _place_of_host(line: bytes) -> tuple[int, int]:
         return 0, 0
     if not (after == CTIME and _is_level(word)):  # OpenWrt tells no host
         end = line.find(b" ", at)
-        at = end + 1 if end > 0 and _is_level(line[at:end]) else at
+        if end > 0 and b"." in line[at:end] and _is_level(line[at:end]):
+            at = end + 1
     return after, at
 
 
