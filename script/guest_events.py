@@ -118,6 +118,30 @@ STEPS: list[Step] = [
     ("su by root", lambda guest: guest.sh("su alice -c true"),
      escalation("su", "root", "alice", "success")),
 ]  # fmt: skip
+# Ways in that are no SSH, and such as are no login.
+AT_HOST = Counter(
+    {
+        'users_logins_total{type="tty",user="alice"}': 1,
+        'users_session_duration_seconds_count{type="tty"}': 1,
+    }
+)
+LOCAL: list[Step] = [
+    ("login on a terminal",
+     lambda guest: guest.sh("(sleep 12; echo exit) | script -qec 'login -f alice' /dev/null"),
+     AT_HOST),
+    ("systemd-run of a login",
+     lambda guest: guest.sh(
+         "script -qec 'systemd-run -q --pty --uid=alice -p PAMName=login sleep 12' /dev/null"),
+     AT_HOST),
+    ("a command of systemd-run with a terminal",
+     lambda guest: guest.sh("script -qec 'systemd-run -q --pty --uid=alice sleep 6' /dev/null"),
+     Counter()),
+    ("runuser -l", lambda guest: guest.sh("runuser -l alice -c 'sleep 6'"), Counter()),
+    ("a job of cron",
+     lambda guest: guest.sh(
+         "echo '* * * * * alice sleep 5' >/etc/cron.d/job; sleep 70; rm /etc/cron.d/job"),
+     Counter()),
+]  # fmt: skip
 # A command that looks like the lines that tell of one, and so long that sudo-rs splits it.
 LONG = "alice : TTY=pts/0 ; PWD=/ ; USER=bob ; COMMAND=/bin/id [...] " * 40
 # What only the newest hosts have.
@@ -147,7 +171,7 @@ AT_ONCE = 3
 
 def check_steps(guest: Guest) -> None:
     """Each thing that is done counts once."""
-    for what, act, adds in [*STEPS, *(NEWEST if guest.suite == "sid" else ())]:
+    for what, act, adds in [*STEPS, *LOCAL, *(NEWEST if guest.suite == "sid" else ())]:
         act(guest)
         guest.check_adds(what, adds)
 
