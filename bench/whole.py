@@ -8,6 +8,8 @@ import subprocess
 
 from bench.hosts import PROCESSES, logged_host
 from bench.tools import PYTHON, medians, ours, peak_kib, table
+from tests.hosts import Host
+from tests.ordinary import ORDINARY
 
 LOOKS = 50
 PEER_SESSIONS = 10
@@ -35,6 +37,11 @@ def measure_whole(directory: str, runs: int) -> str:
         root = os.path.join(directory, f"host-{number}")
         logged_host(root, size, sessions, processes)
         commands[name] = ours(f"{root}-state", "--root", root, "--timeout", "60")
+    for number, (name, (change, flags)) in enumerate(ORDINARY.items()):
+        root = os.path.join(directory, f"ordinary-{number}")
+        logged_host(root, 1)
+        change(Host(root))
+        commands[name] = ours(f"{root}-state", "--root", root, "--timeout", "60", *flags)
     many = os.path.join(directory, "host-3")
     only = ("--collectors", "sessions", "--timeout", "60")
     commands["10,000 sessions, --collectors sessions"] = ours(f"{many}-only", "--root", many, *only)

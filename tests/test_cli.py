@@ -6,13 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.hosts import NOW, Host, Record, busy_host, pack, pack_all
 from textfile_users import __version__
-from textfile_users.cli import main
+from textfile_users.cli import main, matches
 
 
 def program(*argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -212,3 +215,11 @@ def test_records_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixtu
         f"textfile-users: {names[2]}: layout none, the file is empty; 0 sound, 0 damaged, "
         "0 partial",
     ]
+
+
+@given(
+    st.text("ab*", max_size=8),
+    st.text("ab", max_size=8),
+)
+def test_globs_with_stars_are_the_shells(glob: str, name: str) -> None:
+    assert matches(name, glob) == fnmatchcase(name, glob)

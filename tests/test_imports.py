@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.hosts import busy_host
+from tests.ordinary import ORDINARY, SESSIONS, Change
 
 PROJECT = Path(__file__).parents[1]
 BUDGET = Path(__file__).with_name("imports.txt")
@@ -37,16 +38,14 @@ LINES = """\
 """
 
 
-@pytest.fixture(scope="module")
-def imported(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The modules that the second look at a host with ten sessions and new lines imports."""
-    directory = tmp_path_factory.mktemp("imports")
+def imports(directory: Path, change: Change, flags: tuple[str, ...]) -> set[str]:
+    """Return the modules that the second scan of a host with ten sessions and new lines imports."""
     root = directory / "root"
-    busy_host(str(root), 10, True, True)
+    change(busy_host(str(root), SESSIONS, True, True))
     (root / "var/log").mkdir(parents=True, exist_ok=True)
     argv = ["x", "--root", str(root), "--output", str(directory / "users.prom"), "--timeout", "60"]
     as_service = {"STATE_DIRECTORY": str(directory), "RUNTIME_DIRECTORY": str(directory)}
-    code = LOOK.format(project=str(PROJECT), argv=argv)
+    code = LOOK.format(project=str(PROJECT), argv=[*argv, *flags])
     for _ in range(2):
         with open(root / "var/log/auth.log", "a") as log:
             log.write(LINES.format(time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())))
@@ -57,7 +56,14 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
             check=True,
             env={**os.environ, **as_service},
         )
+    assert done.stderr == ""
     return set(done.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """What a plain scan imports."""
+    return imports(tmp_path_factory.mktemp("imports"), lambda host: None, ())
 
 
 def test_a_look_imports_nothing_new(imported: set[str]) -> None:
@@ -69,3 +75,11 @@ def test_the_list_names_nothing_of_ours_that_is_gone(imported: set[str]) -> None
     """The list is what is imported, so that it can be read as such."""
     ours = {name for name in BUDGET.read_text().split() if name.startswith("textfile_users")}
     assert ours - imported == set()
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+def test_an_ordinary_host_costs_what_others_do(
+    name: str, imported: set[str], tmp_path: Path
+) -> None:
+    """A number over 1e10, quotes, globs, a zone and IPv6 once cost up to a fifth of a run."""
+    assert imports(tmp_path, *ORDINARY[name]) - imported == set()

@@ -11,7 +11,6 @@ from tests.hosts import Host
 from tests.long.decoders import BERLIN, zone
 from textfile_users.deadline import within
 from textfile_users.paths import Paths
-from textfile_users.sources.authlog import utc_time
 from textfile_users.sources.localtime import local_time
 
 SUMMER = (2026, 7, 1, 12, 0, 0, False)
@@ -48,7 +47,7 @@ def test_zones(at: Callable[[bytes], float], data: bytes, hours: float) -> None:
 
 
 def test_without_one_it_is_utc(tmp_path: Path) -> None:
-    assert local_time(Paths(str(tmp_path))) is utc_time
+    assert local_time(Paths(str(tmp_path)))(*SUMMER) == NOON
 
 
 def test_a_zone_cut_anywhere_or_with_a_byte_gone_ends(at: Callable[[bytes], float]) -> None:

@@ -12,8 +12,8 @@ from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.programs import find
 from textfile_users.auth.reader import Reader
 from textfile_users.events import read_log
+from textfile_users.sources.addresses import parse_ip
 from textfile_users.sources.authlog import Stamps, utc_time
-from textfile_users.sources.text import parse_ip
 
 CASES = [
     Case(

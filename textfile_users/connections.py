@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from textfile_users.model import Process, Socket
 from textfile_users.record import Record
-from textfile_users.sources.text import decode, is_loopback, is_number
+from textfile_users.sources.addresses import is_loopback
+from textfile_users.sources.text import decode, is_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

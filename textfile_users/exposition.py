@@ -11,15 +11,13 @@ from textfile_users.record import quick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from prometheus_client.metrics_core import Metric
     from prometheus_client.samples import Sample as TheirSample
 
     from textfile_users.metrics.family import Family
 
-# From here on releases of prometheus_client differ.
-LARGE = 1e10
 # Of a file over its limit so many bytes are for telling what is left out.
 SPARE = 16 << 10
 _UNTYPED = {"unknown": "untyped"}
@@ -127,38 +125,16 @@ def _escaped(labels: dict[str, str]) -> dict[str, str]:
 
 
 def _number(value: float) -> str:
-    """Return a number as Go prints it, which turns to exponents sooner than Python."""
-    if -LARGE < value < 1e6:
-        return repr(float(value))
-    if not 1e6 <= value < LARGE:
-        return _their_number()(value)
-    whole, _, rest = repr(float(value)).partition(".")
+    """Return a number as prometheus_client prints it: in exponents sooner than Python, as Go."""
+    if value < 1e6:
+        text = repr(float(value))
+        return text if text != "-inf" else "-Inf"
+    text = repr(float(value))
+    whole, dot, rest = text.partition(".")
+    if not dot or "e" in rest:  # from 1e16 on as in Go
+        return {"inf": "+Inf", "nan": "NaN"}.get(text, text)
     mantissa = f"{whole[0]}.{whole[1:]}{rest}".rstrip("0.")
     return f"{mantissa}e+{len(whole) - 1:02d}"
-
-
-def _their_number() -> Callable[[float], str]:
-    """Return prometheus_client's own function, imported without the package's ``__init__``.
-
-    That would load an HTTP server, ssl and urllib. A stand-in for the package is in place only
-    during the import, so that another one gets the real package.
-    """
-    import sys
-
-    if "prometheus_client" not in sys.modules:
-        specs = (finder.find_spec("prometheus_client", None) for finder in sys.meta_path)
-        spec = next(filter(None, specs), None)
-        if spec is not None and spec.submodule_search_locations is not None:
-            package = type(sys)("prometheus_client")
-            package.__path__ = spec.submodule_search_locations
-            sys.modules["prometheus_client"] = package
-            try:
-                import prometheus_client.utils  # noqa: F401 - stays in sys.modules
-            finally:
-                del sys.modules["prometheus_client"]
-    from prometheus_client.utils import floatToGoString
-
-    return floatToGoString
 
 
 def _escape(text: str) -> str:

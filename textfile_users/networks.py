@@ -1,11 +1,9 @@
-"""Names for the networks that sessions and attempts are from.
-
-The arithmetic is our own: importing ipaddress costs half as much as starting Python does.
-"""
+"""Names for the networks that sessions and attempts are from."""
 
 from __future__ import annotations
 
 from textfile_users.record import Record
+from textfile_users.sources.addresses import is_decimal, packed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +70,7 @@ def _parse_cidr(text: str) -> tuple[int, int, int]:
         raise ValueError(f"{address!r} is not an IPv4 or IPv6 address") from None
     length = width
     if slash:
-        if not _is_decimal(length_text) or int(length_text) > width:
+        if not is_decimal(length_text) or int(length_text) > width:
             raise ValueError(f"{text!r} does not end in a length from /0 to /{width}")
         length = int(length_text)
     if number & ((1 << (width - length)) - 1):
@@ -91,40 +89,5 @@ def _right(text: str) -> str:
 
 def _parse_address(text: str) -> tuple[int, int]:
     """Return how many bits an address has, and its number. Raises ValueError."""
-    return (IPV6, _parse_ipv6(text)) if ":" in text else (IPV4, _parse_ipv4(text))
-
-
-def _parse_ipv4(text: str) -> int:
-    parts = text.split(".")
-    if len(parts) != 4 or not all(map(_is_decimal, parts)):
-        raise ValueError(text)
-    return int.from_bytes(bytes(map(int, parts)), "big")  # which raises for those over 255
-
-
-def _parse_ipv6(text: str) -> int:
-    if "." in text:  # its end is an IPv4 address
-        start, _, end = text.rpartition(":")
-        low = _parse_ipv4(end)
-        text = f"{start}:{low >> 16:x}:{low & 0xFFFF:x}"
-    head, gap, tail = text.partition("::")
-    high, low_groups = _groups(head), _groups(tail)
-    zeros = 8 - len(high) - len(low_groups)
-    if zeros < 1 if gap else zeros:
-        raise ValueError(text)
-    number = 0
-    for group in (*high, *[0] * zeros, *low_groups):
-        number = number << 16 | group
-    return number
-
-
-def _groups(text: str) -> list[int]:
-    groups = text.split(":") if text else []
-    if not all(len(one) <= 4 and one.isascii() and one.isalnum() for one in groups):
-        raise ValueError(text)
-    return [int(one, 16) for one in groups]
-
-
-def _is_decimal(text: str) -> bool:
-    """Return whether it is a number of one to three digits, without a zero before them."""
-    is_number = text.isascii() and text.isdigit() and len(text) <= 3
-    return is_number and (text[0] != "0" or text == "0")
+    data = packed(text)
+    return 8 * len(data), int.from_bytes(data, "big")

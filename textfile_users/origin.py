@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from textfile_users.record import Record
-from textfile_users.sources.text import is_number, parse_ip
+from textfile_users.sources.addresses import parse_ip
+from textfile_users.sources.text import is_number
 
 # Names of the machine itself, and words for a place at it; `unix:` stands before a local socket.
 _OWN_NAMES = frozenset(

@@ -10,8 +10,8 @@ from textfile_users import durable
 from textfile_users.counting import USERS
 from textfile_users.model import HOST, IP, USER, Account, LogindSession, Session, Snapshot
 from textfile_users.origin import parse_origin
+from textfile_users.sources.addresses import parse_ip
 from textfile_users.sources.files import open_regular
-from textfile_users.sources.text import parse_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from textfile_users.model import (
 )
 from textfile_users.origin import ET, UNKNOWN, Origin, parse_origin
 from textfile_users.record import Record, quick
-from textfile_users.sources.text import decode, is_loopback
+from textfile_users.sources.addresses import is_loopback
+from textfile_users.sources.text import decode
 from textfile_users.sources.utmp import DEAD_PROCESS, INIT_PROCESS, USER_PROCESS
 
 TYPE_CHECKING = False

@@ -21,9 +21,10 @@ from textfile_users.sessions import (
     service_of,
     with_unique_ids,
 )
+from textfile_users.sources.addresses import is_loopback
 from textfile_users.sources.procfs import parse_title
 from textfile_users.sources.terminals import name_of
-from textfile_users.sources.text import decode, is_loopback
+from textfile_users.sources.text import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

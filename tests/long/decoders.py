@@ -23,6 +23,7 @@ from textfile_users.origin import parse_origin
 from textfile_users.rows import end_of
 from textfile_users.settings import parse_settings
 from textfile_users.sources import authlog, follow, forms, localtime
+from textfile_users.sources.addresses import ip_of_record, parse_ip
 from textfile_users.sources.btmp import failures
 from textfile_users.sources.cgroups import parse_cpu_stat, parse_cpuacct_usage
 from textfile_users.sources.group import find_groups
@@ -42,7 +43,7 @@ from textfile_users.sources.procfs import (
     parse_title,
 )
 from textfile_users.sources.sockets import parse_activity, parse_connections, parse_table
-from textfile_users.sources.text import decode, ip_of_bytes, parse_ip, printable
+from textfile_users.sources.text import decode, printable
 from textfile_users.sources.utmp import LAYOUTS, parse_utmp
 from textfile_users.sources.wtmp import turns
 from textfile_users.usage import Usage
@@ -240,7 +241,7 @@ DECODERS = (
         "address", lambda data: parse_ip(decode(data)), (b"2001:db8::192.0.2.1%eth0", b"192.0.2.7")
     ),
     Decoder(
-        "address bytes", lambda data: ip_of_bytes(data[:16].ljust(16, b"\0")), (b"\xc0\0\2\7",)
+        "address bytes", lambda data: ip_of_record(data[:16].ljust(16, b"\0")), (b"\xc0\0\2\7",)
     ),
     Decoder("printable", lambda data: printable(decode(data)), (b"a\x1b[31m\xff\n",)),
     Decoder(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from textfile_users.record import Record
-from textfile_users.sources.text import decode, parse_ip
+from textfile_users.sources.addresses import parse_ip
+from textfile_users.sources.text import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, age
 from textfile_users.checks.mends import edit, find_service, has, quote, service
 from textfile_users.checks.textfile import EXPORTERS, max_age, usable
 from textfile_users.record import Record
-from textfile_users.sources.text import is_loopback, parse_ip
+from textfile_users.sources.addresses import is_loopback, parse_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -20,12 +20,23 @@ MAX_BYTES = 32 << 10  # a zone with all its leap seconds has 5 KiB; zoneinfo nee
 def local_time(paths: Paths) -> LocalTime:
     """Return what turns the host's local time into seconds since the epoch.
 
-    Below another root it is that of its etc/localtime, UTC without one.
+    Below another root it is that of its etc/localtime, UTC without one. It is read when a stamp
+    first needs it: zoneinfo is a tenth of a run.
     """
     if paths.is_own_host:
         return own_time
-    zone = _read_zone(paths)
-    return utc_time if zone is None else _of_zone(zone)
+    read: LocalTime | None = None
+
+    def seconds(
+        year: int, month: int, day: int, hour: int, minute: int, second: int, again: bool = False
+    ) -> float:
+        nonlocal read
+        if read is None:
+            data = _read_zone(paths)
+            read = utc_time if data is None else _of_zone(data)
+        return read(year, month, day, hour, minute, second, again)
+
+    return seconds
 
 
 def _read_zone(paths: Paths) -> bytes | None:

@@ -122,9 +122,8 @@ def _unquote(value: str) -> str:
     """
     if len(value) < 2 or not value[0] == value[-1] == '"':
         return value
-    import re
-
-    return re.sub(r"\\(.)", r"\1", value[1:-1], flags=re.DOTALL)
+    parts = value[1:-1].split("\\\\")
+    return "\\".join([part.replace("\\", "") for part in parts])
 
 
 def _number(text: str) -> int:

@@ -15,6 +15,7 @@ from binascii import unhexlify
 from textfile_users.model import ABSENT, BROKEN, DENIED, OK, Socket, SourceReport
 from textfile_users.paths import Paths
 from textfile_users.record import Record
+from textfile_users.sources.addresses import ip_of_packed
 from textfile_users.sources.files import open_regular, reason
 from textfile_users.sources.procfs import read_file
 
@@ -242,28 +243,7 @@ def _parse_place(field: bytes, order: str) -> tuple[str, int]:
     if order == "little":
         words = (raw[12:], raw[8:12], raw[4:8], raw[:4]) if len(raw) == 16 else (raw,)
         raw = b"".join(words)[::-1]  # the last word's last byte comes first
-    return _ip(raw), int.from_bytes(unhexlify(port), "big")
-
-
-def _ip(raw: bytes) -> str:
-    """Return the address of 4 or 16 bytes in network order, as ``ipaddress`` writes it.
-
-    Its import would add a tenth to a run on each host with IPv6.
-    """
-    if len(raw) == 16 and raw[:12] == b"\0" * 10 + b"\xff\xff":
-        raw = raw[12:]
-    if len(raw) == 4:
-        return ".".join(map(str, raw))
-    groups = [f"{raw[place] << 8 | raw[place + 1]:x}" for place in range(0, 16, 2)]
-    text = ":" + ":".join(groups) + ":"
-    for zeros in (
-        range(8, 1, -1) if ":0:0:" in text else ()
-    ):  # the longest run of zeros, of several the first
-        run = ":0" * zeros + ":"
-        if run in text:
-            before, _, after = text.partition(run)
-            return f"{before[1:]}::{after[:-1]}"
-    return text[1:-1]
+    return ip_of_packed(raw), int.from_bytes(unhexlify(port), "big")
 
 
 def _is_of_no_interest(line: bytes) -> bool:

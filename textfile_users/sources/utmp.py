@@ -12,8 +12,9 @@ from struct import Struct
 from textfile_users.model import ABSENT, BROKEN, DENIED, OK, SourceReport, UtmpRecord
 from textfile_users.paths import Paths
 from textfile_users.record import Record
+from textfile_users.sources.addresses import ip_of_record
 from textfile_users.sources.files import read_regular, reason
-from textfile_users.sources.text import field, ip_of_bytes
+from textfile_users.sources.text import field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ def _record(values: _Fields) -> UtmpRecord:
         field(ident),
         field(user),
         field(host),
-        ip_of_bytes(address),
+        ip_of_record(address),
         session,
         time,
     )

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from textfile_users.model import UtmpRecord
 from textfile_users.record import Record
+from textfile_users.sources.addresses import parse_ip
 from textfile_users.sources.sqlite import ask, integer, signature, text
-from textfile_users.sources.text import parse_ip
 from textfile_users.sources.utmp import EMPTY, RUN_LVL, USER_PROCESS
 from textfile_users.sources.wtmp import (
     BOOT,
