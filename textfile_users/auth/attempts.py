@@ -14,6 +14,7 @@ from textfile_users.auth.finding import (
     END,
     FAILURE,
     INVALID,
+    NUMBERED,
     OVER,
     PAM_FAILURE,
     PEER,
@@ -326,7 +327,7 @@ _BY_CONNECTION = (FAILURE, PAM_FAILURE, INVALID, DENIED, SUCCESS)
 
 
 # Steps of programs that few hosts have.
-_COUNTED = frozenset((TRIED, REJECTED, TOTAL))
+_COUNTED = frozenset((TRIED, REJECTED, TOTAL, NUMBERED))
 _REFUSALS = (PAM_FAILURE, REJECTED)
 
 

@@ -1,4 +1,4 @@
-"""Programs that tell at a connection's end how many attempts they refused, as dropbear does.
+"""Programs that count what they refuse: dropbear until a connection's end, shadow's login as it goes.
 
 Of some refusals there is no line, of some only one for several, and some name no address: the
 number at the end says how many there were, and the end has the address.
@@ -7,7 +7,16 @@ number at the end says how many there were, and the end has the address.
 from __future__ import annotations
 
 from textfile_users.auth.attempts import ENDED, FAILED, MAX_WAITING, AuthEvent, Memory, Step
-from textfile_users.auth.finding import FAILURE, PROBE, REJECTED, TOTAL, TRIED
+from textfile_users.auth.finding import (
+    AGAIN,
+    FAILURE,
+    LAST,
+    NUMBERED,
+    PROBE,
+    REJECTED,
+    TOTAL,
+    TRIED,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,4 +78,13 @@ def _on_total(memory: Memory, event: AuthEvent) -> Step:
     return after, [event._replace(said=failure)]
 
 
-STEPS = {TRIED: _on_tried, REJECTED: _on_rejected, TOTAL: _on_total}
+def _on_numbered(memory: Memory, event: AuthEvent) -> Step:
+    """Count a refusal, but not a second line of the same number."""
+    said = event.said
+    is_told = said.kind == AGAIN or (said.kind == LAST and memory.said == said.target)
+    after = Memory(event.time, said.target, memory.held, memory.peer)
+    failure = event._replace(said=said._replace(event=FAILURE, target="", kind=""))
+    return after, [] if is_told else [failure]
+
+
+STEPS = {TRIED: _on_tried, REJECTED: _on_rejected, TOTAL: _on_total, NUMBERED: _on_numbered}

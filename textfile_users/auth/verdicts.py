@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from textfile_users.auth.attempts import AT_ONCE_SECONDS, PAIRED_SECONDS, AuthEvent
 from textfile_users.auth.finding import (
+    AGAIN,
     ASKED_AS,
     FAILURE,
+    NUMBERED,
     PAM_ACCEPTED,
     PAM_ESCALATION,
     PAM_ESCALATION_FAILURE,
@@ -70,7 +72,7 @@ class Verdicts:
             return self._accept(event)
         if said.event in (SUCCESS, SESSION_OPENED, PAM_ESCALATION):
             return [*self._accept(event), event]
-        if said.event == FAILURE:
+        if said.event in (FAILURE, NUMBERED):
             return self._own_failure(event) if said.service in _OWN else [event]
         # The program's own line of an escalation, which takes PAM's as its own.
         asked = ASKED_AS.get(said.service, said.service)
@@ -163,7 +165,8 @@ class Verdicts:
         told = self._told.get((_key(event), event.said.user))
         if told and abs(event.time - told.time) < PAIRED_SECONDS:
             del self._told[_key(event), event.said.user]
-            return []
+            again = event._replace(said=event.said._replace(kind=AGAIN))
+            return [again] if event.said.event == NUMBERED else []
         return [event]
 
     def _own_place(self, event: AuthEvent) -> tuple[Key, str] | None:
