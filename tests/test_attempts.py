@@ -1484,7 +1484,7 @@ CASES = [
         """,
         """
         escalation-failure su alice root
-        escalation-failure su alice
+        escalation-failure su alice root
         """,
     ),
     Case(
@@ -1533,7 +1533,7 @@ CASES = [
         """
         0 su[100]: pam_unix(su:auth): authentication failure; logname=alice uid=1000 euid=0 tty=pts/0 ruser=alice rhost=  user=root
         """,
-        "escalation-failure su alice",
+        "escalation-failure su alice root",
     ),
     Case(
         "su and sudo at once, of which one has PAM's line alone",

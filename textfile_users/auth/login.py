@@ -267,27 +267,6 @@ FORMS = forms(
             _numbered,
         ),
     ),
-    # The refusals that they sum up have had lines of their own.
-    # + PAM 4 more authentication failures; logname= uid=0 euid=0 tty=/dev/pts/0 ruser= rhost=  user=root
-    # + PAM 1 more authentication failure; logname= uid=0 euid=0 tty=/dev/tty1 ruser= rhost=
-    # + PAM service(login) ignoring max retries; 5 > 3
-    # + PAM service(remote) ignoring max retries; 5 > 3
-    # = irrelevant
-    # - PAM x more authentication failures; logname=
-    # - PAM  more authentication failures; logname=
-    # - PAM 4 more authentication failures, logname=
-    # - PAM 4 more authentication failures;
-    # - PAM service(login) ignoring max retries;
-    # - PAM service(x) ignoring max retries; 5 > 3
-    # - PAM unable to dlopen(pam_x.so): /lib/security/pam_x.so: cannot open shared object file
-    (
-        b"PAM",
-        Pattern(
-            rb"PAM (?:\d+ more authentication failures?;"
-            rb"|service\((?:login|remote)\) ignoring max retries;).+",
-            irrelevant,
-        ),
-    ),
     # + DIALUP AT ttyS0 BY alice
     # + tty1: input overrun
     # + timed out after 60 seconds
