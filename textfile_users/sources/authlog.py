@@ -255,6 +255,13 @@ def _unusual(line: bytes, start: int, strange: bool = False) -> Iterator[LogLine
         yield start, end, stamp, OTHER, pid, message
 
 
+def program_of(tag: bytes, message: bytes) -> bytes | None:
+    """Return whose a message of the journal is: a known program's, OTHER, or None for nobody's."""
+    if tag in PROGRAMS:
+        return tag
+    return OTHER if _says_pam(tag, message) else None
+
+
 def _says_pam(program: bytes, message: bytes) -> bool:
     """Return whether PAM wrote it, whose words tell the service, for a program that may count."""
     return message.startswith(_PAMS) and program not in _SILENT
