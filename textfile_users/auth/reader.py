@@ -106,7 +106,7 @@ class Reader:
                 continue
             if message.startswith(ENDS) and pid:
                 is_known = is_open if message.startswith(KEY) else has_decided
-                if is_known("sshd", pid, time_of(stamp)):
+                if is_known(("sshd", pid), time_of(stamp), message):
                     matched += 1
                     continue
             said = find(program, message) if program != REPEATED else NOTHING
