@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from tests.hosts import BOOT, NOW, Record, Run
 from tests.test_redaction import SECRETS, full
 from textfile_users import collect as collect_module
+from textfile_users.auth.finding import ASKED_AS, PAM_ESCALATION
+from textfile_users.auth.pam import USES
 from textfile_users.exposition import render
 from textfile_users.metrics import sums, users
 from textfile_users.metrics.family import Family
@@ -312,3 +314,9 @@ def test_with_redact_a_key_is_needed_all_the_same(
     assert status == 1
     assert "redact.key: no such file or directory; run: install -d" in said
     assert not run.output.exists()
+
+
+def test_every_way_to_become_another_is_there_from_the_first_scan() -> None:
+    """increase() misses the first event of a series that was not there."""
+    ways = {use.service for use in USES.values() if use.opened == PAM_ESCALATION}
+    assert {*ways, *ASKED_AS.values()} == set(sums._ESCALATING)

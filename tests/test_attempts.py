@@ -1484,7 +1484,7 @@ CASES = [
         """,
         """
         escalation-failure su alice root
-        escalation-failure su alice
+        escalation-failure su alice root
         """,
     ),
     Case(
@@ -1533,7 +1533,7 @@ CASES = [
         """
         0 su[100]: pam_unix(su:auth): authentication failure; logname=alice uid=1000 euid=0 tty=pts/0 ruser=alice rhost=  user=root
         """,
-        "escalation-failure su alice",
+        "escalation-failure su alice root",
     ),
     Case(
         "su and sudo at once, of which one has PAM's line alone",
@@ -1588,6 +1588,87 @@ CASES = [
         """
         failure password root 192.0.2.7
         probe closed root 192.0.2.8
+        """,
+    ),
+    # A pid that is another process's
+    Case(
+        "a pid is given again right after a login: the new process's probe is one",
+        """
+        0 sshd[100]: Accepted password for alice from 192.0.2.7 port 1 ssh2
+        0 sshd[100]: pam_unix(sshd:session): session opened for user alice(uid=1000) by (uid=0)
+        1 sshd[100]: pam_unix(sshd:session): session closed for user alice
+        2 sshd[100]: Connection closed by authenticating user root 192.0.2.9 port 2 [preauth]
+        3 sshd[100]: Received disconnect from 192.0.2.9 port 2:11: Bye Bye [preauth]
+        """,
+        """
+        success password alice 192.0.2.7
+        session-opened alice
+        session-closed alice
+        probe closed root 192.0.2.9
+        """,
+    ),
+    Case(
+        "and after a refusal; what the new one is refused is its own",
+        """
+        0 sshd[100]: Failed password for root from 192.0.2.7 port 1 ssh2
+        0 sshd[100]: Connection closed by authenticating user root 192.0.2.7 port 1 [preauth]
+        2 sshd[100]: Invalid user bob from 192.0.2.7 port 2
+        3 sshd[100]: Connection reset by invalid user bob 192.0.2.7 port 2 [preauth]
+        4 sshd[100]: Failed publickey for root from 192.0.2.7 port 3 ssh2: RSA SHA256:abc
+        5 sshd[100]: Disconnecting authenticating user root 192.0.2.7 port 3: Too many authentication failures [preauth]
+        """,
+        """
+        failure password root 192.0.2.7
+        probe reset bob 192.0.2.7
+        probe other root 192.0.2.7
+        """,
+    ),
+    Case(
+        "an attempt that is open is none of the next process's",
+        """
+        0 sshd[100]: Invalid user bob from 192.0.2.7 port 1
+        2 sshd[100]: Failed password for root from 192.0.2.9 port 2 ssh2
+        """,
+        """
+        probe other bob 192.0.2.7
+        failure password root 192.0.2.9
+        """,
+    ),
+    Case(
+        "a peer that is gone has no place, and a client's farewell may name any",
+        """
+        0 sshd[100]: Failed password for root from 192.0.2.7 port 1 ssh2
+        1 sshd[100]: Connection closed by UNKNOWN port 65535 [preauth]
+        2 sshd[200]: Failed password for root from 192.0.2.7 port 3 ssh2
+        3 sshd[200]: Received disconnect from 192.0.2.7 port 3:11: x from 192.0.2.9 port 4 [preauth]
+        """,
+        """
+        failure password root 192.0.2.7
+        failure password root 192.0.2.7
+        """,
+    ),
+    Case(
+        "without a pid one address's connections are not told apart",
+        """
+        0 sshd: Failed password for root from 192.0.2.7 port 1 ssh2
+        1 sshd: Failed password for root from 192.0.2.7 port 2 ssh2
+        2 sshd: Connection closed by authenticating user root 192.0.2.7 port 1 [preauth]
+        2 sshd: Connection closed by authenticating user root 192.0.2.7 port 2 [preauth]
+        """,
+        """
+        failure password root 192.0.2.7
+        failure password root 192.0.2.7
+        """,
+    ),
+    Case(
+        "dropbear's too",
+        """
+        0 dropbear[100]: Password auth succeeded for 'alice' from 192.0.2.7:1
+        9 dropbear[100]: Exit before auth from <192.0.2.9:2>: Exited normally
+        """,
+        """
+        success dropbear password alice 192.0.2.7
+        probe dropbear closed 192.0.2.9
         """,
     ),
     # Others

@@ -56,6 +56,11 @@ VERDICT = (
     "Operator of unix-session:2 successfully authenticated as unix-user:root to gain TEMPORARY"
     " authorization for action org.example.do for unix-process:1:2 [x] (owned by unix-user:alice)"
 )
+NEWDM = (
+    "pam_unix(newdm:auth): authentication failure; logname= uid=0 euid=0 tty=:0 ruser= rhost="
+    "  user=alice"
+)
+ENDED = "Connection closed by 192.0.2.7 port 38926"
 OWN = {
     "sudo": "/usr/bin/sudo",
     "su": "/usr/bin/su",
@@ -115,7 +120,42 @@ CASES = [
     Case("PAM's session of another", "su", OPENED.format("su", "alice"), 1002, "untrusted"),
     Case("PAM names nobody, the kernel does", "sudo", OPENED.format("sudo", ""), 1000,
          "alice root"),
-    Case("PAM's refusal", "su", FAILED.format("alice"), 1000, "refused alice"),
+    Case("a display manager that no table knows", "newdm", NEWDM, 0, "refused alice",
+         exe="/usr/sbin/newdm"),
+    Case("one in a user's name", "newdm", NEWDM, 1000, "untrusted", exe="/usr/sbin/newdm"),
+    Case("logger of a user's", "gdm-x", NEWDM.replace("newdm", "gdm-x"), 1000, "untrusted",
+         exe="/usr/bin/logger"),
+    Case("logger of a user's, gone", "newdm", NEWDM, 1000, "untrusted", exe=""),
+    Case("logger of root's", "newdm", NEWDM, 0, "untrusted", exe="/usr/bin/logger"),
+    Case("sudo cat, whose output is /dev/log", "cat", NEWDM, 0, "untrusted", login=1002,
+         exe="/usr/bin/cat"),
+    Case("sudo cat tells of who runs it", "cat", NEWDM, 0, "refused alice", login=1000,
+         exe="/usr/bin/cat"),
+    Case("sudo cat as run0", "cat", OPENED.format("systemd-run0", ""), 0, "untrusted",
+         exe="/usr/bin/cat"),
+    Case("root's with a user's group, as sudo complains", "newdm", NEWDM, 0, "untrusted",
+         exe="/usr/sbin/newdm", gid=1000),
+    Case("PAM's sum, of nothing told", "newdm", "PAM 2 more authentication failures; logname="
+         " uid=0 euid=0 tty=:0 ruser= rhost=  user=alice", 0, "nothing", exe="/usr/sbin/newdm"),
+    Case("of another's service", "newdm", OPENED.format("su", "alice"), 0, "ignored",
+         exe="/usr/sbin/newdm"),
+    Case("a job", "CRON", "pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)",
+         0, "ignored", exe="/usr/sbin/cron"),
+    Case("what is no line of PAM's", "useradd", "new user: name=x, UID=1, GID=1, home=/, shell=/",
+         0, "ignored", exe="/usr/sbin/useradd"),
+    Case("run0's session", "(id)", OPENED.format("systemd-run0", ""), 0, "root",
+         exe="/usr/lib/systemd/systemd-executor"),
+    Case("run0's session, forged", "(id)", OPENED.format("systemd-run0", ""), 1000, "untrusted",
+         exe="/usr/bin/logger"),
+    Case("the end of a login, since OpenSSH 10.6", "sshd-session", ENDED, 1000, "ignored",
+         exe="/usr/lib/openssh/sshd-session"),
+    Case("the same, gone", "sshd-session", ENDED, 1000, "ignored", exe=""),
+    Case("the same, forged", "sshd-session", ENDED, 1000, "untrusted", exe="/usr/bin/logger"),
+    Case("what a login's sshd says in words not known", "sshd-session", "something new", 1000,
+         "ignored", exe="/usr/lib/openssh/sshd-session"),
+    Case("a user's own sshd", "sshd", "Failed password for bob from 192.0.2.7 port 22 ssh2", 1000,
+         "untrusted", exe="/usr/sbin/sshd"),
+    Case("PAM's refusal", "su", FAILED.format("alice"), 1000, "refused alice root"),
     Case("PAM's refusal of another", "su", FAILED.format("alice"), 1002, "untrusted"),
     Case("PAM's refusal names nobody", "su", FAILED.format("").replace("  user=root", ""), 1000,
          "refused alice"),
@@ -187,7 +227,8 @@ def test_whom_an_entry_tells_of(case: Case, host: Host) -> None:
         **dict.fromkeys(reader.lines, 0),
         results.get(case.expected, MATCHED): 1,
     }
-    assert [brief(event) for event in events] == [case.expected] * (case.expected not in results)
+    is_event = case.expected not in (*results, "nothing")
+    assert [brief(event) for event in events] == [case.expected] * is_event
 
 
 def test_where_no_account_is_known_all_are_believed() -> None:

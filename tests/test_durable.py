@@ -114,6 +114,15 @@ def test_an_older_state_knows_no_peers() -> None:
     )
 
 
+def test_an_older_state_knows_no_ports() -> None:
+    row = b'"process","sshd","pid","100","5.0","f","192.0.2.7"\n'
+    data = b'"textfile-users durable","1"\n"began","1.0"\n"boot","","0.0"\n"source","","0.0"\n'
+    data += b'"forgotten","0.0"\n' + row
+    assert parse_durable(data + end_of(data)).remembered == (
+        (("sshd", 100), Memory(5.0, "f", (), "192.0.2.7", 0)),
+    )
+
+
 def test_an_older_state_knows_neither_files_left_nor_silence() -> None:
     data = b'"textfile-users durable","1"\n"began","1.0"\n"boot","","0.0"\n"source","x","5.0"\n'
     data += b'"forgotten","0.0"\n"log","/log","1","2","a","b","False","1:2:3"\n'

@@ -385,6 +385,29 @@ def test_no_line_raises(data: bytes) -> None:
         ("polkitd", "65534", "/usr/lib/polkit-1/polkitd", False, "nobody's"),
         ("polkitd", "998", "/usr/bin/logger", False, "another program of that user"),
         ("polkitd", "", "/usr/lib/polkit-1/polkitd", False, "nobody's"),
+        ("newdm", "0", "/usr/sbin/newdm", True, "a display manager that no table knows"),
+        ("newdm", "0", "/usr/libexec/newdm-session-worker", True, "its helper, by its tag"),
+        ("newdm-helper", "0", "/usr/libexec/newdm", True, "its helper by name alone"),
+        ("newdm", "0", "/nix/store/0a1b-newdm/bin/.newdm-wrapped", True, "NixOS'"),
+        ("gdm-novel]", "0", "/usr/libexec/gdm-session-worker", True, "a service of gdm's"),
+        ("gdm-novel]", "0", "/usr/bin/cat", False, "not gdm's file"),
+        ("newdm", "1000", "/usr/sbin/newdm", False, "a user can start one"),
+        ("newdm", "1000", "/usr/bin/logger", False, "logger -t newdm"),
+        ("newdm", "0", "/usr/bin/logger", False, "sudo logger -t newdm"),
+        ("logger", "0", "/usr/bin/logger", False, "sudo logger"),
+        ("busybox", "0", "/bin/busybox", False, "its logger"),
+        ("newdm", "0", "/home/alice/newdm", False, "a user's own file, run by sudo"),
+        ("newdm", "0", "/usr/sbin/../../home/alice/newdm", False, "no path of the kernel's"),
+        ("newdm", "0", "/usr/bin/python3", False, "a name that a script chose"),
+        ("newd", "0", "/usr/sbin/newdm", False, "another word"),
+        ("newdm", "0", "", False, "gone: it may have been anything"),
+        ("(id)", "0", "/usr/lib/systemd/systemd-executor", True, "run0's, before it becomes id"),
+        ("(id)", "0", "/usr/lib/systemd/systemd", True, "the same before systemd 255"),
+        ("(id)", "0", "/usr/bin/id", False, "sudo may allow a user to run it"),
+        ("(id)", "0", "/usr/bin/logger", False, "sudo logger -t '(id)'"),
+        ("()", "0", "/usr/bin/cat", False, "no name"),
+        ("", "0", "/usr/bin/cat", False, "no name"),
+        ("(id)", "1000", "/usr/lib/systemd/systemd-executor", False, "a user's manager's"),
     ],
 )  # fmt: skip
 def test_who_is_believed(program: str, uid: str, exe: str, believed: bool, why: str) -> None:
@@ -412,6 +435,9 @@ def test_each_program_that_is_read_has_a_file() -> None:
         ("polkitd", "998", "/usr/lib/polkit-1/polkitd", "stdout", False, "its errors"),
         ("gdm-password]", "0", "/usr/libexec/gdm-session-worker", "journal", True, "GLib's log"),
         ("gdm-password]", "0", "/usr/libexec/gdm-session-worker", "syslog", True, "PAM's lines"),
+        ("newdm", "0", "/usr/sbin/newdm", "syslog", True, "PAM's lines"),
+        ("newdm", "0", "/usr/sbin/newdm", "stdout", False, "a stream may be anybody's"),
+        ("newdm", "0", "/usr/sbin/newdm", "journal", False, "PAM does not log so"),
     ],
 )
 def test_by_which_way_a_program_is_believed(
@@ -716,10 +742,12 @@ def test_journalctl_is_asked_for_these_programs_and_fields_alone(fake: Fake) -> 
         "--no-pager",
         "--quiet",
         "--output=json",
-        "--identifier=sshd",
-        "--identifier=sshd-session",
         f"--since=@{START}",
     } < set(call)
+    names = ["SYSLOG_IDENTIFIER=sshd", "SYSLOG_IDENTIFIER=sshd-session"]
+    assert call[-5:] == [*names, "+", "SYSLOG_FACILITY=10", "_UID=0"], (
+        "and for PAM's, of any program"
+    )
     assert "--all" not in call, "a user's message may have hundreds of megabytes"
 
 
@@ -974,11 +1002,12 @@ def test_boots_never_read_are_read_from_the_newest_time_on(fake: Fake) -> None:
 
 # What journalctl refuses, by release.
 
-KNOWN = "--no-pager --quiet --output=json --identifier=* --directory=* --cursor=* --since=@*"
+KNOWN = "--no-pager --quiet --output=json --directory=* --cursor=* --since=@*"
+MATCHES = "SYSLOG_IDENTIFIER=*|+|SYSLOG_FACILITY=10|_UID=0"
 REFUSALS = {
     "262 lists values without a limit only": """
 case "$*" in *--field=*) case "$*" in
-    *--identifier*|*--since*|*--cursor*|*_BOOT_ID=*) echo '-F/--field= and -N/--fields cannot be
+    *IDENTIFIER*|*--since*|*--cursor*|*_BOOT_ID=*) echo '-F/--field= and -N/--fields cannot be
 combined with options that limit the journal.' >&2; exit 1;;
 esac;; esac""",
     "235 does not know --output-fields": """
@@ -987,7 +1016,7 @@ for word; do case $word in --output-fields*)
 esac; done""",
     "219 knows these and documents whole seconds": f"""
 for word; do case $word in --since=@*.*) echo 'Failed to parse timestamp' >&2; exit 1;;
-    {KNOWN.replace(" ", "|")}|--all|--field=_BOOT_ID|_BOOT_ID=*) ;;
+    {KNOWN.replace(" ", "|")}|--all|--field=_BOOT_ID|_BOOT_ID=*|{MATCHES}) ;;
     *) echo "journalctl: unrecognized option '$word'" >&2; exit 1;;
 esac; done""",
     "one that does not list the boots": """

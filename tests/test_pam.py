@@ -400,7 +400,7 @@ CASES = [
         0 su-rs[100]: pam_unix(su:auth): authentication failure; {SU}
         1 su-rs[100]: pam_sss(su:auth): authentication failure; {SU}
         """,
-        "escalation-failure su alice",
+        "escalation-failure su alice bob",
     ),
     Case(
         "sss alone refuses sudo, which sums it up",
@@ -512,12 +512,12 @@ CASES = [
         51 su[8]: pam_winbind(su:auth): user 'bob' denied access (incorrect password or invalid membership)
         """,
         """
-        escalation-failure su
+        escalation-failure su bob
         escalation-failure su alice bob
-        escalation-failure su
+        escalation-failure su bob
         escalation-failure su alice bob
         escalation-failure su alice bob
-        escalation-failure su
+        escalation-failure su bob
         """,
     ),
     Case(
@@ -532,7 +532,7 @@ CASES = [
         "pam_unix ends in a blank where no user is named",
         f"""
         0 lightdm[1]: pam_unix(lightdm:auth): {NOBODY % (":0", "")}~
-        10 lightdm[2]: pam_unix(lightdm:auth): 2 more {MORE % (":0", "")}~
+        10 lightdm[1]: pam_unix(lightdm:auth): 2 more {MORE % (":0", "")}~
         20 gdm-password][3]: pam_unix(gdm-password:auth): {NOBODY % ("/dev/tty1", "")}~
         30 sddm-helper[4]: pam_unix(sddm:auth): {NOBODY % ("", "")}~~~
         40 login[5]: pam_unix(login:auth): {NOBODY % ("pts/1", "192.0.2.7")}~
@@ -567,7 +567,7 @@ CASES = [
         escalation su EXAMPLE\\bob c EXAMPLE\\al s
         escalation pkexec EXAMPLE\\alice smith root
         escalation polkit EXAMPLE\\alice smith
-        escalation-failure su EXAMPLE\\al s
+        escalation-failure su EXAMPLE\\al s root
         """,
     ),
     # Programs

@@ -119,7 +119,7 @@ def _rows(durable: Durable) -> Iterator[tuple[object, ...]]:
     for (service, who), memory in durable.remembered:
         held = [text for event in memory.held for text in _event_row(event)]
         kind = "pid" if isinstance(who, int) else "peer"  # whose name may be a number, too
-        held += [memory.peer] if memory.peer else ()
+        held += [memory.peer, str(memory.port)] if memory.peer or memory.port else ()
         yield ("process", service, kind, who, memory.time, memory.said, *held)
     for event in durable.held:
         yield ("held", *_event_row(event))
@@ -227,9 +227,11 @@ def _wtmpdb(rows: list[list[str]] | None) -> WtmpdbPosition | None:
 
 def _process(texts: list[str]) -> tuple[Key, Memory]:
     service, kind, who, time, said, *rest = texts
-    peer = rest.pop() if len(rest) % _EVENT == 1 else ""
+    port = int(rest.pop()) if len(rest) % _EVENT == 2 else 0
+    peer = rest.pop() if len(rest) % _EVENT == 1 else ""  # alone in an older version
     held = tuple(_event(rest[at : at + _EVENT]) for at in range(0, len(rest), _EVENT))
-    return (service, int(who) if kind == "pid" else who), Memory(float(time), said, held, peer)
+    key = service, int(who) if kind == "pid" else who
+    return key, Memory(float(time), said, held, peer, port)
 
 
 _PLACE = ("time", "pid", "line")  # the fields of AuthEvent before the finding

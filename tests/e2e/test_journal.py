@@ -120,19 +120,21 @@ def journal(
 
 # The sets of options that journalctl is run with, and when.
 ALWAYS = ["--no-pager", "--quiet", "--directory"]
-ENTRIES = [*ALWAYS, "--output", "--output-fields", "--identifier"]
-PLAIN = [*ALWAYS, "--output", "--identifier"]
+ASKED = ["SYSLOG_IDENTIFIER", "+", "SYSLOG_FACILITY", "_UID"]
+JSON = [*ALWAYS, "--output", "--output-fields"]
+ENTRIES = [*JSON, *ASKED]
+PLAIN = [*ALWAYS, "--output", *ASKED]
 OPTION_SETS = {
     "the boots": ([*ALWAYS, "--field"], True),
     "all, where no boot is known": (ENTRIES, True),
     "all that a boot has": ([*ENTRIES, "_BOOT_ID"], True),
     "behind an entry": ([*ENTRIES, "--cursor", "_BOOT_ID"], True),
     "behind a time": ([*ENTRIES, "--since", "_BOOT_ID"], True),
-    "a long message": ([*ENTRIES, "--all", "--cursor"], True),
+    "a long message": ([*JSON, "--all", "--cursor"], True),
     "where the boots are not told": ([*ENTRIES, "--since"], False),
     "where --output-fields is refused": ([*PLAIN, "--cursor", "_BOOT_ID"], False),
     "there behind a time": ([*PLAIN, "--since", "_BOOT_ID"], False),
-    "there a long message": ([*PLAIN, "--all", "--cursor"], False),
+    "there a long message": ([*ALWAYS, "--output", "--all", "--cursor"], False),
 }
 
 
@@ -146,7 +148,9 @@ def test_every_journalctl_takes_the_options_together(journal: Journal, options: 
     values = {
         "--output": "json",
         "--output-fields": "MESSAGE",
-        "--identifier": "sshd-session",
+        "SYSLOG_IDENTIFIER": "sshd-session",
+        "SYSLOG_FACILITY": "10",
+        "_UID": "0",
         "--directory": os.path.dirname(journal.path()),
         "--field": "_BOOT_ID",
         "--cursor": second.cursor,
@@ -193,6 +197,10 @@ def test_entries_are_what_was_logged_and_believed_by_uid_and_file(journal: Journ
         exported(5, MESSAGE=b"J\xfcrgen\0 \x1b[0m"),
         exported(6, MESSAGE=b"two\nlines"),
         exported(7, MESSAGE=b""),
+        exported(8, SYSLOG_IDENTIFIER=b"newdm", SYSLOG_FACILITY=b"10", _EXE=b"/usr/sbin/newdm"),
+        exported(9, SYSLOG_IDENTIFIER=b"(id)", SYSLOG_FACILITY=b"10", _EXE=b"/usr/bin/logger"),
+        exported(10, SYSLOG_IDENTIFIER=b"newdm", SYSLOG_FACILITY=b"10", _UID=b"1000"),
+        exported(11, SYSLOG_IDENTIFIER=b"newdm", SYSLOG_FACILITY=b"9"),
     )
     found = journal.read()
     assert all(isinstance(item, Entry) for item in found)
@@ -203,6 +211,8 @@ def test_entries_are_what_was_logged_and_believed_by_uid_and_file(journal: Journ
         (START + 5.0, "sshd-session", 100, b"J\xfcrgen\0 \x1b[0m", True),
         (START + 6.0, "sshd-session", 100, b"two\nlines", True),
         (START + 7.0, "sshd-session", 100, b"", True),
+        (START + 8.0, "newdm", 100, b"message 8", True),
+        (START + 9.0, "(id)", 100, b"message 9", False),
     ]
 
 
@@ -379,6 +389,16 @@ def log(box: Box, message: str, user: str = "root") -> None:
         assert box.run_as(user, "logger", "-t", "sshd", message) == 0
 
 
+def test_a_display_manager_that_no_table_knows_is_believed(journald: Box) -> None:
+    """Its own file, run by root, whose tag is its name; here a copy of logger(1)."""
+    journald.run("cp", "/usr/bin/logger", "/usr/bin/newdm")
+    journald.run(
+        "sh", "-c", f"(echo {shlex.quote(REFUSED)}; sleep 1) | newdm -p authpriv.notice -t newdm"
+    )
+    journald.run("rm", "/usr/bin/newdm")
+    assert told(journald) == (["failure other tu-bob"], 0)
+
+
 def test_who_is_believed_of_what_journald_saw(journald: Box) -> None:
     """The kernel's and journald's word for it, of real programs.
 
@@ -411,6 +431,10 @@ DOAS = """permit nopass tu-alice
 permit nopass keepenv tu-bob as tu-alice
 """
 ACCEPTED = "Accepted password for root from 198.51.100.66 port 22 ssh2"
+REFUSED = (
+    "pam_unix(newdm:auth): authentication failure; logname= uid=0 euid=0 tty=:0 ruser= rhost="
+    "  user=tu-bob"
+)
 GRANTED = "tu-alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh"
 # Runs a program whose output and errors are datagrams to a socket.
 DATAGRAMS = """
@@ -482,9 +506,12 @@ def test_nobody_forges_a_login_by_what_roots_programs_write(escalating: Box) -> 
     socket = "/run/systemd/journal/socket"
     box.run_as("tu-alice", *datagrams(box, socket, "sudo", "-h", native, "id"))
     box.run_as("tu-bob", *cat("sshd", "sh", "-c", f"echo {ACCEPTED} | sudo cat"))
+    for command in ("logger", "sudo logger", "exec -a newdm sudo logger"):
+        words = f"{command} -p authpriv.info -t newdm {shlex.quote(REFUSED)}"
+        box.run_as("tu-alice", "bash", "-c", words)
     events, untrusted = told(box)
-    assert [event for event in events if "success" in event] == []
-    assert untrusted > 2
+    assert [event for event in events if "success" in event or "other" in event] == []
+    assert untrusted > 4
 
 
 @pytest.mark.parametrize("flood", ["", "seq 4000 | logger -t flood & "])

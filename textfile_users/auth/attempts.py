@@ -14,6 +14,7 @@ from textfile_users.auth.finding import (
     END,
     FAILURE,
     INVALID,
+    NUMBERED,
     OVER,
     PAM_FAILURE,
     PEER,
@@ -60,16 +61,24 @@ class Memory(Record):
     """What is remembered of a process: when it last spoke, and what.
 
     ``held`` are findings, if any, that make events unless a later line decides otherwise.
-    ``peer`` is the address of its connection, where its first line has said it.
+    ``peer`` is the address of its connection, where its first line has said it, and ``port`` the
+    client's, by which another process of the same pid is told.
     """
 
     time: float
     said: str
     held: tuple[AuthEvent, ...]
     peer: str = ""
+    port: int = 0
 
 
-NEW = Memory(0.0, "", (), "")
+NEW = Memory(0.0, "", (), "", 0)
+
+
+def after(memory: Memory, event: AuthEvent, said: str, held: tuple[AuthEvent, ...] = ()) -> Memory:
+    """Return what is remembered of a process behind an event."""
+    return quick(Memory, (event.time, said, held, memory[3], event[3].port or memory[4]))
+
 
 # The service, and the pid; where a log has no pids, the address.
 Key = tuple[str, "str | int"]
@@ -91,17 +100,19 @@ class Attempts:
         """Yield what is remembered, for the next run."""
         return iter(self._memories.items())
 
-    def has_decided(self, service: str, pid: int, now: float | None) -> bool:
-        """Return whether the process of this pid has said what its connection comes to."""
-        memory = self._memories.get((service, pid))
+    def has_decided(self, key: Key, now: float | None, message: bytes) -> bool:
+        """Return whether the process that writes ``message`` has said what its connection is."""
+        memory = self._memories.get(key)
         if memory is None or not memory[1] or memory[2] or now is None:
             return False
-        return not _is_over(memory, now)
+        return not (_is_over(memory, now) or _is_of_another(memory, message))
 
-    def is_open(self, service: str, pid: int, now: float | None) -> bool:
+    def is_open(self, key: Key, now: float | None, message: bytes) -> bool:
         """Return whether the process has decided, or holds all that another attempt could say."""
-        memory = self._memories.get((service, pid))
+        memory = self._memories.get(key)
         if memory is None or now is None or _is_over(memory, now):
+            return False
+        if _is_of_another(memory, message):
             return False
         if not memory[2]:
             return memory[1] != ""
@@ -121,13 +132,14 @@ class Attempts:
         if before is NEW:
             if said.event == OVER:
                 return []
-        elif _is_over(before, event.time):  # the pid is another process's
+        elif _is_over(before, event.time) or _is_elsewhere(before, key, said):
+            # the pid is another process's
             earlier, before = _undecided(before), NEW
         if not said.ip and said.service == "sshd" and said.event in _BY_CONNECTION:
             event = event._replace(said=said._replace(ip=_peer(before)))
         elif before.held and not before.held[-1].said.ip and said.ip and said.event != PEER:
             held = tuple([_with_address(one, said.ip) for one in before.held])
-            before = quick(Memory, (before.time, before.said, held, before.peer))
+            before = quick(Memory, (before.time, before.said, held, before.peer, before.port))
         memories[key], events = step(before, event)
         if len(memories) >= MAX_REMEMBERED + FORGOTTEN_AT_ONCE:
             events = [*events, *self._forget(FORGOTTEN_AT_ONCE)]
@@ -198,9 +210,24 @@ def _is_over(memory: Memory, now: float) -> bool:
     return abs(now - memory.time) >= REMEMBERED_SECONDS
 
 
+def _is_of_another(memory: Memory, message: bytes) -> bool:
+    """Return whether a message of sshd's has another port: a process has one connection."""
+    port = memory[4]
+    return port > 0 and b" port " in message and b" port %d" % port not in message
+
+
+def _is_elsewhere(memory: Memory, key: Key, said: Finding) -> bool:
+    """Return whether a line is of another connection, so that its pid was given again.
+
+    Where the peer is gone its place may be `UNKNOWN port 65535`.
+    """
+    is_place = said.ip != "" and said.port > 0 and memory.port > 0
+    return is_place and said.port != memory.port and isinstance(key[1], int)
+
+
 def _on_success(memory: Memory, event: AuthEvent) -> Step:
     events = [*_refused(memory), event] if memory.held else [event]
-    return quick(Memory, (event.time, memory.said or ACCEPTED, (), memory.peer)), events
+    return after(memory, event, memory.said or ACCEPTED), events
 
 
 def _on_failure(memory: Memory, event: AuthEvent) -> Step:
@@ -210,10 +237,10 @@ def _on_failure(memory: Memory, event: AuthEvent) -> Step:
         said = FAILED
         if event.said.method == "keyboard-interactive":
             said += UNPAIRED
-        return quick(Memory, (event.time, said, (), memory.peer)), [event]
+        return after(memory, event, said), [event]
     if not _is_another(memory, event):
         refused = _without_last(refused, event.said.times)
-    return Memory(event.time, FAILED, (), memory.peer), [*refused, event]
+    return after(memory, event, FAILED), [*refused, event]
 
 
 def _without_last(refused: list[AuthEvent], times: int) -> list[AuthEvent]:
@@ -236,23 +263,23 @@ def _is_another(memory: Memory, event: AuthEvent) -> bool:
 def _on_pam_failure(memory: Memory, event: AuthEvent) -> Step:
     if UNPAIRED in memory.said and abs(event.time - memory.time) < PAIRED_SECONDS:
         said = memory.said.replace(UNPAIRED, "")
-        return Memory(event.time, said, memory.held, memory.peer), []
+        return after(memory, event, said, memory.held), []
     if not (event.pid and _lacks_address(event.said)):
-        return Memory(event.time, memory.said, (event,), memory.peer), _refused(memory)
+        return after(memory, event, memory.said, (event,)), _refused(memory)
     # A later line has the address.
     held = (*[held for held in memory.held if held.said.event == PAM_FAILURE], event)
     refused = [_as_event(one) for one in held[: -MAX_WAITING - 1]]
-    return Memory(event.time, memory.said, held[-MAX_WAITING - 1 :], memory.peer), refused
+    return after(memory, event, memory.said, held[-MAX_WAITING - 1 :]), refused
 
 
 def _on_invalid(memory: Memory, event: AuthEvent) -> Step:
     """A line that begins an attempt: it is held, and later ones of it may say more."""
     held = memory.held
     if not (memory.said or held):
-        return quick(Memory, (event.time, "", (event,), memory.peer)), []
+        return after(memory, event, "", (event,)), []
     if held and held[-1].said.event == INVALID and not memory.said:
         held = (_with_more(held[-1], event.said),)
-    return quick(Memory, (event.time, memory.said, held, memory.peer)), []
+    return after(memory, event, memory.said, held), []
 
 
 def _with_more(held: AuthEvent, more: Finding) -> AuthEvent:
@@ -278,14 +305,14 @@ def _on_denied(memory: Memory, event: AuthEvent) -> Step:
     is_said = (refused or FAILED in memory.said) and event.time - memory.time < PAIRED_SECONDS
     if not is_said:
         refused.append(event._replace(said=event.said._replace(event=FAILURE)))
-    return Memory(event.time, FAILED, (), memory.peer), refused
+    return after(memory, event, FAILED), refused
 
 
 def _on_over(memory: Memory, event: AuthEvent) -> Step:
     """The end of a connection of which is not said that nobody had logged in: if it is known."""
     if memory.held or (memory.peer and not memory.said):
         return _on_end(memory, event._replace(said=event.said._replace(event=END)))
-    return Memory(event.time, memory.said, (), memory.peer), []
+    return after(memory, event, memory.said), []
 
 
 def _on_end(memory: Memory, event: AuthEvent) -> Step:
@@ -293,22 +320,23 @@ def _on_end(memory: Memory, event: AuthEvent) -> Step:
     over = memory.said or ENDED
     refused = _refused(memory)
     if memory.said or refused:
-        return Memory(event.time, over, (), memory.peer), refused
+        return after(memory, event, over), refused
     first = next((held for held in memory.held if held.said.event == END), None)
     user = next((held for held in memory.held if held.said.event == INVALID), None)
     probe = _probe(event, first, user)
     if memory.peer and not probe.said.ip:
         probe = probe._replace(said=probe.said._replace(ip=memory.peer))
     if probe.said.ip or probe.said.host or first:
-        return Memory(event.time, over, (), memory.peer), [probe]
+        return after(memory, event, over), [probe]
     # The next line may have the address.
     end = event._replace(said=probe.said._replace(event=END))
-    return Memory(event.time, "", (end,), memory.peer), []
+    return after(memory, event, "", (end,)), []
 
 
 def _on_peer(memory: Memory, event: AuthEvent) -> Step:
     """Take the first line of a connection's process: what another of that pid said is over."""
-    return quick(Memory, (event.time, "", (), event.said.ip)), _undecided(memory)
+    said = event.said
+    return quick(Memory, (event.time, "", (), said.ip, said.port)), _undecided(memory)
 
 
 _STEPS = {
@@ -326,7 +354,7 @@ _BY_CONNECTION = (FAILURE, PAM_FAILURE, INVALID, DENIED, SUCCESS)
 
 
 # Steps of programs that few hosts have.
-_COUNTED = frozenset((TRIED, REJECTED, TOTAL))
+_COUNTED = frozenset((TRIED, REJECTED, TOTAL, NUMBERED))
 _REFUSALS = (PAM_FAILURE, REJECTED)
 
 

@@ -35,6 +35,10 @@ PEER = "peer"
 TRIED = "tried"  # one of them, in a line of its own
 REJECTED = "rejected"  # one whose address may only come with the end
 TOTAL = "total"  # the end; ``target`` is the number, '' where it is not told
+# Of a program that numbers its refusals and may tell of the last one twice; ``target`` is the
+# number, ``kind`` LAST where the line says that there were too many, AGAIN where it counts already.
+NUMBERED = "numbered"
+LAST = "last"
 PAM_FAILURE = "PAM failure"
 PAM_ESCALATION = "PAM escalation"
 PAM_ESCALATION_FAILURE = "PAM escalation failure"

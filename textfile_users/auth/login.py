@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from textfile_users.auth.finding import (
     FAILURE,
+    LAST,
+    NUMBERED,
     SUCCESS,
     Finding,
     Pattern,
@@ -49,6 +51,11 @@ def _failure(match: Match[bytes]) -> Finding:
     who = {"user": "" if user in _UNKNOWN else user, "account": account}
     times = number(said.get("times")) or 1
     return finding(FAILURE, "login", method="password", times=times, **who, **_where(said))
+
+
+def _numbered(match: Match[bytes]) -> Finding:
+    kind = LAST if match["last"] else ""
+    return _failure(match)._replace(event=NUMBERED, target=str(number(match["number"])), kind=kind)
 
 
 def _roots(match: Match[bytes]) -> Finding:
@@ -230,45 +237,36 @@ FORMS = forms(
     # shadow
     # + FAILED LOGIN (1) on '/dev/tty1' FOR 'alice', Authentication failure
     # + FAILED LOGIN (1) on `tty1' FOR `alice', Authentication failure
-    # = login failure method=password user=alice account=valid tty=tty1
+    # = login numbered method=password user=alice account=valid tty=tty1 target=1
     # + FAILED LOGIN (2) on '/dev/pts/3' from '192.0.2.7' FOR 'UNKNOWN', User not known to the underlying authentication module
-    # = login failure method=password account=invalid ip=192.0.2.7 tty=pts/3
+    # = login numbered method=password account=invalid ip=192.0.2.7 tty=pts/3 target=2
     # + FAILED LOGIN (1) on '/dev/tty1' FOR '', not known', Authentication failure
-    # = login failure method=password user="', not known" account=valid tty=tty1
+    # = login numbered method=password user="', not known" account=valid tty=tty1 target=1
     # + FAILED LOGIN (1) on '/dev/tty1' FOR '', Authentication failure
-    # = login failure method=password account=valid tty=tty1
+    # = login numbered method=password account=valid tty=tty1 target=1
     # + FAILED LOGIN (1) on '/dev/pts/3' from '192.0.2.7' FOR 'x) on '/dev/tty9' FOR 'y', Authentication failure
-    # = login failure method=password user="x) on '/dev/tty9' FOR 'y" account=valid ip=192.0.2.7 tty=pts/3
-    # - FAILED LOGIN (1) on '/dev/tty1'
-    (
-        b"FAILED",
-        Pattern(
-            rb"FAILED LOGIN \(\d+\)" + _ON + rb" FOR ['`](?P<user>.*)', (?P<why>[^,]*)",
-            _failure,
-        ),
-    ),
-    # The refusals that they sum up have had lines of their own.
-    # + PAM 4 more authentication failures; logname= uid=0 euid=0 tty=/dev/pts/0 ruser= rhost=  user=root
-    # + PAM 1 more authentication failure; logname= uid=0 euid=0 tty=/dev/tty1 ruser= rhost=
-    # + PAM service(login) ignoring max retries; 5 > 3
-    # + PAM service(remote) ignoring max retries; 5 > 3
-    # = irrelevant
-    # - PAM x more authentication failures; logname=
-    # - PAM  more authentication failures; logname=
-    # - PAM 4 more authentication failures, logname=
-    # - PAM 4 more authentication failures;
-    # - PAM service(login) ignoring max retries;
-    # - PAM service(x) ignoring max retries; 5 > 3
-    # - PAM unable to dlopen(pam_x.so): /lib/security/pam_x.so: cannot open shared object file
-    (
-        b"PAM",
-        Pattern(
-            rb"PAM (?:\d+ more authentication failures?;"
-            rb"|service\((?:login|remote)\) ignoring max retries;).+",
-            irrelevant,
-        ),
-    ),
+    # = login numbered method=password user="x) on '/dev/tty9' FOR 'y" account=valid ip=192.0.2.7 tty=pts/3 target=1
+    # The last one, behind its own line or, where PAM counts, too, instead of it.
     # + TOO MANY LOGIN TRIES (3) on '/dev/tty1' FOR 'alice'
+    # = login numbered method=password user=alice account=valid tty=tty1 target=3 kind=last
+    # + TOO MANY LOGIN TRIES (3) on '/dev/pts/3' from '192.0.2.7' FOR 'UNKNOWN'
+    # = login numbered method=password account=invalid ip=192.0.2.7 tty=pts/3 target=3 kind=last
+    # + TOO MANY LOGIN TRIES (3) on '/dev/pts/3' FOR 'x', y'
+    # = login numbered method=password user="x', y" account=valid tty=pts/3 target=3 kind=last
+    # - FAILED LOGIN (1) on '/dev/tty1'
+    # - FAILED LOGIN (1) on '/dev/tty1' FOR 'alice'
+    # - TOO MANY LOGIN TRIES (3) on '/dev/tty1'
+    # - TOO MANY LOGIN TRIES (x) on '/dev/tty1' FOR 'alice'
+    # - TOO MANY LOGIN TRIES (3) on '/dev/tty1' FOR 'alice', Authentication failure
+    (
+        b"FAILED TOO",
+        Pattern(
+            rb"(?:FAILED LOGIN|(?P<last>TOO MANY LOGIN TRIES)) \((?P<number>\d+)\)"
+            + _ON
+            + rb" FOR ['`](?P<user>.*)'(?(last)|, (?P<why>[^,]*))",
+            _numbered,
+        ),
+    ),
     # + DIALUP AT ttyS0 BY alice
     # + tty1: input overrun
     # + timed out after 60 seconds
@@ -290,7 +288,7 @@ FORMS = forms(
     (
         b"",
         Pattern(
-            rb"(?:TOO MANY LOGIN TRIES \(\d+\) {1,2}on |DIALUP AT|timed out|exceeded |FATAL: |tty[A-Z]*\d+: "
+            rb"(?:DIALUP AT|timed out|exceeded |FATAL: |tty[A-Z]*\d+: "
             rb"|REPEATED login failures|REPEATED LOGIN FAILURES|no shadow password for |cannot find user"
             rb"|Couldn't initialize PAM|NULL user name|login '.*' re-enabled|TIOC|chown |chmod ).*"
             rb"|(?:\d+ )?LOGIN FAILURES? (?:ON|FROM) [^\s,]+|login on \S+ as root",

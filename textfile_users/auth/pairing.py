@@ -10,6 +10,7 @@ from textfile_users.auth.finding import (
     ESCALATION_FAILURE,
     FAILURE,
     LEFT,
+    NUMBERED,
     PAM_ACCEPTED,
     PAM_ESCALATION,
     PAM_ESCALATION_FAILURE,
@@ -54,6 +55,7 @@ _DECIDING = frozenset(
     (
         SUCCESS,
         FAILURE,
+        NUMBERED,
         SESSION_OPENED,
         ESCALATION,
         ESCALATION_FAILURE,

@@ -169,15 +169,19 @@ def refusal(
 ) -> Finding:
     """Return that a module of a PAM stack refuses, for verdicts.py.
 
-    ``caller`` is who escalates, where it is an escalation.
+    ``caller`` is who escalates, where it is an escalation: su asks for the password of its target.
+    The module ``more`` is pam_unix, of attempts that it did not write, as login did.
     """
     use = use_for(service)
     if use.failure == IRRELEVANT or (use is UNKNOWN and not is_seat(tty)):
         return NOTHING
+    if module == b"more" and use is _LOGIN:
+        return NOTHING
     kind = name(b"%s:%s" % (module, service))
     if use.failure == PAM_ESCALATION_FAILURE:
         label = "polkit" if use.service == "pkexec" else use.service  # whatever asks polkit
-        return finding(use.failure, label, user=name(caller), times=times, kind=kind)
+        target = name(user) if use is _SU else ""
+        return finding(use.failure, label, user=name(caller), target=target, times=times, kind=kind)
     ip, host = address(where)
     return finding(
         use.failure,
@@ -202,11 +206,16 @@ def told(caller: bytes, where: bytes, user: bytes | None) -> tuple[bytes, bytes 
     return (b"", b"") if is_unclear else (where, user)
 
 
+def who_asks(service: bytes, caller: bytes, logname: bytes, user: bytes | None) -> bytes:
+    """Return who wants to be another user: of su ``user`` is that one."""
+    return caller or logname or (b"" if use_for(service) is _SU else user) or b""
+
+
 def _failure(match: Match[bytes]) -> Finding:
     service, more, logname, tty, caller, where, user = match.groups()
     where, user = told(caller, where, user)
     module = b"more" if more else b"unix"
-    who = caller or logname or user or b""
+    who = who_asks(service, caller, logname, user)
     return refusal(module, service, user, tty, who, where, number(more) or 1)
 
 
@@ -251,11 +260,17 @@ BY_KIND = {
         # + pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=root
         # = irrelevant
         # + pam_unix(su:auth): authentication failure; logname=alice uid=1000 euid=0 tty=pts/0 ruser=alice rhost=  user=root
-        # = su 'PAM escalation failure' user=alice kind=unix:su
+        # = su 'PAM escalation failure' user=alice target=root kind=unix:su
+        # + pam_unix(su:auth): authentication failure; logname= uid=1000 euid=0 tty=pts/0 ruser= rhost=  user=root
+        # = su 'PAM escalation failure' target=root kind=unix:su
+        # + pam_unix(su-l:auth): 2 more authentication failures; logname= uid=1000 euid=0 tty=pts/0 ruser=alice rhost=  user=root
+        # = su 'PAM escalation failure' user=alice target=root times=2 kind=more:su-l
         # + pam_unix(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice
         # = sudo 'PAM escalation failure' user=alice kind=unix:sudo
         # + pam_unix(lightdm:auth): 2 more authentication failures; logname= uid=0 euid=0 tty=:0 ruser= rhost=  user=bob
         # = lightdm 'PAM refusal' method=pam user=bob account=valid tty=:0 times=2 kind=more:lightdm
+        # + pam_unix(login:auth): 2 more authentication failures; logname=LOGIN uid=0 euid=0 tty=/dev/tty1 ruser= rhost=  user=bob
+        # = irrelevant
         # + pam_unix(lightdm:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=x pam_unix(su:auth): 2 more authentication failures; logname=bob uid=0 euid=0 tty=pts/9 ruser=bob rhost=192.0.2.9  user=y
         # = lightdm 'PAM refusal' kind=unix:lightdm method=pam user='x pam_unix(su:auth): 2 more authentication failures; logname=bob uid=0 euid=0 tty=pts/9 ruser=bob rhost=192.0.2.9  user=y' account=valid
         # + pam_unix(xrdp-sesman:auth): authentication failure; logname= uid=0 euid=0 tty=xrdp-sesman ruser=alice rhost=192.0.2.7  user=bob
@@ -270,7 +285,7 @@ BY_KIND = {
         # = irrelevant
         # - pam_unix(gdm-password:auth): authentication failure
         # + pam_unix(su:auth): authentication failure; logname=EXAMPLE\al s uid=70001 euid=0 tty=pts/0 ruser=EXAMPLE\alice smith rhost=  user=root
-        # = su 'PAM escalation failure' user='EXAMPLE\alice smith' kind=unix:su
+        # = su 'PAM escalation failure' user='EXAMPLE\alice smith' target=root kind=unix:su
         # + pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=pts/0 ruser=x rhost=192.0.2.9  user=y rhost=192.0.2.7  user=alice
         # = login 'PAM refusal' method=pam tty=pts/0 kind=unix:login
         # - pam_unix(gdm-password:auth): authentication failure; logname=a=b c uid=0 euid=0 tty=a ruser= rhost=
@@ -346,6 +361,29 @@ BY_KIND = {
 }
 
 
+# libpam writes the sums at the end, when it is no module's any more: they tell no service.
+_LIBPAM = (
+    # + PAM service(sudo) ignoring max retries; 5 > 3
+    # + PAM service(**unknown**) ignoring max retries; 4 > 3
+    # = irrelevant
+    # - PAM service(sudo) ignoring max retries; 5 > 3 times
+    # - PAM service(sudo) ignoring max retries;
+    # - PAM service(sudo) ignoring max retries; 5 > x
+    Pattern(rb"PAM service\([\w*-]+\) ignoring max retries; \d+ > \d+", irrelevant),
+)
+
+
+def _sums(service: bytes) -> tuple[Finder, ...]:
+    """Return what finds the sums of a program that uses ``service``."""
+    start = b"pam_unix(%s:auth): " % service
+
+    def find(message: bytes) -> Finding | None:
+        is_sum = message[4:5].isdigit()
+        return BY_KIND[b"auth"][0].find(start + message[4:].rstrip(b" ")) if is_sum else None
+
+    return (find, *[pattern.find for pattern in _LIBPAM])
+
+
 def _plain_session(service: bytes, use: Use) -> Finder:
     """Return what finds the most frequent messages of a service, as the patterns do."""
     start = b"pam_unix(%s:session): session " % service
@@ -403,6 +441,7 @@ def pam_forms(program: bytes) -> Forms:
     for service, use in USES.items():
         if program not in use.programs:
             continue
+        table[b"PAM"] = _sums(service)
         for kind, patterns in BY_KIND.items():
             finders: tuple[Finder, ...] = tuple(_stripped(pattern) for pattern in patterns)
             if kind == b"session":
@@ -410,4 +449,4 @@ def pam_forms(program: bytes) -> Forms:
             elif use.failure == IRRELEVANT:
                 finders = (irrelevant,)
             table[b"pam_unix(%s:%s):" % (service, kind)] = finders
-    return table
+    return table or {b"PAM": _sums(b"other")}

@@ -16,7 +16,16 @@ from textfile_users.auth.finding import (
     finding,
     name,
 )
-from textfile_users.auth.pam import BY_KIND, UNKNOWN, USES, is_seat, refusal, told, use_for
+from textfile_users.auth.pam import (
+    BY_KIND,
+    UNKNOWN,
+    USES,
+    is_seat,
+    refusal,
+    told,
+    use_for,
+    who_asks,
+)
 from textfile_users.auth.programs import OTHER, PROGRAMS
 
 TYPE_CHECKING = False
@@ -103,7 +112,7 @@ def _with_fields(match: Match[bytes]) -> Finding:
     where, user = told(caller, where, user)
     who = user or b""
     if use_for(service).failure == PAM_ESCALATION_FAILURE:
-        who = caller or logname or who
+        who = who_asks(service, caller, logname, user)
     if verdict == b"success":
         return _acceptance(module, service, who, tty)
     return refusal(module, service, user, tty, who, where)
@@ -173,7 +182,7 @@ _MODULES = {
         # + pam_krb5(lightdm:auth): failed authorization check; logname=bob uid=0 euid=0 tty=:0 ruser= rhost=
         # = lightdm 'PAM refusal' method=pam user=bob account=valid tty=:0 kind=krb5:lightdm
         # + pam_krb5(su:auth): authentication failure; logname=bob uid=1000 euid=0 tty=pts/0 ruser=EXAMPLE\alice smith rhost=
-        # = su 'PAM escalation failure' user='EXAMPLE\alice smith' kind=krb5:su
+        # = su 'PAM escalation failure' user='EXAMPLE\alice smith' target=bob kind=krb5:su
         # - pam_krb5(lightdm:auth): authentication failure
         # - pam_krb5(lightdm:auth): authentication failure; logname=bob uid=0 euid=0 tty=:0 ruser= rhost= user=bob
         # - pam_krb5(lightdm:auth): x authentication failure; logname=bob uid=0 euid=0 tty=:0 ruser= rhost=

@@ -134,5 +134,7 @@ def _table(program: bytes) -> Forms:
     own: Forms = {}
     if module:
         own = __import__(f"textfile_users.auth.{module}", fromlist=["FORMS"]).FORMS
-    table = _tables[program] = {b"": (), **own, **pam_forms(program)}
+    pam = pam_forms(program)
+    both = {word: (*own[word], *pam[word]) for word in pam if word in own}
+    table = _tables[program] = {b"": (), **own, **pam, **both}
     return table

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textfile_users.auth.attempts import AuthEvent
 from textfile_users.auth.finding import (
     CONTINUED,
+    END,
     IRRELEVANT,
     NOTHING,
     OVER,
@@ -14,10 +15,10 @@ from textfile_users.auth.finding import (
     UNMATCHED,
     Finding,
 )
-from textfile_users.auth.pairing import Pairing
+from textfile_users.auth.pairing import RUN0, Pairing
 from textfile_users.auth.programs import ENDS, KEY, PROGRAMS, find
 from textfile_users.record import quick
-from textfile_users.sources.authlog import REPEATED, Stamps, begins_plainly, parse_lines
+from textfile_users.sources.authlog import REPEATED, Stamps, begins_plainly, parse_lines, program_of
 from textfile_users.sources.passwd import NO_ACCOUNTS
 from textfile_users.sources.text import decode
 
@@ -105,7 +106,7 @@ class Reader:
                 continue
             if message.startswith(ENDS) and pid:
                 is_known = is_open if message.startswith(KEY) else has_decided
-                if is_known("sshd", pid, time_of(stamp)):
+                if is_known(("sshd", pid), time_of(stamp), message):
                     matched += 1
                     continue
             said = find(program, message) if program != REPEATED else NOTHING
@@ -242,15 +243,15 @@ class Reader:
 
     def read_entry(self, entry: Entry) -> list[AuthEvent]:
         """Return the events of an entry of the journal."""
-        program = entry.program.rstrip("]").encode("utf-8", "replace")
-        if program not in PROGRAMS:
+        tag = entry.program.rstrip("]").encode("utf-8", "replace")
+        program = program_of(tag, entry.message)
+        if program is None:
             self.lines[IGNORED] += 1
             return []
         said = find(program, entry.message)
         if self.explained is not None:
-            self._explain(program, entry.pid, entry.message, said)
-        # Whoever wrote it; of a user's own process an end is that of a login.
-        if said.event == IRRELEVANT or (said.event == OVER and not entry.is_of_root):
+            self._explain(tag, entry.pid, entry.message, said)
+        if said.event == IRRELEVANT or _is_of_login(entry, said):  # whoever wrote it
             self.lines[IGNORED] += 1
             return []
         if said is UNMATCHED:
@@ -273,10 +274,17 @@ class Reader:
         """Return whether an entry may say what it does: a user's may tell of that user alone.
 
         Users choose what their programs write, and some of what the system's do. Of an account
-        whose name is not known, as a domain's may be, it may tell of whoever has no account.
+        whose name is not known, as a domain's may be, it may tell of whoever has no account. Of
+        root's programs that are not known users may run some, as cat(1), by sudo.
         """
-        if not entry.trusted or entry.is_of_root:
-            return entry.trusted
+        if not entry.trusted:
+            return False
+        if entry.is_of_other and said.service == RUN0:
+            return entry.program.startswith("(")  # then it is systemd
+        if entry.is_of_other and entry.login_uid >= 0:
+            return self._accounts_of_host().uids.get(said.user) == entry.login_uid
+        if entry.is_of_root:
+            return True
         if entry.is_of_system:  # polkit's service, and no other account of the system's
             uids = self._accounts_of_host().uids
             own = [uids[name] for name in ("polkitd", "polkituser") if name in uids]
@@ -304,3 +312,16 @@ class Reader:
         if self._accounts is None:
             self._accounts = self._read_accounts()
         return self._accounts
+
+
+def _is_of_login(entry: Entry, said: Finding) -> bool:
+    """Return whether the process of sshd's wrote it that is a user's own.
+
+    What it tells of is a login: its end too, of which OpenSSH 10.6 tells as of a stranger's.
+    """
+    name = entry.exe.rpartition("/")[2]
+    if entry.is_of_root or not entry.program.startswith("sshd"):
+        return False
+    if said.event in (END, OVER):
+        return not name or "sshd" in name  # it may have gone already
+    return said is UNMATCHED and "sshd" in name

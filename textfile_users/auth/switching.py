@@ -9,9 +9,9 @@ from time import monotonic
 
 from textfile_users.auth.finding import IRRELEVANT, UNMATCHED
 from textfile_users.auth.overlap import Line, line_of
-from textfile_users.auth.programs import PROGRAMS, find
+from textfile_users.auth.programs import find
 from textfile_users.record import Record
-from textfile_users.sources.authlog import REPEATED, Stamps, parse_lines
+from textfile_users.sources.authlog import REPEATED, Stamps, parse_lines, program_of
 from textfile_users.sources.follow import Position, blocks, since
 from textfile_users.sources.journal import Entry, Gap
 from textfile_users.sources.journals import JournalPosition
@@ -101,9 +101,10 @@ def of_journal(
     is_read = reached is not None
     for found in entries:
         if isinstance(found, Entry) and first <= found.time <= last and found.trusted:
-            program = found.program.rstrip("]").encode("utf-8", "replace")
-            said = find(program, found.message) if program in PROGRAMS else UNMATCHED
-            if said.event not in (IRRELEVANT, UNMATCHED.event):
+            tag = found.program.rstrip("]").encode("utf-8", "replace")
+            program = program_of(tag, found.message)
+            said = UNMATCHED if program is None else find(program, found.message)
+            if program is not None and said.event not in (IRRELEVANT, UNMATCHED.event):
                 lines = side.read if is_read else side.unread
                 lines.append(line_of(found.time, program, found.pid, found.message))
                 if len(lines) > MAX_LINES:

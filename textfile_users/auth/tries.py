@@ -1,4 +1,4 @@
-"""Programs that tell at a connection's end how many attempts they refused, as dropbear does.
+"""Programs that count what they refuse: dropbear until a connection's end, shadow's login as it goes.
 
 Of some refusals there is no line, of some only one for several, and some name no address: the
 number at the end says how many there were, and the end has the address.
@@ -6,8 +6,17 @@ number at the end says how many there were, and the end has the address.
 
 from __future__ import annotations
 
-from textfile_users.auth.attempts import ENDED, FAILED, MAX_WAITING, AuthEvent, Memory, Step
-from textfile_users.auth.finding import FAILURE, PROBE, REJECTED, TOTAL, TRIED
+from textfile_users.auth.attempts import ENDED, FAILED, MAX_WAITING, AuthEvent, Memory, Step, after
+from textfile_users.auth.finding import (
+    AGAIN,
+    FAILURE,
+    LAST,
+    NUMBERED,
+    PROBE,
+    REJECTED,
+    TOTAL,
+    TRIED,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,14 +33,14 @@ def _on_tried(memory: Memory, event: AuthEvent) -> Step:
     said = event.said
     if said.method == "publickey":
         told = memory.said + KEY * min(said.times, MAX_TOLD)
-        return Memory(event.time, told[-MAX_TOLD:], memory.held, memory.peer), []
+        return after(memory, event, told[-MAX_TOLD:], memory.held), []
     is_unknown = said.account == "invalid"
     if is_unknown and said.method == "pam" and NAMED in memory.said:
         told = memory.said.replace(NAMED, "", 1)
-        return Memory(event.time, told, memory.held, memory.peer), []
+        return after(memory, event, told, memory.held), []
     told = memory.said + FAILED * min(said.times, MAX_TOLD) + (NAMED if is_unknown else "")
     failure = event._replace(said=said._replace(event=FAILURE))
-    return Memory(event.time, told[-MAX_TOLD:], memory.held, memory.peer), [failure]
+    return after(memory, event, told[-MAX_TOLD:], memory.held), [failure]
 
 
 def _on_rejected(memory: Memory, event: AuthEvent) -> Step:
@@ -42,7 +51,7 @@ def _on_rejected(memory: Memory, event: AuthEvent) -> Step:
     first, held = held[:-MAX_WAITING], held[-MAX_WAITING:]
     over = [one._replace(said=one.said._replace(event=FAILURE)) for one in first]
     told = memory.said + FAILED * len(over)
-    return Memory(event.time, told[-MAX_TOLD:], held, memory.peer), over
+    return after(memory, event, told[-MAX_TOLD:], held), over
 
 
 def _on_total(memory: Memory, event: AuthEvent) -> Step:
@@ -55,18 +64,26 @@ def _on_total(memory: Memory, event: AuthEvent) -> Step:
     times = told - seen
     last = rejected[-1] if rejected else None
     # Without a process's number the next connection may be of the same address.
-    after = Memory(event.time, ENDED if said.pid or event.pid else "", (), memory.peer)
+    over = after(memory, event, ENDED if said.pid or event.pid else "")
     if times <= 0 and decided:
-        return after, []
+        return over, []
     who: dict[str, Any] = {"user": said.user or (last.user if last else "")}
     who["account"] = last.account if last else "valid" if who["user"] else ""
     if not (said.ip or said.host):
         who["ip"] = (last.ip if last else "") or memory.peer
     if times <= 0:
-        return after, [event._replace(said=said._replace(event=PROBE, target="", **who))]
+        return over, [event._replace(said=said._replace(event=PROBE, target="", **who))]
     how = last.method if last else "password"
     failure = said._replace(event=FAILURE, method=how, times=times, kind="", target="", **who)
-    return after, [event._replace(said=failure)]
+    return over, [event._replace(said=failure)]
 
 
-STEPS = {TRIED: _on_tried, REJECTED: _on_rejected, TOTAL: _on_total}
+def _on_numbered(memory: Memory, event: AuthEvent) -> Step:
+    """Count a refusal, but not a second line of the same number."""
+    said = event.said
+    is_told = said.kind == AGAIN or (said.kind == LAST and memory.said == said.target)
+    failure = event._replace(said=said._replace(event=FAILURE, target="", kind=""))
+    return after(memory, event, said.target, memory.held), [] if is_told else [failure]
+
+
+STEPS = {TRIED: _on_tried, REJECTED: _on_rejected, TOTAL: _on_total, NUMBERED: _on_numbered}

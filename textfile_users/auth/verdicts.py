@@ -8,10 +8,17 @@ lines.
 
 from __future__ import annotations
 
-from textfile_users.auth.attempts import AT_ONCE_SECONDS, PAIRED_SECONDS, AuthEvent
+from textfile_users.auth.attempts import (
+    AT_ONCE_SECONDS,
+    PAIRED_SECONDS,
+    REMEMBERED_SECONDS,
+    AuthEvent,
+)
 from textfile_users.auth.finding import (
+    AGAIN,
     ASKED_AS,
     FAILURE,
+    NUMBERED,
     PAM_ACCEPTED,
     PAM_ESCALATION,
     PAM_ESCALATION_FAILURE,
@@ -32,8 +39,9 @@ if TYPE_CHECKING:
 HELD_SECONDS = 5.0
 # Without a pid lines are of one attempt only if they are of the same second.
 SAME_SECOND = 1.0
-# How long it is known that a refusal of a process has counted.
+# How long it is known that a refusal of a process has counted, and for PAM's sum of all of them.
 TOLD_SECONDS = 60.0
+SUM_SECONDS = REMEMBERED_SECONDS
 MAX_MODULES = 8  # of a stack; in a file anybody may write of more
 MAX_HELD = 500  # attempts, and as many that have counted
 # Of these a line of the program itself says what PAM refused; it may lack what PAM knows.
@@ -66,16 +74,18 @@ class Verdicts:
         said = event.said
         if said.event == PAM_REFUSED or (said.event == PAM_ESCALATION_FAILURE and said.kind):
             return self._refuse(event)
-        if said.event == PAM_ACCEPTED:
-            return self._accept(event)
-        if said.event in (SUCCESS, SESSION_OPENED, PAM_ESCALATION):
-            return [*self._accept(event), event]
-        if said.event == FAILURE:
+        if said.event in (PAM_ACCEPTED, SUCCESS, SESSION_OPENED, PAM_ESCALATION):
+            decided = self._accept(event)
+            self._end_sums(_key(event), event.said.user)
+            return decided if said.event == PAM_ACCEPTED else [*decided, event]
+        if said.event in (FAILURE, NUMBERED):
             return self._own_failure(event) if said.service in _OWN else [event]
         # The program's own line of an escalation, which takes PAM's as its own.
         asked = ASKED_AS.get(said.service, said.service)
         keys = [key for key in self._groups if key[0] in (said.service, asked)]
-        return [*self._close_all(keys), event]
+        decided = self._close_all(keys)
+        self._end_sums((asked, event.pid), "" if event.pid else said.user)
+        return [*decided, event]
 
     def expire(self, now: float) -> list[AuthEvent]:
         """Return the failures that no line has overruled until ``now``."""
@@ -86,7 +96,9 @@ class Verdicts:
             for user, group in users.items()
             if abs(now - group[0].time) > HELD_SECONDS
         ]
-        for place in [place for place, told in self._told.items() if _is_old(told, now)]:
+        for place in [
+            place for place, told in self._told.items() if _is_old(told, now, SUM_SECONDS)
+        ]:
             del self._told[place]
         return _in_order([self._close(*place) for place in over])
 
@@ -98,11 +110,13 @@ class Verdicts:
 
     def _refuse(self, event: AuthEvent) -> list[AuthEvent]:
         said = event.said
-        if said.kind.startswith("more:"):  # of attempts that PAM counted and did not write
-            return [] if said.service == "login" else [_counted([event])]  # which wrote them
+        if said.kind.startswith("more:"):
+            return self._count_rest(event)
         decided = []
         if said.times > 1:  # the last of them may be overruled
-            decided.append(_counted([event._replace(said=said._replace(times=said.times - 1))]))
+            before = [event._replace(said=said._replace(times=said.times - 1))]
+            decided.append(_counted(before))
+            self._tell(before, event.time)
             event = event._replace(said=said._replace(times=1))
         users = self._groups.get(_key(event), {})
         user = _match(users, event)
@@ -113,6 +127,30 @@ class Verdicts:
             place = next((key, user) for key, users in self._groups.items() for user in users)
             decided.append(self._close(*place))
         return decided
+
+    def _count_rest(self, event: AuthEvent) -> list[AuthEvent]:
+        """Count attempts of a process that pam_unix refused and did not write.
+
+        It sums them up behind its first refusal of a user; other modules may have written them, and
+        where the program itself, or an acceptance, has followed, they are told or none.
+        """
+        key, said = _key(event), event.said
+        is_open = said.user in self._groups.get(key, {})
+        decided = [self._close(key, said.user)] if is_open else []
+        told = self._told.get((key, said.user))
+        if told is None or told.said.kind == AGAIN:
+            return decided
+        times = 1 + said.times - told.said.times
+        self._end_sums(key, said.user)
+        if times > 0:
+            decided.append(_counted([event._replace(said=said._replace(times=times))]))
+        return decided
+
+    def _end_sums(self, key: Key, user: str) -> None:
+        """Take note that no sum of a process counts any more, of ``user`` or of all."""
+        for place, told in self._told.items():
+            if place[0] == key and user in ("", place[1]):
+                self._told[place] = told._replace(said=told.said._replace(kind=AGAIN))
 
     def _join(self, event: AuthEvent) -> None:
         """Add a refusal to those of its attempt."""
@@ -137,7 +175,7 @@ class Verdicts:
             failure = self._close(key, user, is_told=False)
             if not self._is_overruled(group, event):
                 decided.append(failure)
-                self._tell(failure, event.time)
+                self._tell(group, event.time)
         return decided
 
     def _is_overruled(self, group: Group, event: AuthEvent) -> bool:
@@ -151,7 +189,8 @@ class Verdicts:
             is_another = _module(event) in modules or "/account" in "".join(modules)
             return age <= HELD_SECONDS and not is_another
         # Who was refused just so before, and waits as long as PAM makes one wait, typed again.
-        has_failed = said.event != SUCCESS and (_key(event), group[0].said.user) in self._told
+        told = self._told.get((_key(event), group[0].said.user))
+        has_failed = said.event != SUCCESS and told and not _is_old(told, event.time, TOLD_SECONDS)
         return age <= (AT_ONCE_SECONDS if has_failed else HELD_SECONDS)
 
     def _own_failure(self, event: AuthEvent) -> list[AuthEvent]:
@@ -163,7 +202,8 @@ class Verdicts:
         told = self._told.get((_key(event), event.said.user))
         if told and abs(event.time - told.time) < PAIRED_SECONDS:
             del self._told[_key(event), event.said.user]
-            return []
+            again = event._replace(said=event.said._replace(kind=AGAIN))
+            return [again] if event.said.event == NUMBERED else []
         return [event]
 
     def _own_place(self, event: AuthEvent) -> tuple[Key, str] | None:
@@ -185,20 +225,23 @@ class Verdicts:
     def _close(self, key: Key, user: str, *, is_told: bool = True) -> AuthEvent:
         """Return the failure that refusals are, which are held no longer."""
         users = self._groups[key]
-        failure = _counted(users.pop(user))
+        group = users.pop(user)
         self._count -= 1
         if not users:
             del self._groups[key]
         if is_told:
-            self._tell(failure, failure.time)
-        return failure
+            self._tell(group, group[0].time)
+        return _counted(group)
 
-    def _tell(self, failure: AuthEvent, time: float) -> None:
-        if failure.said.event == PAM_ESCALATION_FAILURE and not failure.pid:
-            return
+    def _tell(self, group: Group, time: float) -> None:
+        """Remember of refusals that they count, and how many did since pam_unix wrote its first."""
+        failure = _counted(group)
         place = _key(failure), failure.said.user
-        self._told.pop(place, None)
-        said = failure.said._replace(event=PAM_TOLD)
+        before = self._told.pop(place, None)
+        times = failure.said.times
+        if before and not any(_module(one) == "unix" for one in group):
+            times += before.said.times
+        said = failure.said._replace(event=PAM_TOLD, times=times)
         self._told[place] = failure._replace(time=time, said=said)
         if len(self._told) > MAX_HELD:
             del self._told[next(iter(self._told))]
@@ -260,8 +303,8 @@ def _is_next(group: Group, event: AuthEvent) -> bool:
     return is_again or is_other or abs(event.time - group[0].time) > HELD_SECONDS
 
 
-def _is_old(told: AuthEvent, now: float) -> bool:
-    return abs(now - told.time) > TOLD_SECONDS
+def _is_old(told: AuthEvent, now: float, seconds: float) -> bool:
+    return abs(now - told.time) > seconds
 
 
 def _counted(group: Group) -> AuthEvent:
@@ -286,4 +329,5 @@ def _filled(said: Finding, other: Finding) -> Finding:
         ip=said.ip or other.ip,
         host=said.host or ("" if said.ip else other.host),
         tty=said.tty or other.tty,
+        target=said.target or other.target,
     )

@@ -20,7 +20,7 @@ LEFT_OUT = {
     "users_last_login_timestamp_seconds",
     *(name for name, (_, labels) in FAMILIES.items() if not _SINGLE.isdisjoint(labels)),
 }
-_ESCALATING = ("sudo", "su", "doas", "pkexec")
+_ESCALATING = ("sudo", "su", "doas", "pkexec", "polkit", "run0")
 
 
 def families(snapshot: Snapshot) -> Iterator[Family]:

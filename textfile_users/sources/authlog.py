@@ -89,7 +89,7 @@ def _lines(data: bytes, strange: bool) -> Iterator[LogLine]:
                 yield start, end, line[:after], program, int(pid), message
         else:
             may_say = _others.get(program)
-            if may_say is None or (may_say and b"pam_" in rest):
+            if may_say is None or (may_say and (b"pam_" in rest or b": PAM " in rest)):
                 yield from _without_pid(line, start, after, at, strange)
 
 
@@ -110,7 +110,7 @@ def _without_pid(line: bytes, start: int, after: int, at: int, strange: bool) ->
     elif name in PROGRAMS:
         if not message.startswith(_SKIPPED):
             yield start, start + len(line) + 1, line[:after], program, 0, message
-    elif message.startswith(b"pam_") and name and b" " not in name and _base(name) not in PROGRAMS:
+    elif message.startswith(_PAMS) and name and b" " not in name and _base(name) not in PROGRAMS:
         # Whatever the program: PAM names the service.
         if _says_pam(name, message) and not message.startswith(_SKIPPED):
             yield start, start + len(line) + 1, line[:after], OTHER, _pid_of(program), message
@@ -174,6 +174,7 @@ MAX_BEGINNING = 4096  # bytes of a block
 MIN_LINE = 18  # a stamp, a name and a colon
 CTIME = 24  # bytes of `Mon Nov 30 10:00:00 2026`
 _SKIPPED = b"pam_unix(sshd:auth"
+_PAMS = (b"pam_", b"PAM ")  # modules of PAM, and PAM
 # Their sessions are no logins, and frequent.
 _SILENT = frozenset((b"CRON", b"cron", b"crond", b"atd", b"systemd", b"dovecot", b"auth", b"smbd"))
 # Programs met that are none of ours, and whether PAM may have written lines of theirs.
@@ -255,9 +256,16 @@ def _unusual(line: bytes, start: int, strange: bool = False) -> Iterator[LogLine
         yield start, end, stamp, OTHER, pid, message
 
 
+def program_of(tag: bytes, message: bytes) -> bytes | None:
+    """Return whose a message of the journal is: a known program's, OTHER, or None for nobody's."""
+    if tag in PROGRAMS:
+        return tag
+    return OTHER if _says_pam(tag, message) else None
+
+
 def _says_pam(program: bytes, message: bytes) -> bool:
     """Return whether PAM wrote it, whose words tell the service, for a program that may count."""
-    return message.startswith(b"pam_") and program not in _SILENT
+    return message.startswith(_PAMS) and program not in _SILENT
 
 
 class Stamps:

@@ -75,6 +75,9 @@ _SUDO = ("sudo", "sudo.ws", "sudo-rs")
 _SU = ("su", "su-rs", "busybox")
 _XRDP = ("xrdp-sesman", "xrdp-sesexec")
 _GDM = ("gdm", "gdm3", "gdm-binary", "gdm-session-worker")
+_SYSTEMD = ("systemd", "systemd-executor")
+# They log what somebody tells them, whom sudo may allow to run just these.
+_TELL_ANYTHING = ("logger", "systemd-cat", "busybox", "toybox")
 # Behind a file's name, where several packages have the program (Yocto's alternatives).
 _PROVIDERS = (".suid", ".shadow", ".util-linux")
 # What programs call themselves, and the names of their files. Links are resolved in _EXE:
@@ -191,6 +194,11 @@ class Entry(Record):
         """Whether root or a service wrote it, who may tell of anybody."""
         return self.is_of_root or self.program == "polkitd"
 
+    @property
+    def is_of_other(self) -> bool:
+        """Whether no table knows the program, which calls itself as its file."""
+        return self.program.rstrip("]") not in BINARIES
+
 
 class Gap(Record):
     """Something that could not be read.
@@ -207,6 +215,9 @@ class Gap(Record):
 LOST = Gap("gap", "", 0.0)
 MICROSECOND = 1e-6  # the journal's resolution
 
+# What PAM logs in the name of any program (libpam/pam_syslog.c: authpriv), of root's processes.
+OF_PAM = ("SYSLOG_FACILITY=10", "_UID=0")
+
 _Fields = dict[str, object]
 
 
@@ -222,7 +233,7 @@ def entries(
     clock: Clock = time.monotonic,
     known: str = "",
 ) -> Generator[Entry | Gap, None, None]:
-    """Yield what the programs named ``identifiers`` logged behind ``position``, in order.
+    """Yield what the programs named ``identifiers`` logged behind ``position``, and PAM, in order.
 
     All was read when ends() said ``known``: where the position's entry has gone, but nothing
     behind that, there is no gap. ``advance`` says where to go on after each. A journalctl runs
@@ -291,7 +302,9 @@ def is_believed(
     may have root's sudo complain into it.
     """
     program = program.rstrip("]")
-    names = BINARIES.get(program, ())
+    if program not in BINARIES:
+        return _is_other_believed(program, uid, exe, transport, gid)
+    names = BINARIES[program]
     is_native = transport == "journal" and program.startswith(NATIVE_PROGRAMS)
     if transport not in ("", "syslog") and not is_native:
         return False
@@ -306,13 +319,36 @@ def is_believed(
     return program in SETUID_PROGRAMS and _uid(uid) != NOBODY
 
 
+def _is_other_believed(program: str, uid: str, exe: str, transport: str, gid: str) -> bool:
+    """Return whether an entry in the name of a program that no table knows may be from it.
+
+    That is one of the system's, run by root, which calls itself as its file: PAM's tag is mostly
+    that. systemd has that of whatever it is going to run, in brackets.
+    """
+    name = _name_of(exe)
+    if uid != "0" or gid not in ROOTS_GID or transport not in ("", "syslog"):
+        return False
+    if not name or name in _TELL_ANYTHING:
+        return False
+    if program.startswith("("):
+        return name in _SYSTEMD
+    if program.startswith("gdm-"):
+        return name in _GDM
+    return f"{name}-".startswith(f"{program}-") or program.startswith(f"{name}-")
+
+
 def _is_binary(exe: str, names: tuple[str, ...]) -> bool:
+    return _name_of(exe) in names
+
+
+def _name_of(exe: str) -> str:
+    """Return the name of a program of the system, '' of any other."""
     directory, _, name = exe.rpartition("/")
     if name.endswith("-wrapped"):  # /nix/store/HASH-sudo/bin/.sudo-wrapped
         name = name[: -len("-wrapped")].lstrip(".")
     name = next((name[: -len(one)] for one in _PROVIDERS if name.endswith(one)), name)
     is_path = exe.startswith("/") and not {"", ".", ".."}.intersection(directory.split("/")[1:])
-    return is_path and exe.startswith(SYSTEM) and name in names
+    return name if is_path and exe.startswith(SYSTEM) else ""
 
 
 def _seen(entry: Entry) -> Entry:
@@ -502,14 +538,15 @@ def _find(
     if position.cursor and not _cursor_parts(position.cursor):
         yield LOST
         position = _by_time(position.time)
-    command = _command(paths, identifiers)
+    names = tuple(identifiers)
+    command = _command(paths) if names else []  # all that is logged is too much
     if not command:
         return
     boot = read_id(paths, paths.proc("sys/kernel/random/boot_id"))
     if not boot or _is_in_boot(position, boot, paths):
-        yield from _read(command, position, {boot}, left)
+        yield from _read(command, names, position, {boot}, left)
     else:
-        yield from _read_boots(command, position, boot, left)
+        yield from _read_boots(command, names, position, boot, left)
 
 
 def _is_in_boot(position: JournalPosition, boot: str, paths: Paths) -> bool:
@@ -520,10 +557,14 @@ def _is_in_boot(position: JournalPosition, boot: str, paths: Paths) -> bool:
 
 
 def _read(
-    command: list[str], position: JournalPosition, boots: set[str], left: Countdown
+    command: list[str],
+    names: tuple[str, ...],
+    position: JournalPosition,
+    boots: set[str],
+    left: Countdown,
 ) -> Generator[Entry | Gap, None, None]:
     """Yield what ``boots``, all where there is none, logged behind ``position``."""
-    more = [*_start(position), *(f"_BOOT_ID={boot}" for boot in sorted(boots) if boot)]
+    more = [*_start(position), *_matches(names, boots)]
     behind = position.time - MICROSECOND / 2  # half of one, since floats are not exact
     whole = MAX_WHOLE
     try:
@@ -542,11 +583,24 @@ def _read(
         return
     # A cursor that journalctl does not take is one whose entry has gone: time decides.
     yield LOST
-    yield from _read(command, _by_time(position.time), boots, left)
+    yield from _read(command, names, _by_time(position.time), boots, left)
+
+
+def _matches(names: tuple[str, ...], boots: set[str]) -> list[str]:
+    """Return what entries are asked for, in journalctl's words.
+
+    Not --identifier, which would hold for both sides of the plus.
+    """
+    of_boots = [f"_BOOT_ID={boot}" for boot in sorted(boots) if boot]
+    return [*(f"SYSLOG_IDENTIFIER={name}" for name in names), *of_boots, "+", *OF_PAM, *of_boots]
 
 
 def _read_boots(
-    command: list[str], position: JournalPosition, boot: str, left: Countdown
+    command: list[str],
+    names: tuple[str, ...],
+    position: JournalPosition,
+    boot: str,
+    left: Countdown,
 ) -> Generator[Entry | Gap, None, None]:
     """Yield what earlier boots logged behind ``position``, then what ``boot``, the last, did.
 
@@ -561,16 +615,16 @@ def _read_boots(
         since_boot = JournalPosition("", 0.0)
     listed = _list_boots(command, left)
     if reached and (not listed or reached in listed):
-        yield from _read(command, position, {reached}, left)
+        yield from _read(command, names, position, {reached}, left)
     elif reached:
         yield LOST
     others = listed - {reached, boot}
     if others or not listed:
-        with closing(_read(command, since, others, left)) as every:
+        with closing(_read(command, names, since, others, left)) as every:
             for found in every:
                 if not found.cursor or _boot_of(found.cursor) not in (reached, boot):
                     yield found
-    yield from _read(command, since_boot, {boot}, left)
+    yield from _read(command, names, since_boot, {boot}, left)
 
 
 def _list_boots(command: list[str], left: Countdown) -> set[str]:
@@ -641,11 +695,8 @@ def _parse_whole(command: list[str], found: Entry | Gap, left: Countdown) -> Ent
     return whole if whole.cursor == found.cursor else found
 
 
-def _command(paths: Paths, identifiers: Iterable[str]) -> list[str]:
-    """Return the command that prints entries, none where there is nothing to look in or for."""
-    names = [f"--identifier={name}" for name in identifiers]
-    if not names:  # it would print what all programs logged
-        return []
+def _command(paths: Paths) -> list[str]:
+    """Return the command that prints entries, none where there is nothing to look in."""
     plain = ["journalctl", "--no-pager", "--quiet"]
     if not paths.is_own_host:
         found = journals(paths)
@@ -654,7 +705,7 @@ def _command(paths: Paths, identifiers: Iterable[str]) -> list[str]:
         # One is all that journalctl takes: after a change of Storage= the other is left over.
         directory = max(found, key=last_written)[0]
         plain.append(f"--directory={directory}")
-    return [*plain, JSON, FIELDS, *names]
+    return [*plain, JSON, FIELDS]
 
 
 def _run(command: list[str], more: list[str], left: Countdown) -> Generator[bytes, None, None]:
