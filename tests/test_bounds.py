@@ -220,6 +220,12 @@ def test_long_names_have_the_same_bytes_in_all() -> None:
     assert len(text) <= counting.MAX_SIZE * 1.1
 
 
+def test_all_families_at_their_bounds_fit_into_the_counters_share() -> None:
+    """Else a state would drop counters, of families that nobody flooded too."""
+    of_others = 100 << 10  # some hundred series without a user
+    assert len(USERS) * counting.MAX_SIZE + of_others <= durable.SHARES["counter"]
+
+
 def test_last_logins_of_names_that_somebody_has_stay() -> None:
     flooded = count(accepted(user) for user in FORGED)
     assert len(flooded.last_logins) == MAX_USERS

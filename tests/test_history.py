@@ -44,6 +44,14 @@ def boot(at: float) -> Record:
     return Record("reboot", "~", 0, NOW + at, "6.1.0-44-amd64", type=2, id="~~")
 
 
+def down(at: float) -> Record:
+    return Record("shutdown", "~~", 0, NOW + at, "6.1.0-44-amd64", type=1, id="~~")
+
+
+def runlevel(at: float, level: str) -> Record:
+    return Record("runlevel", "~~", ord(level), NOW + at, "6.1.0-44-amd64", type=1, id="~~")
+
+
 def refused(at: float, pid: int, user: str = "root", line: str = "ssh:notty") -> Record:
     return Record(user, line, pid, NOW + at, IP, IP, type=6, id="")
 
@@ -248,6 +256,48 @@ def test_boots_in_quick_succession_are_all_counted(run: Run) -> None:
     assert run.counts(at=91)[CRASH] == 3
 
 
+@pytest.mark.parametrize(
+    ("before", "then", "kinds", "why"),
+    [
+        ([boot(-99)], [down(50), boot(60)], (1, 0), "systemd's shutdown record"),
+        ([boot(-99)], [runlevel(50, "6"), boot(60)], (1, 0), "init's run level 6"),
+        ([boot(-99)], [boot(60)], (0, 1), "no shutdown since the boot before"),
+        ([boot(-99), down(-1)], [boot(60)], (1, 0), "the shutdown was read on the first run"),
+        ([boot(-99)], [down(50), boot(60), boot(70)], (1, 1), "a shutdown is for one boot"),
+        ([boot(-99)], [down(50), boot(60), login(70), down(80), boot(90)], (2, 0), "two of them"),
+        ([boot(-99)], [runlevel(50, "5"), boot(60)], (0, 1), "a run level that goes on"),
+        ([boot(-99)], [down(50), boot(-200), boot(-100)], (1, 1), "no clock at boot: file order"),
+        ([], [boot(60)], (0, 1), "an empty wtmp was seen on a host that ran"),
+    ],
+)
+@pytest.mark.parametrize("in_runs", [1, 9], ids=["at once", "one by one"])
+def test_boots_are_clean_or_crashes(
+    run: Run, before: list[Record], then: list[Record], kinds: object, why: str, in_runs: int
+) -> None:
+    run.append("wtmp", *before)
+    run.counts()
+    assert [run.samples()[name] for name in (CLEAN, CRASH)] == [0, 0], "so that both increase"
+    for number in range(in_runs):
+        run.append("wtmp", *(then if in_runs == 1 else then[number : number + 1]))
+        run.counts(at=100 + number)
+    assert tuple(run.samples()[name] for name in (CLEAN, CRASH)) == kinds, why
+
+
+@pytest.mark.parametrize(
+    ("records", "kinds", "why"),
+    [
+        ([boot(-900)], (1, 0), "a log begins with a boot: nothing was seen to crash"),
+        ([boot(-900), boot(-800)], (1, 1), "of two the second follows something"),
+        ([login(-950), boot(-900)], (0, 1), "somebody was on before, and no shutdown came"),
+        ([down(-950), boot(-900)], (1, 0), "a log that was rotated before the shutdown"),
+    ],
+)
+def test_the_first_boot_of_a_log(run: Run, records: list[Record], kinds: object, why: str) -> None:
+    run.append("wtmp", *records)
+    run.counts("--backfill")
+    assert tuple(run.samples()[name] for name in (CLEAN, CRASH)) == kinds, why
+
+
 def test_damage_is_counted(run: Run) -> None:
     run.append("wtmp", boot(-9_000), login(-500))
     run.counts()
@@ -388,6 +438,48 @@ def test_one_boot_in_both_is_one(run: Run, database: test_wtmpdb.Wtmpdb) -> None
         insert = "INSERT INTO wtmp (Type,User,Login,TTY,RemoteHost) VALUES(1,'reboot',?,'~','6.12')"
         database.run(insert, int((NOW + at + 7) * 1e6))
     assert run.counts(at=200)[CRASH] == 2
+
+
+def put_boot(database: test_wtmpdb.Wtmpdb, at: float) -> int:
+    insert = "INSERT INTO wtmp (Type,User,Login,TTY,RemoteHost) VALUES(1,'reboot',?,'~','6.12')"
+    return database.run(insert, int((NOW + at) * 1e6))
+
+
+def test_wtmpdb_tells_a_crash_by_the_row_of_the_boot_before(
+    run: Run, database: test_wtmpdb.Wtmpdb
+) -> None:
+    row = put_boot(database, -900)
+    run.counts()
+    end(database, row, 10)
+    run.counts(at=11)
+    row = put_boot(database, 20)
+    run.counts(at=25)
+    assert (run.samples()[CLEAN], run.samples()[CRASH]) == (1, 0), "shut down, read before the boot"
+    put_boot(database, 30)
+    run.counts(at=35)
+    assert (run.samples()[CLEAN], run.samples()[CRASH]) == (1, 1), "its row has no end"
+    database.run("DELETE FROM wtmp WHERE Login < ?", int((NOW + 36) * 1e6))
+    put(database, 37)
+    run.counts(at=38)
+    put_boot(database, 40)
+    run.counts(at=45)
+    assert (run.samples()[CLEAN], run.samples()[CRASH]) == (1, 2), "the row was rotated away"
+
+
+def test_a_clean_boot_that_both_have_is_no_crash(run: Run, database: test_wtmpdb.Wtmpdb) -> None:
+    """Also where one source has the boot some seconds after the other one has its shutdown."""
+    run.append("wtmp", boot(-900))
+    row = put_boot(database, -893)
+    run.counts()
+    run.append("wtmp", down(50), boot(60))
+    end(database, row, 51)
+    row = put_boot(database, 67)
+    run.counts(at=70)
+    assert (run.samples()[CLEAN], run.samples()[CRASH]) == (1, 0)
+    run.append("wtmp", boot(160))
+    put_boot(database, 153)
+    run.counts(at=170)
+    assert (run.samples()[CLEAN], run.samples()[CRASH]) == (1, 1)
 
 
 def test_a_broken_database(run: Run) -> None:

@@ -110,7 +110,7 @@ class Counting:
         if len(self._counters) > MAX_USERS:
             self._bound_counters()
         for session in sessions:
-            if session.is_login:
+            if session.is_login and session.start:  # else no end of it will count
                 self._begin_durations(session.type)
 
     def result(self) -> Durable:
