@@ -466,6 +466,21 @@ def test_wtmpdb_tells_a_crash_by_the_row_of_the_boot_before(
     assert (run.samples()[CLEAN], run.samples()[CRASH]) == (1, 2), "the row was rotated away"
 
 
+def test_wtmpdb_tells_a_crash_where_the_clock_was_set_back(
+    run: Run, database: test_wtmpdb.Wtmpdb
+) -> None:
+    """A host without a clock boots before it was shut down, by its stamps."""
+    row = put_boot(database, 0)
+    run.counts()
+    end(database, row, 100)
+    put_boot(database, 50)
+    run.counts(at=110)
+    assert (run.samples()[CLEAN], run.samples()[CRASH]) == (1, 0)
+    put_boot(database, 60)
+    run.counts(at=120)
+    assert (run.samples()[CLEAN], run.samples()[CRASH]) == (1, 1)
+
+
 def test_a_clean_boot_that_both_have_is_no_crash(run: Run, database: test_wtmpdb.Wtmpdb) -> None:
     """Also where one source has the boot some seconds after the other one has its shutdown."""
     run.append("wtmp", boot(-900))

@@ -155,6 +155,16 @@ def test_a_histogram_begins_with_the_first_session_of_its_type(run: Run) -> None
     assert seen == [*[{}] * 3, *[{SSH: 0.0}] * 3, *[{SSH: 1.0}] * 2, both, both]
 
 
+def test_a_histogram_begins_with_a_login_that_only_the_log_has(run: Run) -> None:
+    run()
+    line(run.host, 4, "sshd[1000]: Accepted password for alice from 192.0.2.7 port 1 ssh2")
+    run(at=5)
+    assert histogram(run) == {SSH: 0}
+    line(run.host, 9, "sshd[1000]: pam_unix(sshd:session): session closed for user alice")
+    run(at=10)
+    assert histogram(run) == {SSH: 1}
+
+
 @pytest.mark.parametrize(
     ("session", "begins", "why"),
     [
