@@ -253,7 +253,7 @@ def attacked(directory: str, attack: Attack, group: str) -> list[str]:
             counted = counted or (number + 1 if has_all else 0)
     told = {family: total(samples, family) - total(first, family) for family in attack.counted}
     right = "yes" if told == attack.counted else f"no: {told}"
-    sessions = 'users_sessions{type="ssh",user="root"}'
+    sessions = 'users_sessions{session_type="ssh",user="root"}'
     return [
         f"{files} of {attack.scans}",
         ", ".join(f"{name} {at}" for name, at in whole.items()),

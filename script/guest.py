@@ -18,6 +18,7 @@ FAMILIES = (
     "users_auth_failures_total",
     "users_auth_probes_total",
     "users_escalations_total",
+    "users_escalation_failures_total",
     "users_logins_total",
     "users_session_duration_seconds_count",
     "users_reboots_total",

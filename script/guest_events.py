@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from guest import PATIENCE, PROGRAM, Guest
 
-REBOOTS: Counter[str] = Counter({"users_reboots_total": 1})
-DURATION = 'users_session_duration_seconds_sum{type="ssh"}'
+REBOOTS: Counter[str] = Counter({'users_reboots_total{kind="clean"}': 1})
+DURATION = 'users_session_duration_seconds_sum{session_type="ssh"}'
 UNTRUSTED = 'users_auth_log_lines_total{result="untrusted",source="journal"}'
 # What alice may have the journal say, and nobody may believe. Escalations of her own she can feign.
 FORGED = (
@@ -36,32 +36,33 @@ def login(method: str, user: str, number: int = 1) -> Counter[str]:
     """Return what SSH logins add."""
     return Counter(
         {
-            f'users_auth_successes_total{{method="{method}",service="sshd",user="{user}"}}': number,
-            f'users_logins_total{{type="ssh",user="{user}"}}': number,
+            f'users_auth_successes_total{{method="{method}",program="sshd",user="{user}"}}': number,
+            f'users_logins_total{{session_type="ssh",user="{user}"}}': number,
         }
     )
 
 
 def ended(number: int = 1) -> Counter[str]:
     """Return what the ends of SSH sessions add."""
-    return Counter({'users_session_duration_seconds_count{type="ssh"}': number})
+    return Counter({'users_session_duration_seconds_count{session_type="ssh"}': number})
 
 
 def failure(user: str) -> Counter[str]:
     """Return what a refused password adds; `user` is "" for unknown names."""
-    labels = f'method="password",service="sshd",user="{user}"'
+    labels = f'method="password",program="sshd",user="{user}"'
     return Counter({f"users_auth_failures_total{{{labels}}}": 1})
 
 
 def probe(kind: str) -> Counter[str]:
     """Return what a connection that was given up adds."""
-    return Counter({f'users_auth_probes_total{{kind="{kind}",service="sshd"}}': 1})
+    return Counter({f'users_auth_probes_total{{kind="{kind}",program="sshd"}}': 1})
 
 
-def escalation(service: str, user: str, target: str, result: str) -> Counter[str]:
+def escalation(program: str, user: str, target: str, result: str) -> Counter[str]:
     """Return what a sudo or su adds."""
-    labels = f'result="{result}",service="{service}",target="{target}",user="{user}"'
-    return Counter({f"users_escalations_total{{{labels}}}": 1})
+    family = "users_escalations" if result == "success" else "users_escalation_failures"
+    labels = f'program="{program}",target_user="{target}",user="{user}"'
+    return Counter({f"{family}_total{{{labels}}}": 1})
 
 
 def password(user: str, word: str) -> Act:

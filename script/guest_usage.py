@@ -104,7 +104,7 @@ def _check_session(guest: Guest, line: str) -> None:
     labels = next(name for name in samples if f'tty="{line}"' in name and "_info{" in name)
     ident = re.search(r'session="([^"]*)"', labels)
     assert ident
-    who = f'{{session="{ident[1]}",tty="{line}",user="alice"}}'
+    who = f'{{session="{ident[1]}",user="alice"}}'
     scope = f"/sys/fs/cgroup/user.slice/user-*.slice/session-{ident[1]}.scope/cgroup.procs"
     rows = guest.sh(f"ps -o cputimes= -p $(paste -sd, {scope})").split()
     count = samples.get(f"users_session_processes{who}")
@@ -135,7 +135,7 @@ def _seconds(text: str) -> float:
 
 def _check_connections(guest: Guest) -> None:
     _next_look(guest)
-    count = guest.samples()['users_remote_connections{service="ssh"}']
+    count = guest.samples()['users_remote_connections{protocol="ssh"}']
     rows = guest.sh("ss -Htn state established '( sport = :22 )' | wc -l")
     # This very command has a connection of its own, and so had the look before it.
     guest.check("connections of ssh", abs(count - int(rows)) <= 1, f"{count}, ss says {rows}")

@@ -15,6 +15,7 @@ from tests.test_redaction import SECRETS, full
 from textfile_users import collect as collect_module
 from textfile_users.auth.finding import ASKED_AS, PAM_ESCALATION
 from textfile_users.auth.pam import USES
+from textfile_users.counting import DURATION
 from textfile_users.exposition import render
 from textfile_users.metrics import sums, users
 from textfile_users.metrics.family import Family
@@ -39,6 +40,7 @@ SUMMED = {
     "users_auth_successes_total",
     "users_auth_failures_total",
     "users_escalations_total",
+    "users_escalation_failures_total",
     "users_cpu_seconds_total",
     "users_memory_resident_bytes",
     "users_processes",
@@ -55,6 +57,7 @@ STAY = {
     "users_source_available",
     "users_records_unusable",
     "users_series_dropped",
+    "users_networks",
     "users_collector_success",
     "users_collector_duration_seconds",
     "users_run_timestamp_seconds",
@@ -82,7 +85,9 @@ def test_it_is_decided_what_becomes_of_each_family() -> None:
     assert set(found) == (SUMMED | STAY)
     for name in SUMMED:
         assert {sample.labels["user"] for sample in found[name].samples} == {""}, name
-        assert {sample.labels.get("target", "") for sample in found[name].samples} == {""}, name
+        assert {sample.labels.get("target_user", "") for sample in found[name].samples} == {""}, (
+            name
+        )
     before = {exported(one): one for one in users.families(full())}
     for name in STAY - {"users_series_dropped"}:
         assert found[name] == before[name], name
@@ -95,7 +100,7 @@ def test_nobody_is_named() -> None:
     text = render(sums.families(full()))
     for secret in (*SECRETS, "root"):
         assert secret not in text
-    assert not re.search("(session|tty|ip|host|uid|name)=", text)
+    assert not re.search("(session|tty|remote_ip|remote_host|uid|real_name)=", text)
 
 
 def test_sums_are_those_of_all_users() -> None:
@@ -127,9 +132,9 @@ def test_sums_are_those_of_all_users() -> None:
     assert values["users_cpu_seconds_total", ""] == people / 2
     assert values["users_memory_resident_bytes", ""] == people * 4096
     assert values["users_processes", ""] == people * 3
-    for name in ("users_sessions", "users_cpu_seconds_total", "users_memory_resident_bytes",
-                 "users_processes"):  # fmt: skip
-        assert values["users_series_dropped", name] == 0
+    assert {key: n for key, n in values.items() if key[0] == "users_series_dropped"} == {
+        ("users_series_dropped", ""): 0
+    }
 
 
 @given(
@@ -205,14 +210,17 @@ def test_a_first_event_of_each_kind_is_an_increase(run: Run) -> None:
         if "user=" in name and value != before[name]
     }
     assert grown == {
-        'users_auth_failures_total{method="password",service="sshd",user=""}': 2,
-        'users_auth_successes_total{method="publickey",service="sshd",user=""}': 1,
-        'users_logins_total{type="ssh",user=""}': 1,
-        'users_escalations_total{result="success",service="sudo",target="",user=""}': 1,
-        'users_escalations_total{result="failure",service="sudo",target="",user=""}': 1,
-        'users_escalations_total{result="failure",service="su",target="",user=""}': 1,
+        'users_auth_failures_total{method="password",program="sshd",user=""}': 2,
+        'users_auth_successes_total{method="publickey",program="sshd",user=""}': 1,
+        'users_logins_total{session_type="ssh",user=""}': 1,
+        'users_escalations_total{program="sudo",target_user="",user=""}': 1,
+        'users_escalation_failures_total{program="sudo",target_user="",user=""}': 1,
+        'users_escalation_failures_total{program="su",target_user="",user=""}': 1,
     }
-    assert set(run.samples()) == set(before), "no series comes or goes with who it is"
+    new = {name.partition("_bucket")[0] for name in set(run.samples()) - set(before)}
+    assert new == {DURATION, f'{DURATION}_count{{session_type="ssh"}}',
+                   f'{DURATION}_sum{{session_type="ssh"}}'}, "none with who it is"  # fmt: skip
+    assert not set(before) - set(run.samples())
 
 
 def test_the_file_names_nobody(run: Run) -> None:
@@ -230,10 +238,12 @@ def test_the_file_names_nobody(run: Run) -> None:
     text = run.output.read_text()
     bare = re.sub("(?m)^#.*", "", text)
     assert not re.search(r"alice|bob|root|192\.|example|pts|secret|users\"", bare)
-    assert not re.search(r'user="[^"]|(session|tty|ip|host|uid|name|network)=', bare)
+    assert not re.search(
+        r'user="[^"]|(session|tty|remote_ip|remote_host|uid|real_name|remote_network)=', bare
+    )
     samples = run.samples()
     assert samples["users_logged_in"] == 2
-    assert samples['users_sessions{type="ssh",user=""}'] == 2
+    assert samples['users_sessions{session_type="ssh",user=""}'] == 2
     assert samples['users_processes{user=""}'] == 2
     for name in GO:
         assert f"# TYPE {name} " not in text
@@ -256,7 +266,7 @@ def test_the_sum_of_cpu_time_does_not_jump_when_root_logs_in(run: Run) -> None:
     run.host.process(800, "login")
     run.host.utmp(Record("root", "tty1", 800))
     run(FLAG, at=10)
-    assert run.samples()['users_sessions{type="tty",user=""}'] == 1
+    assert run.samples()['users_sessions{session_type="tty",user=""}'] == 1
     assert run.samples()[name] == 100
     run("--all-users", FLAG, at=15)
     assert run.samples()[name] == 200, "of everybody, always"
@@ -279,9 +289,9 @@ def test_the_flag_may_come_and_go(run: Run) -> None:
     run(FLAG)
     event(run, "sshd[1]: Failed password for alice from 192.0.2.79 port 1 ssh2", 1)
     run(at=5)
-    assert run.samples()['users_auth_failures_total{method="password",service="sshd",user="alice"}']
+    assert run.samples()['users_auth_failures_total{method="password",program="sshd",user="alice"}']
     run(FLAG, at=10)
-    name = 'users_auth_failures_total{method="password",service="sshd",user=""}'
+    name = 'users_auth_failures_total{method="password",program="sshd",user=""}'
     assert run.samples()[name] == 1
 
 

@@ -45,7 +45,7 @@ def log_of(lines: list[str]) -> bytes:
 
 def brief(event: dict[str, object]) -> str:
     """Return an event in short: what it is, of what kind, who, from where, how often."""
-    words = [event["event"], event["service"]] if event["service"] != "sshd" else [event["event"]]
+    words = [event["event"], event["program"]] if event["program"] != "sshd" else [event["event"]]
     words += [event.get("method") or event.get("kind"), event.get("user"), event.get("target")]
     words += [event.get("ip") or event.get("host")]
     if event.get("count", 1) != 1:

@@ -25,10 +25,10 @@ from textfile_users.sources import files, follow
 PASSWD = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n"
 MACHINE = "0123456789abcdef0123456789abcdef"
 BOOT_ID = "b" * 32
-FAILURES = 'users_auth_failures_total{method="password",service="sshd",user="root"}'
-UNKNOWN = 'users_auth_failures_total{method="password",service="sshd",user=""}'
-SUCCESSES = 'users_auth_successes_total{method="password",service="sshd",user="alice"}'
-LOGINS = 'users_logins_total{type="ssh",user="alice"}'
+FAILURES = 'users_auth_failures_total{method="password",program="sshd",user="root"}'
+UNKNOWN = 'users_auth_failures_total{method="password",program="sshd",user=""}'
+SUCCESSES = 'users_auth_successes_total{method="password",program="sshd",user="alice"}'
+LOGINS = 'users_logins_total{session_type="ssh",user="alice"}'
 LAST_LOGIN = 'users_last_login_timestamp_seconds{user="alice"}'
 
 
@@ -75,7 +75,7 @@ def test_a_first_run_counts_nothing_of_the_past(run: Run) -> None:
     run.append(failed(-7200), failed(-600), failed(-60), accepted(-30))
     found = run.counts()
     assert [name for name in found if name.startswith(("users_auth_failures_total", LOGINS))] == []
-    assert found['users_auth_failures_last_hour{ip="192.0.2.7",network=""}'] == 2
+    assert found['users_auth_failures_last_hour{remote_ip="192.0.2.7",remote_network=""}'] == 2
     assert found[LAST_LOGIN] == int(NOW - 30)
     assert SUCCESSES not in found
     assert 'users_auth_log_lines_total{result="matched",source="authlog"}' not in found
@@ -87,7 +87,7 @@ def test_what_comes_later_counts(run: Run) -> None:
     run.append(failed(1), failed(2), accepted(3), failed(4, "oracle"))
     found = run.counts(at=5)
     assert (found[FAILURES], found[UNKNOWN], found[SUCCESSES], found[LOGINS]) == (2, 1, 1, 1)
-    assert found['users_auth_failures_last_hour{ip="192.0.2.7",network=""}'] == 4
+    assert found['users_auth_failures_last_hour{remote_ip="192.0.2.7",remote_network=""}'] == 4
     assert found['users_auth_log_lines_total{result="matched",source="authlog"}'] == 4
 
 
@@ -107,7 +107,7 @@ def test_zeros_are_there_before_the_first_event(run: Run) -> None:
     run.counts()
     samples = run.samples()
     assert samples[FAILURES] == samples[UNKNOWN] == 0
-    assert samples['users_auth_probes_total{kind="closed",service="sshd"}'] == 0
+    assert samples['users_auth_probes_total{kind="closed",program="sshd"}'] == 0
 
 
 def test_a_log_that_appears_later_is_counted_from_its_beginning(run: Run) -> None:
@@ -132,7 +132,7 @@ def test_an_attempt_that_began_before_the_first_run_and_failed_before_it(run: Ru
     run.counts()
     end = "Connection closed by authenticating user root 192.0.2.7 port 1 [preauth]"
     run.append(line(1, end, pid=77))
-    assert 'users_auth_probes_total{kind="closed",service="sshd"}' not in run.counts(at=5)
+    assert 'users_auth_probes_total{kind="closed",program="sshd"}' not in run.counts(at=5)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_the_end_of_a_logins_connection_is_no_probe(
     run.append(*([line(6, closed, pid=77)] if at > 6 else []))
     run.append(line(at, f"Connection closed by {origin}"))
     found = run.counts(at=30)
-    assert found.get('users_auth_probes_total{kind="closed",service="sshd"}', 0) == probes
+    assert found.get('users_auth_probes_total{kind="closed",program="sshd"}', 0) == probes
 
 
 def test_backfill_counts_what_is_there(run: Run) -> None:
@@ -166,7 +166,7 @@ def test_backfill_counts_what_is_there(run: Run) -> None:
     run.append(failed(-7_000), failed(-60))
     found = run.counts("--backfill")
     assert (found[FAILURES], found[SUCCESSES], found[LOGINS]) == (5, 1, 1)
-    assert found['users_auth_failures_last_hour{ip="192.0.2.7",network=""}'] == 1
+    assert found['users_auth_failures_last_hour{remote_ip="192.0.2.7",remote_network=""}'] == 1
     assert run.counts("--backfill", at=5)[FAILURES] == 5
 
 
@@ -244,11 +244,11 @@ def test_what_is_undecided_waits_while_there_is_more_to_read(
         for at in range(5_000, 5_004):
             found = run.counts(at=at)
     assert found[UNKNOWN] == 1
-    assert 'users_auth_probes_total{kind="other",service="sshd"}' not in found
+    assert 'users_auth_probes_total{kind="other",program="sshd"}' not in found
 
 
 def test_an_invalid_user_is_a_probe_after_ten_minutes(run: Run) -> None:
-    probes = 'users_auth_probes_total{kind="other",service="sshd"}'
+    probes = 'users_auth_probes_total{kind="other",program="sshd"}'
     run.append("")
     run.counts()
     run.append(line(1, "Invalid user oracle from 192.0.2.7 port 1"))
@@ -444,7 +444,7 @@ def test_names_of_nobody_are_no_labels(run: Run) -> None:
     run.append(failed(2, "bob"), accepted(3, "bob"), failed(4, "bob"))
     found = run.counts(at=5)
     assert found[UNKNOWN] == len(names) + 1
-    who = 'users_auth_failures_total{method="password",service="sshd",user="bob"}'
+    who = 'users_auth_failures_total{method="password",program="sshd",user="bob"}'
     assert found[who] == 1, "who has logged in is somebody"
 
 
@@ -476,7 +476,7 @@ def test_too_many_addresses_keep_those_with_most_failures(
     assert found[FAILURES] == 1_010
     last_hour = [name for name in found if name.startswith("users_auth_failures_last_hour")]
     assert len(last_hour) == 20
-    assert found['users_auth_failures_last_hour{ip="192.0.2.7",network=""}'] == 10
+    assert found['users_auth_failures_last_hour{remote_ip="192.0.2.7",remote_network=""}'] == 10
     state = durable.load(str(run.state))
     assert len(state.failures) == 100
 
@@ -486,11 +486,14 @@ def test_addresses_of_one_ipv6_network_are_one(run: Run) -> None:
     run.counts()
     run.append(*(failed(1, ip=f"2001:db8:0:7::{number:x}") for number in range(1, 50)))
     found = run.counts(at=5)
-    assert found['users_auth_failures_last_hour{ip="2001:db8:0:7::/64",network=""}'] == 49
+    assert (
+        found['users_auth_failures_last_hour{remote_ip="2001:db8:0:7::/64",remote_network=""}']
+        == 49
+    )
 
 
 def test_the_last_hour_is_the_last_hour(run: Run) -> None:
-    name = 'users_auth_failures_last_hour{ip="192.0.2.7",network=""}'
+    name = 'users_auth_failures_last_hour{remote_ip="192.0.2.7",remote_network=""}'
     run.append("")
     run.counts()
     run.append(failed(1))
@@ -502,7 +505,7 @@ def test_the_last_hour_is_the_last_hour(run: Run) -> None:
 @pytest.mark.parametrize("hour", [-1, 0, 1, 2])
 def test_the_last_hour_where_the_clock_shows_an_hour_twice(run: Run, hour: int) -> None:
     """Summer time ends in Berlin at 1:00 UTC: the hours from 0:00 and 1:00 UTC both are 2:00."""
-    name = 'users_auth_failures_last_hour{ip="192.0.2.7",network=""}'
+    name = 'users_auth_failures_last_hour{remote_ip="192.0.2.7",remote_network=""}'
     run.host.write("etc/localtime", zone(BERLIN))
     began = _epoch(time.strptime("2026-10-25", "%Y-%m-%d")) + 3600.0 * hour
     run.append("")
@@ -661,7 +664,7 @@ def test_a_host_with_a_journal_alone(run: Run, journal: Journal, source: str) ->
     found = run.counts(*flags)
     assert FAILURES not in found
     assert int(found[LAST_LOGIN]) == int(NOW - 50)
-    assert found['users_auth_failures_last_hour{ip="192.0.2.7",network=""}'] == 1
+    assert found['users_auth_failures_last_hour{remote_ip="192.0.2.7",remote_network=""}'] == 1
     journal.append(failed(1), failed(2), accepted(3))
     for at in (5, 10, 15):
         found = run.counts(*flags, at=at)
@@ -787,8 +790,12 @@ def test_of_a_user_the_journal_counts_what_tells_of_that_user(run: Run, journal:
         file.write("".join(json.dumps(entry) + "\n" for entry in entries))
     journal.append()
     found = run.counts(at=20)
-    name = 'users_escalations_total{{result="{}",service="sudo",target="root",user="{}"}}'
-    results = [(result, user) for result in ("success", "failure") for user in ("alice", "root")]
+    name = 'users_{}_total{{program="sudo",target_user="root",user="{}"}}'
+    results = [
+        (family, user)
+        for family in ("escalations", "escalation_failures")
+        for user in ("alice", "root")
+    ]
     assert [found.get(name.format(*one)) for one in results] == [1.0] * 4
     assert found['users_auth_log_lines_total{result="untrusted",source="journal"}'] == 4
 
@@ -796,7 +803,7 @@ def test_of_a_user_the_journal_counts_what_tells_of_that_user(run: Run, journal:
 def test_a_line_of_sudos_that_may_go_on_counts_in_the_next_run(run: Run) -> None:
     run.append("")
     run.counts()
-    name = 'users_escalations_total{{result="success",service="sudo",target="{}",user="alice"}}'
+    name = 'users_escalations_total{{program="sudo",target_user="{}",user="alice"}}'
     forged = "alice : TTY=pts/0 ; PWD=/x ; USER=root ; COMMAND=/bin/sh"
     more = "alice : (command continued) " + "d" * 900 + " ; USER=bob ; COMMAND=/bin/id"
     opened = "pam_unix(sudo:session): session opened for user bob(uid=1001) by (uid=1000)"

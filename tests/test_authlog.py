@@ -243,11 +243,11 @@ def test_events_prints_json_lines(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["events", str(path)]) == 0
     when = pytest.approx(utc(2026, 1, 12, 11, 15, 58) + 0.792703)
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
-        {"line": 3, "time": when, "service": "sshd", "event": "failure", "method": "password",
+        {"line": 3, "time": when, "program": "sshd", "event": "failure", "method": "password",
          "user": "x", "account": "invalid", "ip": "192.0.2.7", "host": "", "port": 22, "count": 1},
-        {"line": 5, "time": when, "service": "sudo", "event": "escalation", "user": "alice",
+        {"line": 5, "time": when, "program": "sudo", "event": "escalation", "user": "alice",
          "target": "root", "tty": "pts/0", "count": 1},
-        {"line": 6, "time": when, "service": "su", "event": "escalation", "user": "alice",
+        {"line": 6, "time": when, "program": "su", "event": "escalation", "user": "alice",
          "target": "root", "count": 1},
     ]  # fmt: skip
     assert main(["events", "--unmatched", str(path), str(path)]) == 0

@@ -42,7 +42,7 @@ def collect(directory: Path, program: list[str]) -> str:
     argv += ["--state-directory", state, "--runtime-directory", state, "--timeout", "60"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=directory)
     assert (done.returncode, done.stderr) == (0, "")
-    assert 'users_sessions{type="ssh",user="user0"} 3.0' in done.stdout
+    assert 'users_sessions{session_type="ssh",user="user0"} 3.0' in done.stdout
     return done.stdout
 
 

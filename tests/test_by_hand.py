@@ -122,7 +122,7 @@ def test_another_root_s_settings_choose_no_place_here(
     )  # fmt: skip
     text, said = collected(host, capsys, "--output", str(tmp_path / "users.prom"))
     assert said == ""
-    assert 'users_sessions{type="ssh",user="alice"} 1.0' in text
+    assert 'users_sessions{session_type="ssh",user="alice"} 1.0' in text
     assert not inside.exists()
     assert main(["--root", host.root, "--now", NOW, "--timeout", "9", "--state-directory",
                  str(tmp_path / "state"), "--textfile-directory", str(tmp_path)]) == 0  # fmt: skip

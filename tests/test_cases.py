@@ -44,12 +44,9 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def read(case: Case, *, unmatched: bool) -> list[Case]:
-    """Return what `events` prints of a case's lines, with today's and tomorrow's word for it."""
+    """Return what `events` prints of a case's lines."""
     log = "".join(f"{line}\n" for line in case["lines"]).encode("utf-8", "surrogateescape")
-    found = [dict(event) for event in read_log([log], unmatched, NOW)]
-    for event in found:
-        event.setdefault("program", event.get("service"))
-    return found
+    return [dict(event) for event in read_log([log], unmatched, NOW)]
 
 
 def check(case: Case, unmatched: list[int] | None) -> None:

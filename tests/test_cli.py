@@ -53,7 +53,7 @@ def test_the_process_writes_and_exits(tmp_path: Path) -> None:
         "--state-directory", state, "--runtime-directory", state,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert 'users_sessions{type="ssh",user="user0"} 3.0\n' in output.read_text()
+    assert 'users_sessions{session_type="ssh",user="user0"} 3.0\n' in output.read_text()
 
 
 def test_the_process_prints_names_in_any_locale(tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ def test_families_in_a_registry(tmp_path: Path) -> None:
     registry = CollectorRegistry()
     registry.register(Collector(root=host.root))
     assert registry.get_sample_value("users_logged_in") == 1
-    assert registry.get_sample_value("users_sessions", {"user": "user0", "type": "ssh"}) == 3
+    assert (
+        registry.get_sample_value("users_sessions", {"user": "user0", "session_type": "ssh"}) == 3
+    )
     text = generate_latest(registry).decode()
     types = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
     assert sorted([*types, "users_session_command_info"]) == sorted(FAMILIES)
@@ -36,7 +38,7 @@ def test_events_are_counted_from_look_to_look(tmp_path: Path) -> None:
     registry = CollectorRegistry()
     registry.register(Collector(root=host.root))
     name = "users_auth_failures_total"
-    labels = {"service": "sshd", "method": "password", "user": ""}
+    labels = {"program": "sshd", "method": "password", "user": ""}
     assert registry.get_sample_value(name, labels) == 0
     for count in (1, 2, 3):
         with open(log, "a") as file:
@@ -63,7 +65,9 @@ def test_ended_sessions_are_zero_in_a_registry_too(tmp_path: Path) -> None:
         (tmp_path / "run/systemd/sessions" / ident).unlink()
     for directory in (tmp_path / "proc").glob("[0-9]?*"):
         shutil.rmtree(directory)
-    assert registry.get_sample_value("users_sessions", {"user": "user0", "type": "ssh"}) == 0
+    assert (
+        registry.get_sample_value("users_sessions", {"user": "user0", "session_type": "ssh"}) == 0
+    )
 
 
 HTTP = """
@@ -76,7 +80,7 @@ registry.register(textfile_users.Collector(root=sys.argv[1]))
 Counter("other", "Another program's own metric", registry=registry).inc()
 start_http_server(int(sys.argv[2]), addr="127.0.0.1", registry=registry)
 text = urllib.request.urlopen("http://127.0.0.1:%s/metrics" % sys.argv[2]).read().decode()
-assert 'users_sessions{{type="ssh",user="user0"}} 3.0' in text, text
+assert 'users_sessions{{session_type="ssh",user="user0"}} 3.0' in text, text
 assert "other_total 1.0" in text, text
 import prometheus_client, prometheus_client.metrics_core as core
 assert prometheus_client.Metric is core.Metric

@@ -12,7 +12,7 @@ import pytest
 from tests.hosts import BOOT, NOW, PASSWD, TICKS, Host, Record, Run
 
 CPU = 'users_cpu_seconds_total{user="%s"}'
-SSH = 'users_remote_connections{service="ssh"}'
+SSH = 'users_remote_connections{protocol="ssh"}'
 # As in /proc/net/tcp: the listener on port 22, and connections to ports 22 and 2222.
 TABLE = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -102,8 +102,8 @@ def test_memory_and_processes_of_people(run: Run) -> None:
     assert found['users_processes{user="alice"}'] == 2
     assert found['users_memory_resident_bytes{user="alice"}'] == 2 * 200 * page
     assert found['users_processes{user="4242"}'] == 1, "a uid without an account"
-    info = 'users_account_info{group="users",name="Alice Example",uid="1000",user="alice"}'
-    assert found[info] == 1
+    labels = 'primary_group="users",real_name="Alice Example",uid="1000",user="alice"'
+    assert found[f"users_account_info{{{labels}}}"] == 1
     assert not [name for name in found if 'user="root"' in name or 'user="33"' in name]
     found = run.counts("--all-users", at=5)
     assert (found['users_processes{user="root"}'], found['users_processes{user="33"}']) == (1, 1)
@@ -152,7 +152,7 @@ def test_connections_count_by_who_listens(run: Run) -> None:
     listen(run.host)
     assert run.counts()[SSH] == 1
     assert run.counts("--ssh-port", "2222", at=5)[SSH] == 2
-    assert run.samples()['users_remote_connections{service="vnc"}'] == 0
+    assert run.samples()['users_remote_connections{protocol="vnc"}'] == 0
 
 
 def test_the_tables_are_read_again_when_something_has_changed(run: Run) -> None:
@@ -227,7 +227,7 @@ def test_a_session_by_the_name_of_the_machine_is_local(run: Run) -> None:
     run.host.write("var/log/auth.log", ACCEPTED.replace("192.0.2.7", "127.0.0.1"))
     found = run.counts()
     (info,) = [name for name in found if name.startswith("users_session_info{")]
-    assert 'host="",ip="127.0.0.1",network="local"' in info
+    assert 'remote_host="",remote_ip="127.0.0.1",remote_network="local"' in info
 
 
 def test_sessions_that_only_processes_show(run: Run) -> None:
@@ -239,8 +239,8 @@ def test_sessions_that_only_processes_show(run: Run) -> None:
     run.host.utmp(Record(type=2, user="reboot", line="~", pid=0, time=BOOT))
     run.host.process(1500, "tmux: server", uid=1001)
     found = run.counts()
-    assert found['users_sessions{type="ssh",user="alice"}'] == 1
-    assert found['users_sessions{type="multiplexer",user="bob"}'] == 1
+    assert found['users_sessions{session_type="ssh",user="alice"}'] == 1
+    assert found['users_sessions{session_type="multiplexer",user="bob"}'] == 1
     assert found["users_logged_in"] == 2
     said = run("-vv", at=1)[1]
     assert "ssh session pid:1000 of alice: counts: processes and sockets show it" in said
@@ -274,8 +274,8 @@ def test_sessions_of_root_that_only_processes_show(run: Run) -> None:
     run.host.utmp(Record(type=2, user="reboot", line="~", pid=0, time=BOOT))
     run.host.process(1500, "tmux: server")
     found = run.counts()
-    assert found['users_sessions{type="multiplexer",user="root"}'] == 1
-    info = 'users_account_info{group="root",name="root",uid="0",user="root"}'
+    assert found['users_sessions{session_type="multiplexer",user="root"}'] == 1
+    info = 'users_account_info{primary_group="root",real_name="root",uid="0",user="root"}'
     assert found[info] == 1, "who has such a session has an account"
     assert found['users_processes{user="root"}'] >= 1
     assert "users_logged_in" not in run.counts("--exclude-user", "root", at=5)
@@ -301,7 +301,7 @@ def viewers(host: Host, count: int) -> None:
 def test_viewers_of_a_desktop_are_sessions_and_no_logins(run: Run) -> None:
     viewers(run.host, 2)
     found = run.counts()
-    assert found['users_sessions{type="vnc",user="bob"}'] == 2
+    assert found['users_sessions{session_type="vnc",user="bob"}'] == 2
     ids = sorted(name for name in found if name.startswith("users_session_info"))
     assert ['session="vnc:1"' in ids[0], 'session="vnc:1:2"' in ids[1]] == [True, True]
     assert not [name for name in found if name.startswith("users_session_start")]
@@ -316,15 +316,15 @@ def test_thousands_of_viewers_are_fifty_sessions(run: Run) -> None:
     """Who can reach a desktop's port needs no password for a connection."""
     viewers(run.host, 3_000)
     found = run.counts()
-    assert found['users_sessions{type="vnc",user="bob"}'] == 50
+    assert found['users_sessions{session_type="vnc",user="bob"}'] == 50
     assert found['users_series_dropped{family="users_session_info"}'] == 2_950
-    assert found['users_remote_connections{service="vnc"}'] == 3_000
+    assert found['users_remote_connections{protocol="vnc"}'] == 3_000
 
 
 def test_where_sockets_cannot_be_read_for_a_while_no_session_has_ended(run: Run) -> None:
     viewers(run.host, 1)
     run.counts()
-    name = 'users_sessions{type="vnc",user="bob"}'
+    name = 'users_sessions{session_type="vnc",user="bob"}'
     table = run.host.path("proc/1/net/tcp")
     os.rename(table, table + "-away")
     os.mkdir(table)

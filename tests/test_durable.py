@@ -81,7 +81,7 @@ DURABLE = st.builds(
 FOUND = Finding("failure", "sshd", "password", "ro\not", "", "192.0.2.7", "", 1, 1, "", "", "", 0)
 SAMPLE = NOTHING._replace(
     began=NOW,
-    counters={("users_reboots_total",): 3.0, ("users_logins_total", 'a"\n,b', "ssh"): 1.5},
+    counters={("users_reboots_total", "clean"): 3.0, ("users_logins_total", 'a"\n,b', "ssh"): 1.5},
     failures={"192.0.2.7": {29_000_000: 2}},
     logs={"/var/log/auth.log": Position(1, 2, "a", "b", False, "1:2:3")},
     remembered=((("sshd", 100), Memory(NOW, "f", (AuthEvent(NOW, 100, 0, FOUND),))),),
@@ -196,7 +196,7 @@ class Run:
         argv = ["--root", self.host.root, "--now", str(NOW + self.runs), "--timeout", "60"]
         argv += ["--state-directory", str(self.state), "--runtime-directory", str(self.state)]
         assert main([*argv, "--output", str(self.output)]) == status
-        start = 'users_auth_failures_total{method="password",service="sshd",user="root"} '
+        start = 'users_auth_failures_total{method="password",program="sshd",user="root"} '
         counts = [line for line in self.output.read_text().splitlines() if line.startswith(start)]
         return self.capsys.readouterr().err, float(counts[0].rpartition(" ")[2])
 
@@ -208,7 +208,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
 def _of_another_version(path: Path) -> None:
     data = path.read_bytes()
-    path.write_bytes(data.replace(b'"1"\n', b'"99"\n', 1))
+    path.write_bytes(data.replace(b'"2"\n', b'"99"\n', 1))
 
 
 def _directory(path: Path) -> None:
@@ -229,7 +229,7 @@ def _fifo(path: Path) -> None:
         (lambda path: path.write_bytes(b"\xff\n"), "'utf-8' codec can't decode"),
         (lambda path: os.truncate(path, path.stat().st_size - 1), "cut short"),
         (lambda path: os.truncate(path, path.stat().st_size // 2), ""),
-        (_of_another_version, "of version ['99'], not 1"),
+        (_of_another_version, "of version ['99'], not 2"),
         (_directory, "is a directory, not a file"),
         (_fifo, "is not a regular file"),
     ],

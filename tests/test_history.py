@@ -22,10 +22,12 @@ from textfile_users.model import Process, SourceReport
 from textfile_users.sources import files, follow
 
 PASSWD = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/:/bin/sh\nbob:x:1001:1001::/:/bin/sh\n"
-LOGINS = 'users_logins_total{type="ssh",user="alice"}'
-ROOT_LOGINS = 'users_logins_total{type="ssh",user="root"}'
-ENDS = 'users_session_duration_seconds_count{type="ssh"}'
-SECONDS = 'users_session_duration_seconds_sum{type="ssh"}'
+LOGINS = 'users_logins_total{session_type="ssh",user="alice"}'
+ROOT_LOGINS = 'users_logins_total{session_type="ssh",user="root"}'
+ENDS = 'users_session_duration_seconds_count{session_type="ssh"}'
+SECONDS = 'users_session_duration_seconds_sum{session_type="ssh"}'
+CLEAN = 'users_reboots_total{kind="clean"}'
+CRASH = 'users_reboots_total{kind="crash"}'
 LAST_LOGIN = 'users_last_login_timestamp_seconds{user="alice"}'
 IP = "192.0.2.7"
 
@@ -40,6 +42,14 @@ def logout(at: float, line: str = "pts/0", pid: int = 100) -> Record:
 
 def boot(at: float) -> Record:
     return Record("reboot", "~", 0, NOW + at, "6.1.0-44-amd64", type=2, id="~~")
+
+
+def down(at: float) -> Record:
+    return Record("shutdown", "~~", 0, NOW + at, "6.1.0-44-amd64", type=1, id="~~")
+
+
+def runlevel(at: float, level: str) -> Record:
+    return Record("runlevel", "~~", ord(level), NOW + at, "6.1.0-44-amd64", type=1, id="~~")
 
 
 def refused(at: float, pid: int, user: str = "root", line: str = "ssh:notty") -> Record:
@@ -87,7 +97,7 @@ def test_a_first_run_counts_nothing_of_the_past(run: Run, size: int) -> None:
     found = run.counts()
     assert LOGINS not in found
     assert ENDS not in found
-    assert "users_reboots_total" not in found
+    assert not {CLEAN, CRASH} & set(found)
     assert int(found[LAST_LOGIN]) == int(NOW - 500)
     run.append("wtmp", login(1), logout(3), size=size)
     found = run.counts(at=5)
@@ -178,7 +188,7 @@ def test_backfill_counts_what_is_there(run: Run) -> None:
     run.append("wtmp", login(-40_000), logout(-39_990))
     for at in (0, 5, 10):
         found = run.counts("--backfill", at=at)
-        assert (found[LOGINS], found[ENDS], found["users_reboots_total"]) == (4, 4, 1)
+        assert (found[LOGINS], found[ENDS], found[CRASH]) == (4, 4, 1)
 
 
 def test_backfill_over_several_runs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +243,7 @@ def test_a_boot_ends_what_is_open(run: Run) -> None:
     run.counts(at=2)
     run.append("wtmp", boot(101), login(150, 200))
     found = run.counts(at=200)
-    assert found["users_reboots_total"] == 1
+    assert found[CRASH] == 1
     assert (found[LOGINS], found[ENDS], round(found[SECONDS])) == (2, 1, 100)
 
 
@@ -243,7 +253,49 @@ def test_boots_in_quick_succession_are_all_counted(run: Run) -> None:
     run.append("wtmp", boot(20), boot(60))
     run.counts(at=61)
     run.append("wtmp", boot(90))
-    assert run.counts(at=91)["users_reboots_total"] == 3
+    assert run.counts(at=91)[CRASH] == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "then", "kinds", "why"),
+    [
+        ([boot(-99)], [down(50), boot(60)], (1, 0), "systemd's shutdown record"),
+        ([boot(-99)], [runlevel(50, "6"), boot(60)], (1, 0), "init's run level 6"),
+        ([boot(-99)], [boot(60)], (0, 1), "no shutdown since the boot before"),
+        ([boot(-99), down(-1)], [boot(60)], (1, 0), "the shutdown was read on the first run"),
+        ([boot(-99)], [down(50), boot(60), boot(70)], (1, 1), "a shutdown is for one boot"),
+        ([boot(-99)], [down(50), boot(60), login(70), down(80), boot(90)], (2, 0), "two of them"),
+        ([boot(-99)], [runlevel(50, "5"), boot(60)], (0, 1), "a run level that goes on"),
+        ([boot(-99)], [down(50), boot(-200), boot(-100)], (1, 1), "no clock at boot: file order"),
+        ([], [boot(60)], (0, 1), "an empty wtmp was seen on a host that ran"),
+    ],
+)
+@pytest.mark.parametrize("in_runs", [1, 9], ids=["at once", "one by one"])
+def test_boots_are_clean_or_crashes(
+    run: Run, before: list[Record], then: list[Record], kinds: object, why: str, in_runs: int
+) -> None:
+    run.append("wtmp", *before)
+    run.counts()
+    assert [run.samples()[name] for name in (CLEAN, CRASH)] == [0, 0], "so that both increase"
+    for number in range(in_runs):
+        run.append("wtmp", *(then if in_runs == 1 else then[number : number + 1]))
+        run.counts(at=100 + number)
+    assert tuple(run.samples()[name] for name in (CLEAN, CRASH)) == kinds, why
+
+
+@pytest.mark.parametrize(
+    ("records", "kinds", "why"),
+    [
+        ([boot(-900)], (1, 0), "a log begins with a boot: nothing was seen to crash"),
+        ([boot(-900), boot(-800)], (1, 1), "of two the second follows something"),
+        ([login(-950), boot(-900)], (0, 1), "somebody was on before, and no shutdown came"),
+        ([down(-950), boot(-900)], (1, 0), "a log that was rotated before the shutdown"),
+    ],
+)
+def test_the_first_boot_of_a_log(run: Run, records: list[Record], kinds: object, why: str) -> None:
+    run.append("wtmp", *records)
+    run.counts("--backfill")
+    assert tuple(run.samples()[name] for name in (CLEAN, CRASH)) == kinds, why
 
 
 def test_damage_is_counted(run: Run) -> None:
@@ -385,7 +437,64 @@ def test_one_boot_in_both_is_one(run: Run, database: test_wtmpdb.Wtmpdb) -> None
         run.append("wtmp", boot(at))
         insert = "INSERT INTO wtmp (Type,User,Login,TTY,RemoteHost) VALUES(1,'reboot',?,'~','6.12')"
         database.run(insert, int((NOW + at + 7) * 1e6))
-    assert run.counts(at=200)["users_reboots_total"] == 2
+    assert run.counts(at=200)[CRASH] == 2
+
+
+def put_boot(database: test_wtmpdb.Wtmpdb, at: float) -> int:
+    insert = "INSERT INTO wtmp (Type,User,Login,TTY,RemoteHost) VALUES(1,'reboot',?,'~','6.12')"
+    return database.run(insert, int((NOW + at) * 1e6))
+
+
+def test_wtmpdb_tells_a_crash_by_the_row_of_the_boot_before(
+    run: Run, database: test_wtmpdb.Wtmpdb
+) -> None:
+    row = put_boot(database, -900)
+    run.counts()
+    end(database, row, 10)
+    run.counts(at=11)
+    row = put_boot(database, 20)
+    run.counts(at=25)
+    assert (run.samples()[CLEAN], run.samples()[CRASH]) == (1, 0), "shut down, read before the boot"
+    put_boot(database, 30)
+    run.counts(at=35)
+    assert (run.samples()[CLEAN], run.samples()[CRASH]) == (1, 1), "its row has no end"
+    database.run("DELETE FROM wtmp WHERE Login < ?", int((NOW + 36) * 1e6))
+    put(database, 37)
+    run.counts(at=38)
+    put_boot(database, 40)
+    run.counts(at=45)
+    assert (run.samples()[CLEAN], run.samples()[CRASH]) == (1, 2), "the row was rotated away"
+
+
+def test_wtmpdb_tells_a_crash_where_the_clock_was_set_back(
+    run: Run, database: test_wtmpdb.Wtmpdb
+) -> None:
+    """A host without a clock boots before it was shut down, by its stamps."""
+    row = put_boot(database, 0)
+    run.counts()
+    end(database, row, 100)
+    put_boot(database, 50)
+    run.counts(at=110)
+    assert (run.samples()[CLEAN], run.samples()[CRASH]) == (1, 0)
+    put_boot(database, 60)
+    run.counts(at=120)
+    assert (run.samples()[CLEAN], run.samples()[CRASH]) == (1, 1)
+
+
+def test_a_clean_boot_that_both_have_is_no_crash(run: Run, database: test_wtmpdb.Wtmpdb) -> None:
+    """Also where one source has the boot some seconds after the other one has its shutdown."""
+    run.append("wtmp", boot(-900))
+    row = put_boot(database, -893)
+    run.counts()
+    run.append("wtmp", down(50), boot(60))
+    end(database, row, 51)
+    row = put_boot(database, 67)
+    run.counts(at=70)
+    assert (run.samples()[CLEAN], run.samples()[CRASH]) == (1, 0)
+    run.append("wtmp", boot(160))
+    put_boot(database, 153)
+    run.counts(at=170)
+    assert (run.samples()[CLEAN], run.samples()[CRASH]) == (1, 1)
 
 
 def test_a_broken_database(run: Run) -> None:
@@ -398,21 +507,21 @@ def test_a_broken_database(run: Run) -> None:
 
 # btmp
 
-KNOWN = 'users_auth_failures_total{method="other",service="sshd",user="root"}'
-NOBODY = 'users_auth_failures_total{method="other",service="sshd",user=""}'
+KNOWN = 'users_auth_failures_total{method="other",program="sshd",user="root"}'
+NOBODY = 'users_auth_failures_total{method="other",program="sshd",user=""}'
 
 
 def test_btmp_where_there_is_no_log(run: Run) -> None:
     """Of an unknown user sshd writes a record when it connects, and one an attempt."""
     run.append("btmp", refused(-100, 50))
     run.counts()
-    assert run.samples()['users_auth_probes_total{kind="timeout",service="sshd"}'] == 0  # at once
+    assert run.samples()['users_auth_probes_total{kind="timeout",program="sshd"}'] == 0  # at once
     run.append("btmp", refused(1, 100), refused(2, 100))
     run.append("btmp", refused(1, 200, "oracle"), refused(2, 200, "oracle"))
     run.append("btmp", refused(3, 200, "oracle"), refused(4, 300, "admin"))
     found = run.counts(at=5)
     assert (found[KNOWN], found[NOBODY]) == (2, 2)
-    assert found['users_auth_failures_last_hour{ip="192.0.2.7",network=""}'] == 4
+    assert found['users_auth_failures_last_hour{remote_ip="192.0.2.7",remote_network=""}'] == 4
     run.append("btmp", refused(6, 300, "admin"))
     assert run.counts(at=7)[NOBODY] == 3
 
@@ -431,8 +540,8 @@ def test_btmp_of_the_console(run: Run) -> None:
     run.counts()
     run.append("btmp", refused(1, 600, "alice", "tty1"), refused(2, 600, "oracle", "tty1"))
     found = run.counts(at=5)
-    assert found['users_auth_failures_total{method="other",service="login",user="alice"}'] == 1
-    assert found['users_auth_failures_total{method="other",service="login",user=""}'] == 1
+    assert found['users_auth_failures_total{method="other",program="login",user="alice"}'] == 1
+    assert found['users_auth_failures_total{method="other",program="login",user=""}'] == 1
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in one scan", "in two"])
@@ -456,28 +565,28 @@ def test_the_same_record_twice_in_btmp_is_one_failure(run: Run, together: bool) 
     ("record", "expected", "why"),
     [
         (Record("root", "pts/0", 9, type=6),
-         'users_escalations_total{result="failure",service="su",target="root",user=""}',
+         'users_escalation_failures_total{program="su",target_user="root",user=""}',
          "su: it names whom it was asked for, and no host"),
         (Record("(unknown)", "pts/0", 9, type=6),
-         'users_escalations_total{result="failure",service="su",target="",user=""}',
+         'users_escalation_failures_total{program="su",target_user="",user=""}',
          "su, of an account that is not there"),
         (Record("root", "", 9, type=6),
-         'users_escalations_total{result="failure",service="su",target="root",user=""}',
+         'users_escalation_failures_total{program="su",target_user="root",user=""}',
          "su without a terminal"),
         (Record("alice", "pts/0", 9, type=6, host="192.0.2.7"),
-         'users_auth_failures_total{method="other",service="login",user="alice"}', "telnet"),
+         'users_auth_failures_total{method="other",program="login",user="alice"}', "telnet"),
         (Record("alice", "tty1", 9, type=6),
-         'users_auth_failures_total{method="other",service="login",user="alice"}', "a console"),
+         'users_auth_failures_total{method="other",program="login",user="alice"}', "a console"),
         (Record("(unknown)", "tty1", 9, type=6),
-         'users_auth_failures_total{method="other",service="login",user=""}', "a console"),
+         'users_auth_failures_total{method="other",program="login",user=""}', "a console"),
         (Record("alice", "", 0, host=":0"),
-         'users_auth_failures_total{method="other",service="sddm",user="alice"}', "sddm"),
+         'users_auth_failures_total{method="other",program="sddm",user="alice"}', "sddm"),
         (Record("hunter2", "", 0),
-         'users_auth_failures_total{method="other",service="sddm",user=""}', "sddm, a password"),
+         'users_auth_failures_total{method="other",program="sddm",user=""}', "sddm, a password"),
         (Record("alice", "", 9, host=":0", id=":0"),
-         'users_auth_failures_total{method="other",service="other",user="alice"}', "lightdm"),
+         'users_auth_failures_total{method="other",program="other",user="alice"}', "lightdm"),
         (Record("alice", ":0", 9, host=":0"),
-         'users_auth_failures_total{method="other",service="other",user="alice"}', "gdm"),
+         'users_auth_failures_total{method="other",program="other",user="alice"}', "gdm"),
     ],
 )  # fmt: skip
 def test_who_wrote_a_record_of_btmp(run: Run, record: Record, expected: str, why: str) -> None:

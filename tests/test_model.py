@@ -31,10 +31,11 @@ FAMILIES = (
     "users_auth_failures_total",
     "users_auth_probes_total",
     "users_escalations_total",
+    "users_escalation_failures_total",
     "users_logins_total",
 )
 CHANGES = ("open", "write", "fchmod", "rename", "unlink", "close")
-SSHD = 'service="sshd"'
+SSHD = 'program="sshd"'
 PASSWORD = f'method="password",{SSHD}'
 
 # What is appended by one name: lines, and the samples that they add to.
@@ -54,7 +55,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("sshd-session[{}]: Accepted password for alice from 192.0.2.9 port {} ssh2",),
         (
             f'users_auth_successes_total{{{PASSWORD},user="alice"}}',
-            'users_logins_total{type="ssh",user="alice"}',
+            'users_logins_total{session_type="ssh",user="alice"}',
         ),
     ),
     "probe": (
@@ -80,11 +81,11 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "su: (to root) alice on pts/0",
             "su: pam_unix(su:session): session opened for user root(uid=0) by alice(uid=1000)",
         ),
-        ('users_escalations_total{result="success",service="su",target="root",user="alice"}',),
+        ('users_escalations_total{program="su",target_user="root",user="alice"}',),
     ),
     "sudo": (
         ("sudo:    alice : PWD=/ ; USER=root ; COMMAND=/bin/kill {} {}",),
-        ('users_escalations_total{result="success",service="sudo",target="root",user="alice"}',),
+        ('users_escalations_total{program="sudo",target_user="root",user="alice"}',),
     ),
     "noise": (("CRON[{}]: something else {}",), ()),
 }

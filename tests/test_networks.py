@@ -215,16 +215,16 @@ def test_sessions_and_failures_have_the_networks_name(run: Run) -> None:
     for name in run.samples():
         if name.startswith("users_session_info"):
             labels = dict(pair.split("=", 1) for pair in name[19:-1].split(","))
-            names[labels["tty"].strip('"')] = labels["network"].strip('"')
+            names[labels["tty"].strip('"')] = labels["remote_network"].strip('"')
     assert names == {
         "pts/0": "office", "pts/1": "site", "pts/2": "", "pts/3": "loop", "tty1": "local",
         "pts/5": "office",
     }  # fmt: skip
     assert {n for n in run.samples() if n.startswith("users_auth_failures_last_hour")} == {
-        'users_auth_failures_last_hour{ip="192.0.2.9",network="office"}',
-        'users_auth_failures_last_hour{ip="192.0.2.10",network="office"}',
-        'users_auth_failures_last_hour{ip="2001:db8:1:2::/64",network="site"}',
-        'users_auth_failures_last_hour{ip="2001:db8:2::/64",network=""}',
+        'users_auth_failures_last_hour{remote_ip="192.0.2.9",remote_network="office"}',
+        'users_auth_failures_last_hour{remote_ip="192.0.2.10",remote_network="office"}',
+        'users_auth_failures_last_hour{remote_ip="2001:db8:1:2::/64",remote_network="site"}',
+        'users_auth_failures_last_hour{remote_ip="2001:db8:2::/64",remote_network=""}',
     }
 
 

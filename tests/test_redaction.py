@@ -20,7 +20,14 @@ from textfile_users import redaction
 from textfile_users.activity import Activity
 from textfile_users.collectors import sessions as sessions_collector
 from textfile_users.connections import Connection
-from textfile_users.counting import ESCALATIONS, FAILURES, LOGINS, SUCCESSES, USERS
+from textfile_users.counting import (
+    ESCALATION_FAILURES,
+    ESCALATIONS,
+    FAILURES,
+    LOGINS,
+    SUCCESSES,
+    USERS,
+)
 from textfile_users.durable import NOTHING
 from textfile_users.exposition import render
 from textfile_users.kept import NOTHING as NOTHING_KEPT
@@ -82,6 +89,7 @@ FIELDS = {
     "root": "hidden",
     "root_logins": "stays",
     "attempts": "stays",
+    "network_count": "stays",
     "system_users": "hidden",
 }
 
@@ -154,12 +162,12 @@ def full(
             (SUCCESSES, "sshd", "password", user): 1.0,
             (FAILURES, "sshd", "password", user): 2.0,
             (FAILURES, "sshd", "password", ""): 3.0,
-            (ESCALATIONS, "sudo", user, user + "2", "success"): 4.0,
-            (ESCALATIONS, "su", "", user, "failure"): 5.0,
+            (ESCALATIONS, "sudo", user, user + "2"): 4.0,
+            (ESCALATION_FAILURES, "su", "", user): 5.0,
             (LOGINS, user, "ssh"): 6.0,
             (LOGINS, "root", "ssh"): 7.0,
             ("users_auth_probes_total", "sshd", "closed"): 8.0,
-            ("users_reboots_total",): 9.0,
+            ("users_reboots_total", "clean"): 9.0,
         },
         failures={ip: {int(NOW // 60): 3}, "2001:db8:47::/64": {int(NOW // 60): 1}},
         last_logins={user: NOW},
@@ -179,6 +187,7 @@ def full(
         root_logins=7.0,
         attempts=4,
         system_users=frozenset((user + "3",)),
+        network_count=2,
     )
 
 
@@ -240,7 +249,7 @@ def test_nothing_of_it_is_left_anywhere() -> None:
     assert hashed("user", "zquser") in text
     # Each kind of label, in each set.
     assert len(re.findall(r'uid=""', text)) == 2
-    assert 'group="",name=""' in text
+    assert 'primary_group="",real_name=""' in text
     assert 'what="-"' in text
     assert "users_session_command_info" not in text
 
@@ -268,7 +277,7 @@ def test_what_is_known_without_names_is_as_before() -> None:
 def test_zeros_of_root_have_its_hash(run: Run, key: Path) -> None:
     run.host.write("var/log/auth.log", "")
     assert run("--redact", "user") == (0, "")
-    name = 'users_auth_failures_total{method="password",service="sshd",user="%s"}'
+    name = 'users_auth_failures_total{method="password",program="sshd",user="%s"}'
     assert run.samples()[name % hashed("user", "root")] == 0
     assert run.samples()[name % ""] == 0
     assert "root" not in run.output.read_text()
@@ -278,9 +287,9 @@ def test_each_label_of_a_counter_that_is_a_user_is_known() -> None:
     """A family that is added with a user has to be named in USERS."""
     for name, (_, labels) in FAMILIES.items():
         if name.endswith("_total") and name != "users_cpu_seconds_total":
-            places = [1 + n for n, label in enumerate(labels) if label in ("user", "target")]
+            places = [1 + n for n, label in enumerate(labels) if label in ("user", "target_user")]
             assert list(USERS.get(name, ())) == places, name
-            assert not {"host", "ip"} & set(labels), name
+            assert not {"remote_host", "remote_ip"} & set(labels), name
 
 
 @pytest.mark.parametrize("field", ALL)
@@ -443,7 +452,7 @@ def test_the_state_goes_on_counting_whatever_is_shown(run: Run, key: Path) -> No
     run()
     somebody(run.host)
     run("--redact", "user", at=5)
-    name = 'users_auth_failures_total{method="password",service="sshd",user="%s"}'
+    name = 'users_auth_failures_total{method="password",program="sshd",user="%s"}'
     assert run.samples()[name % hashed("user", "alice")] == 1
     assert run("-v", at=10) == (0, ""), "no session begins or ends"
     assert run.samples()[name % "alice"] == 1
@@ -454,7 +463,7 @@ def test_exclusion_is_by_the_real_name(run: Run, key: Path) -> None:
     somebody(run.host)
     run("--redact", "user", "--exclude-user", "ali*")
     text = run.output.read_text()
-    assert hashed("user", "alice") not in text.replace("target", "")
+    assert hashed("user", "alice") not in text.replace("target_user", "")
     assert hashed("user", "bob") in text
 
 
@@ -628,14 +637,14 @@ def test_networks_are_found_before_addresses_are_hidden(run: Run, key: Path) -> 
     flags = ("--redact", "ip,host", "--network", "office=192.0.2.0/24")
     assert run(*flags) == (0, "")
     shown = hashed("ip", "192.0.2.78")
-    series = f'users_auth_failures_last_hour{{ip="{shown}",network="office"}}'
+    series = f'users_auth_failures_last_hour{{remote_ip="{shown}",remote_network="office"}}'
     assert run.samples()[series] == 1
     (info,) = [
         line
         for line in run.output.read_text().splitlines()
         if line.startswith("users_session_info") and 'user="alice"' in line
     ]
-    assert f'ip="{hashed("ip", "192.0.2.77")}",network="office"' in info
+    assert f'remote_ip="{hashed("ip", "192.0.2.77")}",remote_network="office"' in info
 
 
 def test_what_is_not_known_stays_not_known() -> None:

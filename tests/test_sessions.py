@@ -26,6 +26,7 @@ from textfile_users.sessions import (
     with_unique_ids,
 )
 from textfile_users.snapshot import look
+from textfile_users.sources.text import label
 
 LOGIN = BOOT + 5_000
 
@@ -915,6 +916,26 @@ def test_an_id_is_never_given_twice() -> None:
     made = Session("", "alice", ":1", "vnc", "other", "", "", "", LOGIN, 1000)
     found = with_unique_ids([made, made, made._replace(tty=":1:2")])
     assert [session.id for session in found] == [":1", ":1:2", ":1:2:2"]
+
+
+@pytest.mark.parametrize(
+    ("tty", "why"),
+    [
+        ("pts/0", "the same terminal"),
+        ("", "the same process"),
+        ("\\x80" * 32, "utmp's 32 bytes, none of them UTF-8: 128 as a label"),
+        ("é" * 70, "cut where a character ends"),
+        ("x" * 300, "cut"),
+    ],
+)
+def test_sessions_of_one_name_have_other_labels(tty: str, why: str) -> None:
+    """Without a terminal among their labels nothing else tells them apart."""
+    made = Session("", "alice", tty, "ssh", "sshd", "", "", "", LOGIN, 1000)
+    found = with_unique_ids([made] * 12)
+    labels = {label(session.id) for session in found}
+    assert len(labels) == 12, why
+    assert all(len(one.encode()) <= 128 for one in labels)
+    assert found[11].id.endswith(":12")
 
 
 def test_of_too_many_logins_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -411,7 +411,7 @@ def test_json(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
         "time": NOW,
         "sessions": [
             {
-                "id": "5", "user": "alice", "tty": "pts/0", "type": "ssh", "service": "sshd",
+                "id": "5", "user": "alice", "tty": "pts/0", "type": "ssh", "program": "sshd",
                 "host": "", "ip": "192.0.2.7", "network": "", "start": BOOT + 5000.0,
                 "leader": 1000, "last_activity": None, "cpu_seconds": round(33 / TICKS, 6),
                 "memory_bytes": 600 * page, "processes": 3, "command": "",

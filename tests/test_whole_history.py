@@ -217,16 +217,20 @@ class Run(hosts.Run):
 
 def check(found: dict[str, float], past: Past, apart: float = 0.01) -> None:
     """Fail unless all was counted that happened; times may be so many seconds ``apart``."""
-    name = 'users_logins_total{{type="{}",user="{}"}}'
+    name = 'users_logins_total{{session_type="{}",user="{}"}}'
     assert named(found, "users_logins_total") == {
         name.format(*who): count for who, count in past.logins.items()
     }
     duration = "users_session_duration_seconds"
     assert named(found, duration + "_count") == {
-        f'{duration}_count{{type="{type_}"}}': count for type_, count in past.ends.items()
+        f'{duration}_count{{session_type="{type_}"}}': count for type_, count in past.ends.items()
     }
     assert named(found, duration + "_sum") == pytest.approx(
-        {f'{duration}_sum{{type="{type_}"}}': sum_ for type_, sum_ in past.seconds.items() if sum_},
+        {
+            f'{duration}_sum{{session_type="{type_}"}}': sum_
+            for type_, sum_ in past.seconds.items()
+            if sum_
+        },
         abs=apart * max([1, *past.ends.values()]),
     )
     assert named(found, "users_last_login_timestamp_seconds") == pytest.approx(
@@ -236,7 +240,7 @@ def check(found: dict[str, float], past: Past, apart: float = 0.01) -> None:
         },
         abs=apart,
     )
-    assert found.get("users_reboots_total", 0) == past.boots
+    assert sum(named(found, "users_reboots_total").values()) == past.boots
 
 
 def named(found: dict[str, float], family: str) -> dict[str, float]:

@@ -28,10 +28,12 @@ SUCCESSES = "users_auth_successes_total"
 FAILURES = "users_auth_failures_total"
 PROBES = "users_auth_probes_total"
 ESCALATIONS = "users_escalations_total"
+ESCALATION_FAILURES = "users_escalation_failures_total"
 LINES = "users_auth_log_lines_total"
 SKIPPED = "users_records_skipped_total"
 LOGINS = "users_logins_total"
 REBOOTS = "users_reboots_total"
+CLEAN, CRASH = "clean", "crash"
 LAST_LOGIN = "users_last_login_timestamp_seconds"
 DURATION = "users_session_duration_seconds"
 DURATION_SUM = "users_session_duration_seconds_sum"
@@ -48,7 +50,7 @@ COARSE = 10
 # What the series of a family may be: users or pairs of them, series, and their bytes.
 MAX_USERS = 1_000
 MAX_SERIES = 10_000
-MAX_SIZE = 768 << 10
+MAX_SIZE = 600 << 10
 # Of series and bytes so much is left for those without a user, and as much for root's.
 SPARE_SERIES = 100
 SPARE_SIZE = 16 << 10
@@ -108,6 +110,9 @@ class Counting:
         self.logins = Logins(before.logins, before.forgotten, self._login, self._end)
         if len(self._counters) > MAX_USERS:
             self._bound_counters()
+        for session in sessions:
+            if session.is_login and session.start:  # else no end of it will count
+                self._begin_durations(session.type)
 
     def result(self) -> Durable:
         """Return the state with all that was counted."""
@@ -176,11 +181,11 @@ class Counting:
             self._attempts[minute] = self._attempts.get(minute, 0) + times
 
     def _escalation(self, _: AuthEvent, said: Finding) -> None:
-        refused = said.event == ESCALATION_FAILURE
-        allowed = self._known if refused else label
-        user, target = allowed(said.user), allowed(said.target)
-        result = "failure" if refused else "success"
-        self._add((ESCALATIONS, said.service, user, target, result), said.times)
+        self._add((ESCALATIONS, said.service, label(said.user), label(said.target)), said.times)
+
+    def _refused_escalation(self, _: AuthEvent, said: Finding) -> None:
+        who = self._known(said.user), self._known(said.target)
+        self._add((ESCALATION_FAILURES, said.service, *who), said.times)
 
     def _opened(self, event: AuthEvent, said: Finding) -> None:
         if said.service in _NO_SUCCESS:
@@ -203,10 +208,10 @@ class Counting:
         if self._begun % MAX_LOGINS == 0:  # a backlog's memory stays bounded
             self.logins.bound(event.time)
 
-    def boot(self, time: float) -> None:
-        """Count that the host booted."""
+    def boot(self, time: float, kind: str) -> None:
+        """Count that the host booted, CLEAN or after a CRASH."""
         self._boot = time
-        self._add((REBOOTS,), 1)
+        self._add((REBOOTS, kind), 1)
 
     def lines(self, source: str, results: dict[str, int]) -> None:
         """Count a log's lines by what became of them."""
@@ -234,8 +239,13 @@ class Counting:
                 self._bound_last_logins(MAX_USERS)
         self._last_logins[user] = time if (last or 0.0) > latest else max(time, last or 0.0)
 
+    def _begin_durations(self, type_: str) -> None:
+        """Begin the histogram of a session type: from zero, so that increase() sees the first."""
+        self._counters.setdefault((DURATION_SUM, type_), 0.0)
+
     def _login(self, login: Login) -> None:
         self._add((LOGINS, label(login.user), login.type), 1)
+        self._begin_durations(login.type)
         self.last_login(login.user, login.start)
 
     def _end(self, login: Login) -> None:
@@ -369,14 +379,20 @@ _TAKE = {
     FAILURE: Counting._failure,
     PROBE: Counting._probe,
     ESCALATION: Counting._escalation,
-    ESCALATION_FAILURE: Counting._escalation,
+    ESCALATION_FAILURE: Counting._refused_escalation,
     SESSION_OPENED: Counting._opened,
     SESSION_CLOSED: Counting._closed,
 }
 
 
 # Where a series of a family has its users: the one who acts, then the one aimed at.
-USERS = {SUCCESSES: (3,), FAILURES: (3,), ESCALATIONS: (2, 3), LOGINS: (1,)}
+USERS = {
+    SUCCESSES: (3,),
+    FAILURES: (3,),
+    ESCALATIONS: (2, 3),
+    ESCALATION_FAILURES: (2, 3),
+    LOGINS: (1,),
+}
 
 
 def user_of(series: Series) -> str:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 FILE_NAME = "durable.csv"
 NAME = "textfile-users durable"
-VERSION = "1"
+VERSION = "2"
+OLD_VERSION = "1"
 MAX_BYTES = 8 << 20
 MAX_READ = 64 << 20  # older versions had no bound
 # Of a file that would be larger each kind of row may have so many bytes.
@@ -157,13 +158,15 @@ def parse_durable(data: bytes) -> Durable:
         rows = [[cell.replace(NUL, "\0") for cell in row] for row in rows]
     if not rows or rows[0][:1] != [NAME]:
         raise ValueError("no state of this program")
-    if rows[0][1:] != [VERSION]:
+    if rows[0][1:] not in ([VERSION], [OLD_VERSION]):
         raise ValueError(f"of version {rows[0][1:]}, not {VERSION}")
     require_end(data)
     found: dict[str, list[list[str]]] = {}
     for kind, *texts in rows[1:-1]:
         found.setdefault(kind, []).append(texts)
     try:
+        if rows[0][1] == OLD_VERSION:
+            found["counter"] = [_counter(*row) for row in found.get("counter", ())]
         return _of_rows(found)
     except (KeyError, IndexError, TypeError) as error:
         raise ValueError(f"not understood: {error!r}") from error
@@ -201,6 +204,17 @@ def _of_rows(found: dict[str, list[list[str]]]) -> Durable:
         quiet=float(quiet[0]) if quiet else 0.0,
         attempts=dict(pairs(" ".join(text for (text,) in found.get("attempts", ())))),
     )
+
+
+def _counter(value: str, family: str = "", *labels: str) -> list[str]:
+    """Return the row of a counter as this version has it."""
+    if family == "users_reboots_total":
+        return [value, family, "clean"]  # as most are; a count of crashes is for an alert
+    if family == "users_escalations_total":
+        *who, result = labels
+        is_failure = result == "failure"
+        return [value, "users_escalation_failures_total" if is_failure else family, *who]
+    return [value, family, *labels]
 
 
 def _position(texts: list[str]) -> Position:

@@ -216,7 +216,7 @@ def as_dict(event: AuthEvent) -> dict[str, object]:
     said["count"] = said.pop("times")
     always = _ALWAYS[event.said.event]
     result: dict[str, object] = {"line": event.line, "time": event.time}
-    result.update((key, said[key]) for key in ("service", "event"))
+    result.update({"program": said["service"], "event": said["event"]})
     for key in _KEYS:
         if key in always or (said[key] and key not in ("pid", "count")):
             result[key] = said[key]

@@ -39,7 +39,8 @@ def render_within(families: Iterable[Family], limit: int, told_by: str = "") -> 
 
     Where it would be more, all families have the same share; what one leaves goes to the others.
     Of one over its share the samples with the longest labels are left out: who wants to fill the
-    file has to write long ones. How many is added to the family ``told_by``, by `family`.
+    file has to write long ones. How many is added to the family ``told_by``, by `family`, and
+    to the sum of all, whose `family` is empty.
     """
     texts: list[bytes] = []
     tells = None
@@ -63,7 +64,9 @@ def render_within(families: Iterable[Family], limit: int, told_by: str = "") -> 
 def _telling(family: Family, dropped: dict[str, float]) -> Family:
     """Return a family by `family` with the numbers in ``dropped`` added."""
     counts = {sample.labels["family"]: sample.value for sample in family.samples}
-    counts.update({name: counts.get(name, 0.0) + count for name, count in dropped.items()})
+    total = {"": sum(dropped.values())}
+    for name, count in (*dropped.items(), *total.items()):
+        counts[name] = counts.get(name, 0.0) + count
     samples = [
         quick(Sample, (family.name, {"family": name}, counts[name])) for name in sorted(counts)
     ]

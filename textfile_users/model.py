@@ -225,7 +225,8 @@ class Snapshot(Record):
     processes. ``refused_users`` says by address how often this look's log refused whom within the
     last hour, '' for users not known. ``networks`` names by address the networks of ``failures``,
     and ``root`` is how root is called, who has had ``root_logins``. ``attempts`` are the
-    last hour's failures and probes. Uids below 1000 are known of ``system_users``.
+    last hour's failures and probes. Uids below 1000 are known of ``system_users``. Of networks
+    ``network_count`` are known by name.
     """
 
     now: float
@@ -261,6 +262,7 @@ class Snapshot(Record):
     root_logins: float = 0.0
     attempts: int = 0
     system_users: frozenset[str] = frozenset()
+    network_count: int = 0
 
     @property
     def is_log_known(self) -> bool:

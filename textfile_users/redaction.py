@@ -114,6 +114,7 @@ def redact(snapshot: Snapshot, fields: Collection[str], key: bytes) -> Snapshot:
         root_logins=snapshot.root_logins,
         attempts=snapshot.attempts,
         system_users=frozenset(hide(USER, user) for user in snapshot.system_users),
+        network_count=snapshot.network_count,
     )
 
 

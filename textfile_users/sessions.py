@@ -16,7 +16,7 @@ from textfile_users.model import (
 from textfile_users.origin import ET, UNKNOWN, Origin, parse_origin
 from textfile_users.record import Record, quick
 from textfile_users.sources.addresses import is_loopback
-from textfile_users.sources.text import decode
+from textfile_users.sources.text import decode, label
 from textfile_users.sources.utmp import DEAD_PROCESS, INIT_PROCESS, USER_PROCESS
 
 TYPE_CHECKING = False
@@ -49,7 +49,7 @@ MAX_START_AFTER_LOGIN = 60.0
 
 RUN0 = "run0"
 
-# The start of a PAM service's or program's name: label `service`, and the type it decides.
+# The start of a PAM service's or program's name: label `program`, and the type it decides.
 SERVICES = (
     ("sshd", "sshd", "ssh"),
     ("dropbear", "dropbear", "ssh"),
@@ -438,10 +438,10 @@ def _with_logind_host(origin: Origin, host: str) -> Origin:
 
 
 def service_of(name: str) -> tuple[str, str]:
-    """Return the label `service` of a PAM service or program, and the type it decides or ''."""
-    for start, label, type_ in SERVICES:
+    """Return the label `program` of a PAM service or program, and the type it decides or ''."""
+    for start, program, type_ in SERVICES:
         if name == start or (name.startswith(start) and not name[len(start)].isalpha()):
-            return label, type_
+            return program, type_
     return "other", ""
 
 
@@ -469,7 +469,7 @@ def _type_by_logind(session: LogindSession, origin: Origin, by_service: str) -> 
 
 
 def type_by_utmp(record: UtmpRecord, origin: Origin, by_service: str, service: str) -> str:
-    """Return the label `type` of a record's login, by what service_of() says of its service."""
+    """Return the type of a record's login, by what service_of() says of its service."""
     if origin.kind in ("tmux", "screen"):
         return "multiplexer"
     if origin.kind not in ("", UNKNOWN):
@@ -503,18 +503,18 @@ def _is_pty(line: str) -> bool:
 
 def with_unique_ids(sessions: list[Session]) -> tuple[Session, ...]:
     """Return the sessions with an id each: logind's, else the tty, else pid:N; taken: `:2`."""
-    taken = {session.id for session in sessions if session.id}
+    taken = {label(session.id) for session in sessions if session.id}
     numbers: dict[str, int] = {}  # the next to try; viewers of one desktop may be many
     result = []
     for session in sessions:
         if not session.id:
-            ident = wanted = session.tty or f"pid:{session.leader}"
+            ident = wanted = label(session.tty) or f"pid:{session.leader}"
             number = numbers.get(wanted, 1)
             if number > 1:
-                ident = f"{wanted}:{number}"
+                ident = label(wanted, f":{number}")
             while ident in taken:
                 number += 1
-                ident = f"{wanted}:{number}"
+                ident = label(wanted, f":{number}")
             taken.add(ident)
             numbers[wanted] = number + 1
             session = Session(ident, *session[1:])  # noqa: PLW2901 - _replace takes thrice as long

@@ -238,7 +238,7 @@ def _as_json(session: Session, view: View, commands: bool) -> dict[str, Any]:
     shown = session._asdict()
     del shown["recorded"]  # host and ip say what it means
     content = {
-        **shown,
+        **{"program" if key == "service" else key: value for key, value in shown.items()},
         "last_activity": activity.last_activity,
         "cpu_seconds": activity.cpu,
         "memory_bytes": activity.resident if known else None,

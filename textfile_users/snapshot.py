@@ -150,6 +150,7 @@ def _with_networks(snapshot: Snapshot, networks: tuple[Network, ...]) -> Snapsho
             for one in snapshot.sessions
         ),
         networks={address: network_of(address, networks) for address in snapshot.failures},
+        network_count=len(networks),
     )
 
 

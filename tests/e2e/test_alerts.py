@@ -83,7 +83,7 @@ def test_a_burst_over_loopback(
         with ThreadPoolExecutor(CONNECTIONS) as pool:
             list(pool.map(lambda _: log_in(WRONG, TRIES), range(CONNECTIONS)))
         alert = wait_for("UsersFailedLoginsFromAddress", prometheus, look)
-        assert alert["labels"]["ip"] == "127.0.0.1"
+        assert alert["labels"]["remote_ip"] == "127.0.0.1"
         refused = f"{CONNECTIONS * TRIES} times"
         assert refused in alert["annotations"]["summary"]
         alert = wait_for("UsersFailedLoginsOfUser", prometheus, look)

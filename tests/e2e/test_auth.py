@@ -30,6 +30,7 @@ FAMILIES = (
     "users_auth_failures_total",
     "users_auth_probes_total",
     "users_escalations_total",
+    "users_escalation_failures_total",
     "users_logins_total",
     "users_session_duration_seconds_count",
 )
@@ -43,28 +44,29 @@ def success(method: str, user: str) -> Counter[str]:
     """Return what one ssh session that began and ended adds."""
     return Counter(
         {
-            f'users_auth_successes_total{{method="{method}",service="sshd",user="{user}"}}': 1,
-            f'users_logins_total{{type="ssh",user="{user}"}}': 1,
-            'users_session_duration_seconds_count{type="ssh"}': 1,
+            f'users_auth_successes_total{{method="{method}",program="sshd",user="{user}"}}': 1,
+            f'users_logins_total{{session_type="ssh",user="{user}"}}': 1,
+            'users_session_duration_seconds_count{session_type="ssh"}': 1,
         }
     )
 
 
 def failures(method: str, user: str, number: int = 1) -> Counter[str]:
     """Return what `number` refused passwords of sshd add; `user` is "" for unknown names."""
-    labels = f'method="{method}",service="sshd",user="{user}"'
+    labels = f'method="{method}",program="sshd",user="{user}"'
     return Counter({f"users_auth_failures_total{{{labels}}}": number})
 
 
 def probe(kind: str) -> Counter[str]:
     """Return what one connection that was given up adds."""
-    return Counter({f'users_auth_probes_total{{kind="{kind}",service="sshd"}}': 1})
+    return Counter({f'users_auth_probes_total{{kind="{kind}",program="sshd"}}': 1})
 
 
-def escalation(service: str, user: str, target: str, result: str) -> Counter[str]:
+def escalation(program: str, user: str, target: str, result: str) -> Counter[str]:
     """Return what one sudo or su adds."""
-    labels = f'result="{result}",service="{service}",target="{target}",user="{user}"'
-    return Counter({f"users_escalations_total{{{labels}}}": 1})
+    family = "users_escalations" if result == "success" else "users_escalation_failures"
+    labels = f'program="{program}",target_user="{target}",user="{user}"'
+    return Counter({f"{family}_total{{{labels}}}": 1})
 
 
 def login(*argv: str, command: str = "true", user: str = "tu-alice", password: str = "",
@@ -346,4 +348,4 @@ def test_hostile_names(box: Box) -> None:
             wait_until(lambda: quiet(box) and events(runs[-1]) == expected)
     assert events(runs[-1]) == expected
     places = {name for name in runs[-1] if name.startswith("users_auth_failures_last_hour")}
-    assert {name.partition('ip="')[2].partition('"')[0] for name in places} == {"127.0.0.1"}
+    assert {name.partition('remote_ip="')[2].partition('"')[0] for name in places} == {"127.0.0.1"}

@@ -56,7 +56,7 @@ def test_an_image_without_pip_or_network(tmp_path: Path, image: Path) -> None:
         ["sh", "-c", f"{command} {shlex.join(argv)}"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert samples(output.read_text())['users_sessions{type="ssh",user="alice"}'] == 1
+    assert samples(output.read_text())['users_sessions{session_type="ssh",user="alice"}'] == 1
 
     said = run(*offline, "uninstall", "--root", str(image)).stdout
     assert said == "Removed, but for the program itself: rm -r /opt/textfile-users\n"

@@ -61,7 +61,7 @@ class Installed:
     def count(self) -> float:
         family = "users_auth_failures_total"
         text = self.sh(f"cat {OUTPUT}")[1]
-        return samples(text)[f'{family}{{method="password",service="sshd",user="root"}}']
+        return samples(text)[f'{family}{{method="password",program="sshd",user="root"}}']
 
     def owners(self) -> dict[str, str]:
         """Return owner and mode of all that the service writes."""

@@ -56,7 +56,7 @@ def test_what_a_session_without_a_terminal_does_is_in_the_file(box: Box) -> None
     """No logind here, and no record in utmp: only processes and sockets show it."""
     port = box.sshd("PidFile=/run/sshd-collectors.pid")
     idle = look(box)
-    assert not idle.get('users_sessions{type="ssh",user="tu-alice"}')
+    assert not idle.get('users_sessions{session_type="ssh",user="tu-alice"}')
     used_before = used(box, "tu-alice")  # zombies of other tests
     with login(box, port, BURN) as client:
         assert client.stdout
@@ -65,10 +65,10 @@ def test_what_a_session_without_a_terminal_does_is_in_the_file(box: Box) -> None
         burnt = used(box, "tu-alice") - used_before
         found = look(box)
         (info,) = [name for name in found if name.startswith("users_session_info{")]
-        assert 'ip="127.0.0.1"' in info
+        assert 'remote_ip="127.0.0.1"' in info
         assert 'type="ssh",user="tu-alice"' in info
         assert 'tty=""' in info
-        assert found['users_sessions{type="ssh",user="tu-alice"}'] == 1
+        assert found['users_sessions{session_type="ssh",user="tu-alice"}'] == 1
         assert abs(found[CPU] - idle.get(CPU, 0.0) - burnt) < 0.3
         assert found[CPU] >= before.get(CPU, 0.0)
         rows = box.run("ps", "-U", "tu-alice", "-o", "rss=").stdout.split()
@@ -81,7 +81,7 @@ def test_what_a_session_without_a_terminal_does_is_in_the_file(box: Box) -> None
         time.sleep(0.5)
         assert look(box)[CPU] - found[CPU] < 0.1, "it sleeps: no average of its life"
     # The client's end is not yet that of all it has begun.
-    wait_for(lambda: look(box)['users_sessions{type="ssh",user="tu-alice"}'] == 0)
+    wait_for(lambda: look(box)['users_sessions{session_type="ssh",user="tu-alice"}'] == 0)
     assert look(box)[CPU] >= found[CPU], "what ended processes used is not taken back"
 
 
@@ -95,7 +95,7 @@ def test_a_desktop_that_is_looked_at_is_a_session(box: Box) -> None:
         with viewer(port):
             found = look(box)
             (info,) = [name for name in found if name.startswith("users_session_info{")]
-            assert f'tty="vnc:{display}",type="vnc",user="tu-alice"' in info
-            assert found['users_remote_connections{service="vnc"}'] == 1
-        wait_for(lambda: look(box)['users_remote_connections{service="vnc"}'] == 0)
-        assert look(box)['users_sessions{type="vnc",user="tu-alice"}'] == 0
+            assert f'session_type="vnc",tty="vnc:{display}",user="tu-alice"' in info
+            assert found['users_remote_connections{protocol="vnc"}'] == 1
+        wait_for(lambda: look(box)['users_remote_connections{protocol="vnc"}'] == 0)
+        assert look(box)['users_sessions{session_type="vnc",user="tu-alice"}'] == 0

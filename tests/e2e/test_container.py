@@ -137,7 +137,7 @@ def test_a_container_sees_what_the_host_sees(box: Box, manifest: str) -> None:
     container = Container(box, manifest)
     container.hand_over()
     output = box.directory / "native.prom"
-    connections = 'users_remote_connections{service="ssh"}'
+    connections = 'users_remote_connections{protocol="ssh"}'
     of_host = container.collect()[connections]
     port = box.sshd("LogLevel=VERBOSE")
     with box.rsyslogd("RSYSLOG_FileFormat", reduce=False):
@@ -156,9 +156,9 @@ def test_a_container_sees_what_the_host_sees(box: Box, manifest: str) -> None:
             login.communicate()
     assert of_people(inside) == of_people(native)
     assert (
-        inside['users_auth_failures_total{method="password",service="sshd",user="tu-alice"}'] == 1
+        inside['users_auth_failures_total{method="password",program="sshd",user="tu-alice"}'] == 1
     )
-    labels = f'{{session="{line}",tty="{line}",user="tu-alice"}}'
+    labels = f'{{session="{line}",user="tu-alice"}}'
     for name in ("last_activity_timestamp_seconds", "processes"):
         assert inside[f"users_session_{name}{labels}"] == native[f"users_session_{name}{labels}"]
     for name in ("sessions", "auth", "processes", "accounts", "history"):

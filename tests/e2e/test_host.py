@@ -73,7 +73,7 @@ def test_without_rights_each_fault_is_said_and_the_rest_works(box: Box) -> None:
         lines = [f"textfile-users: {line}\n" for line in denied]
         assert (status, said) == (0, "".join(lines))
         text = box.run("cat", "/home/out/users.prom").stdout
-        assert 'users_sessions{type="ssh",user="tu-alice"} 1.0\n' in text
+        assert 'users_sessions{session_type="ssh",user="tu-alice"} 1.0\n' in text
         assert 'users_collector_success{collector="sessions"} 0.0\n' in text
         status, said = box.collect("/opt/users.prom", user="nobody")
         assert status == 1

@@ -145,7 +145,7 @@ def test_the_terminal_of_a_command_of_sudos_is_no_session(box: Box) -> None:
         assert box.collect(output, "--auth-source", "none") == (0, "")
         with open(output) as file:
             found = samples(file.read())
-        assert found['users_sessions{type="ssh",user="tu-alice"}'] == 1
+        assert found['users_sessions{session_type="ssh",user="tu-alice"}'] == 1
     finally:
         client.kill()
         client.communicate()

@@ -33,16 +33,17 @@ def test_real_logins_reach_node_exporter(box: Box, node_exporter: NodeExporter) 
         assert samples["node_textfile_scrape_error"] == 0
         assert f'node_textfile_mtime_seconds{{file="{output}"}}' in samples
         assert samples["users_logged_in"] == 1
-        assert samples['users_sessions{type="ssh",user="tu-alice"}'] == 2
+        assert samples['users_sessions{session_type="ssh",user="tu-alice"}'] == 2
         assert samples['users_source_available{source="utmp"}'] == 1
         for line in lines:
-            labels = f'session="{line}",tty="{line}"'
             info = (
-                'users_session_info{host="",ip="127.0.0.1",network="local",service="sshd",'
-                f'{labels},type="ssh",user="tu-alice"}}'
+                'users_session_info{key="",program="sshd",remote_host="",remote_ip="127.0.0.1",'
+                f'remote_network="local",session="{line}",session_type="ssh",tty="{line}",'
+                'user="tu-alice"}'
             )
             assert samples[info] == 1
-            start = samples[f'users_session_start_timestamp_seconds{{{labels},user="tu-alice"}}']
+            labels = f'session="{line}",user="tu-alice"'
+            start = samples[f"users_session_start_timestamp_seconds{{{labels}}}"]
             assert began - 1 <= start <= time.time()
         checked = run("promtool", "check", "metrics", input=output.read_text())
         assert (checked.stdout, checked.stderr) == ("", "")
@@ -61,7 +62,7 @@ def test_real_logins_reach_node_exporter(box: Box, node_exporter: NodeExporter) 
             break
         time.sleep(0.1)
     assert samples["users_logged_in"] == 0
-    assert samples['users_sessions{type="ssh",user="tu-alice"}'] == 0
+    assert samples['users_sessions{session_type="ssh",user="tu-alice"}'] == 0
     assert not [name for name in samples if name.startswith("users_session_info")]
 
 

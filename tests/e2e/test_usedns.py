@@ -99,7 +99,7 @@ def places(text: str) -> set[tuple[str, str, str]]:
     for name in samples(text):
         if name.startswith("users_session_info{"):
             labels = dict(pair.split("=") for pair in name[19:-1].replace('"', "").split(","))
-            found.add((labels["user"], labels["ip"], labels["network"]))
+            found.add((labels["user"], labels["remote_ip"], labels["remote_network"]))
     return found
 
 
@@ -163,7 +163,7 @@ def test_refusals_are_from_an_address(box_with_names: Box) -> None:
     ]
     output = f"{box.state}-nobody/users.prom"
     assert box.collect(output, "--network", NETWORK, user="nobody") == (0, "")
-    hour = f'users_auth_failures_last_hour{{ip="{ADDRESS}",network="office"}}'
+    hour = f'users_auth_failures_last_hour{{remote_ip="{ADDRESS}",remote_network="office"}}'
     assert samples(run("cat", output).stdout)[hour] == 3
 
 

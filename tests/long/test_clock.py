@@ -12,7 +12,7 @@ from tests import hosts
 from tests.hosts import NOW, Record
 from tests.long.decoders import BERLIN, zone
 
-FAILURES = 'users_auth_failures_total{method="password",service="sshd",user="root"}'
+FAILURES = 'users_auth_failures_total{method="password",program="sshd",user="root"}'
 HOUR = 3600.0
 DAY = 24 * HOUR
 AUTUMN = 1_792_890_000.0  # 25 October 2026 01:00 UTC, when 03:00 is 02:00 again

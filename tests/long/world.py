@@ -27,6 +27,7 @@ COUNTERS = (
     "users_auth_probes_total",
     "users_auth_log_lines_total",
     "users_escalations_total",
+    "users_escalation_failures_total",
     "users_logins_total",
     "users_session_duration_seconds",
     "users_reboots_total",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from textfile_users.counting import Counting
+from textfile_users.counting import CLEAN, CRASH, Counting
 from textfile_users.deadline import paced
 from textfile_users.durable import BEGINNING, NOTHING, Durable
 from textfile_users.logins import MAX_LOGINS, WTMP, Login
@@ -47,6 +47,9 @@ BOOT = "boot"
 MAX_BOOTS = 1_000
 KEPT_BOOTS = 4  # once all was read
 SAME_BOOT = 120.0  # seconds: wtmp and wtmpdb have the time of one boot to within this
+# Whether the host was up by the last record of wtmp or wtmpdb, or shut down.
+STATE = "state by "
+UP, DOWN = "up", "down"
 # Processes of sshd that wrote the record of a name that is nobody's.
 OPENED = "pids in btmp"
 MAX_OPENED = 1_000
@@ -186,6 +189,12 @@ class _Reading:
         if is_complete:  # else what is ended here may have records still to be read
             logins.forget(self._now)
             del self._boots[:-KEPT_BOOTS]
+            is_read = {
+                WTMP: self._paths.wtmp() in self._records,
+                WTMPDB: self._wtmpdb is not None,
+            }
+            for source in filter(is_read.__getitem__, is_read):
+                self._seen.setdefault(STATE + source, UP)  # a host that runs the program is up
 
     def _make_room(self, steps: Iterable[str]) -> None:
         """Count what was read, and forget what nothing that the ``steps`` read can tell of."""
@@ -261,6 +270,7 @@ class _Reading:
         unit = LAYOUTS[layout].size
         if path not in self._records and not self._backfill:
             for turn in _turns(parse_utmp(_tail(path, unit), layout).records):
+                self._note_state(WTMP, turn)
                 if turn.event == "login":
                     self._counting.last_login(turn.user, turn.time)
             self._records[path] = end(path, unit)
@@ -340,7 +350,8 @@ class _Reading:
     def _take(self, source: str, turn: Turn) -> None:
         logins = self._counting.logins
         if turn.event == "boot":
-            self._take_boot(source, turn.time)
+            self._take_boot(source, turn)
+        self._note_state(source, turn)
         if turn.event in ("boot", "shutdown"):
             logins.boot(turn.time, source)
         elif turn.event == "logout":
@@ -351,14 +362,26 @@ class _Reading:
                 logins.succeed(login, self._is_alive)
             logins.recorded(login)
 
-    def _take_boot(self, source: str, time: float) -> None:
-        """Count a boot, once for what wtmp and wtmpdb say of it."""
+    def _note_state(self, source: str, turn: Turn) -> None:
+        """Remember whether the host is up; of a log's beginning nothing is known."""
+        if turn.event in ("boot", "shutdown"):
+            self._seen[STATE + source] = UP if turn.event == "boot" else DOWN
+        else:
+            self._seen.setdefault(STATE + source, UP)
+
+    def _take_boot(self, source: str, turn: Turn) -> None:
+        """Count a boot, once for what wtmp and wtmpdb say of it.
+
+        Of a host that was up before it nobody recorded a shutdown.
+        """
+        time = turn.time
         same = [one for one in self._boots if one[0] != source and abs(one[1] - time) < SAME_BOOT]
         if same:
             self._boots.remove(min(same, key=lambda one: abs(one[1] - time)))
         else:
             self._boots.append((source, time))
-            self._counting.boot(time)
+            kind = CRASH if self._seen.get(STATE + source) == UP else CLEAN
+            self._counting.boot(time, turn.type or kind)
 
     def _leader_of(self, user: str, pid: int, time: float) -> int:
         """Return the leader of a known login that a login's process descends from, else its pid.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textfile_users.counting import ESCALATIONS, LOGINS, USERS
+from textfile_users.counting import ESCALATION_FAILURES, ESCALATIONS, LOGINS, USERS
 from textfile_users.metrics import users
 from textfile_users.metrics.family import Family, Sample
 from textfile_users.metrics.users import FAMILIES, TYPES
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from textfile_users.durable import Series
 
 # Families with one of these labels have nothing to add up; nor has the time of a user's login.
-_SINGLE = {"session", "ip", "uid"}
+_SINGLE = {"session", "remote_ip", "uid"}
 LEFT_OUT = {
     "users_last_login_timestamp_seconds",
     *(name for name, (_, labels) in FAMILIES.items() if not _SINGLE.isdisjoint(labels)),
@@ -26,12 +26,9 @@ _ESCALATING = ("sudo", "su", "doas", "pkexec", "polkit", "run0")
 def families(snapshot: Snapshot) -> Iterator[Family]:
     """Yield the set's families with sums under ``user=""``, those of single things left out."""
     people = float(len({session.user for session in snapshot.sessions or ()}))
-    for one in users.families(_summed(snapshot)):
+    for one in users.families(_summed(snapshot), LEFT_OUT):
         if one.name == "users_logged_in":
             yield one._replace(samples=[Sample(one.name, {}, people)])
-        elif one.name == "users_series_dropped":
-            kept = [sample for sample in one.samples if sample.labels["family"] not in LEFT_OUT]
-            yield one._replace(samples=kept)
         elif one.name not in LEFT_OUT:
             yield one
 
@@ -72,9 +69,9 @@ def _anonymous(session: Session) -> Session:
 def _counters(snapshot: Snapshot) -> dict[Series, float]:
     """Return the counters without users; zeros so that increase() sees the first event."""
     counters: dict[Series, float] = {(LOGINS, "", type_): 0.0 for type_ in TYPES}
-    for service in _ESCALATING:
-        for result in ("success", "failure"):
-            counters[ESCALATIONS, service, "", "", result] = 0.0
+    for program in _ESCALATING:
+        for family in (ESCALATIONS, ESCALATION_FAILURES):
+            counters[family, program, "", ""] = 0.0
     for series, count in snapshot.counters.items():
         places = USERS.get(series[0], ())
         key = tuple("" if place in places else text for place, text in enumerate(series))

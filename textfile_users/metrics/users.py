@@ -6,7 +6,15 @@ import sys
 
 from textfile_users import __version__
 from textfile_users.connections import count_connections
-from textfile_users.counting import BOUNDS, DURATION, DURATION_SUM, MAX_SERIES, user_of
+from textfile_users.counting import (
+    BOUNDS,
+    CLEAN,
+    CRASH,
+    DURATION,
+    DURATION_SUM,
+    MAX_SERIES,
+    user_of,
+)
 from textfile_users.durable import DROPPED
 from textfile_users.metrics.family import (
     MAX_USERS,
@@ -23,7 +31,7 @@ from textfile_users.sources.text import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from textfile_users.activity import Activity
 
@@ -37,6 +45,7 @@ SKIPS = {
 }
 TYPES = ("ssh", "tty", "x11", "wayland", "vnc", "rdp", "mosh", "multiplexer", "other")
 KINDS = ("closed", "reset", "timeout", "protocol", "penalty", "other")
+BOOTS = (CLEAN, CRASH)
 RESULTS = ("matched", "unmatched", "ignored", "untrusted")
 # How many addresses of the last hour are written.
 TOP = 20
@@ -44,109 +53,136 @@ TOP = 20
 # Label values and value.
 _Sample = tuple[tuple[str, ...], float]
 
-_SESSION = ("session", "user", "tty")
+_SESSION = ("session", "user")
+_ESCALATION = ("program", "user", "target_user")
 
 # family: its HELP and labels
 FAMILIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "users_logged_in": ("Distinct users with a session.", ()),
     "users_sessions": (
-        "Open sessions by user and type; 0 for an hour after the last one ended.",
-        ("user", "type"),
+        "Open sessions by user and session type; 0 for an hour after the last one ended.",
+        ("user", "session_type"),
     ),
-    "users_sessions_closing": ("Sessions that logind could not finish (ghosts).", ()),
+    "users_sessions_closing": (
+        "Sessions that logind could not close: the login is over, a process still runs.",
+        (),
+    ),
     "users_session_info": (
-        "A session and where it is from; always 1.",
-        (*_SESSION, "type", "service", "host", "ip", "network"),
+        "An open session and where it comes from; always 1.",
+        (
+            *_SESSION,
+            "tty",
+            "session_type",
+            "program",
+            "remote_host",
+            "remote_ip",
+            "remote_network",
+            "key",
+        ),
     ),
     "users_session_start_timestamp_seconds": (
-        "When the session began, in seconds since the epoch.",
+        "Time the session began, in seconds since the epoch.",
         _SESSION,
     ),
     "users_session_last_activity_timestamp_seconds": (
-        "The last input on the session's terminal, in seconds since the epoch.",
+        "Time of the last input on the session's terminal, in seconds since the epoch.",
         _SESSION,
     ),
     "users_session_cpu_seconds": (
-        "CPU time that the session's live processes have used.",
+        "CPU time used by the processes that run in the session.",
         _SESSION,
     ),
-    "users_session_processes": ("The session's live processes.", _SESSION),
+    "users_session_processes": ("Processes that run in the session.", _SESSION),
     "users_session_command_info": (
-        "The foreground command on the session's terminal; always 1.",
+        "Foreground command on the session's terminal; always 1.",
         (*_SESSION, "command"),
     ),
     "users_logins_total": (
-        "Sessions begun, also those between two looks.",
-        ("user", "type"),
+        "Logins, including those that began and ended between two scans.",
+        ("user", "session_type"),
     ),
-    "users_session_duration_seconds": ("How long sessions lasted that have ended.", ("type",)),
-    "users_reboots_total": ("Boots seen in wtmp or wtmpdb.", ()),
+    "users_session_duration_seconds": (
+        "Duration of ended sessions, in seconds.",
+        ("session_type",),
+    ),
+    "users_reboots_total": (
+        "Boots recorded in wtmp or wtmpdb, after a shutdown (clean) or without one (crash).",
+        ("kind",),
+    ),
     "users_last_login_timestamp_seconds": (
-        "When the user last logged in, in seconds since the epoch.",
+        "Time of the user's last login, in seconds since the epoch.",
         ("user",),
     ),
     "users_auth_successes_total": (
         "Credentials accepted.",
-        ("service", "method", "user"),
+        ("program", "method", "user"),
     ),
     "users_auth_failures_total": (
-        'Credentials refused, one per attempt; names that no account has are user="".',
-        ("service", "method", "user"),
+        'Credentials refused, one per attempt; user="" for names without an account.',
+        ("program", "method", "user"),
     ),
     "users_auth_probes_total": (
-        "Connections given up before a credential was refused.",
-        ("service", "kind"),
+        "Connections that ended before a credential was refused.",
+        ("program", "kind"),
     ),
     "users_auth_failures_last_hour": (
-        "Refused attempts of the last hour, for the addresses with most of them.",
-        ("ip", "network"),
+        "Credentials refused in the last hour, for the addresses with the most.",
+        ("remote_ip", "remote_network"),
     ),
     "users_escalations_total": (
-        "Changes of user by sudo, su, doas or pkexec.",
-        ("service", "user", "target", "result"),
+        "Changes of user that sudo, su, doas, pkexec, run0 or polkit granted.",
+        _ESCALATION,
+    ),
+    "users_escalation_failures_total": (
+        "Changes of user that sudo, su, doas, pkexec, run0 or polkit refused.",
+        _ESCALATION,
     ),
     "users_auth_log_lines_total": (
-        "Lines of the auth log by what became of them.",
+        "Lines read from the auth log, by source and result.",
         ("source", "result"),
     ),
     "users_records_skipped_total": (
-        "Records and lines that could not be read, by source and reason.",
+        "Records and lines skipped because they could not be read, by source and reason.",
         ("source", "reason"),
     ),
     "users_remote_connections": (
         "Established connections to the host's ssh, VNC and RDP servers.",
-        ("service",),
+        ("protocol",),
     ),
     "users_cpu_seconds_total": (
-        "CPU time that the user's processes have used while they were watched.",
+        "CPU time used by the user's processes since the first scan after boot.",
         ("user",),
     ),
     "users_memory_resident_bytes": (
-        "Resident memory of the user's processes; what they share counts for each.",
+        "Resident memory of the user's processes; shared pages count for each process.",
         ("user",),
     ),
-    "users_processes": ("The user's processes.", ("user",)),
+    "users_processes": ("Processes of the user.", ("user",)),
     "users_account_info": (
         "An account with a session or processes; always 1.",
-        ("user", "uid", "group", "name"),
+        ("user", "uid", "primary_group", "real_name"),
     ),
-    "users_source_available": (
-        "1 where the host has the source, 0 where it rightly lacks it.",
-        ("source",),
-    ),
+    "users_source_available": ("1 if the host has the source, 0 if it does not.", ("source",)),
     "users_records_unusable": (
-        "Records of this look that were left out, by source and reason.",
+        "Records ignored in this scan, by source and reason.",
         ("source", "reason"),
     ),
-    "users_series_dropped": ("Series left out by a bound, by family.", ("family",)),
-    "users_collector_success": ("Whether the collector got all it should, 1 or 0.", ("collector",)),
-    "users_collector_duration_seconds": ("What the collector took.", ("collector",)),
-    "users_run_timestamp_seconds": (
-        "When this look was made, in seconds since the epoch.",
-        (),
+    "users_series_dropped": (
+        'Series left out because of a limit, by family; family="" is the sum of all.',
+        ("family",),
     ),
+    "users_networks": ("Networks given with --network.", ()),
+    "users_collector_success": (
+        "1 if the collector read all it should, else 0.",
+        ("collector",),
+    ),
+    "users_collector_duration_seconds": (
+        "Elapsed time of the collector in this scan, in seconds.",
+        ("collector",),
+    ),
+    "users_run_timestamp_seconds": ("Time of this scan, in seconds since the epoch.", ()),
     "users_build_info": (
-        "The program's version and its Python's; always 1.",
+        "Version of textfile-users and of its Python; always 1.",
         ("version", "python"),
     ),
 }
@@ -157,11 +193,11 @@ SESSION_FAMILIES = (
 )
 
 
-def families(snapshot: Snapshot) -> Iterator[Family]:
+def families(snapshot: Snapshot, hidden: Collection[str] = ()) -> Iterator[Family]:
     """Yield the set's families.
 
     Those of sessions are left out where no source of sessions could be read: not known is
-    not zero.
+    not zero. What bounds left out of families that are ``hidden`` is not told.
     """
     dropped = dict.fromkeys(SESSION_FAMILIES, 0)
     if snapshot.sessions is not None:
@@ -184,7 +220,8 @@ def families(snapshot: Snapshot) -> Iterator[Family]:
             for reason, count in source.unusable
         ],
     )
-    yield _gauge("users_series_dropped", _dropped(snapshot, dropped))
+    yield _gauge("users_series_dropped", _dropped(snapshot, dropped, hidden))
+    yield _gauge("users_networks", [((), float(snapshot.network_count))])
     yield _gauge(
         "users_collector_success",
         [((collector.name,), float(collector.success)) for collector in snapshot.collectors],
@@ -197,13 +234,15 @@ def families(snapshot: Snapshot) -> Iterator[Family]:
     yield _gauge("users_build_info", [((__version__, _python_version()), 1.0)])
 
 
-def _dropped(snapshot: Snapshot, now: Mapping[str, int]) -> list[_Sample]:
-    """Return what bounds left out by family: in this look, and since counting began."""
+def _dropped(snapshot: Snapshot, now: Mapping[str, int], hidden: Collection[str]) -> list[_Sample]:
+    """Return what bounds left out, in this scan and since counting began, and the sum of it."""
     counts = {name: float(count) for name, count in now.items()}
     for (family_name, *labels), count in snapshot.counters.items():
         if family_name == DROPPED:
             counts[labels[0]] = counts.get(labels[0], 0.0) + count
-    return [((name,), count) for name, count in counts.items()]
+    told = {name: count for name, count in counts.items() if count and name not in hidden}
+    told[""] = sum(told.values())  # with what the state had no place for, which has no family
+    return [((name,), count) for name, count in told.items()]
 
 
 def describe() -> Iterator[Family]:
@@ -225,9 +264,10 @@ def _session_families(
     info = {}
     starts = {}
     for session in newest:
-        who = (label(session.id), label(session.user), label(session.tty))
-        where = (label(session.host), session.ip, session.network)
-        info[(*who, session.type, session.service, *where)] = 1.0
+        who = label(session.id), label(session.user)
+        where = label(session.host), session.ip, session.network
+        key = ""  # no source tells yet which key it was
+        info[(*who, label(session.tty), session.type, session.service, *where, key)] = 1.0
         if session.start:  # 0: nobody recorded it
             starts[who] = session.start
     yield _gauge("users_session_info", info.items())
@@ -247,7 +287,7 @@ def _activity_families(
         found = activities.get(session.id)
         if found is None:
             continue
-        who = (label(session.id), label(session.user), label(session.tty))
+        who = label(session.id), label(session.user)
         if found.last_activity is not None:
             inputs[who] = found.last_activity
         if found.cpu is not None and found.processes is not None:
@@ -268,7 +308,7 @@ def process_families(snapshot: Snapshot, dropped: dict[str, int]) -> Iterator[Fa
         counts = count_connections(snapshot.connections)
         yield _gauge(
             "users_remote_connections",
-            [((service,), float(count)) for service, count in counts.items()],
+            [((protocol,), float(count)) for protocol, count in counts.items()],
         )
     if snapshot.cpu_seconds is not None and snapshot.usages is not None:
         usages = snapshot.usages
@@ -299,7 +339,7 @@ def login_families(snapshot: Snapshot) -> Iterator[Family]:
     """Yield what was counted of logins and their ends, boots and records."""
     yield _counter("users_logins_total", snapshot, _open_pairs(snapshot))
     yield _durations(snapshot)
-    yield _counter("users_reboots_total", snapshot, [()])
+    yield _counter("users_reboots_total", snapshot, [(kind,) for kind in BOOTS])
     yield _gauge(
         "users_last_login_timestamp_seconds",
         {(label(user),): time for user, time in snapshot.last_logins.items()}.items(),
@@ -329,6 +369,7 @@ def auth_families(snapshot: Snapshot, dropped: dict[str, int]) -> Iterator[Famil
         [((ip, snapshot.networks.get(ip, "")), counts[ip]) for ip in top],
     )
     yield _counter("users_escalations_total", snapshot, [])
+    yield _counter("users_escalation_failures_total", snapshot, [])
     source = snapshot.auth_log
     lines: dict[tuple[str, ...], float] = (
         {(source, result): 0.0 for result in RESULTS} if source else {}
@@ -342,15 +383,20 @@ def _open_pairs(snapshot: Snapshot) -> list[tuple[str, ...]]:
 
 
 def _durations(snapshot: Snapshot) -> Family:
-    """Return the histogram of ended sessions; counted are those between two bounds each."""
+    """Return the histogram of ended sessions; counted are those between two bounds each.
+
+    It has the types of which the host has had a session: each is 13 series.
+    """
     samples = []
     for type_ in TYPES:
+        if (DURATION_SUM, type_) not in snapshot.counters:
+            continue
         total = 0.0
         buckets = []
         for bound in (*map(str, BOUNDS), "+Inf"):
             total += snapshot.counters.get((DURATION, type_, bound), 0.0)
             buckets.append((bound, total))
-        seconds = snapshot.counters.get((DURATION_SUM, type_), 0.0)
+        seconds = snapshot.counters[DURATION_SUM, type_]
         samples.append(((type_,), buckets, seconds))
     return histogram(DURATION, *FAMILIES[DURATION], samples)
 

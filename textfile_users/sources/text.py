@@ -15,14 +15,18 @@ def field(data: bytes) -> str:
     return decode(data.partition(b"\0")[0])
 
 
-def label(text: str) -> str:
-    """Return ``text`` as a label value: at most 128 bytes of UTF-8, whole characters."""
-    if len(text) * 4 <= MAX_LABEL_BYTES:
-        return text
+def label(text: str, suffix: str = "") -> str:
+    """Return ``text`` with an ASCII ``suffix`` as a label value.
+
+    It has at most 128 bytes of UTF-8, whole characters; the suffix stays whole.
+    """
+    most = MAX_LABEL_BYTES - len(suffix)
+    if len(text) * 4 <= most:
+        return text + suffix
     data = text.encode()
-    if len(data) <= MAX_LABEL_BYTES:
-        return text
-    return data[:MAX_LABEL_BYTES].decode("utf-8", "ignore")
+    if len(data) <= most:
+        return text + suffix
+    return data[:most].decode("utf-8", "ignore") + suffix
 
 
 def printable(text: str) -> str:

@@ -62,7 +62,8 @@ class Turn(Record):
 
     ``tty`` is without /dev/, and '' where the source names none; ``pid`` is the leader's, 0
     where it is not known. A logout of wtmp knows its terminal alone; one of wtmpdb has the
-    ``key`` of its login.
+    ``key`` of its login. The ``type`` of a login is its session's; that of wtmpdb's boots is
+    "clean" or "crash", where the row of the boot before is known.
     """
 
     event: str

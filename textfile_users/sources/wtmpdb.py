@@ -300,6 +300,7 @@ def _history(
     for row in rows:
         if row.type == _BOOT_TIME:
             turns += _shutdown(boot)
+            turns.append(_boot(row, boot))
             boot = row
         turns += _turns(row)
     down = _shutdown(boot) if complete else []
@@ -319,10 +320,17 @@ def _shutdown(boot: _Row | None) -> list[Turn]:
     return [Turn(SHUTDOWN, boot.logout / 1e6)]
 
 
+def _boot(row: _Row, before: _Row | None) -> Turn:
+    """Return the boot of a row, of a soft reboot too, which also ends all sessions.
+
+    It follows a crash where the boot ``before`` has no shutdown.
+    """
+    kind = "" if before is None else "clean" if _shutdown(before) else "crash"
+    return Turn(BOOT, _stamp(row.login) / 1e6, type=kind)
+
+
 def _turns(row: _Row) -> list[Turn]:
     """Return what a sound row tells of; run levels and sessions that are no logins: nothing."""
-    if row.type == _BOOT_TIME:  # of a soft reboot too, which also ends all sessions
-        return [Turn(BOOT, _stamp(row.login) / 1e6)]
     login = _login(row) if row.type == _USER_PROCESS else None
     if not login:
         return []
