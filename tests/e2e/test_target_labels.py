@@ -21,7 +21,7 @@ import pytest
 
 from tests.e2e.prometheus import Prometheus
 from tests.e2e.test_dashboard import ALL, interpolate
-from tests.test_dashboard import EVENTS, SHOWN
+from tests.test_dashboard import EVENTS, SHOWN, legends, shown_fields
 from textfile_users.metrics.users import FAMILIES
 
 pytestmark = pytest.mark.e2e
@@ -231,12 +231,22 @@ def test_every_sum_has_data(prometheus: Prometheus) -> None:
 
 
 def test_every_query_of_the_dashboard_returns_what_is_ours(prometheus: Prometheus) -> None:
-    targets = [target for panel in SHOWN for target in panel["targets"]]
-    for target in (*targets, *EVENTS):
-        expr = interpolate(target, ALL)
-        found = prometheus.query(expr)
-        assert found, expr
-        assert "target-" not in json.dumps([one["metric"] for one in found]), expr
+    """And has the labels that columns and legends are made of: of one that nothing has Grafana
+    shows nothing.
+    """
+    shown = [(panel, panel["targets"]) for panel in SHOWN]
+    for panel, targets in (*shown, ({"type": "event", "targets": []}, EVENTS)):
+        labels: set[str] = set()
+        for target in targets:
+            expr = interpolate(target, ALL)
+            found = prometheus.query(expr)
+            assert found, expr
+            assert "target-" not in json.dumps([one["metric"] for one in found]), expr
+            labels = labels.union(*(one["metric"] for one in found))
+        asked = legends(panel)
+        if panel["type"] == "table":
+            asked |= {field for field in shown_fields(panel) if not field.startswith("Value")}
+        assert asked <= labels, panel["title"]
 
 
 def test_the_pages_are_as_the_program_writes_them() -> None:
