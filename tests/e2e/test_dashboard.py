@@ -191,8 +191,8 @@ def test_nobody_is_zero(fleet: Fleet, user: str) -> None:
 
 def test_legends_and_columns_are_labels_of_what_is_returned(fleet: Fleet) -> None:
     """Of a label that nothing has Grafana shows nothing."""
-    # Nobody named the host that alice came from, or alice.
-    unknown = {"remote_host", "real_name"}
+    # Nobody named the network, the host that alice came from, or alice.
+    unknown = {"remote_network", "remote_host", "real_name"}
     for panel in SHOWN:
         if "ALERTS" in panel["targets"][0]["expr"]:
             continue  # test_target_labels has them

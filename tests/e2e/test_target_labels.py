@@ -27,6 +27,7 @@ from textfile_users.metrics.users import FAMILIES
 pytestmark = pytest.mark.e2e
 
 RULES = Path(__file__).parents[2] / "prometheus"
+METRICS = (Path(__file__).parents[2] / "docs/metrics.md.in").read_text()
 # `instance` is set too: see Prometheus.
 NAMES = ("service", "host", "env", "name", "role", "ip", "group", "type", "target", "network",
          "namespace", "pod")  # fmt: skip
@@ -247,6 +248,28 @@ def test_every_query_of_the_dashboard_returns_what_is_ours(prometheus: Prometheu
         if panel["type"] == "table":
             asked |= {field for field in shown_fields(panel) if not field.startswith("Value")}
         assert asked <= labels, panel["title"]
+
+
+def test_relabelling_leaves_personal_data_out(tmp_path: Path) -> None:
+    """As docs/metrics.md has it; each session is still there."""
+    entries = re.findall(r"^ +- \{source_labels: \[__name__\], (.*)\}$", METRICS, re.MULTILINE)
+    relabelling = [
+        {"source_labels": ["__name__"], **dict(word.split(": ") for word in entry.split(", "))}
+        for entry in entries
+    ]
+    for entry in relabelling:
+        entry.update({"replacement": ""} if "replacement" in entry else {})
+    assert len(relabelling) == 3
+    hosts = Hosts()
+    hosts.event = time.time()
+    with serving(hosts) as targets, Prometheus(
+        tmp_path, targets[:1], [], relabelling=relabelling
+    ) as prometheus:  # fmt: skip
+        prometheus.wait("users_build_info", PATIENCE)
+        found = [one["metric"] for one in prometheus.query('{__name__=~"users_.*"}')]
+    assert sum(one["__name__"] == "users_session_info" for one in found) == len(SESSIONS)
+    for value in ("203.0.113.7", "192.0.2.", "a.example.org", "Alice", "vi"):
+        assert f'"{value}' not in json.dumps(found)
 
 
 def test_the_pages_are_as_the_program_writes_them() -> None:
