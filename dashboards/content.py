@@ -106,12 +106,12 @@ def _fleet_numbers() -> Iterable[Panel]:
     age = _age("users_run_timestamp_seconds", FLEET)
     yield stats(
         "Hosts reporting",
-        "Hosts whose last look was within two minutes of when it was scraped.",
+        "Hosts whose last scan was within two minutes of when it was scraped.",
         {f"count({age} <= {STALE}) or vector(0)": ""},
     )
     yield stats(
         "Stale hosts",
-        "Hosts whose last look was more than two minutes off: the timer or cron stands still, the"
+        "Hosts whose last scan was more than two minutes off: the timer or cron stands still, the"
         " program fails, or the host's clock is not Prometheus's.",
         {f"count({age} > {STALE}) or vector(0)": ""},
         steps=FAULT,
@@ -149,8 +149,8 @@ def _fleet_tables() -> Iterable[Panel]:
     last_hour = f"users_auth_failures_last_hour{{{FLEET}}}"
     age = _age("users_run_timestamp_seconds", FLEET)
     yield rows(
-        "Hosts with the oldest looks",
-        "How far each look was off when it was scraped; one every 5 s is usual.",
+        "Hosts with the oldest scans",
+        "How far each scan was off when it was scraped; one every 5 s is usual.",
         {"A": _top(20, f"max by (instance) ({age})")},
         {
             "instance": Column("Host", link="instance"),
@@ -318,7 +318,7 @@ def logins() -> Iterable[Panel]:
     logins = f"increase(users_logins_total{{{USER}}}[1h])"
     yield lines(
         "Logins per hour",
-        f"Sessions begun, by type, also those between two looks. {NEW}",
+        f"Sessions begun, by type, also those between two scans. {NEW}",
         {f"sum by (session_type) ({logins})": "{{session_type}}"},
         bars="1h",
         stacked=True,
@@ -596,16 +596,16 @@ def usage() -> Iterable[Panel]:
 
 
 def health() -> Iterable[Panel]:
-    """Yield the panels of the looks themselves."""
+    """Yield the panels of the scans themselves."""
     yield from _health_numbers()
-    look = _age("users_run_timestamp_seconds", HOST)
+    scan = _age("users_run_timestamp_seconds", HOST)
     file = _age("node_textfile_mtime_seconds", f"{HOST}, {OURS}")
     yield lines(
-        "Age of the look and of the file",
+        "Age of the scan and of the file",
         "When they were scraped, of the ten oldest. A file that node_exporter does not take has"
         " neither.",
         {
-            f"topk(10, max by (instance) ({look}))": "look {{instance}}",
+            f"topk(10, max by (instance) ({scan}))": "scan {{instance}}",
             f"topk(10, max by (instance) ({file}))": "file {{instance}}",
         },
         unit=Seconds,
@@ -619,7 +619,7 @@ def health() -> Iterable[Panel]:
         ("failed", "ok"),
     )
     yield lines(
-        "What a look takes",
+        "What a scan takes",
         "By collector, of the slowest host. A collector has a second.",
         {
             f"max by (collector) (users_collector_duration_seconds{{{HOST}}})": "{{collector}}",
@@ -641,11 +641,11 @@ def health() -> Iterable[Panel]:
 
 
 def _health_numbers() -> Iterable[Panel]:
-    look = _age("users_run_timestamp_seconds", HOST)
+    scan = _age("users_run_timestamp_seconds", HOST)
     yield stats(
-        "Oldest look",
+        "Oldest scan",
         "How far it was off when it was scraped.",
-        {f"max({look})": ""},
+        {f"max({scan})": ""},
         unit=DurationSeconds,
         steps=AGE,
         none="no file",

@@ -278,7 +278,7 @@ def test_the_fleet(fleet: Fleet) -> None:
     assert fleet.only("Hosts with a text file in error") == 1
     assert fleet.only("Users on", row="counts once") == 1
     assert fleet.only("Sessions", row="all hosts") == 2
-    ages = fleet.ask("Hosts with the oldest looks")
+    ages = fleet.ask("Hosts with the oldest scans")
     *off, (here, age) = ages
     assert {labels["instance"] for labels, _ in off} == {fleet.stale, fleet.quiet}
     assert all(value > LAG / 2 for _, value in off)
