@@ -18,7 +18,18 @@ from grafana_foundation_sdk.models.units import (
     Short,
 )
 
-from dashboards.panels import Column, Panel, Steps, durations, lines, ranking, rows, states, stats
+from dashboards.panels import (
+    Column,
+    Panel,
+    Steps,
+    durations,
+    lines,
+    presence,
+    ranking,
+    rows,
+    states,
+    stats,
+)
 
 # Selectors: every host of the job, the hosts chosen, and of these the users chosen.
 FLEET = 'job=~"$job"'
@@ -42,9 +53,17 @@ NEW = (
     "increase() does not see the first event of a series that is new: of users without a session,"
     " and of methods other than password and publickey."
 )
-NOBODY = "(no account)"
+# What stands for an empty label.
+NONE = {"user": "(no account)", "remote_network": "(no name)", "family": "(all)"}
 NO_LOG = "no log"
 FAILURES = "users_auth_failures_total"
+REFUSED = "users_escalation_failures_total"
+NETWORK = "remote_network"
+FIRING = 'alertstate="firing"'
+IDLE_TIME = (  # by the host's clock
+    f"users_run_timestamp_seconds{{{HOST}}} - on (job, instance) group_right ()"
+    f" users_session_last_activity_timestamp_seconds{{{USER}}}"
+)
 
 
 def fleet() -> Iterable[Panel]:
@@ -54,7 +73,7 @@ def fleet() -> Iterable[Panel]:
         "Sessions and users by host, summed",
         "Who is on two hosts counts twice here. From recording.yml.",
         {
-            f"sum(job_type:users_sessions:sum{{{FLEET}}})": "sessions",
+            f"sum(job_session_type:users_sessions:sum{{{FLEET}}})": "sessions",
             f"sum(job:users_logged_in:sum{{{FLEET}}})": "users",
         },
     )
@@ -87,12 +106,12 @@ def _fleet_numbers() -> Iterable[Panel]:
     age = _age("users_run_timestamp_seconds", FLEET)
     yield stats(
         "Hosts reporting",
-        "Hosts whose last look was within two minutes of when it was scraped.",
+        "Hosts whose last scan was within two minutes of when it was scraped.",
         {f"count({age} <= {STALE}) or vector(0)": ""},
     )
     yield stats(
         "Stale hosts",
-        "Hosts whose last look was more than two minutes off: the timer or cron stands still, the"
+        "Hosts whose last scan was more than two minutes off: the timer or cron stands still, the"
         " program fails, or the host's clock is not Prometheus's.",
         {f"count({age} > {STALE}) or vector(0)": ""},
         steps=FAULT,
@@ -130,11 +149,11 @@ def _fleet_tables() -> Iterable[Panel]:
     last_hour = f"users_auth_failures_last_hour{{{FLEET}}}"
     age = _age("users_run_timestamp_seconds", FLEET)
     yield rows(
-        "Hosts with the oldest looks",
-        "How far each look was off when it was scraped; one every 5 s is usual.",
+        "Hosts with the oldest scans",
+        "How far each scan was off when it was scraped; one every 5 s is usual.",
         {"A": _top(20, f"max by (instance) ({age})")},
         {
-            "instance": Column("Host", is_host=True),
+            "instance": Column("Host", link="instance"),
             "Value": Column("Age", DurationSeconds, AGE, 120),
         },
         order="Age",
@@ -143,16 +162,16 @@ def _fleet_tables() -> Iterable[Panel]:
         "Users on more than one host",
         "The same name with sessions on several hosts at once.",
         {"A": _top(20, f"count by (user) ({USER_HOSTS}) > 1")},
-        {"user": Column("User"), "Value": Column("Hosts", Short, width=100)},
+        {"user": Column("User", link="user"), "Value": Column("Hosts", Short, width=100)},
         order="Hosts",
     )
-    hosts_by_ip = f"topk(20, count by (ip) ({last_hour}))"
+    hosts_by_ip = f"topk(20, count by (remote_ip) ({last_hour}))"
     yield rows(
         "Addresses that most hosts refused",
         "In the last hour; each host tells its own 20 highest.",
-        {"A": hosts_by_ip, "B": f"sum by (ip) ({last_hour}) and {hosts_by_ip}"},
+        {"A": hosts_by_ip, "B": f"sum by (remote_ip) ({last_hour}) and {hosts_by_ip}"},
         {
-            "ip": Column("Address"),
+            "remote_ip": Column("Address"),
             "Value #A": Column("Hosts", Short, width=100),
             "Value #B": Column("Refused", Short, BURST, 100),
         },
@@ -172,7 +191,31 @@ def _fleet_tables() -> Iterable[Panel]:
 
 
 def who_is_on() -> Iterable[Panel]:
-    """Yield the panels of the sessions that are open."""
+    """Yield the panels of the sessions that are open, and of the alerts that fire."""
+    yield from _who_numbers()
+    yield from _who_tables()
+    yield presence(
+        "Who was on",
+        "A lane for each user, with the number of sessions; the 30 with most at each time.",
+        f"topk(30, sum by (user) (users_sessions{{{USER}}}) > 0)",
+        "{{user}}",
+    )
+    yield lines(
+        "Sessions by type",
+        "Open sessions.",
+        {f"sum by (session_type) (users_sessions{{{USER}}})": "{{session_type}}"},
+        stacked=True,
+    )
+    networks = _named(f"count by (remote_network) (users_session_info{{{USER}}})", NETWORK)
+    yield lines(
+        "Sessions by network",
+        "Where open sessions come from, by the names that --network gives.",
+        {networks: "{{remote_network}}"},
+        stacked=True,
+    )
+
+
+def _who_numbers() -> Iterable[Panel]:
     yield stats(
         "Users on",
         "Distinct users with a session; who is on two of the hosts counts twice.",
@@ -183,14 +226,10 @@ def who_is_on() -> Iterable[Panel]:
         "Open sessions.",
         {_or_zero(f"sum(users_sessions{{{USER}}})", f"users_logged_in{{{HOST}}}"): ""},
     )
-    idle = (  # by the host's clock
-        f"users_run_timestamp_seconds{{{HOST}}} - on (job, instance) group_right ()"
-        f" users_session_last_activity_timestamp_seconds{{{USER}}}"
-    )
     yield stats(
         "Longest idle",
         "How long ago the last input was on the terminal that has waited longest.",
-        {f"max({idle})": ""},
+        {f"max({IDLE_TIME})": ""},
         unit=DurationSeconds,
         steps=IDLE,
         none="no terminal",
@@ -214,28 +253,32 @@ def who_is_on() -> Iterable[Panel]:
         steps=WARN,
         none=NO_LOG,
     )
-    who = "instance, session, user, tty"
+
+
+def _who_tables() -> Iterable[Panel]:
+    who = "instance, session, user"
+    origin = "tty, session_type, program, remote_host, remote_ip, remote_network"
     yield rows(
         "Who is on",
         "A row for each session. The command is there with --session-command only; CPU time is"
-        " that of the session's live processes.",
+        " that of the session's live processes. A click on a host or a user leads to it alone.",
         {
-            "A": f"max by ({who}, type, service, host, ip, network) (users_session_info{{{USER}}})",
+            "A": f"max by ({who}, {origin}) (users_session_info{{{USER}}})",
             "B": f"1000 * max by ({who}) (users_session_start_timestamp_seconds{{{USER}}})",
-            "C": f"max by ({who}) ({idle})",
+            "C": f"max by ({who}) ({IDLE_TIME})",
             "D": f"max by ({who}) (users_session_cpu_seconds{{{USER}}})",
             "E": f"max by ({who}) (users_session_processes{{{USER}}})",
             "F": f"max by ({who}, command) (users_session_command_info{{{USER}}})",
         },
         {
-            "instance": Column("Host", is_host=True),
-            "user": Column("User"),
+            "instance": Column("Host", link="instance"),
+            "user": Column("User", link="user"),
             "tty": Column("Terminal", width=90),
-            "type": Column("Type", width=90),
-            "service": Column("Service", width=90),
-            "ip": Column("From"),
-            "host": Column("From host"),
-            "network": Column("Network", width=100),
+            "session_type": Column("Type", width=90),
+            "program": Column("Program", width=90),
+            "remote_ip": Column("From"),
+            "remote_host": Column("From host"),
+            "remote_network": Column("Network", width=100),
             "Value #B": Column("Since", DatetimeISO, width=170),
             "Value #C": Column("Idle", DurationSeconds, IDLE, 150),
             "Value #D": Column("CPU time", Seconds, width=100),
@@ -246,16 +289,27 @@ def who_is_on() -> Iterable[Panel]:
         width=24,
         height=10,
     )
-    yield lines(
-        "Sessions by type",
-        "Open sessions.",
-        {f"sum by (type) (users_sessions{{{USER}}})": "{{type}}"},
-        stacked=True,
-    )
-    yield lines(
-        "Sessions by user",
-        "The ten users with most sessions at each time.",
-        {f"topk(10, sum by (user) (users_sessions{{{USER}}}))": "{{user}}"},
+    yield alerts_of(HOST, "Alerts that fire", "Of the hosts chosen, for whichever user.")
+
+
+def alerts_of(labels: str, title: str, why: str) -> Panel:
+    """Return the alerts of alerts.yml that fire, since when."""
+    ours = f'{labels}, alertname=~"Users.*"'
+    since = f"ALERTS_FOR_STATE{{{ours}}} and ignoring (alertstate) ALERTS{{{ours}, {FIRING}}}"
+    return rows(
+        title,
+        f"{why} From alerts.yml.",
+        {"A": f"1000 * max by (alertname, severity, instance, user, remote_ip) ({since})"},
+        {
+            "alertname": Column("Alert"),
+            "severity": Column("Severity", width=80),
+            "instance": Column("Host", link="instance"),
+            "user": Column("User", link="user"),
+            "remote_ip": Column("Address"),
+            "Value": Column("Since", DatetimeISO, width=170),
+        },
+        order="Since",
+        width=12,
     )
 
 
@@ -264,16 +318,16 @@ def logins() -> Iterable[Panel]:
     logins = f"increase(users_logins_total{{{USER}}}[1h])"
     yield lines(
         "Logins per hour",
-        f"Sessions begun, by type, also those between two looks. {NEW}",
-        {f"sum by (type) ({logins})": "{{type}}"},
+        f"Sessions begun, by type, also those between two scans. {NEW}",
+        {f"sum by (session_type) ({logins})": "{{session_type}}"},
         bars="1h",
         stacked=True,
     )
     accepted = _per_minute("users_auth_successes_total", USER)
     yield lines(
         "Credentials accepted per minute",
-        f"By service and method. {NEW}",
-        {f"60 * sum by (service, method) ({accepted})": "{{service}} {{method}}"},
+        f"By program and method. {NEW}",
+        {f"60 * sum by (program, method) ({accepted})": "{{program}} {{method}}"},
         unit=EventsPerMinute,
     )
     bucket = "users_session_duration_seconds_bucket"
@@ -297,8 +351,8 @@ def logins() -> Iterable[Panel]:
     )
     yield stats(
         "Reboots",
-        f"Boots seen in wtmp or wtmpdb {RANGE}.",
-        {f"sum({_increase('users_reboots_total', HOST)})": ""},
+        f"Boots seen in wtmp or wtmpdb {RANGE}: after a shutdown (clean) or not (crash).",
+        {f"sum by (kind) ({_increase('users_reboots_total', HOST)})": "{{kind}}"},
         steps=WARN,
         height=8,
         none="no wtmp",
@@ -317,8 +371,8 @@ def logins() -> Iterable[Panel]:
         " the 100 newest.",
         {"A": f"1000 * topk(100, {last})"},
         {
-            "instance": Column("Host", is_host=True),
-            "user": Column("User"),
+            "instance": Column("Host", link="instance"),
+            "user": Column("User", link="user"),
             "Value": Column("Last login", DatetimeISO, width=190),
         },
         order="Last login",
@@ -335,6 +389,19 @@ def attempts() -> Iterable[Panel]:
         {f"60 * sum by (method) ({_per_minute(FAILURES, USER)})": "{{method}}"},
         unit=EventsPerMinute,
         steps=((10, "red"),),
+        stacked=True,
+    )
+    yield lines(
+        "Refused attempts per minute, by host",
+        f"The ten hosts with most at each time. {NEW}",
+        {f"topk(10, 60 * sum by (instance) ({_per_minute(FAILURES, USER)}))": "{{instance}}"},
+        unit=EventsPerMinute,
+    )
+    by_network = f"sum by (remote_network) (users_auth_failures_last_hour{{{HOST}}})"
+    yield lines(
+        "Refused attempts of an hour, by network",
+        "By the names that --network gives; of the 20 addresses of each host with most.",
+        {_named(by_network, NETWORK): "{{remote_network}}"},
         stacked=True,
     )
     yield lines(
@@ -369,33 +436,34 @@ def _attempt_numbers() -> Iterable[Panel]:
         {_counted("users_auth_probes_total", HOST): ""},
         none=NO_LOG,
     )
-    refused = f'{USER}, result="failure"'
     yield stats(
         "Refused sudo and su",
         f"Changes of user that were refused {RANGE}. increase() does not see the first of a"
-        " user, service and target: the table below has them all.",
-        {_counted("users_escalations_total", refused): ""},
+        " user, program and target: the table below has them all.",
+        {_counted(REFUSED, USER): ""},
         steps=WARN,
         none=NO_LOG,
     )
     yield stats(
         "Addresses refused",
         "Addresses with refused attempts in the last hour; at most 20 of each host.",
-        {f"count(count by (ip) (users_auth_failures_last_hour{{{HOST}}})) or vector(0)": ""},
+        {f"count(count by (remote_ip) (users_auth_failures_last_hour{{{HOST}}})) or vector(0)": ""},
         width=8,
     )
 
 
 def _attempt_tables() -> Iterable[Panel]:
-    last_hour = f"sum by (instance, ip, network) (users_auth_failures_last_hour{{{HOST}}})"
+    last_hour = (
+        f"sum by (instance, remote_ip, remote_network) (users_auth_failures_last_hour{{{HOST}}})"
+    )
     yield rows(
         "Addresses refused most",
         "Attempts of the last hour.",
         {"A": _top(50, last_hour)},
         {
-            "ip": Column("Address"),
-            "network": Column("Network", width=100),
-            "instance": Column("Host", is_host=True),
+            "remote_ip": Column("Address"),
+            "remote_network": Column("Network", width=100),
+            "instance": Column("Host", link="instance"),
             "Value": Column("Refused", Short, BURST, 90),
         },
         order="Refused",
@@ -403,29 +471,73 @@ def _attempt_tables() -> Iterable[Panel]:
     yield ranking(
         "Refused attempts by user",
         f"The attempts {RANGE}. {NEW}",
-        _top(10, _named(f"sum by (user) ({_increase(FAILURES, USER)})")),
+        _top(10, _named(f"sum by (user) ({_increase(FAILURES, USER)})", "user")),
         "{{user}}",
         steps=BURST,
     )
-    change = "instance, service, user, target, result"
-    total = f"users_escalations_total{{{USER}}}"
+    change = "instance, program, user, target_user"
+    granted = "users_escalations_total"
     yield rows(
         "sudo, su, doas and pkexec",
-        f"Counted {RANGE}, and since counting began: increase() does not see the first.",
+        f"{RANGE.capitalize()}, and since counting began: increase() does not see the first.",
         {
-            "A": f"sum by ({change}) ({total})",
-            "B": f"sum by ({change}) ({_increase('users_escalations_total', USER)})",
+            "A": f"sum by ({change}) ({granted}{{{USER}}})",
+            "B": f"sum by ({change}) ({_increase(granted, USER)})",
+            "C": f"sum by ({change}) ({REFUSED}{{{USER}}})",
+            "D": f"sum by ({change}) ({_increase(REFUSED, USER)})",
         },
         {
-            "service": Column("By", width=70),
-            "user": Column("User"),
-            "target": Column("Becomes"),
-            "result": Column("Result", width=80),
-            "instance": Column("Host", is_host=True),
+            "program": Column("By", width=70),
+            "user": Column("User", link="user"),
+            "target_user": Column("Becomes"),
+            "instance": Column("Host", link="instance"),
             "Value #B": Column("In range", Short, width=80),
             "Value #A": Column("Ever", Short, width=70),
+            "Value #D": Column("Refused", Short, WARN, 80),
+            "Value #C": Column("Ever refused", Short, width=100),
         },
         order="In range",
+    )
+
+
+def one_user() -> Iterable[Panel]:
+    """Yield the panels of the user that is chosen, by host."""
+    yield presence(
+        "On which hosts",
+        "A lane for each host, with the number of sessions; of the 30 hosts with most.",
+        f"topk(30, sum by (instance) (users_sessions{{{USER}}}) > 0)",
+        "{{instance}}",
+    )
+    yield alerts_of(USER, "Alerts about the user", "Those that name a user.")
+    logins = f"increase(users_logins_total{{{USER}}}[1h])"
+    yield lines(
+        "Logins per hour, by host",
+        f"The ten hosts with most at each time. {NEW}",
+        {f"topk(10, sum by (instance) ({logins}))": "{{instance}}"},
+        bars="1h",
+        stacked=True,
+    )
+    tried = f"sum by (program, method) ({_per_minute(FAILURES, USER)})"
+    yield lines(
+        "Refused attempts per minute, by method",
+        f"Of all hosts chosen. {NEW}",
+        {f"60 * {tried}": "{{program}} {{method}}"},
+        unit=EventsPerMinute,
+        stacked=True,
+    )
+    cpu = f"sum by (instance) (rate(users_cpu_seconds_total{{{USER}}}[$__rate_interval]))"
+    yield lines(
+        "CPU by host",
+        "The ten hosts with most at each time; 100 % is one core.",
+        {f"topk(10, {cpu})": "{{instance}}"},
+        unit=PercentUnit,
+    )
+    memory = f"sum by (instance) (users_memory_resident_bytes{{{USER}}})"
+    yield lines(
+        "Memory by host",
+        "Resident; what processes share counts for each. The ten hosts with most.",
+        {f"topk(10, {memory})": "{{instance}}"},
+        unit=BytesIEC,
     )
 
 
@@ -453,26 +565,27 @@ def usage() -> Iterable[Panel]:
     )
     yield lines(
         "Remote connections",
-        "Established connections to the hosts' servers, by service.",
-        {f"sum by (service) (users_remote_connections{{{HOST}}})": "{{service}}"},
+        "Established connections to the hosts' servers, by protocol.",
+        {f"sum by (protocol) (users_remote_connections{{{HOST}}})": "{{protocol}}"},
         stacked=True,
     )
     by_user = "max by (instance, user)"
+    who = "primary_group, real_name"
     yield rows(
         "Users and accounts",
         f"Users with a session or processes of their own; CPU is the time used {RANGE}.",
         {
-            "A": f"max by (instance, user, uid, group, name) (users_account_info{{{USER}}})",
+            "A": f"max by (instance, user, uid, {who}) (users_account_info{{{USER}}})",
             "B": f"{by_user} ({_increase('users_cpu_seconds_total', USER)})",
             "C": f"{by_user} (users_memory_resident_bytes{{{USER}}})",
             "D": f"{by_user} (users_processes{{{USER}}})",
         },
         {
-            "instance": Column("Host", is_host=True),
-            "user": Column("User"),
-            "name": Column("Name"),
+            "instance": Column("Host", link="instance"),
+            "user": Column("User", link="user"),
+            "real_name": Column("Name"),
             "uid": Column("Uid", width=90),
-            "group": Column("Group"),
+            "primary_group": Column("Group"),
             "Value #B": Column("CPU time", Seconds, width=120),
             "Value #C": Column("Memory", BytesIEC, width=120),
             "Value #D": Column("Processes", Short, width=120),
@@ -483,16 +596,16 @@ def usage() -> Iterable[Panel]:
 
 
 def health() -> Iterable[Panel]:
-    """Yield the panels of the looks themselves."""
+    """Yield the panels of the scans themselves."""
     yield from _health_numbers()
-    look = _age("users_run_timestamp_seconds", HOST)
+    scan = _age("users_run_timestamp_seconds", HOST)
     file = _age("node_textfile_mtime_seconds", f"{HOST}, {OURS}")
     yield lines(
-        "Age of the look and of the file",
+        "Age of the scan and of the file",
         "When they were scraped, of the ten oldest. A file that node_exporter does not take has"
         " neither.",
         {
-            f"topk(10, max by (instance) ({look}))": "look {{instance}}",
+            f"topk(10, max by (instance) ({scan}))": "scan {{instance}}",
             f"topk(10, max by (instance) ({file}))": "file {{instance}}",
         },
         unit=Seconds,
@@ -506,7 +619,7 @@ def health() -> Iterable[Panel]:
         ("failed", "ok"),
     )
     yield lines(
-        "What a look takes",
+        "What a scan takes",
         "By collector, of the slowest host. A collector has a second.",
         {
             f"max by (collector) (users_collector_duration_seconds{{{HOST}}})": "{{collector}}",
@@ -528,11 +641,11 @@ def health() -> Iterable[Panel]:
 
 
 def _health_numbers() -> Iterable[Panel]:
-    look = _age("users_run_timestamp_seconds", HOST)
+    scan = _age("users_run_timestamp_seconds", HOST)
     yield stats(
-        "Oldest look",
+        "Oldest scan",
         "How far it was off when it was scraped.",
-        {f"max({look})": ""},
+        {f"max({scan})": ""},
         unit=DurationSeconds,
         steps=AGE,
         none="no file",
@@ -549,10 +662,11 @@ def _health_numbers() -> Iterable[Panel]:
         {f"count(users_collector_success{{{HOST}}} == 0) or vector(0)": ""},
         steps=FAULT,
     )
+    dropped = f'users_series_dropped{{{HOST}, family=""}}'
     yield stats(
         "Series dropped",
         "Left out by a bound: of users, sessions or addresses there are more than are written.",
-        {f"sum(users_series_dropped{{{HOST}}})": ""},
+        {f"sum({dropped})": ""},
         steps=WARN,
     )
     unknown = f'{HOST}, result="unmatched"'
@@ -608,7 +722,7 @@ def _health_tables() -> Iterable[Panel]:
     yield rows(
         "Series dropped by family",
         "What the bounds leave out.",
-        {"A": f"sum by (family) (users_series_dropped{{{HOST}}})"},
+        {"A": _named(f"sum by (family) (users_series_dropped{{{HOST}}})", "family")},
         {"family": Column("Family"), "Value": Column("Dropped", Short, WARN, 90)},
         order="Dropped",
     )
@@ -641,6 +755,6 @@ def _top(count: int, expr: str) -> str:
     return f"sort_desc(topk({count}, {expr}))"
 
 
-def _named(expr: str) -> str:
-    """Return an expression in which names that no account has can be seen."""
-    return f'label_replace({expr}, "user", "{NOBODY}", "user", "")'
+def _named(expr: str, label: str) -> str:
+    """Return an expression in which an empty label can be seen."""
+    return f'label_replace({expr}, "{label}", "{NONE[label]}", "{label}", "")'

@@ -13,6 +13,8 @@ from pathlib import Path
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import (
+    AnnotationContainer,
+    AnnotationQuery,
     Dashboard,
     DashboardCursorSync,
     VariableOption,
@@ -22,7 +24,7 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from dashboards import content
 from dashboards.content import FLEET, HOST
-from dashboards.panels import DATASOURCE
+from dashboards.panels import DATASOURCE, MIN_STEP
 
 OUTPUT = Path(__file__).with_name("textfile-users.json")
 # Families of which the names of users to choose from are taken.
@@ -45,18 +47,18 @@ def dashboard() -> Dashboard:
         .time("now-6h", "now")
         .refresh("1m")
         .tooltip(DashboardCursorSync.CROSSHAIR)
-        .annotations([])
     )
     for variable in _variables():
         made.with_variable(variable)
     numbers = count(1)
-    made.with_row(builders.Row("Fleet: $job").id(next(numbers)))
-    for panel in content.fleet():
+    made.with_row(builders.Row("Who is on: $instance").id(next(numbers)))
+    for panel in content.who_is_on():
         made.with_panel(panel.id(next(numbers)))
     for title, panels in (
-        ("Who is on: $instance", content.who_is_on()),
+        ("Fleet: $job", content.fleet()),
         ("Who came and went: $instance", content.logins()),
         ("Who tried and failed: $instance", content.attempts()),
+        ("One user: $user", content.one_user()),
         ("What users do: $instance", content.usage()),
         ("Whether to trust these figures: $instance", content.health()),
     ):
@@ -66,6 +68,7 @@ def dashboard() -> Dashboard:
             row.with_panel(panel.id(next(numbers)))
         made.with_row(row)
     built = made.build()
+    built.annotations = AnnotationContainer(list(_events()))
     built.schema_version = SCHEMA
     return built
 
@@ -73,6 +76,43 @@ def dashboard() -> Dashboard:
 def text() -> str:
     """Return the dashboard as Grafana imports it."""
     return json.dumps(dashboard(), cls=JSONEncoder, indent=2, sort_keys=True) + "\n"
+
+
+class Event(AnnotationQuery):
+    """Marks on every graph, with the words of Prometheus's own that the library does not know."""
+
+    def __init__(self, name: str, color: str, expr: str, text: str, *, by_value: bool) -> None:
+        """Mark where `expr` gives anything; `by_value` at the times, in ms, that it gives."""
+        super().__init__(name=name, datasource=DATASOURCE, icon_color=color, expr=expr)
+        self._words = {
+            "step": MIN_STEP,
+            "titleFormat": text,
+            "tagKeys": "instance",
+            "useValueForTime": by_value,
+        }
+
+    def to_json(self) -> dict[str, object]:
+        """Return it as Grafana reads it."""
+        return {**super().to_json(), **self._words}
+
+
+def _events() -> Iterable[Event]:
+    reboots = f"increase(users_reboots_total{{{HOST}}}[10m])"
+    yield Event(
+        "Reboots",
+        "orange",
+        f"sum by (instance, kind) ({reboots}) > 0",
+        "{{instance}} was booted ({{kind}})",
+        by_value=False,
+    )
+    root = f'{HOST}, user="root"'
+    yield Event(
+        "Logins of root",
+        "red",
+        f"1000 * max by (instance) (users_last_login_timestamp_seconds{{{root}}})",
+        "root logged in to {{instance}}",
+        by_value=True,
+    )
 
 
 def _variables() -> Iterable[builders.DatasourceVariable | builders.QueryVariable]:

@@ -62,11 +62,12 @@ GRAPH_WIDTH = 12
 # Grafana makes $__rate_interval at least four of these: enough for a scrape every two minutes.
 MIN_STEP = "1m"
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
-# What a click on a host's name opens: this dashboard for it alone.
-HOST_LINK = (
-    "/d/${__dashboard.uid}?${datasource:queryparam}&${job:queryparam}&${__url_time_range}"
-    "&var-instance="
-)
+# What a click on the name of a host or user opens: this dashboard for it alone.
+LINK = "/d/${__dashboard.uid}?${datasource:queryparam}&${job:queryparam}&${__url_time_range}"
+LINKS = {
+    "instance": ("This host", f"{LINK}&var-instance="),
+    "user": ("This user", f"{LINK}&${{instance:queryparam}}&var-user="),
+}
 
 
 class Column(NamedTuple):
@@ -76,7 +77,7 @@ class Column(NamedTuple):
     unit: str = ""
     steps: Steps = ()
     width: int = 0
-    is_host: bool = False
+    link: str = ""
 
 
 def stats(
@@ -153,8 +154,9 @@ def ranking(
     panel.orientation(VizOrientation.HORIZONTAL).display_mode(BarGaugeDisplayMode.BASIC)
     panel.reduce_options(_last()).no_value("none")
     if is_host:
-        url = HOST_LINK + "${__field.labels.instance}"
-        link = dashboard.DashboardLink("This host").type(DashboardLinkType.LINK).url(url)
+        text, url = LINKS["instance"]
+        url += "${__field.labels.instance}"
+        link = dashboard.DashboardLink(text).type(DashboardLinkType.LINK).url(url)
         panel.data_links([link])
     panel.with_target(_query("A", expr).legend_format(legend).instant())
     return _described(panel, title, why, width)
@@ -221,6 +223,16 @@ def states(title: str, why: str, expr: str, legend: str, texts: tuple[str, str])
     return _described(panel, title, why, GRAPH_WIDTH)
 
 
+def presence(title: str, why: str, expr: str, legend: str) -> Panel:
+    """Return over time, in a lane each, how many there are; the lane is bare where none is."""
+    panel = statetimeline.Panel().unit(Short).decimals(0).thresholds(_thresholds((), "blue"))
+    panel.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS))
+    panel.show_value(VisibilityMode.AUTO).merge_values(True).row_height(0.8)
+    panel.fill_opacity(70).line_width(0).no_value("nobody")
+    panel.with_target(_over_time(_query("A", expr)).legend_format(legend))
+    return _described(panel, title, why, GRAPH_WIDTH)
+
+
 def _query(ref: str, expr: str) -> prometheus.Dataquery:
     return prometheus.Dataquery().ref_id(ref).expr(expr).datasource(DATASOURCE)
 
@@ -260,7 +272,8 @@ def _looks(column: Column) -> list[DynamicConfigValue]:
     if column.steps:
         looks.append(DynamicConfigValue("thresholds", _thresholds(column.steps).build()))
         looks.append(DynamicConfigValue("custom.cellOptions", {"type": "color-text"}))
-    if column.is_host:
-        link = {"title": "This host", "url": HOST_LINK + "${__value.text}"}
+    if column.link:
+        text, url = LINKS[column.link]
+        link = {"title": text, "url": url + "${__value.text}"}
         looks.append(DynamicConfigValue("links", [link]))
     return looks

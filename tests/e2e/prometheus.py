@@ -8,9 +8,9 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 from tests.e2e.parts import free_port
@@ -30,11 +30,12 @@ class Prometheus:
         rules: Sequence[Path],
         interval: str = "1s",
         relabelling: Sequence[dict[str, Any]] = (),
+        labels: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Scrape `targets` and evaluate `rules` every `interval`.
 
         A target is `HOST:PORT`, or `HOST:PORT/PATH`, and then all of it is its instance.
-        `relabelling` are the entries of `metric_relabel_configs`.
+        `relabelling` are the entries of `metric_relabel_configs`, `labels` those of each target.
         """
         self.directory = directory
         self.port = free_port()
@@ -49,7 +50,7 @@ class Prometheus:
             "scrape_configs": [
                 {
                     "job_name": JOB,
-                    "static_configs": [_target(target) for target in targets],
+                    "static_configs": [_target(target, labels) for target in targets],
                     "metric_relabel_configs": list(relabelling),
                 },
             ],
@@ -128,10 +129,10 @@ class Prometheus:
         return data
 
 
-def _target(target: str) -> dict[str, Any]:
+def _target(target: str, labels: Mapping[str, str]) -> dict[str, Any]:
     address, _, path = target.partition("/")
-    labels = {"__metrics_path__": f"/{path}", "instance": target} if path else {}
-    return {"targets": [address], "labels": labels}
+    own = {"__metrics_path__": f"/{path}", "instance": target} if path else {}
+    return {"targets": [address], "labels": {**labels, **own}}
 
 
 def _until(look: Callable[[], list[dict[str, Any]]], seconds: float) -> list[dict[str, Any]]:

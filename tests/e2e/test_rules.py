@@ -44,7 +44,7 @@ def test_each_recording_rule_has_a_case() -> None:
 @pytest.mark.parametrize(
     ("rule", "suffix", "label", "values"),
     [
-        ("job_ip:users_auth_failures_last_hour:topk20_sum", "", "ip", "{}x20"),
+        ("job_remote_ip:users_auth_failures_last_hour:topk20_sum", "", "remote_ip", "{}x20"),
         ("job_user:users_memory_resident_bytes:topk20_sum", "", "user", "{}x20"),
         ("job_user:users_cpu_seconds:topk20_rate5m", "_total", "user", "0+{}x20"),
     ],
@@ -90,3 +90,16 @@ def test_each_alert_is_explained() -> None:
     alerts = re.findall(r"^ +- alert: (\w+)$", (RULES / "alerts.yml").read_text(), re.M)
     explained = re.findall(r"^## `(\w+)`$", (RULES.parent / "docs/alerts.md").read_text(), re.M)
     assert explained == alerts
+
+
+def test_each_alert_leads_to_its_part_of_the_page() -> None:
+    """As headings of docs/alerts.md are linked: in lower case."""
+    text = (RULES / "alerts.yml").read_text()
+    led = re.findall(
+        r"- alert: (\w+)\n(?:(?! +- alert).*\n)*? +annotations:\n +runbook_url: '(.*)'\n", text
+    )
+    assert [name for name, _ in led] == re.findall(r"- alert: (\w+)\n", text)
+    for name, url in led:
+        base, _, part = url.partition("#")
+        assert part == name.lower()
+        assert base == '{{ query `users:setting{name="runbooks"}` | first | label "url" }}'
