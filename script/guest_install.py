@@ -199,7 +199,7 @@ def check_path(guest: Guest) -> None:
             for _ in range(number):
                 pool.submit(guest.attempt, "ssh", f"alice@{guest.suite}", "sleep 1")
             counts = re.findall(
-                r'users_sessions\{type="ssh",user="alice"\} (\S+)', watched.result()
+                r'users_sessions\{session_type="ssh",user="alice"\} (\S+)', watched.result()
             )
         after = guest.samples()["users_run_timestamp_seconds"]
         guest.check(f"the path unit sees {what}", after > before, f"{after - before:.1f} s later")

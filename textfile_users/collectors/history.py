@@ -189,12 +189,11 @@ class _Reading:
         if is_complete:  # else what is ended here may have records still to be read
             logins.forget(self._now)
             del self._boots[:-KEPT_BOOTS]
-            is_read = {
-                WTMP: self._paths.wtmp() in self._records,
-                WTMPDB: self._wtmpdb is not None,
-            }
-            for source in filter(is_read.__getitem__, is_read):
-                self._seen.setdefault(STATE + source, UP)  # a host that runs the program is up
+            # A host that runs the program is up, whatever its records lack.
+            if self._paths.wtmp() in self._records:
+                self._seen.setdefault(STATE + WTMP, UP)
+            if self._wtmpdb is not None:
+                self._seen.setdefault(STATE + WTMPDB, UP)
 
     def _make_room(self, steps: Iterable[str]) -> None:
         """Count what was read, and forget what nothing that the ``steps`` read can tell of."""
