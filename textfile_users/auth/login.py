@@ -69,9 +69,12 @@ FORMS = forms(
     # = login success method=password user=alice account=valid ip=192.0.2.7 tty=pts/3
     # - LOGIN ON tty1
     # - LOGIN ON tty1 pts/1 BY alice
+    # No name is not root's.
+    # - LOGIN ON pts/3 BY  FROM 192.0.2.7
+    # - LOGIN ON  BY alice
     (
         b"LOGIN",
-        Pattern(rb"LOGIN ON (?P<tty>\S+) BY (?P<user>.*?)(?: FROM (?P<host>\S+))?", _success),
+        Pattern(rb"LOGIN ON (?P<tty>\S+) BY (?P<user>[^ ].*?)(?: FROM (?P<host>\S+))?", _success),
     ),
     # + ROOT LOGIN ON tty1
     # + ROOT LOGIN (root) ON tty1
@@ -86,6 +89,9 @@ FORMS = forms(
     # - ROOT LOGIN
     # - ROOT LOGIN ON tty1 FROM host.example bob
     # - ROOT LOGIN (root bob) ON tty1
+    # - ROOT LOGIN () ON tty1
+    # - ROOT LOGIN  on ''
+    # - ROOT LOGIN  on '/dev/pts/3' from ''
     (
         b"ROOT",
         Pattern(
@@ -105,6 +111,9 @@ FORMS = forms(
     # - root login
     # - root login on 'ttyS0' and more
     # - root login on 'pts/0' from '192.0.2.7' from '192.0.2.9'
+    # - root login   on 'ttyS0'
+    # - root login on ttyS0'
+    # - root login on 'pts/0' from 192.0.2.7'
     (b"root", Pattern(rb"root login(?P<user>)" + _ON, _success)),
     # shadow
     # + 'alice' logged in on 'tty1'
@@ -116,9 +125,11 @@ FORMS = forms(
     # + 'x' logged in on 'pts/1' from '192.0.2.9' logged in  on 'pts/0' from '192.0.2.7'
     # = login success method=password user="x' logged in on 'pts/1' from '192.0.2.9" account=valid ip=192.0.2.7 tty=pts/0
     # - 'alice' logged in
+    # - '' logged in on 'tty1'
     # - alice logged in on 'tty1'
     # - 'alice' logged in on 'tty1' and more
-    (b"", Pattern(rb"['`](?P<user>.*)' logged in" + _ON, _success)),
+    # - alice' logged in on 'tty1'
+    (b"", Pattern(rb"['`](?P<user>.+)' logged in" + _ON, _success)),
     # toybox (toys/other/login.c)
     # + alice logged in on /dev/pts/0
     # = login success method=password user=alice account=valid tty=pts/0
@@ -127,6 +138,8 @@ FORMS = forms(
     # - alice logged in on pts/0
     # - alice bob logged in on /dev/pts/0
     # - alice logged in on /dev/pts/0 from
+    # - alice logged in on /dev/
+    # - alice logged in on /dev/pts/0 from 192.0.2.7 x
     (
         b"",
         Pattern(
@@ -140,6 +153,8 @@ FORMS = forms(
     # - login on ttyv0 as root
     # - login on ttyv0 as
     # - login on ttyv0 as alice bob
+    # - login on ttyv0 x as alice
+    # - login on  as alice
     (
         b"login",
         Pattern(rb"login on (?P<tty>\S+) as (?!root$)(?P<user>\S+)(?P<host>)", _success),
@@ -152,6 +167,10 @@ FORMS = forms(
     # = login failure method=password user='x FROM 192.0.2.9, root' account=valid ip=192.0.2.7 times=3
     # - LOGIN FAILURE ON tty1
     # - 3 LOGIN FAILURES BY alice, bob
+    # - 1 x LOGIN FAILURE ON tty1, alice
+    # - LOGIN FAILURE ON tty1 x, alice
+    # - LOGIN FAILURE ON , alice
+    # - 3 LOGIN FAILURES FROM , x FROM 192.0.2.9, root
     (
         b"",
         Pattern(
@@ -177,10 +196,15 @@ FORMS = forms(
     # + invalid login time for 'alice' on 'tty2'
     # + LOGIN 'alice' REFUSED  on 'tty2'
     # = login failure method=password user=alice account=valid tty=tty2
+    # + invalid password for '' on 'tty1'
+    # = login failure method=password account=valid tty=tty1
     # - invalid password for 'alice'
     # - invalid password for alice on 'tty1'
     # - invalid password for 'alice' on 'tty1' and more
     # - LOGIN 'alice' REFUSED
+    # - invalid password for alice' on 'tty1'
+    # - invalid password for 'alice' on /dev/
+    # - invalid password for 'alice' on /dev/pts/0 from 192.0.2.7 x
     (
         b"invalid LOGIN",
         Pattern(
@@ -219,6 +243,11 @@ FORMS = forms(
     # = login failure method=password user=alice account=valid tty=tty1
     # - FAILED LOGIN 1 FROM tty1
     # - TOO MANY LOGIN TRIES FROM tty1 FOR alice, Have exhausted maximum number of retries for service
+    # - FAILED LOGIN  FROM (null) FOR alice, Authentication failure
+    # - TOO MANY LOGIN TRIES (4 x) FROM tty1 FOR alice, Have exhausted maximum number of retries for service
+    # - TOO MANY LOGIN TRIES () FROM tty1 FOR alice, Have exhausted maximum number of retries for service
+    # - FAILED LOGIN 1 FROM  FOR alice, Authentication failure
+    # - FAILED LOGIN 1 FROM (null) FOR alice, Authentication failure,
     (
         b"FAILED TOO",
         Pattern(
@@ -240,6 +269,9 @@ FORMS = forms(
     # + FAILED LOGIN (1) on '/dev/pts/3' from '192.0.2.7' FOR 'x) on '/dev/tty9' FOR 'y', Authentication failure
     # = login failure method=password user="x) on '/dev/tty9' FOR 'y" account=valid ip=192.0.2.7 tty=pts/3
     # - FAILED LOGIN (1) on '/dev/tty1'
+    # - FAILED LOGIN () on '/dev/tty1' FOR 'alice', Authentication failure
+    # - FAILED LOGIN (1) on '/dev/tty1' FOR alice', Authentication failure
+    # - FAILED LOGIN (1) on '/dev/tty1' FOR 'alice', Authentication failure,
     (
         b"FAILED",
         Pattern(
@@ -275,6 +307,16 @@ FORMS = forms(
     # + exceeded failure limit for 'alice' on '/dev/tty1'
     # + FATAL: can't reopen tty: No such file or directory
     # + REPEATED login failures on 'tty1' from '192.0.2.7'
+    # + REPEATED LOGIN FAILURES ON tty1 FROM 192.0.2.7, alice
+    # + cannot find user (alice)
+    # + Couldn't initialize PAM: Critical error
+    # + NULL user name in /etc/passwd
+    # + login 'alice' re-enabled after temporary lockout (16 failures)
+    # + TIOCSCTTY failed: Operation not permitted
+    # + chown (/dev/tty1, 0, 5) failed: Read-only file system
+    # + chmod (/dev/tty1, 600) failed: Read-only file system
+    # + LOGIN FAILURE ON tty1
+    # + TOO MANY LOGIN TRIES (3)  on '/dev/tty1' FOR 'alice'
     # + 3 LOGIN FAILURES ON tty1
     # + 1 LOGIN FAILURE FROM 192.0.2.7
     # + login on ttyv0 as root
@@ -287,10 +329,27 @@ FORMS = forms(
     # - tty: input overrun
     # - 3 LOGIN FAILURES ON tty1, alice
     # - login on ttyv0
+    # - LOGIN FAILURES ON , tty1
+    # - TOO MANY LOGIN TRIES (3 x) on '/dev/tty1' FOR 'alice'
+    # - TOO MANY LOGIN TRIES () on '/dev/tty1' FOR 'alice'
+    # - tty x1: input overrun
+    # - 3 x LOGIN FAILURES ON tty1
+    # - login on ttyv0 x as root
+    # - login on  as root
+    # - DIALUP ttyS0 BY alice
+    # - timed after 60 seconds
+    # - REPEATED login on 'tty1' from '192.0.2.7'
+    # - REPEATED LOGIN ON tty1 FROM 192.0.2.7, alice
+    # - cannot find (alice)
+    # - Couldn't initialize : Critical error
+    # - NULL user in /etc/passwd
+    # - login alice' re-enabled after temporary lockout (16 failures)
+    # - login 'alice re-enabled after temporary lockout (16 failures)
+    # - login 'alice' after temporary lockout (16 failures)
     (
         b"",
         Pattern(
-            rb"(?:TOO MANY LOGIN TRIES \(\d+\) {1,2}on |DIALUP AT|timed out|exceeded |FATAL: |tty[A-Z]*\d+: "
+            rb"(?:TOO MANY LOGIN TRIES \(\d+\)  ?on |DIALUP AT|timed out|exceeded |FATAL: |tty[A-Z]*\d+: "
             rb"|REPEATED login failures|REPEATED LOGIN FAILURES|no shadow password for |cannot find user"
             rb"|Couldn't initialize PAM|NULL user name|login '.*' re-enabled|TIOC|chown |chmod ).*"
             rb"|(?:\d+ )?LOGIN FAILURES? (?:ON|FROM) [^\s,]+|login on \S+ as root",
