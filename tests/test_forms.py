@@ -82,12 +82,20 @@ def test_lines_that_are_none_of_sshd(line: str) -> None:
 def test_what_stands_before_a_message_is_bounded(
     line: str, end: str, is_whole: bool, why: str
 ) -> None:
-    texts = range(forms.MAX_HEAD - len(line) - 3, forms.MAX_HEAD - len(line) + 3)
+    texts = range(forms.MAX_HEAD - len(line) - 2, forms.MAX_HEAD - len(line) + 3)
     if is_whole:
         found = [parts(line + length * "x" + end)[0][2].decode() for length in texts]
         assert found == [length * "x" + end for length in texts], why
     else:
-        assert [parts(line + length * "x" + end) for length in texts] == [[]] * 6, why
+        assert [parts(line + length * "x" + end) for length in texts] == [[]] * 5, why
+
+
+@pytest.mark.parametrize(
+    "head", ["<38>1 2026-11-30T10:00:00Z host sshd 101 - -", "Nov 30 10:00:00 host sshd(x)[101]:"]
+)
+def test_blanks_before_a_message_are_none_of_it(head: str) -> None:
+    for count in (1, 9, forms.MAX_HEAD - len(head), forms.MAX_HEAD):
+        assert parts(head + count * " " + "m n")[0][2] == b"m n", count
 
 
 # Without it a form would not be told apart from what an attacker's text makes of another.

@@ -225,8 +225,10 @@ def split(line: bytes) -> Parts | None:
         match = _pattern(form).match(head)
         if match:
             of = match.groupdict()
-            if rest and not of["message"]:  # it may only end here since it was cut
-                return None
+            if rest and not of["message"]:
+                if head[-1:] != b" ":  # it may only end here since it was cut
+                    return None
+                rest = rest.lstrip(b" ")
             of["message"] += rest
             return _parts(of)
     return None
