@@ -65,6 +65,39 @@ def test_lines_that_are_none_of_sshd(line: str) -> None:
     assert parts(line) == []
 
 
+@pytest.mark.parametrize(
+    ("line", "end", "is_whole", "why"),
+    [
+        ("<38>1 2026-11-30T10:00:00Z host sshd 101 - - ", " m n", True, "a long message is whole"),
+        ("Nov 30 10:00:00.1 host <86> sshd[101]: ", " m n", True, "so it is in another form"),
+        ('<38>1 2026-11-30T10:00:00Z host sshd 101 - [a b="', '"] m n', False, "a head is bounded"),
+        (
+            '<38>1 2026-11-30T10:00:00Z host sshd 101 - [a b="',
+            '"]m n',
+            False,
+            "none ends at the cut",
+        ),
+    ],
+)
+def test_what_stands_before_a_message_is_bounded(
+    line: str, end: str, is_whole: bool, why: str
+) -> None:
+    texts = range(forms.MAX_HEAD - len(line) - 2, forms.MAX_HEAD - len(line) + 3)
+    if is_whole:
+        found = [parts(line + length * "x" + end)[0][2].decode() for length in texts]
+        assert found == [length * "x" + end for length in texts], why
+    else:
+        assert [parts(line + length * "x" + end) for length in texts] == [[]] * 5, why
+
+
+@pytest.mark.parametrize(
+    "head", ["<38>1 2026-11-30T10:00:00Z host sshd 101 - -", "Nov 30 10:00:00 host sshd(x)[101]:"]
+)
+def test_blanks_before_a_message_are_none_of_it(head: str) -> None:
+    for count in (1, 9, forms.MAX_HEAD - len(head), forms.MAX_HEAD):
+        assert parts(head + count * " " + "m n")[0][2] == b"m n", count
+
+
 # Without it a form would not be told apart from what an attacker's text makes of another.
 HOSTILE = [
     "Failed password for invalid user Nov 30 10:00:00 host sshd[9]: x from 192.0.2.7 port 22 ssh2",

@@ -504,5 +504,6 @@ def _network_of(ip: str, known: dict[str, str] = {}) -> str:  # noqa: B006 - a c
     if ip not in known:
         if len(known) > MAX_ADDRESSES:
             known.clear()
-        known[ip] = ip_of_packed(packed(ip)[:8] + bytes(8)) + "/64"
+        address = ip.partition("%")[0]
+        known[ip] = ip_of_packed(packed(address)[:8] + bytes(8)) + "/64"
     return known[ip]

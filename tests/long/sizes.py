@@ -18,7 +18,8 @@ _SIZES = {
     "at once": (200, 200),  # processes started together
     "in turn": (40, 200),  # the same, each waiting for its turn
     "cut": (12, 0),  # lengths to which a state file is cut; 0: every one
-    "line": (2_000, 1 << 20),  # bytes of an adversarial line
+    "line": (2_000, 1 << 16),  # bytes of an adversarial line; no longer one is read
+    "file": (2_000, 1 << 20),  # of what is no line
 }
 
 

@@ -26,6 +26,8 @@ FORMS = forms(
     # - user account access failed: bob: Permission denied
     # - user account access failed: 7 bob
     # - x user account access failed: 7 bob: Permission denied
+    # - cockpit-session: user account access failed:  bob: Authentication failure
+    # - cockpit-session: user account access failed: 7 bob: Authentication failure:
     (
         b"cockpit-session: user",
         Pattern(

@@ -61,6 +61,7 @@ FORMS = forms(
     # - alice bob ran command /bin/ls as root from /home/alice
     # - alice ran command /bin/ls as root from home
     # - alice ran command /bin/ls as root from (failed) and more
+    # - alice ran command /bin/ls as  from /home/alice
     (b"", Pattern(_NAME + rb" ran command .* as \S+ from (?:/.*|\(failed\))", _success)),
     # OpenBSD 5.8 and 5.9, and ports of them
     # + alice ran command as root: /bin/ls
@@ -70,6 +71,14 @@ FORMS = forms(
     # = doas escalation user='EXAMPLE\alice smith' target=root
     # - alice ran command as root
     # - alice bob ran command as root: /bin/ls
+    # - EXAMPLE x\alice smith ran command as root: /bin/ls
+    # - \alice smith ran command as root: /bin/ls
+    # - EXAMPLE\alice: smith ran command as root: /bin/ls
+    # - EXAMPLE\ smith ran command as root: /bin/ls
+    # - EXAMPLE\alice smith: ran command as root: /bin/ls
+    # - EXAMPLE\alice  ran command as root: /bin/ls
+    # - EXAMPLE\alice smith smith smith smith smith smith smith smith smith smith smith smith smith ran command as root: /bin/ls
+    # - alice ran command as : /bin/ls
     (b"", Pattern(_NAME + rb" ran command as ([^\s:]+): .+", _old)),
     # + command not permitted for alice: /bin/sh
     # + failed command for alice: /bin/echo ran command x as root from /
@@ -79,6 +88,7 @@ FORMS = forms(
     # - failed auth
     # - failed auth for
     # - failed auth for alice and more
+    # - command not permitted for : /bin/sh
     (
         b"command failed tty",
         Pattern(

@@ -142,6 +142,8 @@ FORMS = forms(
     # - Password auth succeeded for 'root' with key, x from 192.0.2.7:4242
     # - Password auth succeeded for 'root' from 192.0.2.7:424242
     # - Password auth succeeded for 'root' from 192.0.2.7:4242, extra auth required
+    # - Pubkey auth succeeded for 'alice' with  from 2001:db8::7:4242
+    # - Password auth succeeded for 'root' from :4242
     (
         b"Password Pubkey PAM password pubkey",
         Pattern(
@@ -170,6 +172,8 @@ FORMS = forms(
     # = dropbear tried method=pam account=invalid ip=192.0.2.7 port=4242
     # + Too-long password attempt for 'alice' from 2001:db8::7:4242
     # = dropbear tried method=password user=alice account=valid ip=2001:db8::7 port=4242
+    # + Bad password attempt for '' from 192.0.2.7:4242
+    # = dropbear tried method=password account=valid ip=192.0.2.7 port=4242
     # - Bad password attempt
     # - Bad password attempt for 'root' from 192.0.2.7
     # - Bad password attempt for 'root' from 192.0.2.7:424242
@@ -187,9 +191,11 @@ FORMS = forms(
     # + Login attempt for nonexistent user from 192.0.2.7:4242
     # + login attempt for nonexistent user from 192.0.2.7:4242
     # + Login attempt for nonexistent user 'x' from 192.0.2.7:4242
+    # + Login attempt for nonexistent user '' from 192.0.2.7:4242
     # = dropbear tried method=other account=invalid ip=192.0.2.7 port=4242
     # - Login attempt for alice
     # - Login attempt for nonexistent user from 192.0.2.7:4242 and more
+    # - Login attempt for nonexistent user x' from 192.0.2.7:4242
     (
         b"Login login",
         Pattern(
@@ -208,6 +214,9 @@ FORMS = forms(
     # + Login attempt with wrong user alice from 192.0.2.7:4242
     # = dropbear rejected method=password user=alice account=valid ip=192.0.2.7 port=4242
     # + root login rejected
+    # + User '' has invalid shell, rejected
+    # + User account '' is locked
+    # + Logins are restricted to the group adm but user '' is not a member
     # = dropbear rejected method=password account=valid
     # - Login attempt with
     # - User alice has
@@ -215,6 +224,7 @@ FORMS = forms(
     # - User account 'alice' is locked out
     # - Logins are restricted
     # - root login
+    # - Login attempt with wrong user  from 192.0.2.7:4242
     (
         b"Login login User user root Logins",
         Pattern(
@@ -231,6 +241,12 @@ FORMS = forms(
     # = dropbear total ip=2001:db8::7 port=4242 kind=closed
     # + Exit before auth from <192.0.2.7:4242>: (user 'root', 2 fails): Timeout before auth
     # = dropbear total user=root ip=192.0.2.7 port=4242 kind=timeout target=2
+    # The account's name ends first: what stands behind may be the client's.
+    # + Exit before auth from <192.0.2.7:4242>: (user 'root', 2 fails): Timeout before auth', 9 fails): x
+    # = dropbear total user=root ip=192.0.2.7 port=4242 kind=timeout target=2
+    # + Exit before auth from <192.0.2.7:4242>: (user 'root', 1234567890 fails): Timeout before auth
+    # + Exit before auth from <192.0.2.7:4242>: (user 'root', x fails): Timeout before auth
+    # = dropbear total ip=192.0.2.7 port=4242 kind=other
     # What a client calls itself is its own text.
     # + Exit before auth from <192.0.2.7:4242>: Incompatible remote version '(user 'bob', 9 fails): x'
     # = dropbear total ip=192.0.2.7 port=4242 kind=protocol
@@ -249,10 +265,17 @@ FORMS = forms(
     # + Exit before auth (user 'root', 10 fails): Max auth tries reached - user 'root' from 192.0.2.7:4242
     # + exit before auth (user 'root', 10 fails): Max auth tries reached - user 'root' from 192.0.2.7:4242
     # = dropbear total user=root ip=192.0.2.7 port=4242 kind=other target=10
+    # + Exit before auth (user 'root', 10 fails): Max auth tries reached - user 'x', 9 fails): Max auth tries reached - user 'y' from 192.0.2.7:4242
+    # = dropbear total user=root ip=192.0.2.7 port=4242 kind=other target=10
     # + Exit before auth: Max auth tries reached - user 'is invalid' from 192.0.2.7:4242
+    # + Exit before auth: Max auth tries reached - user '' from 192.0.2.7:4242
     # = dropbear total ip=192.0.2.7 port=4242 kind=other
     # - Exit before auth (user 'root', 10 fails): Max auth tries reached - user 'root'
     # - Exit before auth: Incompatible remote version 'Max auth tries reached - user 'x' from 192.0.2.9:1
+    # - Exit before auth (user 'root', 10 x fails): Max auth tries reached - user 'root' from 192.0.2.7:4242
+    # - Exit before auth (user 'root', 1234567890 fails): Max auth tries reached - user 'root' from 192.0.2.7:4242
+    # - Exit before auth: Max auth tries reached - user is invalid' from 192.0.2.7:4242
+    # - Exit before auth (user 'root', 10 fails): Max auth tries reached - user 'root from 192.0.2.7:4242
     (
         b"Exit exit",
         Pattern(
@@ -265,8 +288,11 @@ FORMS = forms(
     # + exit before auth: Exited normally
     # = dropbear total kind=closed
     # + Exit before auth (user 'root', 3 fails): Disconnect received
+    # + Exit before auth (user 'root', 3 fails): Disconnect received', 9 fails): x
     # = dropbear total user=root kind=closed target=3
     # - Exit before auth from
+    # - Exit before auth (user 'root', 3 x fails): Disconnect received
+    # - Exit before auth (user 'root', 1234567890 fails): Disconnect received
     (
         b"Exit exit",
         Pattern(
@@ -279,10 +305,13 @@ FORMS = forms(
     # + Exit (root) from <[2001:db8::7]:4242>: Exited normally
     # + Exit (root): Exited normally
     # + exit after auth (root): Exited normally
+    # + Exit (root) from <192.0.2.7:4242>: Exited normally) from <192.0.2.9:1>: x
     # = dropbear session-closed user=root
     # - Exit (root)
     # - Exit (root) from 192.0.2.7:4242: Disconnect received
     # - Exit before auth (user 'root', 3 fails): Exited normally
+    # - Exit (root) from <192.0.2.7:4242 x>: Disconnect received
+    # - Exit (root) from <>: Disconnect received
     (
         b"Exit exit",
         Pattern(rb"(?:Exit|exit after auth) \((?P<user>.*?)\)(?: from <\S+>)?: .*", _closed),
@@ -311,6 +340,18 @@ FORMS = forms(
     # + User root executing 'id'
     # + Error forking: Resource temporarily unavailable
     # + Port forwarding disabled.
+    # + Agent forwarding disabled.
+    # + X11 forwarding disabled.
+    # + Pty allocation disabled.
+    # + Restrict option set
+    # + Binding to interface 'eth0'
+    # + Error opening /etc/motd
+    # + Error reading: Connection timed out
+    # + Badly formatted command= authorized_keys option
+    # + Too many groups
+    # + PAM unknown prompt 'x'
+    # + failed setegid
+    # + pamConvFunc(): unexpected prompt
     # + Bad public key options at /root/.ssh/authorized_keys:3
     # + /root/.ssh must be owned by user or root, and not writable by group or others
     # + Rejecting, user-presence not set
@@ -329,6 +370,28 @@ FORMS = forms(
     # - Bad public key
     # - Pubkey auth
     # - Pubkey auth bad signature for 'alice' with key SHA256:abc from 192.0.2.7:4242
+    # - User root x executing login shell
+    # - User  executing login shell
+    # - /root/.ssh x must be owned by user or root, and not writable by group or others
+    # - / must be owned by user or root, and not writable by group or others
+    # - Running in circles
+    # - Early : Terminated by signal
+    # - Premature Error listening: Address already in use
+    # - Generated /etc/dropbear/dropbear_rsa_host_key, fingerprint is SHA256:abc
+    # - Forced set to 'x'
+    # - Command to 'x'
+    # - Binding to 'eth0'
+    # - Restrict option x
+    # - Port forwarding .
+    # - Pty allocation .
+    # - Badly command= authorized_keys option
+    # - Bad public key at /root/.ssh/authorized_keys:3
+    # - Too many x
+    # - PAM unknown 'x'
+    # - failed x
+    # - /root/.ssh must be by user or root, and not writable by group or others
+    # - Rejecting, presence not set
+    # - Password auth succeeded for 'alice' from 192.0.2.7:4242 extra auth required
     (
         b"",
         Pattern(
@@ -345,7 +408,11 @@ FORMS = forms(
     # A key that is known, but not the client's: refused, as a key that is not known.
     # + Pubkey auth bad signature for 'alice' with key SHA256:abc from 192.0.2.7:4242
     # = dropbear tried method=publickey user=alice account=valid ip=192.0.2.7 port=4242
+    # + Pubkey auth bad signature for '' with key SHA256:abc from 192.0.2.7:4242
+    # = dropbear tried method=publickey account=valid ip=192.0.2.7 port=4242
     # - Pubkey auth bad signature for 'alice'
+    # - Pubkey auth bad signature for 'alice' with key SHA256:abc' from 192.0.2.7:4242
+    # - Pubkey auth bad signature for 'alice' with key  from 192.0.2.7:4242
     (
         b"Pubkey pubkey",
         Pattern(

@@ -54,8 +54,11 @@ def _failure(match: Match[bytes]) -> Finding:
 
 
 def _numbered(match: Match[bytes]) -> Finding:
-    kind = LAST if match["last"] else ""
-    return _failure(match)._replace(event=NUMBERED, target=str(number(match["number"])), kind=kind)
+    return _failure(match)._replace(event=NUMBERED, target=str(number(match["number"])))
+
+
+def _last(match: Match[bytes]) -> Finding:
+    return _numbered(match)._replace(kind=LAST)
 
 
 def _roots(match: Match[bytes]) -> Finding:
@@ -76,9 +79,12 @@ FORMS = forms(
     # = login success method=password user=alice account=valid ip=192.0.2.7 tty=pts/3
     # - LOGIN ON tty1
     # - LOGIN ON tty1 pts/1 BY alice
+    # No name is not root's.
+    # - LOGIN ON pts/3 BY  FROM 192.0.2.7
+    # - LOGIN ON  BY alice
     (
         b"LOGIN",
-        Pattern(rb"LOGIN ON (?P<tty>\S+) BY (?P<user>.*?)(?: FROM (?P<host>\S+))?", _success),
+        Pattern(rb"LOGIN ON (?P<tty>\S+) BY (?P<user>[^ ].*?)(?: FROM (?P<host>\S+))?", _success),
     ),
     # + ROOT LOGIN ON tty1
     # + ROOT LOGIN (root) ON tty1
@@ -93,6 +99,9 @@ FORMS = forms(
     # - ROOT LOGIN
     # - ROOT LOGIN ON tty1 FROM host.example bob
     # - ROOT LOGIN (root bob) ON tty1
+    # - ROOT LOGIN () ON tty1
+    # - ROOT LOGIN  on ''
+    # - ROOT LOGIN  on '/dev/pts/3' from ''
     (
         b"ROOT",
         Pattern(
@@ -112,6 +121,9 @@ FORMS = forms(
     # - root login
     # - root login on 'ttyS0' and more
     # - root login on 'pts/0' from '192.0.2.7' from '192.0.2.9'
+    # - root login   on 'ttyS0'
+    # - root login on ttyS0'
+    # - root login on 'pts/0' from 192.0.2.7'
     (b"root", Pattern(rb"root login(?P<user>)" + _ON, _success)),
     # shadow
     # + 'alice' logged in on 'tty1'
@@ -123,9 +135,11 @@ FORMS = forms(
     # + 'x' logged in on 'pts/1' from '192.0.2.9' logged in  on 'pts/0' from '192.0.2.7'
     # = login success method=password user="x' logged in on 'pts/1' from '192.0.2.9" account=valid ip=192.0.2.7 tty=pts/0
     # - 'alice' logged in
+    # - '' logged in on 'tty1'
     # - alice logged in on 'tty1'
     # - 'alice' logged in on 'tty1' and more
-    (b"", Pattern(rb"['`](?P<user>.*)' logged in" + _ON, _success)),
+    # - alice' logged in on 'tty1'
+    (b"", Pattern(rb"['`](?P<user>.+)' logged in" + _ON, _success)),
     # toybox (toys/other/login.c)
     # + alice logged in on /dev/pts/0
     # = login success method=password user=alice account=valid tty=pts/0
@@ -134,6 +148,8 @@ FORMS = forms(
     # - alice logged in on pts/0
     # - alice bob logged in on /dev/pts/0
     # - alice logged in on /dev/pts/0 from
+    # - alice logged in on /dev/
+    # - alice logged in on /dev/pts/0 from 192.0.2.7 x
     (
         b"",
         Pattern(
@@ -147,6 +163,8 @@ FORMS = forms(
     # - login on ttyv0 as root
     # - login on ttyv0 as
     # - login on ttyv0 as alice bob
+    # - login on ttyv0 x as alice
+    # - login on  as alice
     (
         b"login",
         Pattern(rb"login on (?P<tty>\S+) as (?!root$)(?P<user>\S+)(?P<host>)", _success),
@@ -159,6 +177,10 @@ FORMS = forms(
     # = login failure method=password user='x FROM 192.0.2.9, root' account=valid ip=192.0.2.7 times=3
     # - LOGIN FAILURE ON tty1
     # - 3 LOGIN FAILURES BY alice, bob
+    # - 1 x LOGIN FAILURE ON tty1, alice
+    # - LOGIN FAILURE ON tty1 x, alice
+    # - LOGIN FAILURE ON , alice
+    # - 3 LOGIN FAILURES FROM , x FROM 192.0.2.9, root
     (
         b"",
         Pattern(
@@ -184,10 +206,15 @@ FORMS = forms(
     # + invalid login time for 'alice' on 'tty2'
     # + LOGIN 'alice' REFUSED  on 'tty2'
     # = login failure method=password user=alice account=valid tty=tty2
+    # + invalid password for '' on 'tty1'
+    # = login failure method=password account=valid tty=tty1
     # - invalid password for 'alice'
     # - invalid password for alice on 'tty1'
     # - invalid password for 'alice' on 'tty1' and more
     # - LOGIN 'alice' REFUSED
+    # - invalid password for alice' on 'tty1'
+    # - invalid password for 'alice' on /dev/
+    # - invalid password for 'alice' on /dev/pts/0 from 192.0.2.7 x
     (
         b"invalid LOGIN",
         Pattern(
@@ -226,6 +253,11 @@ FORMS = forms(
     # = login failure method=password user=alice account=valid tty=tty1
     # - FAILED LOGIN 1 FROM tty1
     # - TOO MANY LOGIN TRIES FROM tty1 FOR alice, Have exhausted maximum number of retries for service
+    # - FAILED LOGIN  FROM (null) FOR alice, Authentication failure
+    # - TOO MANY LOGIN TRIES (4 x) FROM tty1 FOR alice, Have exhausted maximum number of retries for service
+    # - TOO MANY LOGIN TRIES () FROM tty1 FOR alice, Have exhausted maximum number of retries for service
+    # - FAILED LOGIN 1 FROM  FOR alice, Authentication failure
+    # - FAILED LOGIN 1 FROM (null) FOR alice, Authentication failure,
     (
         b"FAILED TOO",
         Pattern(
@@ -246,6 +278,18 @@ FORMS = forms(
     # = login numbered method=password account=valid tty=tty1 target=1
     # + FAILED LOGIN (1) on '/dev/pts/3' from '192.0.2.7' FOR 'x) on '/dev/tty9' FOR 'y', Authentication failure
     # = login numbered method=password user="x) on '/dev/tty9' FOR 'y" account=valid ip=192.0.2.7 tty=pts/3 target=1
+    # - FAILED LOGIN (1) on '/dev/tty1'
+    # - FAILED LOGIN (1) on '/dev/tty1' FOR 'alice'
+    # - FAILED LOGIN () on '/dev/tty1' FOR 'alice', Authentication failure
+    # - FAILED LOGIN (1) on '/dev/tty1' FOR alice', Authentication failure
+    # - FAILED LOGIN (1) on '/dev/tty1' FOR 'alice', Authentication failure,
+    (
+        b"FAILED",
+        Pattern(
+            rb"FAILED LOGIN \((?P<number>\d+)\)" + _ON + rb" FOR ['`](?P<user>.*)', (?P<why>[^,]*)",
+            _numbered,
+        ),
+    ),
     # The last one, behind its own line or, where PAM counts, too, instead of it.
     # + TOO MANY LOGIN TRIES (3) on '/dev/tty1' FOR 'alice'
     # = login numbered method=password user=alice account=valid tty=tty1 target=3 kind=last
@@ -253,18 +297,19 @@ FORMS = forms(
     # = login numbered method=password account=invalid ip=192.0.2.7 tty=pts/3 target=3 kind=last
     # + TOO MANY LOGIN TRIES (3) on '/dev/pts/3' FOR 'x', y'
     # = login numbered method=password user="x', y" account=valid tty=pts/3 target=3 kind=last
-    # - FAILED LOGIN (1) on '/dev/tty1'
-    # - FAILED LOGIN (1) on '/dev/tty1' FOR 'alice'
+    # + TOO MANY LOGIN TRIES (3) on `tty1' FOR `'
+    # = login numbered method=password account=valid tty=tty1 target=3 kind=last
     # - TOO MANY LOGIN TRIES (3) on '/dev/tty1'
     # - TOO MANY LOGIN TRIES (x) on '/dev/tty1' FOR 'alice'
+    # - TOO MANY LOGIN TRIES () on '/dev/tty1' FOR 'alice'
+    # - TOO MANY LOGIN TRIES (3 x) on '/dev/tty1' FOR 'alice'
+    # - TOO MANY LOGIN TRIES (3) on '/dev/tty1' FOR xalice'
     # - TOO MANY LOGIN TRIES (3) on '/dev/tty1' FOR 'alice', Authentication failure
     (
-        b"FAILED TOO",
+        b"TOO",
         Pattern(
-            rb"(?:FAILED LOGIN|(?P<last>TOO MANY LOGIN TRIES)) \((?P<number>\d+)\)"
-            + _ON
-            + rb" FOR ['`](?P<user>.*)'(?(last)|, (?P<why>[^,]*))",
-            _numbered,
+            rb"TOO MANY LOGIN TRIES \((?P<number>\d+)\)" + _ON + rb" FOR ['`](?P<user>.*)'",
+            _last,
         ),
     ),
     # + DIALUP AT ttyS0 BY alice
@@ -273,18 +318,40 @@ FORMS = forms(
     # + exceeded failure limit for 'alice' on '/dev/tty1'
     # + FATAL: can't reopen tty: No such file or directory
     # + REPEATED login failures on 'tty1' from '192.0.2.7'
+    # + REPEATED LOGIN FAILURES ON tty1 FROM 192.0.2.7, alice
+    # + cannot find user (alice)
+    # + Couldn't initialize PAM: Critical error
+    # + NULL user name in /etc/passwd
+    # + login 'alice' re-enabled after temporary lockout (16 failures)
+    # + TIOCSCTTY failed: Operation not permitted
+    # + chown (/dev/tty1, 0, 5) failed: Read-only file system
+    # + chmod (/dev/tty1, 600) failed: Read-only file system
+    # + LOGIN FAILURE ON tty1
     # + 3 LOGIN FAILURES ON tty1
     # + 1 LOGIN FAILURE FROM 192.0.2.7
     # + login on ttyv0 as root
     # + no shadow password for 'alice' on 'tty1'
     # = irrelevant
     # - BAD NEWS
-    # - TOO MANY
-    # - TOO MANY LOGIN
     # - timed
     # - tty: input overrun
     # - 3 LOGIN FAILURES ON tty1, alice
     # - login on ttyv0
+    # - LOGIN FAILURES ON , tty1
+    # - tty x1: input overrun
+    # - 3 x LOGIN FAILURES ON tty1
+    # - login on ttyv0 x as root
+    # - login on  as root
+    # - DIALUP ttyS0 BY alice
+    # - timed after 60 seconds
+    # - REPEATED login on 'tty1' from '192.0.2.7'
+    # - REPEATED LOGIN ON tty1 FROM 192.0.2.7, alice
+    # - cannot find (alice)
+    # - Couldn't initialize : Critical error
+    # - NULL user in /etc/passwd
+    # - login alice' re-enabled after temporary lockout (16 failures)
+    # - login 'alice re-enabled after temporary lockout (16 failures)
+    # - login 'alice' after temporary lockout (16 failures)
     (
         b"",
         Pattern(

@@ -293,6 +293,9 @@ BY_KIND = {
         # - pam_unix(gdm-password:auth): authentication failure; logname=x uid=0 euid=0 tty=a ruser=a=b c rhost=
         # - pam_unix(gdm-password:auth): authentication failure; logname=x uid=0 euid=0 tty=a ruser= rhost=a b
         # - pam_sss(gdm-password:auth): authentication failure; logname=alice uid=0 euid=0 tty=/dev/tty1 ruser= rhost= user=alice
+        # - pam_unix(:auth): authentication failure; logname=alice uid=0 euid=0 tty=/dev/tty1 ruser= rhost=  user=alice
+        # - pam_unix(lightdm:auth):  more authentication failures; logname= uid=0 euid=0 tty=:0 ruser= rhost=  user=bob
+        # - pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=pts/0 ruser=x rhost=192.0.2.9user=y rhost=192.0.2.7  user=alice
         Pattern(
             rb"pam_unix\(([\w-]+):auth\): (?:(\d+) more )?authentication failures?;"
             rb" logname=(\S*|[^=]*) uid=\d* euid=\d* tty=(\S*) ruser=(\S*|[^=]*) rhost=(\S*)"
@@ -305,6 +308,10 @@ BY_KIND = {
         # = irrelevant
         # - pam_unix(gdm-password:auth)
         # - unix(gdm-password:auth): check pass; user unknown
+        # - pam_unix x(gdm-password:auth): check pass; user unknown
+        # - pam_(gdm-password:auth): check pass; user unknown
+        # - pam_unix(gdm-password x:auth): check pass; user unknown
+        # - pam_unix(:auth): check pass; user unknown
         Pattern(rb"pam_\w+\([\w-]+:auth\): .*", irrelevant),
     ),
     b"session": (
@@ -339,6 +346,11 @@ BY_KIND = {
         # - pam_unix(sshd:session): session opened for user alice(uid=x) by (uid=0)
         # - pam_unix(sshd:session): session opened for user alice(uid=0) by (uid=x)
         # - pam_systemd(sshd:session): session opened for user alice by (uid=0)
+        # - pam_unix(sshd x:session): session opened for user alice(uid=1000) by (uid=0)
+        # - pam_unix(:session): session opened for user alice(uid=1000) by (uid=0)
+        # - pam_unix(sshd:session): session opened for user alice((uid=1000) by (uid=0)
+        # - pam_unix(sshd:session): session opened for user alice(uid=) by (uid=0)
+        # - pam_unix(sshd:session): session opened for user alice(uid=1000) by (uid=)
         Pattern(
             rb"pam_unix\(([\w-]+):session\): session opened for user"
             rb" (?:([^(]*)\(uid=\d+\) by ([^( ]*|[^(]*(?=\(uid=))|((?=[^(]* by )[^(]*))"
@@ -351,11 +363,17 @@ BY_KIND = {
         # + pam_unix(greetd:session): session closed for user greeter
         # = irrelevant
         # - pam_unix(sshd:session): session closed
+        # - pam_unix(sshd x:session): session closed for user alice
+        # - pam_unix(:session): session closed for user alice
         Pattern(rb"pam_unix\(([\w-]+):session\): session closed for user (.*)", _closed),
         # + pam_systemd(sshd:session): Failed to release session: Access denied
         # = irrelevant
         # - pam_systemd(sshd:session)
         # - systemd(sshd:session): Failed to release session: Access denied
+        # - pam_systemd x(sshd:session): Failed to release session: Access denied
+        # - pam_(sshd:session): Failed to release session: Access denied
+        # - pam_systemd(sshd x:session): Failed to release session: Access denied
+        # - pam_systemd(:session): Failed to release session: Access denied
         Pattern(rb"pam_\w+\([\w-]+:session\): .*", irrelevant),
     ),
 }
@@ -369,6 +387,11 @@ _LIBPAM = (
     # - PAM service(sudo) ignoring max retries; 5 > 3 times
     # - PAM service(sudo) ignoring max retries;
     # - PAM service(sudo) ignoring max retries; 5 > x
+    # - PAM service(sudo) ignoring max retries; x > 3
+    # - PAM service(sudo) ignoring max retries;  > 3
+    # - PAM service(sudo) ignoring max retries; 5 >
+    # - PAM service() ignoring max retries; 5 > 3
+    # - PAM service(a b) ignoring max retries; 5 > 3
     Pattern(rb"PAM service\([\w*-]+\) ignoring max retries; \d+ > \d+", irrelevant),
 )
 

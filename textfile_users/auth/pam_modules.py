@@ -163,6 +163,15 @@ _ANY = (
     # - pam_sss(gdm-password:auth): authentication failure; logname=x uid=0 euid=0 tty=a b ruser= rhost= user=alice
     # - pam_sss(gdm-password:auth): authentication failure; logname=x uid=0 euid=0 tty=a ruser=a=b c rhost= user=alice
     # - pam_sss(gdm-password:auth): authentication failure; logname=x uid=0 euid=0 tty=a ruser= rhost=a b user=alice
+    # - pam_sss x(gdm-password:auth): authentication failure; logname=alice uid=0 euid=0 tty=/dev/tty1 ruser= rhost= user=alice
+    # - pam_(gdm-password:auth): authentication failure; logname=alice uid=0 euid=0 tty=/dev/tty1 ruser= rhost= user=alice
+    # - pam_sss(gdm-password x:auth): authentication failure; logname=alice uid=0 euid=0 tty=/dev/tty1 ruser= rhost= user=alice
+    # - pam_sss(:auth): authentication failure; logname=alice uid=0 euid=0 tty=/dev/tty1 ruser= rhost= user=alice
+    # - pam_sss(gdm-password:auth): authentication failure; logname=:auth): authentication failure; logname=alice uid=0 euid=0 tty=/dev/tty1 ruser= rhost= user=alice
+    # - pam_sss(gdm-password:auth): authentication failure; logname=alice uid= euid=0 tty=/dev/tty1 ruser= rhost= user=alice
+    # - pam_sss(gdm-password:auth): authentication failure; logname=alice uid=0 euid= tty=/dev/tty1 ruser= rhost= user=alice
+    # - pam_sss(login:auth): authentication failure; logname=LOGIN uid=0 euid=0 tty=tty1 ruser= rhost=user=x authentication success; logname= uid=0 euid=0 tty= ruser= rhost= user=y
+    # - pam_sss(gdm-password:auth): authentication failure; alice uid=0 euid=0 tty=/dev/tty1 ruser= rhost= user=alice
     Pattern(
         rb"pam_(?!krb5\()(\w+)\(([\w-]+):auth\): authentication (success|failure);"
         rb" logname=(\S*|[^=]*) uid=\d+ euid=\d+ tty=(\S*) ruser=(\S*|[^=]*) rhost=(\S*)"
@@ -183,10 +192,22 @@ _MODULES = {
         # = lightdm 'PAM refusal' method=pam user=bob account=valid tty=:0 kind=krb5:lightdm
         # + pam_krb5(su:auth): authentication failure; logname=bob uid=1000 euid=0 tty=pts/0 ruser=EXAMPLE\alice smith rhost=
         # = su 'PAM escalation failure' user='EXAMPLE\alice smith' target=bob kind=krb5:su
+        # + pam_krb5(lightdm:auth): authentication failure; logname= uid=0 euid=0 tty=:0 ruser= rhost=
+        # = lightdm 'PAM refusal' method=pam tty=:0 kind=krb5:lightdm
         # - pam_krb5(lightdm:auth): authentication failure
         # - pam_krb5(lightdm:auth): authentication failure; logname=bob uid=0 euid=0 tty=:0 ruser= rhost= user=bob
         # - pam_krb5(lightdm:auth): x authentication failure; logname=bob uid=0 euid=0 tty=:0 ruser= rhost=
         # - pam_krb5(lightdm:auth): failed authorization check; logname=bob
+        # - pam_krb5 x(lightdm:auth): authentication failure; logname=bob uid=0 euid=0 tty=:0 ruser= rhost=
+        # - pam_(lightdm:auth): authentication failure; logname=bob uid=0 euid=0 tty=:0 ruser= rhost=
+        # - pam_krb5(lightdm x:auth): authentication failure; logname=bob uid=0 euid=0 tty=:0 ruser= rhost=
+        # - pam_krb5(:auth): authentication failure; logname=bob uid=0 euid=0 tty=:0 ruser= rhost=
+        # - pam_krb5(lightdm:auth): authentication failure; logname=bob uid=0 x euid=0 tty=:0 ruser= rhost=
+        # - pam_krb5(lightdm:auth): authentication failure; logname=bob uid= euid=0 tty=:0 ruser= rhost=
+        # - pam_krb5(lightdm:auth): authentication failure; logname=bob uid=0 euid=0 x tty=:0 ruser= rhost=
+        # - pam_krb5(lightdm:auth): authentication failure; logname=bob uid=0 euid= tty=:0 ruser= rhost=
+        # - pam_krb5(lightdm:auth): authentication failure; logname=bob uid=0 euid=0 tty=:0 x ruser= rhost=
+        # - pam_krb5(lightdm:auth): authentication failure; logname=bob uid=0 euid=0 tty=:0 ruser= rhost= rhost=
         Pattern(
             _NAMED + rb"(?:authentication failure|failed authorization check);"
             rb" logname=(?P<user>.*) uid=\d+ euid=\d+ tty=(?P<tty>\S*)"
@@ -200,18 +221,29 @@ _MODULES = {
         # = su 'PAM acceptance' kind=krb5:su
         # - pam_krb5(lightdm:auth): user bob authenticated
         # - pam_krb5(lightdm:auth): (user bob) attempting authentication as bob@EXAMPLE.COM
+        # - pam_krb5(lightdm:auth): user bob authenticated as bob@EXAMPLE.COM x
         Pattern(_NAMED + rb"user (?P<user>.*) authenticated as \S+", _accepted),
         # Red Hat's pam_krb5 2, src/auth.c: `pam_krb5[1300]: authentication ...`
         # + pam_krb5(login:auth): authentication succeeds for 'bob' (bob@EXAMPLE.COM)
         # = login 'PAM acceptance' user=bob kind=krb5:login
         # - pam_krb5(login:auth): authentication succeeds for 'bob'
         # - pam_krb5(login:auth): authentication fails for 'bob' (bob@EXAMPLE.COM)
+        # - pam_krb5(login:auth): authentication succeeds for 'bob' (bob@EXAMPLE.COM x)
+        # - pam_krb5(login:auth): authentication succeeds for 'bob' bob@EXAMPLE.COM)
+        # - pam_krb5(login:auth): authentication succeeds for 'bob' (bob@EXAMPLE.COM
         Pattern(_NAMED + rb"authentication succeeds for '(?P<user>.*)' \(\S*\)", _accepted),
         # + pam_krb5(login:auth): authentication fails for 'bob' (bob@EXAMPLE.COM): Authentication failure (Password incorrect)
         # = login 'PAM refusal' method=pam user=bob account=valid kind=krb5:login
+        # + pam_krb5(login:auth): authentication fails for '' (bob@EXAMPLE.COM): Authentication failure (Password incorrect)
+        # = login 'PAM refusal' method=pam kind=krb5:login
+        # + pam_krb5(login:auth): authentication fails for 'x' (y): z' (x@EXAMPLE.COM): Authentication failure (Password incorrect)
+        # = login 'PAM refusal' method=pam user="x' (y): z" account=valid kind=krb5:login
         # - pam_krb5(login:auth): authentication fails for bob (bob@EXAMPLE.COM)
         # - pam_krb5(login:auth): authentication fails for 'bob'
-        Pattern(_NAMED + rb"authentication fails for '(?P<user>.*)' \(\S*\)(?:: .*)?", _refused),
+        # - pam_krb5(login:auth): authentication fails for 'bob' (bob@EXAMPLE.COM x): Authentication failure (Password incorrect)
+        # - pam_krb5(login:auth): authentication fails for 'bob' bob@EXAMPLE.COM): Authentication failure (Password incorrect)
+        # - pam_krb5(login:auth): authentication fails for 'bob' (bob@EXAMPLE.COM):: Authentication failure (Password incorrect)
+        Pattern(_NAMED + rb"authentication fails for '(?P<user>.*)' \(\S*\): .*", _refused),
     ),
     b"winbind": (
         # samba 4.22, nsswitch/pam_winbind.c
@@ -225,6 +257,8 @@ _MODULES = {
         # = gdm 'PAM refusal' method=pam user=alice account=valid kind=winbind:gdm-password
         # + pam_winbind(gdm-password:account): user 'alice' account expired
         # = gdm 'PAM refusal' method=pam user=alice account=valid kind=winbind/account:gdm-password
+        # + pam_winbind(gdm-password:auth): user '' denied access (incorrect password or invalid membership)
+        # = gdm 'PAM refusal' method=pam kind=winbind:gdm-password
         # - pam_winbind(gdm-password:auth): user 'alice' denied access
         # - pam_winbind(gdm-password:auth): user 'alice' password expired
         # - pam_winbind(gdm-password:auth): request wbcLogonUser failed: WBC_ERR_AUTH_ERROR, PAM error: PAM_AUTH_ERR (7), NTSTATUS: NT_STATUS_WRONG_PASSWORD, Error message was: x
@@ -235,6 +269,8 @@ _MODULES = {
         ),
     ),
     b"sss": (
+        # + pam_sss(gdm-password:account): Access denied for user x: 6 (y: 6 (Permission denied)
+        # = gdm 'PAM refusal' method=pam user='x: 6 (y' account=valid kind=sss/account:gdm-password
         # + pam_sss(gdm-password:account): Access denied for user alice: 6 (Permission denied)
         # = gdm 'PAM refusal' method=pam user=alice account=valid kind=sss/account:gdm-password
         # + pam_sss(sudo:account): Access denied for user alice: 6 (Permission denied)
@@ -243,6 +279,9 @@ _MODULES = {
         # - pam_sss(gdm-password:account): Access denied for user alice: 10 (User not known to the underlying authentication module)
         # - pam_sss(gdm-password:account): Access denied for user alice
         # - pam_sss(gdm-password:auth): received for user alice: 7 (Authentication failure)
+        # - pam_sss(gdm-password:account): Access denied for user alice: 6 x (Permission denied)
+        # - pam_sss(gdm-password:account): Access denied for user alice:  (Permission denied)
+        # - pam_sss(gdm-password:account): Access denied for user alice: 6 (Permission denied))
         Pattern(
             _NAMED + rb"Access denied for user (?P<user>.*): (?!10 )\d+ \([^)]*\)",
             _refused,
@@ -251,9 +290,14 @@ _MODULES = {
     b"ldap": (
         # nss-pam-ldapd 0.9.13, pam/pam.c: a text of pam_strerror(3)
         # + pam_ldap(lightdm:auth): Authentication failure; user=alice
+        # + pam_ldap(lightdm:auth): User account has expired; user=alice
+        # + pam_ldap(lightdm:auth): Have exhausted maximum number of retries for service; user=alice
+        # + pam_ldap(lightdm:auth): Insufficient credentials to access authentication data; user=alice
         # = lightdm 'PAM refusal' method=pam user=alice account=valid kind=ldap:lightdm
         # + pam_ldap(lightdm:account): Permission denied; user=alice; err=x
         # = lightdm 'PAM refusal' method=pam user='alice; err=x' account=valid kind=ldap/account:lightdm
+        # + pam_ldap(lightdm:auth): Authentication failure; user=
+        # = lightdm 'PAM refusal' method=pam kind=ldap:lightdm
         # - pam_ldap(lightdm:auth): nslcd authentication; user=alice
         # - pam_ldap(lightdm:auth): password change prohibited: Permission denied; user=alice
         # - pam_ldap(lightdm:auth): User not known to the underlying authentication module; user=alice
@@ -273,6 +317,9 @@ _MODULES = {
         # = login 'PAM refusal' method=pam user=alice account=valid kind=ldap:login
         # - pam_ldap(login:auth): error trying to bind as user "uid=alice,ou=people,dc=example" (Can't contact LDAP server)
         # - pam_ldap(login:auth): error trying to bind as user "alice" (Invalid credentials)
+        # - pam_ldap(login:auth): error trying to bind as user "=alice,ou=people,dc=example" (Invalid credentials)
+        # - pam_ldap(login:auth): error trying to bind as user "uid=alice,ou=people,dc=example"" (Invalid credentials)
+        # - pam_ldap(login:auth): error trying to bind as user "uid=alicedc=example" (Invalid credentials)
         Pattern(
             _NAMED + rb"error trying to bind as user \"[^=,]+=(?P<user>[^,\"]*),[^\"]*\""
             rb" \(Invalid credentials\)",
@@ -282,6 +329,7 @@ _MODULES = {
     b"systemd_home": (
         # systemd 257, src/home/pam_systemd_home.c
         # + pam_systemd_home(sddm:auth): Home for user alice successfully acquired.
+        # + pam_systemd_home(sddm:auth): Home for user alice acquired in incomplete mode, requires later activation.
         # = sddm 'PAM acceptance' user=alice kind=systemd_home:sddm
         # - pam_systemd_home(sddm:auth): Home for user alice is absent.
         # - pam_systemd_home(sddm:account): Home for user alice successfully acquired!
@@ -294,6 +342,7 @@ _MODULES = {
         # = sddm 'PAM refusal' method=pam user=alice account=valid kind=systemd_home:sddm
         # - pam_systemd_home(sddm:auth): Failed to acquire home for user alice
         # - pam_systemd_home(sddm:auth): Failed to acquire home for alice: x
+        # - pam_systemd_home(sddm:auth): Failed to acquire home for user alice:: Password incorrect or missing
         Pattern(_NAMED + rb"Failed to acquire home for user (?P<user>[^:]*): .*", _refused),
     ),
     b"unix": (
@@ -302,6 +351,8 @@ _MODULES = {
         # = login 'PAM refusal' method=pam user=bob account=valid kind=unix/account:login
         # + pam_unix(lightdm:account): account bob has expired (failed to change password)
         # = lightdm 'PAM refusal' method=pam user=bob account=valid kind=unix/account:lightdm
+        # + pam_unix(login:account): account  has expired (account expired)
+        # = login 'PAM refusal' method=pam kind=unix/account:login
         # - pam_unix(lightdm:account): expired password for user bob (password aged)
         # - pam_unix(lightdm:account): account bob has expired (x)
         # - pam_unix(lightdm:account): account bob has expired
@@ -315,6 +366,8 @@ _MODULES = {
         # modules/pam_faillock/pam_faillock.c: of the refusal that locks
         # + pam_faillock(gdm-password:auth): Consecutive login failures for user alice account temporarily locked
         # = gdm 'PAM refusal' method=pam user=alice account=valid kind=faillock:gdm-password
+        # + pam_faillock(gdm-password:auth): Consecutive login failures for user  account temporarily locked
+        # = gdm 'PAM refusal' method=pam kind=faillock:gdm-password
         # - pam_faillock(gdm-password:auth): User unknown: alice
         # - pam_faillock(gdm-password:auth): Consecutive login failures for user alice
         Pattern(
@@ -329,6 +382,9 @@ _MODULES = {
         # = lightdm 'PAM refusal' method=pam user=alice account=valid tty=:0 kind=access/account:lightdm
         # - pam_access(lightdm:account): access denied for user alice from :0
         # - pam_access(lightdm:account): access denied for user `alice'
+        # - pam_access(lightdm:account): access denied for user alice' from `:0'
+        # - pam_access(lightdm:account): access denied for user `alice' from :0'
+        # - pam_access(lightdm:account): access denied for user `alice' from `:0''
         Pattern(
             _NAMED + rb"access denied for user [`'](?P<user>.*)' from [`'](?P<tty>[^']*)'",
             _refused,
@@ -338,8 +394,11 @@ _MODULES = {
         # modules/pam_listfile/pam_listfile.c: as cockpit's disallowed-users
         # + pam_listfile(cockpit:account): Refused user root for service cockpit
         # = cockpit 'PAM refusal' method=pam user=root account=valid kind=listfile/account:cockpit
+        # + pam_listfile(cockpit:account): Refused user  for service cockpit
+        # = cockpit 'PAM refusal' method=pam kind=listfile/account:cockpit
         # - pam_listfile(cockpit:account): Refused user root
         # - pam_listfile(cockpit:account): Couldn't open /etc/cockpit/disallowed-users
+        # - pam_listfile(cockpit:account): Refused user root for service cockpit x
         Pattern(_NAMED + rb"Refused user (?P<user>.*) for service \S+", _refused),
     ),
     b"securetty": (
@@ -348,6 +407,7 @@ _MODULES = {
         # = login 'PAM refusal' method=pam user=root account=valid tty=pts/3 kind=securetty:login
         # - pam_securetty(login:auth): access allowed for 'root' on 'tty1'
         # - pam_securetty(login:auth): access denied: tty 'pts/3' is not secure
+        # - pam_securetty(login:auth): access denied: tty 'pts/3'' is not secure !
         Pattern(
             _NAMED + rb"access denied: tty '(?P<tty>[^']*)' is not secure !",
             _of_root,
@@ -369,16 +429,26 @@ _MODULES = {
         # modules/pam_lastlog/pam_lastlog.c: with inactive=
         # + pam_lastlog(login:account): user bob inactive for 95 days - denied
         # = login 'PAM refusal' method=pam user=bob account=valid kind=lastlog/account:login
+        # + pam_lastlog(login:account): user  inactive for 95 days - denied
+        # = login 'PAM refusal' method=pam kind=lastlog/account:login
         # - pam_lastlog(login:account): user bob inactive for 95 days
         # - pam_lastlog(login:account): user bob inactive for x days - denied
+        # - pam_lastlog(login:account): user bob inactive for  days - denied
         Pattern(_NAMED + rb"user (?P<user>.*) inactive for \d+ days - denied", _refused),
     ),
     b"tally2": (
         # Linux-PAM 1.3, modules/pam_tally2/pam_tally2.c
         # + pam_tally2(login:auth): user bob (1001) tally 5, deny 4
         # = login 'PAM refusal' method=pam user=bob account=valid kind=tally2:login
+        # + pam_tally2(login:auth): user  (1001) tally 5, deny 4
+        # = login 'PAM refusal' method=pam kind=tally2:login
         # - pam_tally2(login:auth): user bob (1001) tally 5, deny
         # - pam_tally2(login:auth): user bob tally 5, deny 4
+        # - pam_tally2(login:auth): user bob (1001 x) tally 5, deny 4
+        # - pam_tally2(login:auth): user bob () tally 5, deny 4
+        # - pam_tally2(login:auth): user bob (1001) tally 5 x, deny 4
+        # - pam_tally2(login:auth): user bob (1001) tally , deny 4
+        # - pam_tally2(login:auth): user bob (1001) tally 5, deny 4 x
         Pattern(_NAMED + rb"user (?P<user>.*) \(\d+\) tally \d+, deny \d+", _refused),
     ),
     b"google_authenticator": (

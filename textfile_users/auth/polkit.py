@@ -57,10 +57,11 @@ FORMS = forms(
     # - alice: Executing command [USER=root] [TTY=/dev/pts/0] [COMMAND=/usr/bin/id]
     # - alice: Executing command [USER=root] [x] [TTY=pts/0] [CWD=/] [COMMAND=/usr/bin/id]
     # - alice: Executing command [USER=root] [TTY=pts/0] [x] [CWD=/] [COMMAND=/usr/bin/id]
+    # - : Executing command [USER=root] [TTY=/dev/pts/0] [CWD=/home/alice] [COMMAND=/usr/bin/id]
     (
         b"",
         Pattern(
-            rb"(\S+|[^:]+): (?:Executing command|(Error executing command as another user: "
+            rb"([^:]+): (?:Executing command|(Error executing command as another user: "
             rb"(?:Not authorized|Request dismissed))) \[USER=([^]]*)\] \[TTY=([^]]*)\]"
             rb" \[CWD=.*",
             _run,
@@ -90,6 +91,14 @@ FORMS = forms(
     # - Operator of unix-session:2 FAILED to authenticate
     # - Operator of unix-session:2 FAILED to authenticate to gain authorization for action x for system-bus-name::1.70 [x] (owned by unix-user:alice]bob)
     # - Operator of unix-session:2 FAILED to authenticate to gain authorization for action x for system-bus-name::1.70 (owned by unix-user:alice)
+    # - Operator of   successfully authenticated as unix-user:bob to gain ONE-SHOT authorization for action org.freedesktop.systemd1.manage-units for system-bus-name::1.10 [run0 id] (owned by unix-user:alice)
+    # - Operator of  successfully authenticated as unix-user:bob to gain ONE-SHOT authorization for action org.freedesktop.systemd1.manage-units for system-bus-name::1.10 [run0 id] (owned by unix-user:alice)
+    # - Operator of unix-session:2 successfully authenticated as unix-user:root to gain ONE-SHOT authorization for action   for system-bus-name::1.70 [systemctl stop x] (owned by unix-user:alice)
+    # - Operator of unix-session:2 successfully authenticated as unix-user:root to gain ONE-SHOT authorization for action  for system-bus-name::1.70 [systemctl stop x] (owned by unix-user:alice)
+    # - Operator of unix-session:2 FAILED to authenticate to gain authorization for action org.freedesktop.systemd1.manage-units for system-bus-name::1.10 x [run0] (owned by unix-user:alice)
+    # - Operator of unix-session:2 FAILED to authenticate to gain authorization for action org.freedesktop.systemd1.manage-units for  [run0] (owned by unix-user:alice)
+    # - Operator of unix-session:2 FAILED to authenticate to gain authorization for action org.freedesktop.systemd1.manage-units for system-bus-name::1.10 [run0] (owned by unix-user:)
+    # - Operator of unix-session:2 successfully authenticated as EXAMPLE\bob c to gain ONE-SHOT authorization for action x for system-bus-name::1.70 [systemctl stop x] (owned by unix-user:EXAMPLE\alice smith)
     (
         b"Operator",
         Pattern(

@@ -321,6 +321,12 @@ FORMS = forms(
     # - Accepted password for alice from 192.0.2.7 192.0.2.8 port 38926 ssh2
     # - Accepted password for alice
     # - Accepted publickey for alice from 192.0.2.7 port 1 ssh2: x from 192.0.2.9 port 1 ssh2
+    # - Accepted keyboard-interactive/pam x for alice from 2001:db8::7 port 38926 ssh2
+    # - Accepted keyboard-interactive/ for alice from 2001:db8::7 port 38926 ssh2
+    # - Accepted challenge-response/pam x for alice from 192.0.2.7 port 38926
+    # - Accepted challenge-response/ for alice from 192.0.2.7 port 38926
+    # - Accepted password for alice from  port 38926 ssh2
+    # - Accepted password for alice from 192.0.2.7 port 38926 sshx
     (
         b"Accepted",
         Pattern(
@@ -352,6 +358,9 @@ FORMS = forms(
     # - Accepted publickey x for alice from 192.0.2.7 port 22 ssh2
     # - Accepted publickey for alice from 192.0.2.7 192.0.2.8 port 22 ssh2
     # - accepted publickey for alice from 192.0.2.7 port 22 ssh2
+    # - Accepted  for alice from 192.0.2.7 port 22 ssh2: ED25519 SHA256:abc
+    # - Accepted publickey for alice from  port 22 ssh2: ED25519 SHA256:abc
+    # - Accepted publickey for alice from 192.0.2.7 port 22 sshx: ED25519 SHA256:abc
     (
         b"Accepted",
         Pattern(
@@ -366,6 +375,7 @@ FORMS = forms(
     # + Failed rhosts-rsa for alice from 192.0.2.7 port 1023 ruser bob
     # = sshd failure method=hostbased user=alice account=valid ip=192.0.2.7 port=1023
     # + Failed password for invalid user x from 192.0.2.7 port 22 ssh1: ruser bob
+    # + Failed password for illegal user x from 192.0.2.7 port 22 ruser bob
     # = sshd failure method=password user=x account=invalid ip=192.0.2.7 port=22
     # - Failed password for invalid user x from 192.0.2.9 port 1 ssh1: ruser y from 192.0.2.7 port 22 ssh2
     # - Failed password for alice from 192.0.2.7 port 221221 ruser bob
@@ -373,6 +383,14 @@ FORMS = forms(
     # - Failed password for alice from 192.0.2.7 192.0.2.8 port 22 ruser bob
     # - Failed password for alice from 192.0.2.7 port 22 ssh2
     # - Failed publickey for alice from 192.0.2.7 port 22 ruser bob
+    # - Failed none for alice from 192.0.2.7 port 22 ruser bob
+    # - Failed password for illegal user x from 192.0.2.9 port 1 ssh1: ruser y from 192.0.2.7 port 22 ssh2
+    # - Failed password x for alice from 192.0.2.7 port 22 ssh1: ruser x from 192.0.2.9 port 1 ssh2
+    # - Failed  for alice from 192.0.2.7 port 22 ssh1: ruser x from 192.0.2.9 port 1 ssh2
+    # - Failed password for invalid user x x from 192.0.2.7 port 22 ssh1: ruser bob
+    # - Failed password for invalid user x from 192.0.2.7 port 22 ssh1: ruser bob port 22 ssh1: ruser bob
+    # - Failed password for alice from  port 22 ssh1: ruser x from 192.0.2.9 port 1 ssh2
+    # - Failed rsa for alice from 192.0.2.7 port 1023 ruser bob
     (
         b"Failed",
         Pattern(
@@ -412,6 +430,7 @@ FORMS = forms(
     # - Failed publickey for root from 192.0.2.7 port 22 ssh2
     # - Failed rsa for root from 192.0.2.7 port 22 ssh1
     # - Failed none for root from 192.0.2.7 port 22 ssh2
+    # - Failed  for root from 192.0.2.7 port 38926 ssh2
     (
         b"Failed",
         Pattern(
@@ -425,6 +444,7 @@ FORMS = forms(
     # + Failed publickey for invalid user x from 192.0.2.7 port 22 ssh2: ED25519 SHA256:a+b/c
     # + Failed publickey for illegal user x from 192.0.2.7 port 22 ssh2: RSA 8c:e3:00
     # + Failed rsa for invalid user x from 192.0.2.7 port 22 ssh1
+    # + Failed publickey for illegal user x from 192.0.2.7 port 22 ssh: RSA 8c:e3:00
     # + Failed publickey for invalid user x from 192.0.2.7 port 22 ssh2 [preauth]
     # = sshd 'invalid user' user=x account=invalid ip=192.0.2.7 port=22
     # + Failed publickey for invalid user x from 192.0.2.9 port 1 ssh2 from 192.0.2.7 port 22 ssh2
@@ -439,6 +459,10 @@ FORMS = forms(
     # - Failed publickey for invalid user x from 192.0.2.7 port x ssh2
     # - Failed publickey for invalid user x from 192.0.2.7 192.0.2.8 port 22 ssh2
     # - Failed password for invalid user x from 192.0.2.7 port 22 ssh2
+    # - Failed publickey for invalid user x from  port 22 ssh2: ED25519 SHA256:a+b/c
+    # - Failed publickey for invalid user x from 192.0.2.7 port 22 sshx: ED25519 SHA256:a+b/c
+    # - Failed publickey for invalid user x from 192.0.2.7 port 22 ssh2:  SHA256:a+b/c
+    # - Failed publickey for invalid user x from 192.0.2.7 port 22 ssh2: ED25519 SHA256:
     (
         b"Failed",
         Pattern(
@@ -448,22 +472,26 @@ FORMS = forms(
             tried,
         ),
     ),
-    # Or a certificate, whose text is the client's.
+    # Or a certificate (since 5.4), whose text is the client's.
     # + Failed publickey for invalid user x from 192.0.2.7 port 22 ssh2: RSA-CERT SHA256:a ID y (serial 0) CA RSA SHA256:b
     # = sshd 'invalid user' user=x account=invalid ip=192.0.2.7 port=22
     # + Failed publickey for invalid user x from 192.0.2.7 port 22 ssh2: RSA-CERT SHA256:a ID y from 192.0.2.9 port 1 ssh2: z (serial 0) CA RSA SHA256:b
     # + Failed publickey for invalid user x from 192.0.2.9 port 1 ssh2: y from 192.0.2.7 port 22 ssh2: RSA-CERT SHA256:a ID y (serial 0) CA RSA SHA256:b
     # = sshd 'invalid user' account=invalid
+    # + Failed publickey for invalid user  from 192.0.2.7 port 22 ssh2: RSA-CERT SHA256:a ID y (serial 0) CA RSA SHA256:b
+    # = sshd 'invalid user' account=invalid ip=192.0.2.7 port=22
     # - Failed publickey for alice from 192.0.2.7 port 22 ssh2: x
     # - Failed publickey for invalid user x from 192.0.2.7
     # - Failed publickey for invalid user x from 192.0.2.7 port 221221 ssh2: x
     # - Failed publickey for invalid user x from 192.0.2.7 port x ssh2: x
     # - Failed publickey for invalid user x from 192.0.2.7 192.0.2.8 port 22 ssh2: x
+    # - Failed publickey for invalid user x from  port 22 ssh2: RSA-CERT SHA256:a ID y (serial 0) CA RSA SHA256:b
+    # - Failed publickey for invalid user x from 192.0.2.7 port 22 sshx: RSA-CERT SHA256:a ID y (serial 0) CA RSA SHA256:b
     (
         b"Failed",
         Pattern(
-            rb"Failed (?:publickey|rsa) for (?P<invalid>invalid|illegal) user (?P<user>.*)"
-            rb" from (?P<address>\S+) port (?P<port>\d{1,5}) ssh[12]?: .*",
+            rb"Failed publickey for (?P<invalid>invalid) user (?P<user>.*)"
+            rb" from (?P<address>\S+) port (?P<port>\d{1,5}) ssh2: .*",
             _tried_with_certificate,
         ),
     ),
@@ -480,6 +508,9 @@ FORMS = forms(
     # - Failed publickey for root from 192.0.2.7 port x ssh2
     # - Failed publickey for root from 192.0.2.7 192.0.2.8 port 22 ssh2
     # - Failed publickey for root
+    # - Failed publickey for illegal user x from 192.0.2.7 port 22 ssh2
+    # - Failed publickey for root from  port 22 ssh2: RSA SHA256:abc
+    # - Failed publickey for root from 192.0.2.7 port 22 sshx: RSA SHA256:abc
     (
         b"Failed",
         Pattern(
@@ -499,10 +530,15 @@ FORMS = forms(
     # = sshd failure method=gssapi user=alice account=valid ip=192.0.2.7 port=2
     # + Failed hostbased for invalid user x from 192.0.2.9 port 1 ssh2: y from 192.0.2.7 port 2 ssh2: RSA SHA256:abc, client user "a", client host "b"
     # = sshd failure method=hostbased account=invalid
+    # + Failed hostbased for illegal user x from 192.0.2.7 port 2 ssh: y
+    # = sshd failure method=hostbased user=x account=invalid ip=192.0.2.7 port=2
     # - Failed hostbased for alice
     # - Failed hostbased for alice from 192.0.2.7 port 221221 ssh2: x
     # - Failed hostbased for alice from 192.0.2.7 port x ssh2: x
     # - Failed hostbased for alice from 192.0.2.7 192.0.2.8 port 2 ssh2: x
+    # - Failed hostbased for alice from  port 2 ssh2: RSA SHA256:abc, client user "a", client host "b"
+    # - Failed hostbased for alice from 192.0.2.7 port 2 sshx: RSA SHA256:abc, client user "a", client host "b"
+    # - Failed -with-mic for alice from 192.0.2.7 port 2 ssh: x for y from 192.0.2.9 port 1 ssh2: z
     (
         b"Failed",
         Pattern(
@@ -522,6 +558,7 @@ FORMS = forms(
     # - Invalid user admin from 192.0.2.7 port 389261
     # - Invalid user admin from 192.0.2.7 port x
     # - Invalid user admin from 192.0.2.7 port 38926 ssh2
+    # - Invalid user admin from  port 38926
     (
         b"Invalid Illegal",
         Pattern(
@@ -590,6 +627,9 @@ FORMS = forms(
     # - Received disconnect from 192.0.2.7 port x:11: Bye [preauth]
     # - Received disconnect from 192.0.2.7 port 38926:x: Bye [preauth]
     # - Received disconnect from 192.0.2.7 192.0.2.8 port 38926:11: Bye [preauth]
+    # - Received disconnect from  port 38926:11: Bye Bye [preauth]
+    # - Received disconnect from 192.0.2.7 port 38926:: Bye Bye [preauth]
+    # - Received disconnect from 192.0.2.7 port 38926:11 Bye Bye [preauth]
     (
         b"Received",
         Pattern(

@@ -132,6 +132,7 @@ SELDOM = forms(
     # - PAM: Authentication failure for root from 192.0.2.7 192.0.2.8
     # - PAM: Authentication failure for root from 192.0.2.7 via 192.0.2.8 192.0.2.9
     # - PAM:  for root from 192.0.2.7
+    # - PAM: Authentication error for illegal user  from  [preauth]
     (
         b"PAM:",
         Pattern(
@@ -162,6 +163,10 @@ SELDOM = forms(
     # - User alice not allowed because shell /bin/none does not exist
     # - User alice is not a regular file and more
     # - User alice password has expired
+    # - User alice not allowed because /etc/nologin x exists
+    # - User alice not allowed because  exists
+    # - User alice password has expired password aged)
+    # - User alice password has expired (password aged
     (
         b"User",
         Pattern(
@@ -175,6 +180,9 @@ SELDOM = forms(
     # = irrelevant
     # - Accepted public key SHA256:abc from alice@client.example
     # - Accepted RSA key SHA256:abc from alice@client.example
+    # - Accepted RSA x public key SHA256:abc from alice for root from 192.0.2.9 port 1 ssh2@client.example
+    # - Accepted  public key SHA256:abc from alice for root from 192.0.2.9 port 1 ssh2@client.example
+    # - Accepted RSA public key  from alice for root from 192.0.2.9 port 1 ssh2@client.example
     (b"Accepted", Pattern(rb"Accepted [\w-]+ public key \S+ from .*", irrelevant)),
     # + User root from 192.0.2.7 not allowed because not listed in AllowUsers
     # + User root from ::ffff:192.0.2.7 not allowed because listed in DenyUsers
@@ -191,6 +199,7 @@ SELDOM = forms(
     # - User root from 192.0.2.7 port x not allowed because account is locked
     # - User root from 192.0.2.7 192.0.2.8 not allowed because account is locked
     # - User root from 192.0.2.7 not allowed
+    # - User root from  not allowed because not listed in AllowUsers
     (
         b"User",
         Pattern(
@@ -210,6 +219,8 @@ SELDOM = forms(
     (b"User", Pattern(rb"User (?P<user>.*?) not allowed because .*", tried)),
     # + Account alice has expired
     # = sshd 'invalid user' user=alice account=valid
+    # + Account  has expired
+    # = sshd 'invalid user' account=valid
     # - Account alice has expired soon
     # - Account alice
     (b"Account", Pattern(rb"Account (?P<user>.*) has expired", tried)),
@@ -222,6 +233,7 @@ SELDOM = forms(
     # - ROOT LOGIN REFUSED FROM 192.0.2.7 port 389261
     # - ROOT LOGIN REFUSED FROM 192.0.2.7 port x
     # - ROOT LOGIN
+    # - ROOT LOGIN REFUSED FROM  port 38926
     (
         b"ROOT",
         Pattern(
@@ -244,12 +256,14 @@ SELDOM = forms(
     # - maximum authentication attempts exceeded for root from 192.0.2.7 port x ssh2
     # - maximum authentication attempts exceeded for root from 192.0.2.7 192.0.2.8 port 22 ssh2
     # - maximum
+    # - maximum authentication attempts exceeded for root from  port 38926 ssh2 [preauth]
+    # - maximum authentication attempts exceeded for root from 192.0.2.7 port 38926 sshx [preauth]
     (
         b"maximum Disconnecting:",
         Pattern(
             rb"(?:maximum authentication attempts exceeded|Disconnecting: Too many authentication"
-            rb" failures) for (?P<invalid>(?:invalid|illegal) user )?(?P<user>.*)"
-            rb" from (?P<address>\S+)(?: port (?P<port>\d{1,5}))?(?: ssh[12]?)?" + PREAUTH,
+            rb" failures) for (?P<invalid>invalid user )?(?P<user>.*)"
+            rb" from (?P<address>\S+)(?: port (?P<port>\d{1,5}))?(?: ssh[12])?" + PREAUTH,
             tried,
         ),
     ),
@@ -259,6 +273,7 @@ SELDOM = forms(
     # = sshd end user=root kind=other
     # - Disconnecting: Too many authentication failures for x y
     # - Disconnecting: Too many authentication failures
+    # - Disconnecting: Too many authentication failures for  [preauth]
     (
         b"Disconnecting:",
         Pattern(
@@ -279,14 +294,17 @@ SELDOM = forms(
     # = sshd end user=alice ip=192.0.2.7 port=38926 kind=other
     # + administratively prohibited connection for invalid user x from 192.0.2.9 port 1 from 192.0.2.7 port 38926 [preauth]
     # = sshd end user='x from 192.0.2.9 port 1' account=invalid ip=192.0.2.7 port=38926 kind=other
+    # + administratively prohibited connection for  from 192.0.2.7 port 38926
+    # = sshd end ip=192.0.2.7 port=38926 kind=other
     # - administratively prohibited connection for alice
     # - administratively prohibited connection for alice from 192.0.2.7 port 389261
     # - administratively prohibited connection for alice from 192.0.2.7 port x
     # - administratively prohibited connection for alice from 192.0.2.7 192.0.2.8 port 22
+    # - administratively prohibited connection for alice from  port 38926
     (
         b"administratively",
         Pattern(
-            rb"administratively prohibited connection for (?:(?P<account>invalid|illegal) user )?"
+            rb"administratively prohibited connection for (?:(?P<account>invalid) user )?"
             rb"(?P<user>.*) from " + PLACE + PREAUTH,
             end("other"),
         ),
@@ -303,13 +321,16 @@ SELDOM = forms(
     # = sshd end ip=192.0.2.7 kind=closed
     # - Connection closed by 192.0.2.7
     # - Connection closed by authenticating user root [preauth]
+    # - Connection closed by  [preauth]
     (b"Connection", Pattern(rb"Connection closed by (?P<address>\S+) \[preauth\]", end("closed"))),
     # + Connection reset by 192.0.2.7 [preauth]
     # = sshd end ip=192.0.2.7 kind=reset
     # - Connection reset by peer
     # - Connection reset by authenticating user root [preauth]
+    # - Connection reset by  [preauth]
     (b"Connection", Pattern(rb"Connection reset by (?P<address>\S+) \[preauth\]", end("reset"))),
     # + Connection closed by user alice 192.0.2.7 port 38926
+    # + Connection reset by user alice 192.0.2.7 port 38926
     # + Connection reset by peer
     # + Connection from user alice 192.0.2.7 port 38926 timed out
     # + Connection from 192.0.2.7: refusing non-sftp session
@@ -317,6 +338,7 @@ SELDOM = forms(
     # - Connection refused
     # - Connection reset by 192.0.2.7
     # - Connection from 192.0.2.7 port 38926 and others
+    # - Connection from 192.0.2.7 refusing non-sftp session
     (
         b"Connection",
         Pattern(
@@ -332,6 +354,9 @@ SELDOM = forms(
     # - Received disconnect from 192.0.2.7 port 38926:11: disconnected by user
     # - Received disconnect from 192.0.2.7: x: Bye
     # - Received disconnect from 192.0.2.7 192.0.2.8: 11: Bye
+    # - Received disconnect from : 11: Bye Bye
+    # - Received disconnect from 192.0.2.7: : Bye Bye
+    # - Received disconnect from 192.0.2.7: 11 Bye Bye
     (
         b"Received",
         Pattern(rb"Received disconnect from (?P<address>\S+): \d+:.*", end("closed", OVER)),
@@ -389,6 +414,7 @@ SELDOM = forms(
     # - scanned from 192.0.2.7
     # - scanned from 192.0.2.7 port 389261 with x
     # - scanned from 192.0.2.7 port x with x
+    # - scanned from  port 38926 with SSH-1.0-SSH_Version_Mapper.  Don't panic.
     (
         b"scanned probed",
         Pattern(
@@ -404,11 +430,12 @@ SELDOM = forms(
     # - session process 42424242 for connection from 192.0.2.7
     # - session process x for connection from 192.0.2.7
     # - session process 4242
+    # - Session process 4242 unpriv child crash for connection from  to 198.51.100.1
     (
         b"Session session",
         Pattern(
             rb"[Ss]ession process (?P<pid>\d{1,7}) (?:unpriv child crash )?for connection from"
-            rb" (?P<address>\S+)(?: .*)?",
+            rb" (?P<address>\S+) .*",
             end("other"),
         ),
     ),
@@ -428,6 +455,7 @@ SELDOM = forms(
     # - Disconnecting 192.0.2.7 port 389261: Packet corrupt [preauth]
     # - Disconnecting 192.0.2.7 port x: Packet corrupt [preauth]
     # - Disconnecting authenticating user root 192.0.2.7 port 38926: Too many authentication failures
+    # - Disconnecting authenticating user root 192.0.2.7 port 38926: Change of username or service not allowed: root,ssh-connection) -> (x,ssh-connection) [preauth]
     (
         b"Disconnecting",
         Pattern(
@@ -481,6 +509,7 @@ SELDOM = forms(
     # - Did not receive identification string
     # - Did not receive identification string from 192.0.2.7 port 389261
     # - Did not receive identification string from 192.0.2.7 port x
+    # - Did not receive identification string from  port 38926
     (
         b"Did",
         Pattern(
@@ -500,6 +529,7 @@ SELDOM = forms(
     # - Bad protocol version identification x'
     # - Bad protocol version identification '' from 192.0.2.7 port 389261
     # - Bad protocol version identification '' from 192.0.2.7 port x
+    # - Bad protocol version identification 'x from 192.0.2.9 port 1' from  port 38926
     (
         b"Bad",
         Pattern(
@@ -517,6 +547,7 @@ SELDOM = forms(
     # - Protocol error
     # - Protocol major versions differ for 192.0.2.7 port 389261: x
     # - Protocol major versions differ for 192.0.2.7 port x: x
+    # - Protocol major versions differ for  port 38926: SSH-2.0-OpenSSH_7.4 vs. SSH-1.5-x
     (
         b"Protocol",
         Pattern(
@@ -591,6 +622,7 @@ SELDOM = forms(
     # - Unable to negotiate
     # - Unable to negotiate with 192.0.2.7 port 389261: x
     # - Unable to negotiate with 192.0.2.7 port x: x
+    # - Unable to negotiate with  port 38926: no matching key exchange method found. Their offer: x from 192.0.2.9 port 1 [preauth]
     (
         b"Unable",
         Pattern(
@@ -630,6 +662,7 @@ SELDOM = forms(
     # - Timeout before authentication
     # - Timeout before authentication for 192.0.2.7 port 389261
     # - Timeout before authentication for 192.0.2.7 port x
+    # - Timeout before authentication for  port 38926
     (
         b"Timeout",
         Pattern(
@@ -645,6 +678,11 @@ SELDOM = forms(
     # - Timeout before authentication for connection from 192.0.2.7 to 198.51.100.1
     # - Timeout before authentication for connection from 192.0.2.7 to 198.51.100.1, pid = x
     # - Timeout before authentication for connection from 192.0.2.7 to 198.51.100.1, pid = 42424242
+    # - Timeout before authentication for connection from  to 198.51.100.1, pid = 4242
+    # - Timeout before authentication for connection from 192.0.2.7 to 198.51.100.1 x, pid = 4242
+    # - Timeout before authentication for connection from 192.0.2.7 to , pid = 4242
+    # - Timeout before authentication for connection from 192.0.2.7, pid = 4242 (12345678)
+    # - Timeout before authentication for connection from 192.0.2.7, pid = 4242 ()
     (
         b"Timeout",
         Pattern(
@@ -660,6 +698,12 @@ SELDOM = forms(
     # - drop connection #0 from [192.0.2.7]:38926 on [198.51.100.1]:22 past MaxStartups
     # - drop connection #0 from [192.0.2.7]:389261 on [198.51.100.1]:22 penalty: x
     # - drop connection #0 from [192.0.2.7]:x on [198.51.100.1]:22 penalty: x
+    # - drop connection #0 x from [192.0.2.7]:38926 on [198.51.100.1]:22 penalty: failed authentication
+    # - drop connection # from [192.0.2.7]:38926 on [198.51.100.1]:22 penalty: failed authentication
+    # - drop connection #0 from [192.0.2.7 x]:38926 on [198.51.100.1]:22 penalty: failed authentication
+    # - drop connection #0 from []:38926 on [198.51.100.1]:22 penalty: failed authentication
+    # - drop connection #0 from [192.0.2.7]:38926 on [198.51.100.1]:22 x penalty: failed authentication
+    # - drop connection #0 from [192.0.2.7]:38926 on  penalty: failed authentication
     (
         b"drop",
         Pattern(
@@ -674,6 +718,11 @@ SELDOM = forms(
     # - drop connection #10
     # - drop connection #0 from [192.0.2.7]:389261 on [198.51.100.1]:22 past MaxStartups
     # - drop connection #0 from [192.0.2.7]:x on [198.51.100.1]:22 past MaxStartups
+    # - drop connection #10 x from [192.0.2.7]:38926 on [198.51.100.1]:22 past MaxStartups
+    # - drop connection # from [192.0.2.7]:38926 on [198.51.100.1]:22 past MaxStartups
+    # - drop connection #10 from [192.0.2.7 x]:38926 on [198.51.100.1]:22 past MaxStartups
+    # - drop connection #10 from []:38926 on [198.51.100.1]:22 past MaxStartups
+    # - drop connection #10 from [192.0.2.7]:38926 on  past MaxStartups
     (
         b"drop",
         Pattern(
@@ -688,6 +737,8 @@ SELDOM = forms(
     # = sshd probe ip=192.0.2.7 kind=other
     # - refused connect
     # - refused connect from host.example 192.0.2.9 (192.0.2.7)
+    # - refused connect from  (192.0.2.7)
+    # - refused connect from host.example ()
     (
         b"refused",
         Pattern(rb"refused connect from (?:\S+ \()?(?P<address>[^\s()]+)\)?", _refused("other")),
@@ -708,6 +759,8 @@ _LAST = forms(
     # - ssh_dispatch_run_fatal: Connection from 192.0.2.7 port x: Broken pipe [preauth]
     # - ssh_dispatch_run_fatal: Connection from 192.0.2.7 192.0.2.8 port 38926: Broken pipe [preauth]
     # - ssh_dispatch_run_fatal: Connection from user alice 192.0.2.7 port 38926: Broken pipe
+    # - ssh_dispatch_run_fatal': Connection from 192.0.2.7 port 38926: message authentication code incorrect [preauth]
+    # - ssh_dispatch_run_fatal Connection from 192.0.2.7 port 38926: message authentication code incorrect [preauth]
     (
         b"",
         Pattern(

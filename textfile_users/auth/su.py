@@ -73,6 +73,8 @@ FORMS = forms(
     # - (to root) alice  on pts/0
     # - (to root) alice on
     # - FAILED SU (to root) alice on pts/0 and more
+    # - (to root)  alice on pts/0
+    # - FAILED SU (to x) bob on pts/1)  alice on none
     (
         b"(to FAILED",
         Pattern(rb"(FAILED SU )?\(to (.*)\) ([^\s)](?:[^)]*[^\s)])?) on (\S+)", _by_result),
@@ -86,9 +88,16 @@ FORMS = forms(
     # = su escalation-failure user=alice target=root
     # + FAILED su for bob by root by alice
     # = su escalation-failure user=alice target='bob by root'
+    # Who asks chooses the target's name, with a domain's in it, too.
+    # + FAILED su for bob by EXAMPLE\root x by alice
+    # = su escalation-failure user=alice target='bob by EXAMPLE\root x'
     # - Successful su for root
     # - Successful su for root by
     # - Successful su for root by alice bob
+    # - Successful su for root by EXAMPLE x\alice smith
+    # - Successful su for root by \alice smith
+    # - Successful su for root by EXAMPLE\alice smit\h
+    # - Successful su for root by EXAMPLE\alice smith\
     (
         b"Successful FAILED",
         Pattern(
@@ -119,6 +128,10 @@ FORMS = forms(
     # - + pts/0 alice
     # - + pts/0 alice smith:root
     # - * pts/0 alice:root
+    # - +  alice:root
+    # - + pts/0  alice-root
+    # - + pts/0 alice x-root
+    # - + pts/0 alice-root x
     (
         b"+ -",
         Pattern(rb"([+-]) (\S+) ([^\s:]*:.*|[^\s:-][^\s:]*-[^\s:]*)", _by_sign),
@@ -128,6 +141,8 @@ FORMS = forms(
     # = su escalation-failure user=alice target=root tty=pts/0
     # + BAD SU alice to x to root on y on /dev/ttyp0
     # = su escalation-failure user=alice target='x to root on y' tty=ttyp0
+    # + BAD SU alice to root on pts/9
+    # = su escalation-failure user=alice target='root on pts/9'
     # + BAD SU alice to root
     # = su escalation-failure user=alice target=root
     # - BAD SU alice
@@ -148,6 +163,8 @@ FORMS = forms(
     # = su escalation-failure user=alice target="x' succeeded for bob on /dev/pts/1"
     # - 'su root' succeeded for alice
     # - 'su root' succeeded for alice on /dev/pts/0 and more
+    # - 'su root' succeeded for alice x on /dev/pts/0
+    # - 'su root' succeeded for  on /dev/pts/0
     (
         b"'su",
         Pattern(
@@ -163,6 +180,8 @@ FORMS = forms(
     # - run
     # - run sh
     # - No. and more
+    # - run /bin/sh x
+    # - run /
     (b"run No.", Pattern(rb"(run /\S+)|No\.", _by_toybox)),
     # + pam_authenticate: Authentication failure
     # + No passwd entry for user 'x'
@@ -170,12 +189,22 @@ FORMS = forms(
     # + DENIED su from 'alice' to 'root' (/etc/suauth)
     # + SU by alice to restricted account root
     # + Will not execute /bin/sh
+    # + NO password asked from 'alice' to 'root' (/etc/suauth)
+    # + su from 'alice' to 'root' (/etc/suauth)
+    # + Cannot execute /bin/sh
+    # + Change user from 'alice' to 'root'
+    # + There is no UID 0 user
+    # + su session not logged in utmp
     # + cannot find user alice after update of expired password
     # + root->alice
     # = irrelevant
     # - No passwd
     # - Authentication
     # - root-> alice
+    # - root x->alice
+    # - ->alice
+    # - root->
+    # - There is no UID 0 x
     (
         b"",
         Pattern(
@@ -192,6 +221,9 @@ FORMS = forms(
     # - alice to root on pts/0
     # - alice bob to root on /dev/pts/0
     # - alice to root root on /dev/pts/0
+    # - alice to  on /dev/pts/0
+    # - alice to root on /dev/pts/0 x
+    # - alice to root on /dev/
     (
         b"",
         Pattern(rb"(?P<result>)(?P<user>\S+) to (?P<target>\S+) on (?P<tty>/dev/\S+)", _by_word),

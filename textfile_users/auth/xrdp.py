@@ -58,6 +58,11 @@ FORMS = forms(
     # - [INFO ] AUTHFAIL: user=alice ip=192.0.2.7 time=x
     # - [x] AUTHFAIL: user=alice ip=192.0.2.7 time=1796048834
     # - AUTHFAIL: user=alice ip=192.0.2.7 time=1796048834
+    # - [20261130-10:00:00 x] [INFO ] AUTHFAIL: user=alice ip=192.0.2.7 time=1796048834
+    # - [12345678] [INFO ] AUTHFAIL: user=alice ip=192.0.2.7 time=1796048834
+    # - [INFO ] AUTHFAIL: user=alice ip=::ffff:192.0.2.7:57222 - socket: 12 x time=1796048834
+    # - [INFO ] AUTHFAIL: user=alice ip=::ffff:192.0.2.7:57222 - socket:  time=1796048834
+    # - [INFO ] AUTHFAIL: user=alice ip=192.0.2.7 time=
     (
         b"",
         Pattern(
@@ -84,5 +89,8 @@ FORMS = forms(
     # - [INFO
     # - [x] something
     # - something
+    # - (4 x)(-1225529536)[INFO ] something
+    # - ()(-1225529536)[INFO ] something
+    # - (4)(-)[INFO ] something
     (b"", Pattern(_LEVEL + rb".*", irrelevant)),
 )

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     Parts = tuple[bytes, bytes, int, bytes]
 
 MAX_SHOWN = 100
+# What stands before a message, at most: structured data may have any length in any form, and
+# would cost memory for each of its parts.
+MAX_HEAD = 1 << 13
 # TAI64's label of 1970 in svlogd's @4000...: 2**62, and the ten seconds that runit takes for all.
 TAI_1970 = (1 << 62) + 10
 # Minutes east of UTC, of the names in tzdata that are one zone's alone. All others are the host's.
@@ -217,10 +220,17 @@ def split(line: bytes) -> Parts | None:
     into today's.
     """
     line = line[3:] if line.startswith(b"\xef\xbb\xbf") else line
+    head, rest = line[:MAX_HEAD], line[MAX_HEAD:]
     for form in _FORMS:
-        match = _pattern(form).match(line)
+        match = _pattern(form).match(head)
         if match:
-            return _parts(match.groupdict())
+            of = match.groupdict()
+            if rest and not of["message"]:
+                if head[-1:] != b" ":  # it may only end here since it was cut
+                    return None
+                rest = rest.lstrip(b" ")
+            of["message"] += rest
+            return _parts(of)
     return None
 
 
