@@ -213,7 +213,7 @@ def _is_over(memory: Memory, now: float) -> bool:
 def _is_of_another(memory: Memory, message: bytes) -> bool:
     """Return whether a message of sshd's has another port: a process has one connection."""
     port = memory[4]
-    return port > 0 and b" port " in message and b" port %d" % port not in message
+    return b" port %d" % port not in message and port > 0 and b" port " in message
 
 
 def _is_elsewhere(memory: Memory, key: Key, said: Finding) -> bool:

@@ -56,10 +56,11 @@ class Verdicts:
         """Go on with what ``held`` was."""
         self._groups: dict[Key, dict[str, Group]] = {}
         self._told: dict[tuple[Key, str], AuthEvent] = {}
+        self._users_told: dict[Key, set[str]] = {}  # of these, by process
         self._count = 0
         for event in held:
             if event.said.event == PAM_TOLD:
-                self._told[_key(event), event.said.user] = event
+                self._put_told(event)
             else:
                 self._join(event)
 
@@ -99,13 +100,14 @@ class Verdicts:
         for place in [
             place for place, told in self._told.items() if _is_old(told, now, SUM_SECONDS)
         ]:
-            del self._told[place]
+            self._forget_told(place)
         return _in_order([self._close(*place) for place in over])
 
     def finish(self) -> list[AuthEvent]:
         """Return the failures that all that is held comes to: no line will follow."""
         events = self._close_all(list(self._groups))
         self._told.clear()
+        self._users_told.clear()
         return events
 
     def _refuse(self, event: AuthEvent) -> list[AuthEvent]:
@@ -148,9 +150,27 @@ class Verdicts:
 
     def _end_sums(self, key: Key, user: str) -> None:
         """Take note that no sum of a process counts any more, of ``user`` or of all."""
-        for place, told in self._told.items():
-            if place[0] == key and user in ("", place[1]):
-                self._told[place] = told._replace(said=told.said._replace(kind=AGAIN))
+        users = self._users_told.get(key)
+        for one in [one for one in users or () if user in ("", one)]:
+            told = self._told[key, one]
+            if told.said.kind != AGAIN:
+                self._told[key, one] = told._replace(said=told.said._replace(kind=AGAIN))
+
+    def _put_told(self, told: AuthEvent) -> None:
+        place = _key(told), told.said.user
+        if place in self._told:
+            self._forget_told(place)
+        self._told[place] = told
+        self._users_told.setdefault(place[0], set()).add(place[1])
+        if len(self._told) > MAX_HELD:
+            self._forget_told(next(iter(self._told)))
+
+    def _forget_told(self, place: tuple[Key, str]) -> None:
+        del self._told[place]
+        users = self._users_told[place[0]]
+        users.remove(place[1])
+        if not users:
+            del self._users_told[place[0]]
 
     def _join(self, event: AuthEvent) -> None:
         """Add a refusal to those of its attempt."""
@@ -201,7 +221,7 @@ class Verdicts:
             return [_completed(failure, event) if event.said.service in _COMPLETING else event]
         told = self._told.get((_key(event), event.said.user))
         if told and abs(event.time - told.time) < PAIRED_SECONDS:
-            del self._told[_key(event), event.said.user]
+            self._forget_told((_key(event), event.said.user))
             again = event._replace(said=event.said._replace(kind=AGAIN))
             return [again] if event.said.event == NUMBERED else []
         return [event]
@@ -236,15 +256,12 @@ class Verdicts:
     def _tell(self, group: Group, time: float) -> None:
         """Remember of refusals that they count, and how many did since pam_unix wrote its first."""
         failure = _counted(group)
-        place = _key(failure), failure.said.user
-        before = self._told.pop(place, None)
+        before = self._told.get((_key(failure), failure.said.user))
         times = failure.said.times
         if before and not any(_module(one) == "unix" for one in group):
             times += before.said.times
         said = failure.said._replace(event=PAM_TOLD, times=times)
-        self._told[place] = failure._replace(time=time, said=said)
-        if len(self._told) > MAX_HELD:
-            del self._told[next(iter(self._told))]
+        self._put_told(failure._replace(time=time, said=said))
 
     def _close_all(self, keys: list[Key]) -> list[AuthEvent]:
         places = [(key, user) for key in keys for user in self._groups[key]]
