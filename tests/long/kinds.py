@@ -103,12 +103,12 @@ def _jumping(number: int, line: bytes) -> bytes:
 
 
 def usual(size: int) -> bytes:
-    """Return usual lines of sshd."""
+    """Return usual lines of sshd: of each connection four, from one address and port."""
     four = (
-        ("Failed password for root from 192.0.2.{b} port {p} ssh2", "sshd", "{q}"),
-        ("Accepted publickey for alice from 198.51.100.{b} port {p} ssh2: ED25519 SHA256:{n:043}",
+        ("Failed password for root from 192.0.2.{c} port {r} ssh2", "sshd", "{q}"),
+        ("Accepted publickey for alice from 192.0.2.{c} port {r} ssh2: ED25519 SHA256:{n:043}",
          "sshd", "{q}"),
-        ("Connection closed by 192.0.2.{b} port {p} [preauth]", "sshd", "{q}"),
+        ("Connection closed by 192.0.2.{c} port {r} [preauth]", "sshd", "{q}"),
         ("pam_unix(sshd:session): session opened for user alice(uid=1000) by (uid=0)", "sshd",
          "{q}"),
     )  # fmt: skip
@@ -123,8 +123,9 @@ def _lines(of: Callable[[int], tuple[str, str, str]], size: int) -> bytes:
         at = NOW - 3000 + n / 100
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
         text = f"{stamp}.{n % 100 * 10000:06d}+00:00 host {program}[{pid}]: {message}\n"
-        values = {"n": 100 + n, "b": n % 250, "p": 1024 + n % 60000, "q": 100 + n // 4,
-                  "s": n % 500, "t": n // 500, "x": f"{n:x}"}  # fmt: skip
+        values = {"n": 100 + n, "b": n % 250, "p": 1024 + n % 60000, "s": n % 500, "t": n // 500,
+                  "x": f"{n:x}", "q": 100 + n // 4, "c": n // 4 % 250,
+                  "r": 1024 + n // 4 % 60000}  # fmt: skip
         made.append(text.format(**values))
         left -= len(made[-1])
         n += 1

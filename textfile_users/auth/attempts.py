@@ -105,14 +105,16 @@ class Attempts:
         memory = self._memories.get(key)
         if memory is None or not memory[1] or memory[2] or now is None:
             return False
-        return not (_is_over(memory, now) or _is_of_another(memory, message))
+        if memory[4] and _is_of_another(memory[4], message):
+            return False
+        return not _is_over(memory, now)
 
     def is_open(self, key: Key, now: float | None, message: bytes) -> bool:
         """Return whether the process has decided, or holds all that another attempt could say."""
         memory = self._memories.get(key)
         if memory is None or now is None or _is_over(memory, now):
             return False
-        if _is_of_another(memory, message):
+        if memory[4] and _is_of_another(memory[4], message):
             return False
         if not memory[2]:
             return memory[1] != ""
@@ -132,8 +134,9 @@ class Attempts:
         if before is NEW:
             if said.event == OVER:
                 return []
-        elif _is_over(before, event.time) or _is_elsewhere(before, key, said):
-            # the pid is another process's
+        elif _is_over(before, event.time) or (
+            before[4] not in (0, said.port) and _is_elsewhere(key, said)
+        ):  # the pid is another process's
             earlier, before = _undecided(before), NEW
         if not said.ip and said.service == "sshd" and said.event in _BY_CONNECTION:
             event = event._replace(said=said._replace(ip=_peer(before)))
@@ -210,24 +213,24 @@ def _is_over(memory: Memory, now: float) -> bool:
     return abs(now - memory.time) >= REMEMBERED_SECONDS
 
 
-def _is_of_another(memory: Memory, message: bytes) -> bool:
+def _is_of_another(port: int, message: bytes) -> bool:
     """Return whether a message of sshd's has another port: a process has one connection."""
-    port = memory[4]
-    return b" port %d" % port not in message and port > 0 and b" port " in message
+    place = message.partition(b" port ")[2]
+    return place != b"" and place.partition(b" ")[0] != b"%d" % port
 
 
-def _is_elsewhere(memory: Memory, key: Key, said: Finding) -> bool:
-    """Return whether a line is of another connection, so that its pid was given again.
+def _is_elsewhere(key: Key, said: Finding) -> bool:
+    """Return whether a line with another port is of another connection: its pid was given again.
 
     Where the peer is gone its place may be `UNKNOWN port 65535`.
     """
-    is_place = said.ip != "" and said.port > 0 and memory.port > 0
-    return is_place and said.port != memory.port and isinstance(key[1], int)
+    return said.ip != "" and said.port > 0 and isinstance(key[1], int)
 
 
 def _on_success(memory: Memory, event: AuthEvent) -> Step:
     events = [*_refused(memory), event] if memory.held else [event]
-    return after(memory, event, memory.said or ACCEPTED), events
+    port = event[3].port or memory[4]
+    return quick(Memory, (event.time, memory.said or ACCEPTED, (), memory.peer, port)), events
 
 
 def _on_failure(memory: Memory, event: AuthEvent) -> Step:
@@ -237,7 +240,8 @@ def _on_failure(memory: Memory, event: AuthEvent) -> Step:
         said = FAILED
         if event.said.method == "keyboard-interactive":
             said += UNPAIRED
-        return after(memory, event, said), [event]
+        port = event[3].port or memory[4]
+        return quick(Memory, (event.time, said, (), memory.peer, port)), [event]
     if not _is_another(memory, event):
         refused = _without_last(refused, event.said.times)
     return after(memory, event, FAILED), [*refused, event]
