@@ -502,6 +502,9 @@ def test_an_old_file_before_the_first_scan_of_a_boot() -> None:
     old = FILE._replace(written=NOW - 9000)
     assert textfile.judge_file(old, USER, NOW, 5.0, "RUN").status == FAULT
     assert textfile.judge_file(old, USER, NOW, 5.0, "RUN", awaits_scan=True).status == OK
+    empty = FILE._replace(written=NOW - 1, is_empty=True)  # as boot makes it
+    judged = textfile.judge_file(empty, USER, NOW, 5.0, "RUN", awaits_scan=True)
+    assert judged.found.startswith("no scan yet")
 
 
 def test_a_page_before_the_first_scan() -> None:

@@ -89,7 +89,7 @@ class File(Record):
     ``closed`` is the part of its path that ``reader``, node_exporter's user, may not see.
     ``written`` is the time in it, else its modification's. ``is_stuck``: the sticky directory keeps
     our user from replacing it, who is not ``owner``. ``is_hidden`` is whether this process cannot
-    see it.
+    see it. ``is_empty``: it is the one that is made at boot for the link to lead to.
     """
 
     path: str
@@ -103,6 +103,7 @@ class File(Record):
     error: str = ""
     is_hidden: bool = False
     what: str = ""
+    is_empty: bool = False
 
 
 class Odd(Record):
@@ -257,7 +258,7 @@ def judge_file(
     silence = now - facts.written
     if facts.is_hidden:
         return Finding(check, NOTE, f"{facts.path} cannot be seen by this user")
-    if awaits_scan and not facts.kind:
+    if awaits_scan and (not facts.kind or facts.is_empty):
         return Finding(check, OK, f"no scan yet: the first one writes {facts.path}")
     stuck = f"{facts.owner}'s: the sticky directory keeps {identity.user} from it"
     closed = f"{facts.closed} is closed to {facts.reader}, who runs node_exporter"
@@ -409,7 +410,8 @@ def _read_file(host: Host, path: str) -> File:
     )
     mode = stat.S_IMODE(status.st_mode)
     owner = owner_name(host, link.st_uid)
-    return File(path, "file", mode, reader, closed, written, owner, is_stuck)
+    is_empty = status.st_size == 0
+    return File(path, "file", mode, reader, closed, written, owner, is_stuck, is_empty=is_empty)
 
 
 def _is_others_link(host: Host, status: os.stat_result) -> bool:
