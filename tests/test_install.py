@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from textfile_users import cli
 from textfile_users import install as command
 from textfile_users.cli import _file_in, main
 from textfile_users.collect import _wait_apart
@@ -38,6 +39,7 @@ from textfile_users.installing.faults import find_faults, find_notes
 from textfile_users.installing.plan import (
     Wish,
     install_steps,
+    link_target,
     scan_step,
     uninstall_steps,
     uses_link,
@@ -112,6 +114,11 @@ SHARE = {
 
 
 TIMER = Wish()
+
+
+@pytest.fixture(autouse=True)
+def _lock_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "LOCK", str(tmp_path / "install.lock"))
 
 
 def steps(facts: Facts, wish: Wish = TIMER) -> list[str]:
@@ -955,6 +962,73 @@ def test_a_dry_run_that_is_not_roots_says_so(
         assert ("not as root" in capsys.readouterr().err) != is_root
 
 
+def test_another_install_is_at_work(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither reads facts that the other one is changing; what has ended is no hindrance."""
+    if os.geteuid():
+        pytest.skip("others than root change nothing")
+    monkeypatch.setattr(command, "read_facts", lambda *_: FRESH._replace(root="/image"))
+    monkeypatch.setattr(command, "do", lambda *_: None)
+    with command._alone(dry_run=False) as is_alone:
+        assert is_alone
+        assert command.install("/image", "", False, False, False) == 1
+        assert command.uninstall("/image", "", False) == 1
+        assert command.install("/image", "", False, False, True) == 0, "a dry run"
+    said = "textfile-users: another install or uninstall is at work: nothing was changed\n"
+    assert capsys.readouterr().err == said * 2
+    Path(command.LOCK).touch()  # one that was killed has left it
+    assert command.install("/image", "", False, False, False) == 0
+    assert not os.path.exists(command.LOCK)
+
+
+def test_the_link_takes_the_place_of_what_is_there(tmp_path: Path) -> None:
+    """In one step, and through no link of another's on the way."""
+    served = tmp_path / "var/textfile"
+    served.mkdir(parents=True)
+    step = Step(("put link", "/var/textfile/users.prom", "../../run/x"))
+    place = served / "users.prom"
+    for kind in ("", "file", "link", "fifo"):
+        if kind == "file":
+            place.touch()
+        elif kind == "link":
+            place.symlink_to("/etc/passwd")
+        elif kind:
+            os.mkfifo(place)
+        do(step, str(tmp_path))
+        assert os.listdir(served) == ["users.prom"]
+        assert os.readlink(place) == "../../run/x"
+        place.unlink()
+    place.mkdir()
+    with pytest.raises(Failed):
+        do(step, str(tmp_path))
+    assert os.listdir(served) == ["users.prom"], "nothing is left beside it"
+    with pytest.raises(Failed):
+        do(Step(("put link", "/nowhere/users.prom", "x")), str(tmp_path))
+    if os.geteuid() == 0:
+        (tmp_path / "way").symlink_to("var")
+        os.chown(tmp_path / "way", 64_321, -1, follow_symlinks=False)
+        with pytest.raises(Failed, match="a link on the way is not root's"):
+            do(Step(("put link", "/way/textfile/x.prom", "x")), str(tmp_path))
+
+
+def test_where_a_directory_really_is(tmp_path: Path) -> None:
+    """/var on another disk, as links have it; `..` of a link there begins there."""
+    (tmp_path / "data/var/prom").mkdir(parents=True)
+    (tmp_path / "var").symlink_to("data/var")
+    facts = read_facts(str(tmp_path), "/var/prom")
+    assert facts.real == "/data/var/prom"
+    assert link_target(facts) == "../../../run/textfile-users/public/users.prom"
+    assert not facts.is_in_memory
+    assert read_facts(str(tmp_path), "/run/prom").is_in_memory, "after its first boot"
+
+
+def test_a_directory_in_memory(tmp_path: Path) -> None:
+    assert facts_module._is_in_memory(Paths(), "/dev/shm")
+    assert not facts_module._is_in_memory(Paths(), "/proc")
+    assert not facts_module._is_in_memory(Paths(), f"{tmp_path}/none")
+
+
 def test_facts_of_an_image(tmp_path: Path) -> None:
     for name in (TEXTFILE, "/usr/lib/systemd/systemd", "/etc/cron.d", "/usr/sbin/cron",
                  "/etc/default", "/var/lib/textfile-users"):  # fmt: skip
@@ -1214,6 +1288,21 @@ def test_a_link_into_memory_is_followed_by_the_default_alone(tmp_path: Path) -> 
     path.unlink()
     path.symlink_to("../x/run/textfile-users/public/users.prom")
     assert _file_in(str(tmp_path)) == str(path), "one that leads elsewhere"
+
+
+@pytest.mark.parametrize("is_linked", [True, False])
+def test_a_directory_that_is_closed_to_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_linked: bool
+) -> None:
+    """It is others', who need not let the service see the link."""
+
+    def refuse(path: str) -> str:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(os, "readlink", refuse)
+    monkeypatch.setattr(cli, "PUBLIC", str(tmp_path) if is_linked else f"{tmp_path}/none")
+    expected = places.LINKED_OUTPUT if is_linked else "/srv/prom/users.prom"
+    assert _file_in("/srv/prom") == expected
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ MENDS = {
     errno.ENOENT: "; make its directory, or give --textfile-directory",
     errno.EACCES: "; its directory must be writable for this user",
     errno.EPERM: "; another user's file has its name: remove it, or give it to this user",
-    errno.EROFS: "; `textfile-users doctor` tells why, if it is the service's",
+    errno.EROFS: "; if this is the service's file, see `textfile-users doctor`",
 }
 # Of the file that install's link leads to, whose directory is made at boot.
 MEND_LINKED = "; run: systemd-tmpfiles --create textfile-users.conf"
