@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -1021,6 +1022,16 @@ def test_where_a_directory_really_is(tmp_path: Path) -> None:
     assert link_target(facts) == "../../../run/textfile-users/public/users.prom"
     assert not facts.is_in_memory
     assert read_facts(str(tmp_path), "/run/prom").is_in_memory, "after its first boot"
+
+
+def test_a_process_that_names_a_dead_mount_does_not_hold_install_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(facts_module, "TOOL_SECONDS", 0.2)
+    monkeypatch.setattr(facts_module, "find_blind", lambda *_: time.sleep(60))
+    assert facts_module._blind(Paths(), "/srv") == ()
+    monkeypatch.setattr(facts_module, "find_blind", lambda *_: (7, 8))
+    assert facts_module._blind(Paths(), "/srv") == (7, 8)
 
 
 def test_a_directory_in_memory(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import sysconfig
 
 from textfile_users.checks.access import READ, closed_part, parts_of
 from textfile_users.checks.child import TOOLS as SEARCH
-from textfile_users.checks.child import Failed, Identity, run_tool
+from textfile_users.checks.child import Failed, Identity, in_child, run_tool
 from textfile_users.installing import places
 from textfile_users.installing.steps import read_ids, read_numbers
 from textfile_users.model import ABSENT
@@ -194,7 +194,7 @@ def read_facts(root: str, given: str) -> Facts:
         real=_real(paths, directory),
         above=_above(paths, directory),
         is_in_memory=_is_in_memory(paths, directory),
-        blind=find_blind(paths, directory) if paths.is_own_host and directory else (),
+        blind=_blind(paths, directory) if paths.is_own_host and directory else (),
         run=read_entry(paths, places.RUN),
         output=read_entry(paths, f"{directory}/{places.OUTPUT_NAME}"),
         is_output_ours=_is_ours(paths, f"{directory}/{places.OUTPUT_NAME}"),
@@ -409,6 +409,14 @@ def _real(paths: Paths, directory: str) -> str:
     if paths.is_own_host:
         return real
     return real[len(paths.root) :] if _is_inside(paths, directory) else directory
+
+
+def _blind(paths: Paths, directory: str) -> tuple[int, ...]:
+    """Return what find_blind() does; what a process names may be on a dead mount."""
+    try:
+        return tuple(in_child(lambda: find_blind(paths, directory), TOOL_SECONDS))
+    except (Failed, OSError):
+        return ()
 
 
 def _is_in_memory(paths: Paths, directory: str) -> bool:
