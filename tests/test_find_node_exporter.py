@@ -19,7 +19,7 @@ from textfile_users.node_exporter import (
     parse_flags,
     why_not_trusted,
 )
-from textfile_users.paths import Paths
+from textfile_users.paths import SERVICE_USER, Paths
 
 USER = (990, 990, 990, 990)
 PROGRAM = "/usr/bin/node_exporter"
@@ -289,16 +289,27 @@ def test_who_would_not_see_where_a_link_leads(
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="makes mounts")
-def test_an_ordinary_users_process_does_not_decide(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("uid", "is_heard", "why"),
+    [
+        (990, True, "a system's user: else this test shows nothing"),
+        (1000, False, "an ordinary user may run what they like"),
+        (991, False, "the service's own: a link keeps it from other names in the directory"),
+    ],
+)
+def test_whose_process_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: int, is_heard: bool, why: str
+) -> None:
+    monkeypatch.setattr(module, "_name", lambda _, uid: SERVICE_USER if uid == 991 else str(uid))
     served = tmp_path / "textfile"
     served.mkdir()
-    argv = ["node_exporter", "-IS", "-c", PROCESS, "mount -t tmpfs tmpfs /run", "/", "1000",
+    argv = ["node_exporter", "-IS", "-c", PROCESS, "mount -t tmpfs tmpfs /run", "/", str(uid),
             f"{FLAG}={served}"]  # fmt: skip
     child = subprocess.Popen(argv, executable="/usr/bin/python3", stdout=subprocess.PIPE)
     try:
         assert child.stdout
         assert child.stdout.readline() == b"\n"
-        assert child.pid not in find_blind(Paths(), str(served))
+        assert (child.pid in find_blind(Paths(), str(served))) == is_heard, why
     finally:
         child.kill()
         child.communicate()

@@ -187,6 +187,8 @@ def _is_blind(paths: Paths, pid: int, directory: str) -> bool:
     uids = _parse_uids(read_file(paths.proc(f"{pid}/status"), 1 << 16)) if name else ()
     if not uids or any(uid >= FIRST_USER and uid != NOBODY for uid in uids):
         return False
+    if SERVICE_USER in (_name(paths, uid) for uid in uids):
+        return False  # whom a link keeps from other names in the directory
     view = Paths(paths.proc(f"{pid}/root"))
     served = _directories(view, words, name)[0] or (() if name == alloy.NAME else (directory,))
     return any(_leads_nowhere(paths, view, path, directory) for path in served)
