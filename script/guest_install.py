@@ -63,9 +63,10 @@ FAULTS = (
     ("users.prom", f"{STOP}; chmod 600 {OUTPUT}", f"chmod 644 {OUTPUT}; {START}"),
     (
         "textfile directory",
-        "chmod 755 /var/lib/prometheus/node-exporter; sleep 6",
-        "chmod 1775 /var/lib/prometheus/node-exporter; sleep 6",
+        "rm -rf /run/textfile-users; sleep 6",
+        "systemd-tmpfiles --create textfile-users.conf; sleep 6",
     ),
+    ("link", f"{STOP}; rm {OUTPUT}; echo x 1 >{OUTPUT}", f"{PROGRAM} install; sleep 6"),
     (
         "textfile directory",
         f"cp -p {FLAGS} /root; echo 'ARGS=--collector.textfile.directory=/srv' >{FLAGS}; "
@@ -252,6 +253,30 @@ def check_doctor(guest: Guest) -> None:
     guest.check("doctor is clean again", status == 0 and not told, told)
 
 
+def check_link(guest: Guest) -> None:
+    """The textfile directory stays as it was; in place and back no counter falls."""
+    directory = os.path.dirname(OUTPUT)
+    look = f"stat -c '%U:%G %a' {directory}; readlink {OUTPUT} || true"
+    linked = "root:root 755\n../../../../run/textfile-users/public/users.prom\n"
+    found = guest.sh(look)
+    guest.check("a link of root's, no right given", found == linked, found)
+    before = _counters(guest)
+    guest.sh(f"{PROGRAM} install --in-place; sleep 6")
+    found = guest.sh(look)
+    guest.check("in place", found == "root:textfile-users 1775\n", found)
+    guest.sh(f"{PROGRAM} install; sleep 6")
+    found = guest.sh(look)
+    guest.check("the link again", found == linked, found)
+    after = _counters(guest)
+    fallen = [name for name, value in before.items() if after.get(name, 0) < value]
+    guest.check("no counter falls", bool(before) and not fallen, fallen)
+
+
+def _counters(guest: Guest) -> dict[str, float]:
+    found = guest.samples().items()
+    return {name: value for name, value in found if name.partition("{")[0].endswith("_total")}
+
+
 def check_uninstall(guest: Guest, before: set[str]) -> None:
     """Nothing is left behind but /opt/textfile-users, which script/install has made."""
     guest.sh(NOT_EMULATED)
@@ -299,6 +324,7 @@ def check_install(guest: Guest) -> None:
     guest.check("installed twice", again == changed, sorted(again ^ changed)[:20])
     guest.check("dry run", "textfile-users" in guest.sh(f"{PROGRAM} install --dry-run"), "")
     check_path(guest)
+    check_link(guest)
     check_doctor(guest)
     check_uninstall(guest, before)
     check_cron(guest)

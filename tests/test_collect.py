@@ -226,11 +226,23 @@ def test_an_output_directory_that_is_missing(run: Run) -> None:
     assert run(now=NOW + 5) == (1, "")
 
 
+def test_what_boot_makes_is_missing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody has removed our directory in /run: the line names what makes it again."""
+    monkeypatch.setattr(collect_module, "LINKED_OUTPUT", str(run.output))
+    run.output.parent.rmdir()
+    both_sources(run.host)
+    assert run()[1].endswith("directory; run: systemd-tmpfiles --create textfile-users.conf\n")
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [
         (errno.ENOSPC, "no space left on device"),
-        (errno.EROFS, "read-only file system"),
+        # As the unit sees the textfile directory where somebody has replaced install's link.
+        (
+            errno.EROFS,
+            "read-only file system; if this is the service's file, see `textfile-users doctor`",
+        ),
         (errno.EACCES, "permission denied; its directory must be writable for this user"),
         (errno.EDQUOT, "disk quota exceeded"),
         (errno.EIO, "input/output error"),

@@ -43,7 +43,7 @@ from textfile_users.cli import _options, main
 from textfile_users.model import ABSENT, DENIED
 from textfile_users.node_exporter import NodeExporter
 from textfile_users.options import parse_collect
-from textfile_users.paths import RUNTIME_OUTPUT
+from textfile_users.paths import LINKED_OUTPUT, PUBLIC
 from textfile_users.service import Service
 from textfile_users.settings import SETTINGS, Fault, parse_settings
 from textfile_users.sources.group import find_memberships
@@ -119,9 +119,9 @@ SED = f"sed -i 's|^[[:blank:]]*TEXTFILE_DIRECTORY=.*|TEXTFILE_DIRECTORY=/srv/b|'
         ("/srv/a/users.prom", {}, "", "{} install"),
         ("/srv/a/users.prom", {"is_systemd": True, "runs_by_timer": True}, "", "{} install"),
         ("/srv/a/users.prom", {"is_systemd": True}, "", "{} install --cron"),
-        (RUNTIME_OUTPUT, {}, "", "{} install --runtime-file"),
-        (RUNTIME_OUTPUT, {"is_systemd": True}, "/srv/b",
-         "{} install --cron --runtime-file --textfile-directory /srv/b"),
+        (LINKED_OUTPUT, {"is_systemd": True, "runs_by_timer": True}, "", "{} install"),
+        (LINKED_OUTPUT, {"is_systemd": True}, "/srv/b",
+         "{} install --cron --textfile-directory /srv/b"),
         ("/srv/a/users.prom", {}, "DIR", "{} install --textfile-directory DIR"),
         # install takes no other directory than the one that is set
         ("/srv/a/users.prom", {"values": {"TEXTFILE_DIRECTORY": "/srv/a"}}, "/srv/b",
@@ -137,6 +137,17 @@ def test_install_is_called_as_the_host_was_installed(
 ) -> None:
     host = checked("--output", output, **changed)
     assert mends.install(host, directory) == mend.format(PROGRAM)
+
+
+def test_install_goes_on_in_place_where_it_was_asked_to(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its drop-in is there then, and else not."""
+    monkeypatch.setattr(mends, "DROP_IN", str(tmp_path))
+    for by_timer, words in ((True, " --in-place"), (False, " --cron")):
+        host = checked("--output", "/srv/a/users.prom", is_systemd=True, runs_by_timer=by_timer)
+        assert mends.install(host) == f"{PROGRAM} install{words}"
+        assert mends.link() == f"{PROGRAM} install"
 
 
 @pytest.mark.parametrize(
@@ -276,9 +287,9 @@ def test_a_link_of_another_is_not_followed(tmp_path: Path) -> None:
     assert (finding.status, finding.found) == (FAULT, f"{link} is a link, of uid 12345's")
 
 
-def test_a_runtime_directory_may_be_passed_through() -> None:
-    """With install --runtime-file node_exporter follows a link into it."""
-    for mode, status in ((0o700, OK), (0o711, OK), (0o755, FAULT), (0o733, FAULT)):
+def test_the_runtime_directory_is_closed_to_others() -> None:
+    """node_exporter's file lies beside it, not in it."""
+    for mode, status in ((0o700, OK), (0o711, FAULT), (0o755, FAULT), (0o733, FAULT)):
         place = STATE._replace(mode=mode)
         finding = one(places.judge_place("runtime directory", place, USER, False, NOW))
         assert finding.status == status
@@ -491,6 +502,9 @@ def test_an_old_file_before_the_first_scan_of_a_boot() -> None:
     old = FILE._replace(written=NOW - 9000)
     assert textfile.judge_file(old, USER, NOW, 5.0, "RUN").status == FAULT
     assert textfile.judge_file(old, USER, NOW, 5.0, "RUN", awaits_scan=True).status == OK
+    empty = FILE._replace(written=NOW - 1, is_empty=True)  # as boot makes it
+    judged = textfile.judge_file(empty, USER, NOW, 5.0, "RUN", awaits_scan=True)
+    assert judged.found.startswith("no scan yet")
 
 
 def test_a_page_before_the_first_scan() -> None:
@@ -586,6 +600,9 @@ def test_a_textfile_directory_as_it_should_be() -> None:
             "chgrp textfile-users /srv/textfile && chmod 1775 /srv/textfile",
         ),
         ({"closed": "/srv"}, "/srv is closed", "chmod o+x /srv"),
+        ({"path": PUBLIC, "exists": False}, f"{PUBLIC} is not there", textfile.MAKE_PUBLIC),
+        ({"path": PUBLIC, "closed": PUBLIC}, f"{PUBLIC} is closed", textfile.MAKE_PUBLIC),
+        ({"path": PUBLIC, "closed": os.path.dirname(PUBLIC)}, "is closed", textfile.MAKE_PUBLIC),
         ({"mode": 0o1777}, "everybody can write", "chmod o-w /srv/textfile"),
     ],
 )
@@ -596,6 +613,13 @@ def test_faults_of_a_textfile_directory(changed: dict[str, Any], found: str, men
     assert finding.mend == mend
 
 
+def test_rights_that_were_set_back_are_needed_no_more_with_a_link() -> None:
+    """A role of Ansible's sets them back with each run: to set them again would not last."""
+    role = DIRECTORY._replace(closed="/srv/textfile", mode=0o755, group="node-exp")
+    judged = textfile.judge_directory(role, USER, lambda _: "INSTALL DIR", "INSTALL")
+    assert one(judged).mend == "INSTALL"
+
+
 def test_a_link_in_the_directory_serves_a_file_elsewhere(tmp_path: Path) -> None:
     runtime, served = tmp_path / "run", tmp_path / "served"
     runtime.mkdir()
@@ -604,7 +628,7 @@ def test_a_link_in_the_directory_serves_a_file_elsewhere(tmp_path: Path) -> None
     assert not is_served(str(runtime), "users.prom", (str(served),))
     (served / "users.prom").symlink_to(runtime / "users.prom")
     assert is_served(str(runtime), "users.prom", (str(served),))
-    assert is_served(str(served), "users.prom", (str(tmp_path / "s*"),)), "newer ones take globs"
+    assert is_served(str(served), "users.prom", (str(tmp_path / "x"), str(served))), "two flags"
 
 
 FILE = textfile.File(
@@ -663,6 +687,7 @@ def test_the_time_in_a_file() -> None:
 
 
 EXPORTER = NodeExporter(9, "prometheus", 990, (), ":9100", True, "")
+ALLOY = NodeExporter(9, "alloy", 991, (), "", True, "", "/etc/alloy/config.alloy")
 
 
 @pytest.mark.parametrize(
@@ -676,6 +701,13 @@ EXPORTER = NodeExporter(9, "prometheus", 990, (), ":9100", True, "")
         # One that runs as nobody or as a user of its own: a second one would help nobody.
         ((EXPORTER._replace(trusted=False, uid=65534, why="odd"),), {}, NOTE,
          "none that can be believed: none is asked", ""),
+        ((ALLOY._replace(directories=("/srv/textfile",)),), {}, OK,
+         "pid 9 of alloy: Grafana Alloy, by /etc/alloy/config.alloy", ""),
+        # Alloy may be there for logs alone.
+        ((ALLOY._replace(trusted=False, why="no block"), EXPORTER), {}, OK,
+         "pid 9 of prometheus, on :9100", ""),
+        ((ALLOY._replace(trusted=False, why="no block"),), {}, FAULT, "none runs here",
+         "service prometheus-node-exporter start"),
     ],
 )  # fmt: skip
 def test_node_exporters(
@@ -692,6 +724,17 @@ def test_a_node_exporter_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(mends, "has", lambda tool: tool == "dnf")  # which has no such package
     (finding,) = textfile.check_exporters(checked())
     assert finding.mend.startswith("# install node_exporter: https://")
+
+
+def test_alloy_without_textfiles_is_a_note() -> None:
+    host = checked(exporters=(ALLOY._replace(trusted=False, why="no block"),))
+    first = next(iter(textfile.check_exporters(host)))
+    assert (first.status, first.found) == (NOTE, "pid 9 of alloy: Grafana Alloy: no block")
+
+
+def test_alloys_page_is_not_asked_for() -> None:
+    host = checked("--output", "/x/users.prom", exporters=(ALLOY._replace(directories=("/x",)),))
+    assert one(scrape.check_view(host)).status == NOTE
 
 
 def test_node_exporters_of_another_host_are_not_judged() -> None:
@@ -1234,8 +1277,8 @@ def test_a_scan_that_is_running_is_waited_for(monkeypatch: pytest.MonkeyPatch) -
 def test_what_a_check_installs_is_what_was_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the file in memory its directory there is not the textfile directory."""
     monkeypatch.setattr(schedule, "_read_entries", lambda: ())
-    finding = one(schedule.check_schedule(checked("--output", RUNTIME_OUTPUT)))
-    assert finding.mend == f"{PROGRAM} install --runtime-file"
+    finding = one(schedule.check_schedule(checked("--output", LINKED_OUTPUT)))
+    assert finding.mend == f"{PROGRAM} install"
 
 
 def test_units_as_systemctl_prints_them() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ from textfile_users.node_exporter import (
     MAX_COMMAND_LINE,
     NodeExporter,
     Origin,
+    expand,
+    find_blind,
     find_node_exporters,
     parse_flags,
     why_not_trusted,
 )
-from textfile_users.paths import Paths
+from textfile_users.paths import SERVICE_USER, Paths
 
 USER = (990, 990, 990, 990)
 PROGRAM = "/usr/bin/node_exporter"
@@ -105,7 +108,7 @@ def test_find(tmp_path: Path) -> None:
     assert [exporter.pid for exporter in found] == [9, 10, 11, 12]
     assert found[0][1:5] == ("prometheus", 990, ("/srv",), "127.0.0.1:9101")
     assert found[1][1:5] == ("prometheus", 990, (), ":9100")
-    assert found[2][1:] == (
+    assert found[2][1:7] == (
         "1000", 1000, (), "", False, "it is an ordinary user's (uid 1000)",
     )  # fmt: skip
     if os.getuid() == 0:  # else the test's program is another's
@@ -172,3 +175,141 @@ def test_a_hostile_command_line(tmp_path: Path) -> None:
     (tmp_path / "proc/1/cmdline").open("ab").write(b"\xff\x00no end")
     (found,) = proc.find()
     assert set(found.directories) == {"--collector.textfile.directory"}
+
+
+def test_globs_are_directories(tmp_path: Path) -> None:
+    """node_exporter takes them since 1.9; each scrape reads what they match then."""
+    for name in ("srv/a/prom", "srv/b/prom", "usr/lib/x/prom"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "srv/c").mkdir()
+    (tmp_path / "srv/c/prom").touch()
+    root = Paths(str(tmp_path))
+    for pattern, found in (
+        ("/srv/*/prom", ("/srv/a/prom", "/srv/b/prom")),
+        ("/srv/a*/prom", ("/srv/a/prom",)),
+        ("/srv/a/prom", ("/srv/a/prom",)),
+        ("/srv/x*", ("/srv/x*",)),  # nothing yet
+        ("/*/a/prom", ("/*/a/prom",)),  # no walk through the system
+        ("/usr/lib/*/prom", ("/usr/lib/*/prom",)),
+        ("/srv/*/*/*", ("/srv/*/*/*",)),
+        ("srv/*", ("srv/*",)),
+    ):
+        assert expand(root, (pattern,)) == found
+    assert expand(root, ("/srv/b/prom", "/srv/*/prom")) == ("/srv/b/prom", "/srv/a/prom")
+    many = tmp_path / "srv/many"
+    for number in range(100):
+        (many / str(number)).mkdir(parents=True)
+    assert len(expand(root, ("/srv/many/*",))) == module.MAX_MATCHES
+
+
+CONFIG = 'prometheus.exporter.unix "x" { textfile { directory = "/srv" } }'
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs a program of root's")
+def test_grafana_alloy_is_one(tmp_path: Path) -> None:
+    proc = Proc(tmp_path)
+    proc.program = tmp_path / "usr/bin/alloy"
+    proc.program.touch(0o755)
+    (tmp_path / "srv").mkdir()
+    config = tmp_path / "etc/config.alloy"
+    config.write_text(CONFIG)
+    proc.add(1, "/usr/bin/alloy", "run", "--storage.path=/x", "/etc/config.alloy")
+    proc.add(2, "/usr/bin/alloy", "fmt", "/etc/config.alloy")
+    proc.add(3, "/usr/bin/alloy", "run", "/etc/none.alloy")
+    found = proc.find()
+    assert [one.pid for one in found] == [1, 3]
+    assert found[0][3:] == (("/srv",), "", True, "", "/etc/config.alloy")
+    assert found[1].why == "its configuration /etc/none.alloy: No such file or directory"
+    for mode, uid, text, why in (
+        (0o664, 0, CONFIG, "others than root can write /etc/config.alloy"),
+        (0o644, 990, CONFIG, "others than root can write /etc/config.alloy"),
+        (0o644, 0, "logging {}", "has no textfile block in prometheus.exporter.unix"),
+        (0o644, 0, CONFIG.replace("/srv", "/etc"), "/etc is the system's own directory"),
+    ):
+        config.write_text(text)
+        config.chmod(mode)
+        os.chown(config, uid, 0)
+        assert why in proc.find()[0].why
+        assert not proc.find()[0].trusted
+
+
+FLAG = "--collector.textfile.directory"
+# A process with the words of node_exporter, which makes mounts and may change its root directory.
+PROCESS = """
+import ctypes, os, subprocess, sys, time
+if ctypes.CDLL(None).unshare(0x20000):  # CLONE_NEWNS
+    sys.exit("no namespace for mounts")
+script, root, uid = sys.argv[1:4]
+subprocess.run(["sh", "-ec", "mount --make-rprivate /\\n" + script], check=True)
+os.chroot(root)
+os.setresuid(*[int(uid)] * 3)
+print(flush=True)
+time.sleep(60)
+"""
+VIEWS = [
+    ("", "/", "{directory}", False, "the host's own root directory"),
+    ("mount --bind /run /run; mount -o remount,bind,ro /run", "/", "{directory}", False,
+     "a unit has a mount namespace of its own, and /run is the same"),
+    ("mount -t tmpfs tmpfs /run", "/", "{directory}", True, "a unit whose /run is hidden"),
+    ("mkdir {root}/host; mount --rbind / {root}/host", "{root}", "/host{directory}", False,
+     "-v /:/host: a relative link leads to /host/run"),
+    ("mkdir {root}/host; mount --rbind / {root}/host; mount -t tmpfs tmpfs {root}/host/run",
+     "{root}", "/host{directory}", True, "the host without what is mounted on it"),
+    ("mkdir {root}/textfile {root}/run; mount --bind {directory} {root}/textfile",
+     "{root}", "/textfile", True, "-v of the textfile directory alone"),
+    ("mkdir {root}/textfile {root}/run; mount --bind {directory} {root}/textfile;"
+     " mount --rbind /run {root}/run", "{root}", "/textfile", False, "-v of /run too"),
+    ("mkdir {root}/textfile {root}/run", "{root}", "/textfile", False, "it serves another one"),
+]  # fmt: skip
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="makes mounts")
+@pytest.mark.parametrize(("script", "root", "flag", "is_blind", "why"), VIEWS)
+def test_who_would_not_see_where_a_link_leads(
+    tmp_path: Path, script: str, root: str, flag: str, is_blind: bool, why: str
+) -> None:
+    served, other = tmp_path / "textfile", tmp_path / "root"
+    served.mkdir()
+    other.mkdir()
+    names = {"directory": str(served), "root": str(other)}
+    for uid in (0, 990, 65_534):
+        for path in other.iterdir():
+            path.rmdir()
+        argv = ["node_exporter", "-IS", "-c", PROCESS, script.format(**names),
+                root.format(**names), str(uid), f"{FLAG}={flag.format(**names)}"]  # fmt: skip
+        child = subprocess.Popen(argv, executable="/usr/bin/python3", stdout=subprocess.PIPE)
+        try:
+            assert child.stdout
+            assert child.stdout.readline() == b"\n"
+            found = find_blind(Paths(), str(served))
+            assert (child.pid in found) == is_blind, why
+        finally:
+            child.kill()
+            child.communicate()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="makes mounts")
+@pytest.mark.parametrize(
+    ("uid", "is_heard", "why"),
+    [
+        (990, True, "a system's user: else this test shows nothing"),
+        (1000, False, "an ordinary user may run what they like"),
+        (991, False, "the service's own: a link keeps it from other names in the directory"),
+    ],
+)
+def test_whose_process_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: int, is_heard: bool, why: str
+) -> None:
+    monkeypatch.setattr(module, "_name", lambda _, uid: SERVICE_USER if uid == 991 else str(uid))
+    served = tmp_path / "textfile"
+    served.mkdir()
+    argv = ["node_exporter", "-IS", "-c", PROCESS, "mount -t tmpfs tmpfs /run", "/", str(uid),
+            f"{FLAG}={served}"]  # fmt: skip
+    child = subprocess.Popen(argv, executable="/usr/bin/python3", stdout=subprocess.PIPE)
+    try:
+        assert child.stdout
+        assert child.stdout.readline() == b"\n"
+        assert (child.pid in find_blind(Paths(), str(served))) == is_heard, why
+    finally:
+        child.kill()
+        child.communicate()

@@ -8,12 +8,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from textfile_users import cli
 from textfile_users import install as command
 from textfile_users.cli import _file_in, main
 from textfile_users.collect import _wait_apart
@@ -38,8 +40,10 @@ from textfile_users.installing.faults import find_faults, find_notes
 from textfile_users.installing.plan import (
     Wish,
     install_steps,
+    link_target,
     scan_step,
     uninstall_steps,
+    uses_link,
     uses_timer,
 )
 from textfile_users.installing.steps import (
@@ -74,8 +78,8 @@ FRESH = Facts(
     state=Entry("/var/lib/textfile-users"),
     python=Entry(PYTHON, LINK, target="/usr/bin/python3"),
 )
-# The same after an install with the timer.
-INSTALLED = FRESH._replace(
+# The same after an install with the timer that wrote the file in place, as all did before.
+IN_PLACE = FRESH._replace(
     uid=990,
     gid=990,
     entry=Entry(TEXTFILE, DIRECTORY, gid=990, mode=0o1775),
@@ -90,6 +94,16 @@ INSTALLED = FRESH._replace(
     present=frozenset({*places.UNITS, places.DROP_IN, places.DROP_INS, places.SETTINGS,
                        *places.OWN_TREES}),
 )  # fmt: skip
+# The same after an install with the timer.
+TARGET = "../../../../run/textfile-users/public/users.prom"
+INSTALLED = IN_PLACE._replace(
+    entry=FRESH.entry,
+    old_entry=FRESH.entry,
+    output=Entry(OUTPUT, LINK, target=TARGET),
+    old_output=Entry(OUTPUT, LINK, target=TARGET),
+    run=Entry(places.RUN, DIRECTORY, mode=0o755),
+    present=IN_PLACE.present - {places.DROP_IN, places.DROP_INS} | {places.TMPFILES, places.PUBLIC},
+)
 BY_CRON = FRESH._replace(is_systemd=False)
 BUSYBOX = BY_CRON._replace(cron="/etc/crontabs", tools=frozenset({"adduser"}))
 SHARE = {
@@ -101,6 +115,11 @@ SHARE = {
 
 
 TIMER = Wish()
+
+
+@pytest.fixture(autouse=True)
+def _lock_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "LOCK", str(tmp_path / "install.lock"))
 
 
 def steps(facts: Facts, wish: Wish = TIMER) -> list[str]:
@@ -134,17 +153,18 @@ def test_the_steps_on_a_fresh_host_with_systemd() -> None:
         "chown textfile-users:textfile-users /var/lib/textfile-users"
         " && chmod 0700 /var/lib/textfile-users",
         "write /etc/textfile-users/installed",
-        f"chgrp textfile-users {TEXTFILE} && chmod 1775 {TEXTFILE}",
         f"mkdir -p /usr/local/bin && ln -sfn /opt/textfile-users/bin/textfile-users {LINKED}",
         "mkdir -p /usr/local/share/man/man1 && "
         f"ln -sfn /opt/textfile-users/share/man/man1/textfile-users.1 {PAGE}",
         "mkdir -p /etc/default",
         "write /etc/default/textfile-users",
-        f"mkdir -p {units}.service.d",
         f"write {units}.service",
         f"write {units}.timer",
         f"write {units}.path",
-        f"write {units}.service.d/install.conf",
+        "mkdir -p /etc/tmpfiles.d",
+        "write /etc/tmpfiles.d/textfile-users.conf",
+        "systemd-tmpfiles --create /etc/tmpfiles.d/textfile-users.conf",
+        f"ln -sfn {TARGET} {OUTPUT}",
         "systemctl daemon-reload",
         "systemctl enable --now textfile-users.timer textfile-users.path",
     ]
@@ -156,7 +176,11 @@ def test_the_steps_of_an_update() -> None:
     assert again[0] == (
         "systemctl stop textfile-users.timer textfile-users.path textfile-users.service"
     )
-    kept = ("write /etc/default/textfile-users", "write /etc/textfile-users/installed")
+    kept = (
+        "write /etc/default/textfile-users",
+        "write /etc/textfile-users/installed",
+        f"ln -sfn {TARGET} {OUTPUT}",
+    )
     assert set(kept) <= set(steps(FRESH))
     assert not set(kept) & set(again)
     assert set(again) - set(steps(FRESH)) == {again[0]}
@@ -165,7 +189,8 @@ def test_the_steps_of_an_update() -> None:
 def test_the_steps_with_cron() -> None:
     found = steps(BY_CRON)
     assert found[-1] == "write /etc/cron.d/textfile-users"
-    assert "mkdir -p /run/textfile-users" in found
+    assert "mkdir -p /run/textfile-users/private" in found
+    assert f"chgrp textfile-users {TEXTFILE} && chmod 1775 {TEXTFILE}" in found
     assert not [step for step in found if "systemctl" in step or "/etc/systemd" in step]
     assert steps(FRESH, Wish(cron=True)) == found
 
@@ -226,7 +251,7 @@ def test_cron_and_timer_replace_each_other() -> None:
     removed = [step for step in to_cron if step.startswith("rm -f /etc/systemd/system/")]
     assert [word for step in removed for word in step.split()[2:]] == [
         *places.UNITS,
-        places.DROP_IN,
+        places.TMPFILES,
     ]
     entry = "/etc/cron.d/textfile-users"
     to_timer = steps(FRESH._replace(present=frozenset({entry})))
@@ -234,57 +259,133 @@ def test_cron_and_timer_replace_each_other() -> None:
     assert to_timer[-1].startswith("systemctl enable --now")
 
 
-OWN_RUNTIME = "chown textfile-users:textfile-users /run/textfile-users"
+def test_the_link_is_relative_to_where_the_directory_really_is() -> None:
+    """`..` is that of the directory itself, whatever links lead to it."""
+    for real, target in (
+        ("/srv/prom", "../../run/textfile-users/public/users.prom"),
+        ("/run/prom", "../textfile-users/public/users.prom"),
+        ("/mnt/a/b/c/d", "../../../../../run/textfile-users/public/users.prom"),
+    ):
+        facts = FRESH._replace(real=real)
+        assert f"ln -sfn {target} {OUTPUT}" in steps(facts)
+        assert os.path.normpath(f"{real}/{target}") == places.LINKED_OUTPUT
 
 
-def test_a_file_in_memory() -> None:
-    link = f"ln -sfn /run/textfile-users/users.prom {OUTPUT}"
-    for facts in (FRESH, BY_CRON):
-        found = steps(facts, Wish(runtime_file=True))
-        assert found.index(f"{OWN_RUNTIME} && chmod 0711 /run/textfile-users") < found.index(link)
-        # Until the first look the link leads to an empty file, also after a boot.
-        (empty,) = [step for step in found if step.startswith("install -m 644")]
-        at = found.index(empty)
-        assert at < found.index(link)
-        # It is made while nobody but root can put a link in its place.
-        assert found[at - 2 : at] == [
-            "chown 0:0 /run/textfile-users && chmod 0711 /run/textfile-users",
-            "rm -f /run/textfile-users/users.prom",
-        ]
-        assert f"{OWN_RUNTIME} && chmod 0711 /run/textfile-users" in found[at:]
-    assert "0711" in written(FRESH, Wish(runtime_file=True), places.DROP_IN)
-    assert "f /run/textfile-users/users.prom 0644" in written(
-        FRESH, Wish(runtime_file=True), places.TMPFILES
-    )
-    entry = written(BY_CRON, Wish(runtime_file=True), "/etc/cron.d/textfile-users")
-    (line,) = [line for line in entry.splitlines() if line.startswith("@reboot")]
-    assert line.partition(" root ")[2].split(" && ") == [
-        "rm -rf /run/textfile-users",
-        "install -d -m 711 /run/textfile-users",
-        "install -m 644 -o textfile-users -g textfile-users /dev/null "
-        "/run/textfile-users/users.prom",
-        "chown textfile-users:textfile-users /run/textfile-users",
+def test_what_is_made_at_boot() -> None:
+    """Root's directory, in it the service's with an empty file: a dangling link is an error."""
+    text = written(FRESH, TIMER, places.TMPFILES)
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert lines == [
+        "d /run/textfile-users 0755 root root -",
+        "d /run/textfile-users/public 0755 textfile-users textfile-users -",
+        "f /run/textfile-users/public/users.prom 0644 textfile-users textfile-users -",
     ]
-    there = INSTALLED._replace(
-        output=Entry(OUTPUT, LINK, target=places.RUNTIME_OUTPUT),
-        present=INSTALLED.present | {places.RUNTIME_OUTPUT, places.TMPFILES},
+    # A textfile directory on tmpfs has no link after a boot.
+    text = written(FRESH._replace(is_in_memory=True, real="/run/prom"), TIMER, places.TMPFILES)
+    link = "L /run/prom/users.prom - - - - ../textfile-users/public/users.prom"
+    assert text.splitlines()[-1] == link
+    bare = FRESH._replace(tools=FRESH.tools - {"systemd-tmpfiles"})
+    assert not [step for step in steps(bare) if step.startswith("systemd-tmpfiles")]
+
+
+def test_an_install_in_place_is_taken_over() -> None:
+    """The directory gets its rights back before root puts its link where others could write."""
+    found = steps(IN_PLACE)
+    back = f"chgrp 0 {TEXTFILE} && chmod 0755 {TEXTFILE}"
+    assert found.index(back) < found.index(f"ln -sfn {TARGET} {OUTPUT}")
+    assert f"find {TEXTFILE} -maxdepth 1 -name '.users.prom.*.tmp' -delete" in found
+    assert f"rm -f {places.DROP_IN}" in found
+    assert f"rm -f {OUTPUT}" not in found, "a scrape would find no file"
+    assert not [step for step in found if "/var/lib/textfile-users" in step and "rm" in step]
+    # The directory's rights that an Ansible role has set back stay as they are.
+    role = IN_PLACE._replace(entry=Entry(TEXTFILE, DIRECTORY, 991, 991, 0o755))
+    assert not [step for step in steps(role) if step.startswith(("chgrp", "chown 0"))]
+    unknown = IN_PLACE._replace(before=None)
+    assert back in steps(unknown), "as distributions have it"
+    other = IN_PLACE._replace(before=Before(TEXTFILE, 50, 0o2775))
+    assert f"chgrp 50 {TEXTFILE} && chmod 2775 {TEXTFILE}" in steps(other)
+
+
+@pytest.mark.parametrize(
+    ("facts", "wish", "is_link"),
+    [
+        (FRESH, TIMER, True),
+        (FRESH, Wish(in_place=True), False),
+        (FRESH, Wish(cron=True), False),
+        (BY_CRON, TIMER, False),
+        (FRESH._replace(blind=(7,)), TIMER, False),
+        (FRESH._replace(root="/image"), TIMER, True),
+    ],
+)
+def test_where_the_file_is_written(facts: Facts, wish: Wish, is_link: bool) -> None:
+    found = steps(facts, wish)
+    above = "" if facts.root == "/" else facts.root
+    given = [step for step in found if step.endswith(f" && chmod 1775 {above}{TEXTFILE}")]
+    assert len(given) == (not is_link)
+    assert (f"ln -sfn {TARGET} {above}{OUTPUT}" in found) == is_link
+    assert (f"write {above}{places.TMPFILES}" in found) == is_link
+    assert (f"write {above}{places.DROP_IN}" in found) == (not is_link and uses_timer(facts, wish))
+
+
+def test_back_from_a_link_to_the_file_in_place() -> None:
+    for wish in (Wish(in_place=True), Wish(cron=True)):
+        found = steps(INSTALLED, wish)
+        assert f"chgrp textfile-users {TEXTFILE} && chmod 1775 {TEXTFILE}" in found
+        assert f"rm -f {OUTPUT}" in found
+        assert f"rm -rf {places.PUBLIC}" in found
+        assert [step for step in found if step.startswith("rm -f ") and places.TMPFILES in step]
+    text = written(INSTALLED, Wish(in_place=True), places.DROP_IN)
+    assert f"\nReadWritePaths=-{TEXTFILE}\n" in text
+
+
+@pytest.mark.parametrize(
+    ("output", "is_put", "why"),
+    [
+        (Entry(OUTPUT, LINK, target=TARGET), False, "it is right"),
+        (Entry(OUTPUT), True, "somebody has removed it"),
+        (Entry(OUTPUT, FILE, 0, 0, 0o644), True, "somebody has put a file there"),
+        (Entry(OUTPUT, LINK, 990, 990, target=TARGET), True, "our user's, who could change it"),
+        (Entry(OUTPUT, LINK, target="../run/textfile-users/public/users.prom"), True, "too short"),
+        (Entry(OUTPUT, LINK, target=places.LINKED_OUTPUT), True, "absolute"),
+        (Entry(OUTPUT, LINK, target=places.OLD_OUTPUT), True, "of --runtime-file before"),
+    ],
+)
+def test_the_link_is_put_in_the_place_of_what_is_there(
+    output: Entry, is_put: bool, why: str
+) -> None:
+    facts = INSTALLED._replace(output=output)
+    assert find_faults(facts, TIMER) == (), why
+    assert (f"ln -sfn {TARGET} {OUTPUT}" in steps(facts)) == is_put, why
+
+
+def test_our_directory_in_run_becomes_roots() -> None:
+    """What an install of before has made there is our user's: it is moved as a whole."""
+    before = IN_PLACE._replace(run=Entry(places.RUN, DIRECTORY, 990, 990, 0o700))
+    new = "/run/textfile-users.new"
+    move = (
+        f"sh -c 'rm -rf {new} && mkdir -m 755 {new} && mv /run/textfile-users {new}/private && "
+        f"mv {new} /run/textfile-users'"
     )
-    assert not [s for s in steps(there, Wish(runtime_file=True)) if s.startswith("install -m")]
-    back = steps(there)
-    assert f"rm -f {OUTPUT}" in back
-    assert f"rm -f {places.TMPFILES}" in back
+    for wish in (TIMER, Wish(in_place=True), Wish(cron=True)):
+        found = steps(before, wish)
+        assert move in found
+        assert "rm -f /run/textfile-users/private/users.prom" in found
+        assert not [step for step in steps(INSTALLED, wish) if new in step]
+    roots = IN_PLACE._replace(run=Entry(places.RUN, DIRECTORY, 0, 0, 0o700))
+    assert "chown 0:0 /run/textfile-users && chmod 0755 /run/textfile-users" in steps(roots)
+    assert not [step for step in steps(before._replace(root="/image")) if new in step]
 
 
 def test_an_image() -> None:
-    found = steps(FRESH._replace(root="/image"), Wish(runtime_file=True))
+    found = steps(FRESH._replace(root="/image"))
     assert found[0].startswith("systemd-sysusers --root=/image --inline ")
     assert found[-1] == "systemctl --root=/image enable textfile-users.timer textfile-users.path"
-    assert any(step.endswith(f" /image{TEXTFILE} && chmod 1775 /image{TEXTFILE}") for step in found)
-    assert f"ln -sfn /run/textfile-users/users.prom /image{OUTPUT}" in found
+    assert f"ln -sfn {TARGET} /image{OUTPUT}" in found
     for step in found[1:]:
         words = step.split()
-        assert not any(word.startswith(("/etc", "/var", "/run/textfile-users ")) for word in words)
+        assert not any(word.startswith(("/etc", "/var", "/run/textfile-users")) for word in words)
     assert not [step for step in found if "daemon-reload" in step or "stop" in step]
+    assert not [step for step in found if step.startswith("systemd-tmpfiles")], "boot does it"
 
 
 def test_an_image_whose_path_has_blanks(tmp_path: Path) -> None:
@@ -314,7 +415,8 @@ def test_a_directory_that_is_not_the_distributions() -> None:
     facts = FRESH._replace(directory="/srv/prom", entry=Entry("/srv/prom", DIRECTORY, mode=0o755),
                            is_default=False)  # fmt: skip
     assert "\nTEXTFILE_DIRECTORY=/srv/prom\n" in written(facts, Wish(), places.SETTINGS)
-    assert "\nReadWritePaths=-/srv/prom\n" in written(facts, Wish(), places.DROP_IN)
+    in_place = Wish(in_place=True)
+    assert "\nReadWritePaths=-/srv/prom\n" in written(facts, in_place, places.DROP_IN)
     there = facts._replace(present=frozenset({places.SETTINGS}))
     assert any(
         "TEXTFILE_DIRECTORY=/srv/prom" in step and places.SETTINGS in step for step in steps(there)
@@ -322,21 +424,27 @@ def test_a_directory_that_is_not_the_distributions() -> None:
     told = there._replace(settings=(("TEXTFILE_DIRECTORY", "/srv/prom"),))
     assert not [step for step in steps(told) if places.SETTINGS in step]
     # The one of before gets its rights back, and serves no stale file.
-    moved = INSTALLED._replace(directory="/srv/prom", entry=facts.entry, is_default=False)
+    moved = IN_PLACE._replace(directory="/srv/prom", entry=facts.entry, is_default=False)
     found = steps(moved)
     assert f"rm -f {OUTPUT}" in found
     assert f"chgrp 0 {TEXTFILE} && chmod 0755 {TEXTFILE}" in found
     assert "write /etc/textfile-users/installed" in found
+    # So it is with a link: node_exporter would count each series twice.
+    moved = INSTALLED._replace(directory="/srv/prom", entry=facts.entry, is_default=False,
+                               output=Entry("/srv/prom/users.prom"))  # fmt: skip
+    assert f"rm -f {OUTPUT}" in steps(moved)
+    assert "ln -sfn ../../run/textfile-users/public/users.prom /srv/prom/users.prom" in steps(moved)
 
 
 @pytest.mark.parametrize("uid", [0, 1000, 33])
 def test_a_file_of_anothers_is_written_anew(uid: int) -> None:
     """It may be another name of any file of root's: it is removed, and never given away."""
-    for facts in (FRESH, INSTALLED):
-        found = steps(facts._replace(output=Entry(OUTPUT, FILE, uid, 0, 0o644)))
+    wish = Wish(in_place=True)
+    for facts in (FRESH, IN_PLACE):
+        found = steps(facts._replace(output=Entry(OUTPUT, FILE, uid, 0, 0o644)), wish)
         assert f"rm -f {OUTPUT}" in found
         assert not [step for step in found if "chown" in step and "users.prom" in step]
-    assert f"rm -f {OUTPUT}" not in steps(INSTALLED), "our user's stays until the first scan"
+    assert f"rm -f {OUTPUT}" not in steps(IN_PLACE, wish), "our user's stays until the first scan"
 
 
 def test_selinux() -> None:
@@ -346,11 +454,11 @@ def test_selinux() -> None:
         assert path in label.split()
     bare = facts._replace(tools=facts.tools - {"restorecon"})
     assert not [step for step in steps(bare) if "restorecon" in step]
-    assert [note for note in find_notes(bare) if "install policycoreutils" in note]
+    assert [note for note in find_notes(bare, TIMER) if "install policycoreutils" in note]
 
 
 def test_uninstall_removes_what_is_there() -> None:
-    assert removal(INSTALLED) == [
+    assert removal(IN_PLACE) == [
         "systemctl stop textfile-users.timer textfile-users.path textfile-users.service",
         "systemctl disable textfile-users.timer textfile-users.path",
         f"rm -f {' '.join(places.UNITS)} {places.DROP_IN}",
@@ -372,6 +480,11 @@ def test_uninstall_removes_what_is_there() -> None:
         "userdel textfile-users",
         "sh -c '! grep -q ^textfile-users: /etc/group || groupdel textfile-users'",
     ]
+    found = removal(INSTALLED)
+    assert f"rm -f {' '.join(places.UNITS)} {places.TMPFILES}" in found
+    assert f"rm -f {OUTPUT}" in found
+    assert "rm -rf /run/textfile-users" in found
+    assert not [step for step in found if step.startswith(("chgrp", "chown"))], "never changed"
 
 
 def test_uninstall_leaves_alone_what_is_not_ours() -> None:
@@ -422,7 +535,7 @@ def test_what_has_the_place_of_the_link(
     ]
     right = "/opt/textfile-users/bin/textfile-users"
     assert made == [(LINKED, right, target)] * is_made, why
-    notes = [note for note in find_notes(facts) if note.startswith(LINKED)]
+    notes = [note for note in find_notes(facts, TIMER) if note.startswith(LINKED)]
     text = f"{LINKED}: is not ours and stays; use {right}, or remove it and install again"
     assert notes == [text] * is_foreign, why
     removed = [step.words[1:] for step in uninstall_steps(facts) if step.words[0] == "remove link"]
@@ -432,7 +545,7 @@ def test_what_has_the_place_of_the_link(
 def test_pip_has_linked_a_program_that_is_in_no_environment() -> None:
     facts = FRESH._replace(is_environment=False, links=(Entry(LINKED, FILE), Entry(PAGE, FILE)))
     assert not [step for step in steps(facts) if "/usr/local" in step]
-    assert list(find_notes(facts)) == []
+    assert list(find_notes(facts, TIMER)) == []
     assert "prefix" not in written(facts, Wish(), places.RECORD)
 
 
@@ -580,7 +693,7 @@ def python(path: str, **changes: Any) -> Facts:
         (entry(uid=1000), f"(uid 1000); run: chown root {TEXTFILE}"),
         (entry(mode=0o777), f"run: chmod o-w {TEXTFILE}"),
         (entry(mode=0o1777), f"run: chmod o-w {TEXTFILE}"),
-        (entry(mode=0o775, gid=50), f"run: chmod g-w {TEXTFILE}"),
+        (entry(mode=0o775, gid=50)._replace(blind=(7,)), f"run: chmod g-w {TEXTFILE}"),
         (parent(uid=1000), "run: chown root /var/lib/prometheus"),
         (parent(mode=0o777), "run: chmod go-w /var/lib/prometheus"),
         (parent(mode=0o775, gid=50), "run: chmod go-w /var/lib/prometheus"),
@@ -589,6 +702,7 @@ def python(path: str, **changes: Any) -> Facts:
         (FRESH._replace(output=Entry(OUTPUT, OTHER)), "is no file"),
         (FRESH._replace(state=Entry(places.STATE, LINK, target="/srv")), "is a link to /srv"),
         (FRESH._replace(state=Entry(places.STATE, FILE)), "is no directory"),
+        (FRESH._replace(run=Entry(places.RUN, LINK, target="/srv")), f"run: rm {places.RUN}"),
         (FRESH._replace(state=Entry(places.STATE, DIRECTORY, 1000)), "another user's (uid 1000)"),
     ],
 )
@@ -610,7 +724,8 @@ def test_each_fault_is_one_line(facts: Facts, fault: str) -> None:
         (entry(mode=0o1775, gid=990)._replace(gid=990), "ours already"),
         (parent(uid=990), "a system user's, as Debian's /var/lib/prometheus"),
         (parent(mode=0o1777), "sticky, as /tmp"),
-        (FRESH._replace(output=Entry(OUTPUT, LINK, target=places.RUNTIME_OUTPUT)), "our link"),
+        (FRESH._replace(output=Entry(OUTPUT, LINK, target=TARGET)), "our link"),
+        (FRESH._replace(output=Entry(OUTPUT, LINK, 65534, target=TARGET)), "as NFS makes it ours"),
         (FRESH._replace(state=Entry(places.STATE, DIRECTORY, 0)), "root's own looks made it"),
         (INSTALLED, "twice"),
         (FRESH._replace(python=Entry(PYTHON), archive="/x.pyz"), "made by the first step"),
@@ -622,7 +737,9 @@ def test_what_is_no_fault(facts: Facts, reason: str) -> None:
 
 def test_faults_of_what_is_asked() -> None:
     assert "there is no cron" in find_faults(FRESH._replace(cron=""), Wish(cron=True))[0]
-    assert "busybox's crond starts nothing" in find_faults(BUSYBOX, Wish(runtime_file=True))[0]
+    shared = entry(mode=0o2775, gid=50)
+    assert find_faults(shared, TIMER) == (), "its group stays"
+    assert "run: chmod g-w" in find_faults(shared, Wish(in_place=True))[0]
     # cron sees what the unit does not.
     assert find_faults(FRESH._replace(prefix="/home/tu"), Wish(cron=True)) == ()
 
@@ -664,11 +781,11 @@ def test_the_textfile_directory(
 
 def test_notes() -> None:
     facts = FRESH._replace(exporters=(exporter("/b"), exporter("/c", trusted=False)))
-    assert list(find_notes(facts)) == [
+    assert list(find_notes(facts, TIMER)) == [
         "process 7 calls itself node_exporter: not believed, x",
         f"no running node_exporter reads {TEXTFILE}",
     ]
-    assert list(find_notes(FRESH._replace(exporters=(exporter(),)))) == []
+    assert list(find_notes(FRESH._replace(exporters=(exporter(),)), TIMER)) == []
 
 
 def test_the_record_of_what_was() -> None:
@@ -844,6 +961,83 @@ def test_a_dry_run_that_is_not_roots_says_so(
             is_root=is_root))  # fmt: skip
         assert command.install("/", "", False, False, True) == 0
         assert ("not as root" in capsys.readouterr().err) != is_root
+
+
+def test_another_install_is_at_work(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither reads facts that the other one is changing; what has ended is no hindrance."""
+    if os.geteuid():
+        pytest.skip("others than root change nothing")
+    monkeypatch.setattr(command, "read_facts", lambda *_: FRESH._replace(root="/image"))
+    monkeypatch.setattr(command, "do", lambda *_: None)
+    with command._alone(dry_run=False) as is_alone:
+        assert is_alone
+        assert command.install("/image", "", False, False, False) == 1
+        assert command.uninstall("/image", "", False) == 1
+        assert command.install("/image", "", False, False, True) == 0, "a dry run"
+    said = "textfile-users: another install or uninstall is at work: nothing was changed\n"
+    assert capsys.readouterr().err == said * 2
+    Path(command.LOCK).touch()  # one that was killed has left it
+    assert command.install("/image", "", False, False, False) == 0
+    assert not os.path.exists(command.LOCK)
+
+
+def test_the_link_takes_the_place_of_what_is_there(tmp_path: Path) -> None:
+    """In one step, and through no link of another's on the way."""
+    served = tmp_path / "var/textfile"
+    served.mkdir(parents=True)
+    step = Step(("put link", "/var/textfile/users.prom", "../../run/x"))
+    place = served / "users.prom"
+    for kind in ("", "file", "link", "fifo"):
+        if kind == "file":
+            place.touch()
+        elif kind == "link":
+            place.symlink_to("/etc/passwd")
+        elif kind:
+            os.mkfifo(place)
+        do(step, str(tmp_path))
+        assert os.listdir(served) == ["users.prom"]
+        assert os.readlink(place) == "../../run/x"
+        place.unlink()
+    place.mkdir()
+    with pytest.raises(Failed):
+        do(step, str(tmp_path))
+    assert os.listdir(served) == ["users.prom"], "nothing is left beside it"
+    with pytest.raises(Failed):
+        do(Step(("put link", "/nowhere/users.prom", "x")), str(tmp_path))
+    if os.geteuid() == 0:
+        (tmp_path / "way").symlink_to("var")
+        os.chown(tmp_path / "way", 64_321, -1, follow_symlinks=False)
+        with pytest.raises(Failed, match="a link on the way is not root's"):
+            do(Step(("put link", "/way/textfile/x.prom", "x")), str(tmp_path))
+
+
+def test_where_a_directory_really_is(tmp_path: Path) -> None:
+    """/var on another disk, as links have it; `..` of a link there begins there."""
+    (tmp_path / "data/var/prom").mkdir(parents=True)
+    (tmp_path / "var").symlink_to("data/var")
+    facts = read_facts(str(tmp_path), "/var/prom")
+    assert facts.real == "/data/var/prom"
+    assert link_target(facts) == "../../../run/textfile-users/public/users.prom"
+    assert not facts.is_in_memory
+    assert read_facts(str(tmp_path), "/run/prom").is_in_memory, "after its first boot"
+
+
+def test_a_process_that_names_a_dead_mount_does_not_hold_install_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(facts_module, "TOOL_SECONDS", 0.2)
+    monkeypatch.setattr(facts_module, "find_blind", lambda *_: time.sleep(60))
+    assert facts_module._blind(Paths(), "/srv") == ()
+    monkeypatch.setattr(facts_module, "find_blind", lambda *_: (7, 8))
+    assert facts_module._blind(Paths(), "/srv") == (7, 8)
+
+
+def test_a_directory_in_memory(tmp_path: Path) -> None:
+    assert facts_module._is_in_memory(Paths(), "/dev/shm")
+    assert not facts_module._is_in_memory(Paths(), "/proc")
+    assert not facts_module._is_in_memory(Paths(), f"{tmp_path}/none")
 
 
 def test_facts_of_an_image(tmp_path: Path) -> None:
@@ -1100,8 +1294,26 @@ def test_a_link_into_memory_is_followed_by_the_default_alone(tmp_path: Path) -> 
     path.symlink_to("/etc/passwd")
     assert _file_in(str(tmp_path)) == str(path), "a link that install has not made is replaced"
     path.unlink()
-    path.symlink_to(places.RUNTIME_OUTPUT)
-    assert _file_in(str(tmp_path)) == places.RUNTIME_OUTPUT
+    path.symlink_to(TARGET)
+    assert _file_in(str(tmp_path)) == places.LINKED_OUTPUT
+    path.unlink()
+    path.symlink_to("../x/run/textfile-users/public/users.prom")
+    assert _file_in(str(tmp_path)) == str(path), "one that leads elsewhere"
+
+
+@pytest.mark.parametrize("is_linked", [True, False])
+def test_a_directory_that_is_closed_to_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_linked: bool
+) -> None:
+    """It is others', who need not let the service see the link."""
+
+    def refuse(path: str) -> str:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(os, "readlink", refuse)
+    monkeypatch.setattr(cli, "PUBLIC", str(tmp_path) if is_linked else f"{tmp_path}/none")
+    expected = places.LINKED_OUTPUT if is_linked else "/srv/prom/users.prom"
+    assert _file_in("/srv/prom") == expected
 
 
 @pytest.mark.parametrize(
@@ -1232,7 +1444,9 @@ def test_a_failure_is_said_without_a_journal(
 @pytest.mark.parametrize(
     ("facts", "wish", "has_crond", "said"),
     [
-        (FRESH, Wish(), False, f"Installed: the timer scans every 5 seconds and writes {OUTPUT}."),
+        (FRESH, Wish(), False, f"Installed: the timer scans every 5 seconds and writes {OUTPUT}, "
+         "a link to /run/textfile-users/public/users.prom."),
+        (FRESH, Wish(in_place=True), False, f"every 5 seconds and writes {OUTPUT}."),
         (BY_CRON, Wish(), True, "Installed: /etc/cron.d/textfile-users scans every 5 seconds"),
         (BY_CRON, Wish(), False, "but no cron daemon runs: start it with: "),
         (FRESH, Wish(cron=True), False, "start it with: systemctl enable --now"),
@@ -1244,7 +1458,9 @@ def test_what_is_said_of_what_runs_it(
     monkeypatch: pytest.MonkeyPatch, facts: Facts, wish: Wish, has_crond: bool, said: str
 ) -> None:
     monkeypatch.setattr(first, "has_crond", lambda: has_crond)
-    assert said in first.describe(facts, uses_timer(facts, wish))
+    assert said in first.describe(
+        facts, is_timer=uses_timer(facts, wish), is_link=uses_link(facts, wish)
+    )
 
 
 def test_a_cron_daemon_is_found_but_not_that_of_a_container(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from textfile_users.paths import SERVICE_UNIT
 from textfile_users.service import Service, find_service, parse_crontab, parse_unit
 
 PROJECT = Path(__file__).parents[1]
-OWN = Service("textfile-users", "/var/lib/textfile-users", "/run/textfile-users")
+OWN = Service("textfile-users", "/var/lib/textfile-users", "/run/textfile-users/private")
 BUSYBOX = OWN._replace(runtime="/var/lib/textfile-users")
 
 

@@ -18,10 +18,12 @@ from textfile_users.options import (
     require_together,
 )
 from textfile_users.paths import (
+    LINKED_OUTPUT,
     OUTPUT_NAME,
-    RUNTIME_OUTPUT,
+    PUBLIC,
     Paths,
     default_textfile_directory,
+    leads_to_linked,
     state_directories,
 )
 from textfile_users.sources.files import reason
@@ -134,15 +136,16 @@ def _options(values: Values) -> Options:
 def _file_in(directory: str) -> str:
     """Return the file to write for a textfile directory.
 
-    That is the one in memory where `install --runtime-file` has put a link to it: replaced by a
-    file, the link would have node_exporter serve that file for ever.
+    That is the one in memory where `install` has put a link to it: replaced by a file, the link
+    would have node_exporter serve that file for ever.
     """
     path = os.path.join(directory, OUTPUT_NAME)
     try:
-        target = os.readlink(path)
+        return LINKED_OUTPUT if leads_to_linked(os.readlink(path)) else path
+    except PermissionError:  # the directory is others', who may close it
+        return LINKED_OUTPUT if os.path.isdir(PUBLIC) else path
     except OSError:
         return path
-    return target if target == RUNTIME_OUTPUT else path
 
 
 def _take_environment(values: Values) -> None:
@@ -211,7 +214,7 @@ def _install(argv: list[str]) -> int:
         values.root,
         values.textfile_directory or "",
         values.cron,
-        values.runtime_file,
+        values.in_place,
         values.dry_run,
     )
 

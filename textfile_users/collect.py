@@ -15,7 +15,13 @@ from textfile_users.exposition import render_within
 from textfile_users.messages import ERROR, NOTICE, WARNING, say
 from textfile_users.metrics.sets import SUMS, WHAT, families_of
 from textfile_users.model import USER, Snapshot, Wanted
-from textfile_users.paths import REDACT_KEY, SERVICE_USER, TEXTFILE_DIRECTORIES, Paths
+from textfile_users.paths import (
+    LINKED_OUTPUT,
+    REDACT_KEY,
+    SERVICE_USER,
+    TEXTFILE_DIRECTORIES,
+    Paths,
+)
 from textfile_users.record import Record
 from textfile_users.sessions import subject
 from textfile_users.snapshot import COLLECTOR_SHARE, is_whole, look
@@ -50,7 +56,10 @@ MENDS = {
     errno.ENOENT: "; make its directory, or give --textfile-directory",
     errno.EACCES: "; its directory must be writable for this user",
     errno.EPERM: "; another user's file has its name: remove it, or give it to this user",
+    errno.EROFS: "; if this is the service's file, see `textfile-users doctor`",
 }
+# Of the file that install's link leads to, whose directory is made at boot.
+MEND_LINKED = "; run: systemd-tmpfiles --create textfile-users.conf"
 
 
 class Options(Record):
@@ -271,7 +280,8 @@ def _write(options: Options, snapshot: Snapshot) -> str:
         else:
             write_whole(options.output, text, 0o644, True, options.heir)
     except OSError as error:
-        mend = MENDS.get(error.errno or 0, "")
+        is_lost = error.errno == errno.ENOENT and options.output == LINKED_OUTPUT
+        mend = MEND_LINKED if is_lost else MENDS.get(error.errno or 0, "")
         return f"{options.output}: not written: {reason(error)}{mend}"
     return ""
 

@@ -12,6 +12,7 @@ from textfile_users.checks.child import Failed, find_identity, in_child, own_ide
 from textfile_users.checks.clock import check_clock
 from textfile_users.checks.container import CONTAINER, INITS, check_container, read_init, read_mark
 from textfile_users.checks.finding import FAULT, NOTE, Finding, Host, Seen
+from textfile_users.checks.link import check_link
 from textfile_users.checks.mends import explain
 from textfile_users.checks.places import RUNTIME, STATE, check_runtime, check_state
 from textfile_users.checks.rights import (
@@ -75,6 +76,7 @@ CHECKS: tuple[tuple[str, Callable[[Host], Iterable[Finding]]], ...] = (
     ("schedule", check_schedule),
     ("node_exporter", check_exporters),
     ("textfile directory", check_directory),
+    ("link", check_link),
     ("users.prom", check_file),
     ("scrape", check_view),
     ("the rest", check_rest),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
+from contextlib import contextmanager
 from zipfile import BadZipFile
 
 from textfile_users.checks.mends import program
@@ -16,6 +18,7 @@ from textfile_users.installing.plan import (
     resume_steps,
     scan_step,
     uninstall_steps,
+    uses_link,
     uses_timer,
 )
 from textfile_users.installing.steps import WRITE, Failed, Step, do, shell
@@ -25,25 +28,33 @@ from textfile_users.sources.files import reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
-def install(
-    root: str, textfile_directory: str, cron: bool, runtime_file: bool, dry_run: bool
-) -> int:
+LOCK = "/run/textfile-users.lock"
+
+
+def install(root: str, textfile_directory: str, cron: bool, in_place: bool, dry_run: bool) -> int:
     """Put timer or cron entry in place and scan once; return 0, or 1 where one of these fails.
 
     All that can be seen to be wrong is said first, and then nothing is changed. What doctor finds
     at the end does not change the status: it may be node_exporter's, which is installed later.
     """
-    facts, wish = read_facts(root, textfile_directory), Wish(cron, runtime_file)
+    with _alone(dry_run) as is_alone:
+        if not is_alone:
+            return 1
+        return _install(root, textfile_directory, Wish(cron, in_place), dry_run)
+
+
+def _install(root: str, textfile_directory: str, wish: Wish, dry_run: bool) -> int:
+    facts = read_facts(root, textfile_directory)
     if dry_run and not facts.is_root:
         say(WARNING, "not as root, who may find another node_exporter, and other faults")
     if dry_run:
         # script/install asks before it makes the environment.
         facts = facts._replace(is_root=True, python=facts.python._replace(kind=FILE))
     faults = find_faults(facts, wish)
-    for note in find_notes(facts):
+    for note in find_notes(facts, wish):
         say(WARNING, note)
     for fault in faults:
         say(ERROR, fault)
@@ -68,6 +79,11 @@ def install(
 
 def uninstall(root: str, textfile_directory: str, dry_run: bool) -> int:
     """Remove what install has put in place; return 0, or 1 where something could not be."""
+    with _alone(dry_run) as is_alone:
+        return _uninstall(root, textfile_directory, dry_run) if is_alone else 1
+
+
+def _uninstall(root: str, textfile_directory: str, dry_run: bool) -> int:
     facts = read_facts(root, textfile_directory)
     if not (facts.is_root or dry_run):
         say(ERROR, "needs root's rights: run it as root")
@@ -87,6 +103,33 @@ def uninstall(root: str, textfile_directory: str, dry_run: bool) -> int:
         if places.REDACT_KEY in facts.present:
             say(WARNING, f"{places.REDACT_KEY} was removed too: another key makes other hashes")
     return 0
+
+
+@contextmanager
+def _alone(dry_run: bool) -> Iterator[bool]:
+    """Yield whether no other install or uninstall changes something on this host meanwhile."""
+    if dry_run or os.geteuid() != 0 or not os.path.isdir(os.path.dirname(LOCK)):
+        yield True  # nothing is changed, or the host does not run
+        return
+    while True:
+        descriptor = os.open(LOCK, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.stat(LOCK), os.fstat(descriptor)):
+                break
+        except BlockingIOError:
+            os.close(descriptor)
+            say(ERROR, "another install or uninstall is at work: nothing was changed")
+            yield False
+            return
+        except FileNotFoundError:
+            pass  # the other one has ended, and removed it
+        os.close(descriptor)
+    try:
+        yield True
+    finally:
+        os.unlink(LOCK)
+        os.close(descriptor)
 
 
 def carry_out(steps: Iterable[Step], root: str, what: str, dry_run: bool) -> bool:
@@ -127,7 +170,8 @@ def _finish(facts: Facts, wish: Wish, scan: Step) -> int:
     """Do the first scan on the host that runs, and print doctor's verdict; return the status."""
     from textfile_users.installing.first import describe, scan_first
 
-    print(describe(facts, uses_timer(facts, wish)), flush=True)
+    is_timer, is_link = uses_timer(facts, wish), uses_link(facts, wish)
+    print(describe(facts, is_timer=is_timer, is_link=is_link), flush=True)
     if not facts.is_running:
         return 0
     is_scanned = scan_first(scan)

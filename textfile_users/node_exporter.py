@@ -1,15 +1,19 @@
 """Finds the running node_exporters, their textfile directories, and which of them may be believed.
 
-Root writes where a node_exporter reads, and any user may run a program of that name with any
-flags. So one is believed only if the kernel says that it is what it seems to be, see proc(5).
+Grafana Alloy, which serves the same, counts as one. Root writes where a node_exporter reads, and
+any user may run a program of that name with any flags. So one is believed only if the kernel says
+that it is what it seems to be, see proc(5).
 """
 
 from __future__ import annotations
 
+import glob
 import os
 
-from textfile_users.paths import SERVICE_USER, Paths
+from textfile_users import alloy
+from textfile_users.paths import RUN, SERVICE_USER, Paths
 from textfile_users.record import Record
+from textfile_users.sources.files import read_regular
 from textfile_users.sources.passwd import read_passwd
 from textfile_users.sources.procfs import read_file
 from textfile_users.sources.text import decode
@@ -19,6 +23,9 @@ DIRECTORY_FLAG = "collector.textfile.directory"
 LISTEN_FLAG = "web.listen-address"
 DEFAULT_LISTEN = ":9100"
 FIRST_USER = 1000  # uids below are the system's, see login.defs(5)
+NOBODY = 65_534  # as whom images of node_exporter run it
+MAX_MATCHES = 64
+MAX_WILDCARDS = 2  # parts of a path that are globs
 MAX_COMMAND_LINE = 1 << 20
 # No textfiles are there, nor below the first: a process's word must not open them to our user.
 SYSTEMS_BELOW = (
@@ -43,12 +50,18 @@ OWN_USER = f"it is {SERVICE_USER}'s, who writes the file and does not serve it"
 DELETED = " (deleted)"  # what the kernel adds where the program was replaced, as by an update
 
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
 class NodeExporter(Record):
     """A running node_exporter.
 
     ``directories`` are those that its flags name, none where it has its own default (Debian's
     is the distribution's). Of an ordinary user's process neither these nor ``listen`` are told.
-    ``trusted`` says whether root may act on them, and ``why`` why not.
+    ``trusted`` says whether root may act on them, and ``why`` why not. ``config`` is Grafana
+    Alloy's, '' for node_exporter.
     """
 
     pid: int
@@ -58,6 +71,7 @@ class NodeExporter(Record):
     listen: str
     trusted: bool
     why: str
+    config: str = ""
 
 
 class Origin(Record):
@@ -79,13 +93,34 @@ class Origin(Record):
 
 def find_node_exporters(paths: Paths) -> tuple[NodeExporter, ...]:
     """Return the running processes of that name, by pid; none where the root has no /proc."""
-    try:
-        paths.require_inside(paths.proc(""))
-        pids = sorted(int(name) for name in os.listdir(paths.proc("")) if name.isdigit())
-    except OSError:
-        return ()
-    found = (_read(paths, pid) for pid in pids)
+    found = (_read(paths, pid) for pid in _pids(paths))
     return tuple(exporter for exporter in found if exporter)
+
+
+def find_blind(paths: Paths, directory: str) -> tuple[int, ...]:
+    """Return the processes that serve ``directory`` and would not see where a link in it leads.
+
+    So it is in a container without the host's /run, or where a unit hides it from its service. Who
+    says so decides between link and file alone: for that a system's user is enough, and nobody.
+    """
+    return tuple(pid for pid in _pids(paths) if _is_blind(paths, pid, directory))
+
+
+def expand(paths: Paths, patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the directories that the flags of node_exporter name, which may be globs since 1.9.
+
+    What matches nothing stays as it is, and so does what would have us walk through the system.
+    """
+    found: list[str] = []
+    for pattern in patterns:
+        magic = [glob.has_magic(part) for part in pattern.strip("/").split("/")]
+        is_glob = pattern.startswith("/") and 0 < sum(magic) <= MAX_WILDCARDS and not magic[0]
+        is_walked = is_glob and not is_systems(pattern)
+        matches = glob.iglob(glob.escape(paths.below("/")) + pattern[1:]) if is_walked else ()
+        cut = len(paths.below("/")) - 1
+        known = sorted(path[cut:] for path in _some(matches) if os.path.isdir(path))
+        found += known or [pattern]
+    return tuple(dict.fromkeys(found))
 
 
 def parse_flags(words: tuple[str, ...], name: str) -> tuple[str, ...]:
@@ -117,7 +152,7 @@ def why_not_trusted(origin: Origin) -> str:
     if not origin.program:
         return "only root sees what it runs"
     name = os.path.basename(origin.program)
-    if name not in NAMES:
+    if name not in (*NAMES, alloy.NAME):
         return f"what it runs is {origin.program}"
     if origin.owner != 0 or origin.mode & 0o022:
         return f"others than root can write {origin.program}"
@@ -134,28 +169,108 @@ def is_systems(path: str) -> bool:
     return any(way in SYSTEMS or f"{way}/".startswith(SYSTEMS_BELOW) for way in ways)
 
 
+def _some(matches: Iterable[str]) -> list[str]:
+    return [path for _, path in zip(range(MAX_MATCHES), matches)]
+
+
+def _pids(paths: Paths) -> list[int]:
+    try:
+        paths.require_inside(paths.proc(""))
+        return sorted(int(name) for name in os.listdir(paths.proc("")) if name.isdigit())
+    except OSError:
+        return []
+
+
+def _is_blind(paths: Paths, pid: int, directory: str) -> bool:
+    words, program = _words(paths, pid), _program(paths, pid)
+    name = _name_of(words, program)
+    uids = _parse_uids(read_file(paths.proc(f"{pid}/status"), 1 << 16)) if name else ()
+    if not uids or any(uid >= FIRST_USER and uid != NOBODY for uid in uids):
+        return False
+    if SERVICE_USER in (_name(paths, uid) for uid in uids):
+        return False  # whom a link keeps from other names in the directory
+    view = Paths(paths.proc(f"{pid}/root"))
+    served = _directories(view, words, name)[0] or (() if name == alloy.NAME else (directory,))
+    return any(_leads_nowhere(paths, view, path, directory) for path in served)
+
+
+def _leads_nowhere(paths: Paths, view: Paths, path: str, directory: str) -> bool:
+    """Return whether ``path`` is the directory in a process's view, and the host's /run is not.
+
+    Links are followed as that process would, for root does not have its root directory.
+    """
+    run = RUN if os.path.exists(paths.below(RUN)) else os.path.dirname(RUN)
+    real = os.path.realpath(paths.below(directory))
+    try:
+        there = view.resolved(view.below(path))
+        if not os.path.samefile(there, real):
+            return False
+    except OSError:
+        return False  # it serves another one, or may not be looked into
+    way = os.path.relpath(paths.below(run), real)
+    inside = there[len(view.root) :] or "/"
+    try:
+        leads = view.resolved(view.below(os.path.normpath(os.path.join(inside, way))))
+        return not os.path.samefile(leads, paths.below(run))
+    except OSError:
+        return True
+
+
+def _directories(view: Paths, words: tuple[str, ...], name: str) -> tuple[tuple[str, ...], str]:
+    """Return the directories that a process names, and why root may not go by that, ''."""
+    if name != alloy.NAME:
+        return expand(view, parse_flags(words[1:], DIRECTORY_FLAG)), ""
+    config = alloy.config_of(words)
+    found: list[str] = []
+    why = ""
+    try:
+        place = view.resolved(view.below(config)) if config else ""
+        for path in dict.fromkeys((place, *alloy.config_files(place))):
+            status = os.stat(path)
+            if status.st_uid or status.st_mode & 0o022:
+                why = f"others than root can write {config}"
+            if not os.path.isdir(path):
+                found += alloy.parse_directories(decode(read_regular(path, alloy.MAX_BYTES)))
+    except OSError as error:
+        return (), f"its configuration {config}: {error.strerror}"
+    return tuple(found), why if found else f"{config} has no textfile block in {alloy.EXPORTER}"
+
+
+def _words(paths: Paths, pid: int) -> tuple[str, ...]:
+    data = read_file(paths.proc(f"{pid}/cmdline"), MAX_COMMAND_LINE)
+    return tuple(map(decode, data.split(b"\0")[:-1]))
+
+
+def _name_of(words: tuple[str, ...], program: str) -> str:
+    """Return by which name a process is one of ours to look at, '' for others."""
+    names = [os.path.basename(path) for path in (*words[:1], program)]
+    name = next((name for name in names if name in (*NAMES, alloy.NAME)), "") if words else ""
+    return "" if name == alloy.NAME and "run" not in words else name
+
+
 def _read(paths: Paths, pid: int) -> NodeExporter | None:
     """Return the process ``pid`` where its first word or its program is node_exporter's."""
-    data = read_file(paths.proc(f"{pid}/cmdline"), MAX_COMMAND_LINE)
-    words = tuple(map(decode, data.split(b"\0")[:-1]))
-    if not words:
-        return None  # of the kernel, or ended
-    program = _program(paths, pid)
-    if not any(os.path.basename(path) in NAMES for path in (words[0], program)):
-        return None
+    words, program = _words(paths, pid), _program(paths, pid)
+    name = _name_of(words, program)
+    if not name:
+        return None  # another's, of the kernel, or ended
     uids = _parse_uids(read_file(paths.proc(f"{pid}/status"), 1 << 16))
     user = _name(paths, uids[0]) if uids else ""
     if any(uid >= FIRST_USER for uid in uids) or user == SERVICE_USER:
         # Never believed: of what it says, which may be long or hang, nothing is looked at.
         why = OWN_USER if user == SERVICE_USER else why_not_trusted(Origin(uids, ""))
         return NodeExporter(pid, user, uids[0], (), "", False, why)
-    directories = parse_flags(words[1:], DIRECTORY_FLAG)
+    directories, why = _directories(paths, words, name)
     origin = _origin(paths, pid, uids, program, directories)
     system = next(filter(is_systems, directories), "")
-    why = why_not_trusted(origin) or (system and f"{system} is the system's own directory")
+    why = why_not_trusted(origin) or why or (system and f"{system} is the system's own directory")
     uid = origin.uids[0] if origin.uids else -1
     listen = parse_flags(words[1:], LISTEN_FLAG) or (DEFAULT_LISTEN,)
-    return NodeExporter(pid, _name(paths, uid), uid, directories, listen[0], not why, why)
+    config = alloy.config_of(words) or "?" if name == alloy.NAME else ""
+    return NodeExporter(
+        pid, _name(paths, uid), uid, directories, listen[0] if not config else "", not why, why,
+        config,
+    )  # fmt: skip
 
 
 def _origin(

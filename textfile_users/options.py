@@ -233,7 +233,7 @@ COLLECT_OPTIONS = (
         "--runtime-directory",
         "DIR",
         "default: $RUNTIME_DIRECTORY, else a state directory that is given, else "
-        "/run/textfile-users for root, else below $XDG_RUNTIME_DIR",
+        "/run/textfile-users/private for root, else below $XDG_RUNTIME_DIR",
         None,
         _path,
     ),
@@ -376,9 +376,9 @@ def _install_parser() -> ArgumentParser:
     add_options(parser, (INSTALL_ROOT, TEXTFILE_DIRECTORY))
     parser.add_argument("--cron", action="store_true", help="cron, though systemd is there")
     parser.add_argument(
-        "--runtime-file",
+        "--in-place",
         action="store_true",
-        help="keep users.prom in memory, with a link in the textfile directory (SD cards)",
+        help="write users.prom into the textfile directory itself, not to /run with a link there",
     )
     parser.add_argument("--dry-run", action="store_true", help="print each step, do nothing")
     return parser

@@ -178,9 +178,15 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 SERVICE_USER = "textfile-users"
 SERVICE_UNIT = "textfile-users.service"
 
-# The file that is written to a textfile directory, and where it is with `install --runtime-file`.
+# In memory: the volatile state, closed to others, and the file where a link in the textfile
+# directory leads to it.
+RUN = "/run/textfile-users"
+PRIVATE = f"{RUN}/private"
+PUBLIC = f"{RUN}/public"
+
+# The file that is written to a textfile directory, or to where install's link leads.
 OUTPUT_NAME = "users.prom"
-RUNTIME_OUTPUT = f"/run/textfile-users/{OUTPUT_NAME}"
+LINKED_OUTPUT = f"{PUBLIC}/{OUTPUT_NAME}"
 
 # What keyed hashes are made with: this program's own, whatever root is looked at.
 REDACT_KEY = "/etc/textfile-users/redact.key"
@@ -188,7 +194,11 @@ REDACT_KEY = "/etc/textfile-users/redact.key"
 
 # Where the service keeps its state, and root without a service.
 STATE = "/var/lib/textfile-users"
-RUNTIME = "/run/textfile-users"
+
+
+def leads_to_linked(target: str) -> bool:
+    """Return whether the text of a link is install's: relative, so true in any view of the host."""
+    return target.lstrip("./") == LINKED_OUTPUT[1:]
 
 
 def state_directories(state: str | None, runtime: str | None) -> tuple[str, str]:
@@ -203,7 +213,7 @@ def state_directories(state: str | None, runtime: str | None) -> tuple[str, str]
     if state:
         return state, runtime or state
     if os.geteuid() == 0:
-        return STATE, runtime or RUNTIME
+        return STATE, runtime or PRIVATE
     state = _xdg_state_directory()
     xdg = os.environ.get("XDG_RUNTIME_DIR")
     return state, runtime or (os.path.join(xdg, "textfile-users") if xdg else state)

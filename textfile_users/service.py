@@ -9,7 +9,7 @@ import os
 import stat
 
 from textfile_users.messages import PROGRAM
-from textfile_users.paths import RUNTIME, SERVICE_UNIT, STATE
+from textfile_users.paths import PRIVATE, SERVICE_UNIT, STATE
 from textfile_users.record import Record
 from textfile_users.sources.files import read_regular
 from textfile_users.sources.text import decode
@@ -39,7 +39,7 @@ class Service(Record):
 
     user: str
     state: str = STATE
-    runtime: str = RUNTIME
+    runtime: str = PRIVATE
 
 
 def find_service() -> Service | None:
@@ -65,7 +65,7 @@ def parse_unit(lines: Iterable[str]) -> Service:
     return Service(
         values.get("User") or "root",
         _below("/var/lib", values.get("StateDirectory", ""), STATE),
-        _below("/run", values.get("RuntimeDirectory", ""), RUNTIME),
+        _below("/run", values.get("RuntimeDirectory", ""), PRIVATE),
     )
 
 
@@ -157,7 +157,7 @@ def _read_roots(path: str) -> bytes:
 
 
 def _own(directory: str) -> str:
-    return directory if directory in (STATE, RUNTIME) else STATE
+    return directory if directory in (STATE, PRIVATE) else STATE
 
 
 def _below(above: str, value: str, default: str) -> str:

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.e2e
 PROGRAM = "/opt/textfile-users/bin/textfile-users"
 TEXTFILE = "/var/lib/prometheus/node-exporter"
 OUTPUT = f"{TEXTFILE}/users.prom"
-STATE, RUNTIME = "/var/lib/textfile-users", "/run/textfile-users"
+STATE, RUNTIME = "/var/lib/textfile-users", "/run/textfile-users/private"
+PUBLIC = "/run/textfile-users/public"
 LOG = "/var/log/auth.log"
 # What install has put in place, with the unit that the project has.
 INSTALLED = """set -e
@@ -24,17 +25,24 @@ mkdir -p /run/systemd/system /etc/systemd/system {textfile}
 mkdir -m 700 /opt/root  # a box shares the host's /root
 useradd --system --home-dir {state} --shell /usr/sbin/nologin --groups adm textfile-users
 install -d -m 700 -o textfile-users -g textfile-users {state} {runtime}
-chgrp textfile-users {textfile}; chmod 1775 {textfile}
+{way}
 cp {source}/systemd-timer/textfile-users.service /etc/systemd/system
 : >{log}; chown root:adm {log}; chmod 640 {log}
 """
+# By where the service's file is, what makes its place.
+WAYS = {
+    OUTPUT: f"chgrp textfile-users {TEXTFILE}; chmod 1775 {TEXTFILE}",
+    f"{PUBLIC}/users.prom": f"install -d -m 755 -o textfile-users -g textfile-users {PUBLIC}; "
+    f"ln -s ../../../..{PUBLIC}/users.prom {OUTPUT}",
+}
 
 
 class Installed:
-    """A box with an installed service, and what its counters must be."""
+    """A box with an installed service, its file, and what its counters must be."""
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: Box, file: str) -> None:
         self.box = box
+        self.file = file
         self.failures = 0
 
     def sh(self, command: str, check: bool = True) -> tuple[int, str, str]:
@@ -65,7 +73,7 @@ class Installed:
 
     def owners(self) -> dict[str, str]:
         """Return owner and mode of all that the service writes."""
-        where = f"{STATE} {RUNTIME} {TEXTFILE}"
+        where = f"{STATE} /run/textfile-users {TEXTFILE}"
         lines = self.sh(f"find {where} -printf '%p %u:%g %m\\n'")[1].splitlines()
         return dict(line.split(" ", 1) for line in lines)
 
@@ -77,19 +85,22 @@ class Installed:
             assert self.scan() == (0, "")
             assert self.count() == self.failures
         assert self.owners() == owners
-        assert owners[OUTPUT] == "textfile-users:textfile-users 644"
+        assert owners[self.file] == "textfile-users:textfile-users 644"
 
 
-@pytest.fixture(scope="module")
-def installed(new_directory: Callable[[], Path], packages: Path) -> Iterator[Installed]:
+@pytest.fixture(scope="module", params=WAYS, ids=["in place", "link"])
+def installed(
+    request: pytest.FixtureRequest, new_directory: Callable[[], Path], packages: Path
+) -> Iterator[Installed]:
     with Box(new_directory()) as box:
         places = {"textfile": TEXTFILE, "state": STATE, "runtime": RUNTIME, "log": LOG}
-        script = INSTALLED.format(source=packages / "source", **places)
+        way = WAYS[request.param]
+        script = INSTALLED.format(source=packages / "source", way=way, **places)
         box.run("sh", "-c", script)
         box.run("/usr/bin/python3", "-m", "venv", "/opt/textfile-users")
         wheels = ("--no-index", "--find-links", str(packages / "wheels"))
         box.run("/opt/textfile-users/bin/pip", "install", "-q", *wheels, "textfile-users")
-        found = Installed(box)
+        found = Installed(box, request.param)
         assert found.scan() == (0, "")
         found.refuse()
         assert found.scan() == (0, "")
@@ -138,8 +149,8 @@ def test_a_state_of_the_service_s_that_is_given(installed: Installed) -> None:
 @pytest.mark.parametrize("words", ["--state-directory /opt/root/trial", "--root /proc/self/root"])
 def test_a_service_s_file_that_is_missing(installed: Installed, words: str) -> None:
     """Root's would stay root's in the sticky directory, where the service cannot replace it."""
-    installed.sh(f"rm {OUTPUT}; sudo {PROGRAM} {words}")
-    assert installed.owners()[OUTPUT] == "textfile-users:textfile-users 644"
+    installed.sh(f"rm {installed.file}; sudo {PROGRAM} {words}")
+    assert installed.owners()[installed.file] == "textfile-users:textfile-users 644"
     assert installed.scan() == (0, "")
     installed.require_well()
 
@@ -164,7 +175,7 @@ def test_another_user_by_hand(installed: Installed) -> None:
     status, _, said = installed.sh(f"sudo -u tu-alice {PROGRAM}", check=False)
     assert status == 1
     words = "not written: it is the service's; use sudo, or give --output"
-    assert said == f"textfile-users: {OUTPUT}: {words}\n"
+    assert said == f"textfile-users: {installed.file}: {words}\n"
     installed.require_well()
 
 

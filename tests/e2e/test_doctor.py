@@ -474,16 +474,28 @@ def test_a_node_exporter_that_does_not_read_textfiles(doctor: Doctor) -> None:
 
 
 def test_a_file_in_memory_is_followed_by_its_link(doctor: Doctor) -> None:
-    """As install --runtime-file has it."""
-    memory = "/run/textfile-users"
-    doctor.sh(f"install -d -m 711 -o textfile-users {memory}; ln -sf {memory}/users.prom {FILE}")
+    """As install leaves it; with cron no link is asked for, and one that is there does not harm."""
+    public = "/run/textfile-users/public"
+    made = f"install -d -m 755 -o textfile-users {public}"
+    doctor.sh(f"{made}; ln -sf {'../' * DIRECTORY.count('/')}{public[1:]}/users.prom {FILE}")
     try:
         doctor.look()
         assert doctor.faults() == {}
-        doctor.sh(f"chmod 700 {memory}")
+        doctor.sh(f"chmod 700 {public}")
         fault = doctor.faults()["users.prom"]
-        assert fault["found"].startswith(f"{memory} is closed to tu-exporter")
+        assert fault["found"].startswith(f"{public} is closed to tu-exporter")
         doctor.sh(fault["mend"])
         assert doctor.faults() == {}
+        for left, found in (
+            (f"rm {public}/users.prom; {AS_USER} mkfifo {public}/users.prom", "is a FIFO"),
+            (f"{AS_USER} truncate -s 9M {public}/users.prom", "more than is ever written"),
+            (f"rm {public}/users.prom; {AS_USER} ln -s /dev/zero {public}/users.prom", "is a link"),
+        ):
+            doctor.sh(left)
+            fault = doctor.faults()["users.prom"]
+            assert found in fault["found"]
+            doctor.sh(fault["mend"])
+            doctor.look()
+            assert doctor.faults() == {}
     finally:
-        doctor.sh(f"rm -rf {memory} {FILE}")
+        doctor.sh(f"rm -rf /run/textfile-users {FILE}")

@@ -20,6 +20,7 @@ GUEST = "textfile-users-guest"  # an ordinary user
 SERVICE = "textfile-users"
 PROGRAM = "/opt/textfile-users/bin/textfile-users"
 UNITS = "textfile-users.timer textfile-users.path"
+PUBLIC = "/run/textfile-users/public"
 FILES = "/var/lib/textfile-users /run/textfile-users /var/lib/prometheus/node-exporter"
 # Where the tests' own host has it installed, its copy begins without.
 SETUP = f"""set -e
@@ -158,12 +159,15 @@ BROKEN = [
      "'nonsense' is not NAME=value", "cp -p /run/settings {settings}"),
     ("gpasswd -d textfile-users adm", "user", "textfile-users is not in adm",
      "usermod -aG adm textfile-users"),
-    ("chmod 755 {textfile}", "textfile directory", "is closed to textfile-users",
-     "chmod 1775 {textfile}"),
+    ("chmod 555 /run/textfile-users/public", "textfile directory", "is closed to textfile-users",
+     "systemd-tmpfiles --create textfile-users.conf"),
+    ("rm {textfile}/users.prom", "link", "install's link, is not there",
+     "{program} install"),
     ("systemctl stop textfile-users.timer", "timer", "is inactive",
      "systemctl start textfile-users.timer"),
 ]  # fmt: skip
 PLACES = {
+    "program": PROGRAM,
     "settings": "/etc/default/textfile-users",
     "state": "/var/lib/textfile-users",
     "textfile": "/var/lib/prometheus/node-exporter",
@@ -182,16 +186,15 @@ def test_what_an_ordinary_user_can_tell(
 
 
 def test_a_directory_that_an_ordinary_user_cannot_see(running: Host) -> None:
-    """It is open to those who need it, by an access list or by its group."""
-    running.sh("chgrp textfile-users /var/lib/prometheus; chmod 751 /var/lib/prometheus")
-    running.sh(f"chmod 1770 {PLACES['textfile']}")
+    """It is node_exporter's, and open to nobody else."""
+    running.sh(f"chown prometheus:prometheus {PLACES['textfile']}; chmod 700 {PLACES['textfile']}")
     try:
-        findings = running.doctor(user=GUEST)
-        assert findings["users.prom"]["found"].endswith("cannot be seen by this user")
-        assert faults(findings).keys() <= {"scrape"}  # its reader is shut out indeed
+        for user in (GUEST, "root", SERVICE):
+            findings = running.doctor(user=user)
+            assert faults(findings) == {}
+            assert findings["link"]["status"] == ("ok" if user == "root" else "note")
     finally:
-        running.sh(f"chmod 1775 {PLACES['textfile']}")
-        running.sh("chgrp root /var/lib/prometheus; chmod 755 /var/lib/prometheus")
+        running.sh(f"chown root:root {PLACES['textfile']}; chmod 755 {PLACES['textfile']}")
 
 
 def test_processes_that_an_ordinary_user_cannot_see(running: Host) -> None:
@@ -222,7 +225,8 @@ def test_the_trial_saves_and_locks_nothing(running: Host) -> None:
 def test_before_the_first_scan(running: Host) -> None:
     """As after a boot, or with a timer that has not been due yet."""
     running.sh(f"systemctl disable --now {UNITS}; systemctl stop textfile-users.service")
-    running.sh(f"rm -rf /run/textfile-users {PLACES['state']} {PLACES['textfile']}/users.prom")
+    running.sh(f"rm -rf /run/textfile-users {PLACES['state']}")
+    running.sh("systemd-tmpfiles --create textfile-users.conf")  # as boot does
     slow = "/run/systemd/system/textfile-users.timer.d"
     running.sh(
         f"mkdir {slow}; printf '[Timer]\\nOnCalendar=\\nOnCalendar=2099-1-1\\n' >{slow}/a.conf"
@@ -232,8 +236,9 @@ def test_before_the_first_scan(running: Host) -> None:
         for user in ("root", GUEST):
             findings = running.doctor(user=user)
             assert faults(findings).keys() == set()
-            for check in ("state directory", "runtime directory", "users.prom", "scrape"):
+            for check in ("state directory", "runtime directory", "users.prom"):
                 assert findings[check]["found"].startswith("no scan yet")
+            assert findings["scrape"]["status"] == "ok"
     finally:
         running.sh(f"rm -r {slow}; systemctl daemon-reload; systemctl start {UNITS}")
         running.sh("systemctl restart textfile-users.timer")
@@ -250,7 +255,7 @@ def test_a_slow_timers_scan_that_is_running(running: Host) -> None:
         f"printf '[Service]\\nExecStartPre=/bin/sleep 1.5\\n' >{late}/a.conf\n"
         "systemctl daemon-reload\n"
         "sed -i 's/^\\(users_run_timestamp_seconds\\) .*/\\1 1.7e9/' "
-        f"{PLACES['textfile']}/users.prom && chown {SERVICE} {PLACES['textfile']}/users.prom\n"
+        f"{PUBLIC}/users.prom && chown {SERVICE} {PUBLIC}/users.prom\n"
         f"systemctl start {UNITS}"
     )
     try:

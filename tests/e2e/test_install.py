@@ -226,7 +226,7 @@ def test_what_cron_mails(hosts: Callable[..., Host]) -> None:
 def test_dry_run_changes_nothing(hosts: Callable[..., Host]) -> None:
     host = hosts()
     before = host.listing(), host.accounts()
-    status, out, err = host.script("--dry-run", "--runtime-file")
+    status, out, err = host.script("--dry-run")
     assert (status, err) == (0, "")
     assert (host.listing(), host.accounts()) == before
     assert f"chmod 1775 {TEXTFILE}\n" in out
@@ -245,23 +245,26 @@ def test_dry_run_changes_nothing(hosts: Callable[..., Host]) -> None:
     assert host.sh("pgrep -x sleep -a").count(f"sleep {SECONDS}") == 1, "the box's own"
 
 
-def test_a_file_in_memory(hosts: Callable[..., Host]) -> None:
-    """The link is made, followed by what root runs by hand, and removed again."""
+def test_cron_writes_in_place_where_a_link_was(hosts: Callable[..., Host]) -> None:
+    """As after `install --cron` on a host that had the timer, and where a link was before that."""
     host = hosts()
     before = host.listing()
-    host.install("--runtime-file")
     link = f"{TEXTFILE}/users.prom"
-    assert host.sh(f"readlink {link}; stat -Lc %U {link}; stat -c %a /run/textfile-users") == (
-        "/run/textfile-users/users.prom\ntextfile-users\n711\n"
+    host.sh(f"ln -s ../../../../run/textfile-users/public/users.prom {link}; "
+            "mkdir -p /run/textfile-users/public")  # fmt: skip
+    host.install()
+    assert host.sh(f"stat -c '%F %U' {link}; stat -c '%U %a' /run/textfile-users/private") == (
+        "regular file textfile-users\ntextfile-users 700\n"
     )
-    assert "users_logged_in" in host.sh(f"cat {link}"), "by the first scan, as cron's user"
-    assert host.box.run(PROGRAM, "--timeout", "30").stderr == ""
-    assert "users_logged_in" in host.sh(f"cat {link}")
-    assert host.sh(f"readlink {link}") == "/run/textfile-users/users.prom\n"
-    assert "users_logged_in" in host.sh(f"setpriv --reuid=nobody --clear-groups cat {link}")
+    assert host.sh("ls /run/textfile-users; stat -c '%U %a' /run/textfile-users") == (
+        "private\nroot 755\n"
+    )
+    # Of `install --runtime-file` before there was this link.
+    host.sh(f"ln -sf /run/textfile-users/users.prom {link}; mv /run/textfile-users/private /run/x; "
+            "rmdir /run/textfile-users; mv /run/x /run/textfile-users")  # fmt: skip
     host.install()
     assert host.sh(f"stat -c '%F %U' {link}") == "regular file textfile-users\n"
-    host.install("--runtime-file")
+    assert host.sh("ls /run/textfile-users/private") == "volatile.csv\n"
     host.uninstall()
     host.sh("rm -r /opt/textfile-users")
     assert differences(before, host.listing()) == {}
@@ -538,11 +541,11 @@ def test_an_image_with_systemd(hosts: Callable[..., Host]) -> None:
     host.sh(f"mkdir {image}/usr/bin; cp -d /usr/bin/python3 {image}/usr/bin")
     before = host.sh(listing)
     # What a dry run prints is what is done, but for the program itself.
-    printed = host.box.run(*program, "install", "--root", image, "--runtime-file", "--dry-run")
+    printed = host.box.run(*program, "install", "--root", image, "--dry-run")
     host.sh(f"cp -a {image} {image}.printed")
     host.box.run("sh", "-e", input=printed.stdout.replace(f"{image}/", f"{image}.printed/")
                  .replace(f"root={image} ", f"root={image}.printed "))  # fmt: skip
-    host.box.run(*program, "install", "--root", image, "--runtime-file")
+    host.box.run(*program, "install", "--root", image)
     made = [
         host.sh(
             f"cd {place}; find . -path ./opt -prune -o -path './etc/*-' -o "
@@ -555,7 +558,11 @@ def test_an_image_with_systemd(hosts: Callable[..., Host]) -> None:
         told = f"./usr/local/{path}/{os.path.basename(name)} l 777 0:0 /opt/textfile-users/"
         assert f"{told}{'' if path == 'bin' else 'share/man/man1/'}{name}\n" in made[0]
     host.sh(f"rm -r {image}.printed")
-    host.box.run(*program, "install", "--root", image)
+    link = host.sh(f"readlink {image}{TEXTFILE}/users.prom")
+    assert link == "../../../../run/textfile-users/public/users.prom\n"
+    assert host.sh(f"stat -c '%u:%g %a' {image}{TEXTFILE}") == "0:0 755\n"
+    host.box.run(*program, "install", "--root", image, "--in-place")
+    assert host.sh(f"ls -A {image}{TEXTFILE}") == ""
     assert differences(own, host.listing()) == {}, "nothing of the host itself"
     units = f"{image}/etc/systemd/system"
     for kind in ("timer", "path"):

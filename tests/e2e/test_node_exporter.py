@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.parts import NodeExporter, run
+from tests.e2e.debian import program
+from tests.e2e.parts import NodeExporter, free_port, run
 from tests.hosts import NOW, busy_host
 from textfile_users.cli import main
+from textfile_users.node_exporter import find_blind
+from textfile_users.paths import Paths
 
 pytestmark = pytest.mark.e2e
 
@@ -44,6 +50,78 @@ def test_golden_files_are_served_and_linted(
     checked = run(promtool, "check", "metrics", input=path.read_text(), check=False)
     assert checked.stdout == ""
     assert [line for line in checked.stderr.splitlines() if line not in ADVICE] == []
+
+
+def test_a_link_is_followed_and_its_time_too(
+    each_node_exporter: NodeExporter, tmp_path: Path
+) -> None:
+    """As install puts it into the textfile directory, which is node_exporter's or others'."""
+    served = each_node_exporter.directory
+    (tmp_path / "public").mkdir()
+    output = tmp_path / "public/users.prom"
+    (served / "users.prom").symlink_to("../public/users.prom")
+    assert each_node_exporter.scrape()["node_textfile_scrape_error"] == 1, "it leads nowhere"
+    time_of = f'node_textfile_mtime_seconds{{file="{served}/users.prom"}}'
+    output.touch()  # as boot does
+    samples = each_node_exporter.scrape()
+    assert samples["node_textfile_scrape_error"] == 0
+    assert samples[time_of] > 0
+    assert not [name for name in samples if name.startswith("users_")]
+    assert output.stat().st_size == 0
+    state = str(tmp_path / "state")
+    argv = ["--root", busy_host(str(tmp_path / "host"), 1).root, "--output", str(output),
+            "--state-directory", state, "--runtime-directory", state]  # fmt: skip
+    assert main([*argv, "--now", str(NOW)]) == 0
+    os.utime(output, (NOW, NOW))
+    samples = each_node_exporter.scrape()
+    assert samples["users_run_timestamp_seconds"] == NOW
+    assert samples[time_of] == int(NOW)
+    assert samples["node_textfile_scrape_error"] == 0
+
+
+# As its manual has it: the host below /host, and all of it told by that name.
+CONTAINER = """mount --make-rprivate /
+cd {root}; mkdir host usr; mount --rbind / host; mount --bind /usr usr
+for name in bin lib lib64; do [ ! -e /$name ] || cp -d /$name .; done
+[ -e .{program} ] || {{ mkdir -p .{parts}; mount --bind {parts} .{parts}; }}
+exec chroot . {program} --path.rootfs=/host --collector.disable-defaults \\
+    --collector.textfile --collector.textfile.directory=/host{served} \\
+    --web.listen-address=127.0.0.1:{port}
+"""
+
+
+@pytest.mark.parametrize("suite", ["own", "sid"])
+def test_a_relative_link_leads_on_in_a_container(tmp_path: Path, suite: str) -> None:
+    for name in ("textfile", "public", "root"):
+        (tmp_path / name).mkdir()
+    served, port = tmp_path / "textfile", free_port()
+    (tmp_path / "public/users.prom").write_text("users_logged_in 3\n")
+    (served / "users.prom").symlink_to("../public/users.prom")
+    (served / "absolute.prom").symlink_to(tmp_path / "public/users.prom")
+    name = os.path.realpath(shutil.which(program("prometheus-node-exporter", suite)) or "")
+    script = CONTAINER.format(root=tmp_path / "root", program=name, served=served, port=port,
+                              parts=os.path.dirname(os.path.dirname(name)))  # fmt: skip
+    argv = ["unshare", "--mount", "sh", "-ec", script]
+    with subprocess.Popen(argv, stderr=subprocess.DEVNULL) as process:
+        exporter = NodeExporter(served, f"http://127.0.0.1:{port}/metrics")
+        try:
+            samples = until_scraped(exporter)
+            assert samples["users_logged_in"] == 3
+            assert samples["node_textfile_scrape_error"] == 1, "for the absolute link"
+            (served / "absolute.prom").unlink()
+            assert exporter.scrape()["node_textfile_scrape_error"] == 0
+            assert process.pid not in find_blind(Paths(), str(served))
+        finally:
+            process.kill()
+
+
+def until_scraped(exporter: NodeExporter) -> dict[str, float]:
+    for _ in range(100):
+        try:
+            return exporter.scrape()
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("node_exporter does not start")
 
 
 def test_no_scrape_ever_sees_a_part(node_exporter: NodeExporter, tmp_path: Path) -> None:

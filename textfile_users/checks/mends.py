@@ -11,8 +11,7 @@ from shlex import quote as quote
 
 from textfile_users.checks.child import TOOLS
 from textfile_users.checks.finding import SERVICE
-from textfile_users.installing.places import PREFIX
-from textfile_users.paths import RUNTIME_OUTPUT
+from textfile_users.installing.places import DROP_IN, PREFIX
 from textfile_users.settings import OPTIONS, SETTINGS, TEXTFILE_DIRECTORY
 from textfile_users.unpack import running_archive
 
@@ -114,8 +113,8 @@ def install(host: Host, directory: str = "") -> str:
     command = f"{PROGRAM} install"
     if host.is_systemd and not host.runs_by_timer:
         command += " --cron"
-    if host.options.output == RUNTIME_OUTPUT:
-        command += " --runtime-file"
+    elif host.is_systemd and os.path.exists(DROP_IN):
+        command += " --in-place"
     setting = host.values.get(TEXTFILE_DIRECTORY, "")
     if not directory or setting == directory:
         return command
@@ -126,6 +125,14 @@ def install(host: Host, directory: str = "") -> str:
     if not PLAIN_PATH.fullmatch(directory):
         return f"{edit(SETTINGS)} && {command}"
     return f"{_set(TEXTFILE_DIRECTORY, directory)} && {command}"
+
+
+def link() -> str:
+    """Return the command that has the file in /run, with a link in the textfile directory.
+
+    Where node_exporter would not see it, that writes the file in place.
+    """
+    return f"{PROGRAM} install"
 
 
 def add_option(values: Mapping[str, str], words: str) -> str:

@@ -11,7 +11,7 @@ from textfile_users.checks.child import Failed
 from textfile_users.checks.finding import FAULT, NOTE, OK, SERVICE, Finding, Host, age
 from textfile_users.checks.mends import install, quote
 from textfile_users.node_exporter import is_systems
-from textfile_users.paths import RUNTIME as RUNTIME_PATH
+from textfile_users.paths import PRIVATE as RUNTIME_PATH
 from textfile_users.paths import SERVICE_USER
 from textfile_users.paths import STATE as STATE_PATH
 from textfile_users.record import Record
@@ -30,9 +30,7 @@ FUTURE_SECONDS = 60.0
 STATE = "state directory"
 RUNTIME = "runtime directory"
 ANOTHER = f"# give it a directory of its own, such as {STATE_PATH}"
-# Of others' rights, which none is to have; the last is for node_exporter, where install
-# --runtime-file keeps users.prom beside what is ours.
-OPEN, PASSABLE = 0o066, 0o011
+OPEN = 0o077  # others' rights
 
 
 class Place(Record):
@@ -112,7 +110,7 @@ def judge_place(
     elif place.uid != identity.uid and not (is_alone and place.uid == 0):
         found = f"{place.path} is {place.owner}'s, not {identity.user}'s"
         yield Finding(check, FAULT, found, mend)
-    elif place.mode & (OPEN if check == RUNTIME else OPEN | PASSABLE) and not is_alone:
+    elif place.mode & OPEN and not is_alone:
         found = f"{place.path} has mode {place.mode:04o}: others get in"
         yield Finding(check, FAULT, found, f"chmod 700 {path}" if is_own else ANOTHER)
     elif place.closed:

@@ -21,7 +21,7 @@ from textfile_users.checks.finding import (
 )
 from textfile_users.checks.mends import UNITS, install, quote, run, service
 from textfile_users.checks.textfile import max_age, written_time
-from textfile_users.paths import SERVICE_USER
+from textfile_users.paths import PRIVATE, SERVICE_USER, STATE
 from textfile_users.record import Record
 from textfile_users.sources.files import read_regular, reason
 
@@ -265,7 +265,7 @@ def _judge_service(unit: Mapping[str, str], facts: Facts) -> Finding:
 
 
 def _is_below(directory: str, paths: list[str]) -> bool:
-    given = ("/run/textfile-users", "/var/lib/textfile-users")  # the unit's own
+    given = (PRIVATE, STATE)  # the unit's own
     return any(f"{directory}/".startswith(f"{path.rstrip('/')}/") for path in (*paths, *given))
 
 

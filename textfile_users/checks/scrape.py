@@ -8,8 +8,9 @@ from contextlib import suppress
 from socket import SHUT_RDWR
 
 from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, age
+from textfile_users.checks.link import served_directory
 from textfile_users.checks.mends import edit, find_service, has, quote, service
-from textfile_users.checks.textfile import EXPORTERS, max_age, usable
+from textfile_users.checks.textfile import ALLOY, EXPORTERS, max_age, usable
 from textfile_users.record import Record
 from textfile_users.sources.addresses import is_loopback, parse_ip
 
@@ -66,6 +67,9 @@ def check_view(host: Host) -> Iterator[Finding]:
     if output in ("", "-"):
         return
     for exporter in usable(host):
+        if exporter.config:
+            yield Finding("scrape", NOTE, f"{ALLOY} is not asked for what it reads")
+            continue
         place = parse_listen(exporter.listen)
         if place is None:
             found = f"listens on {exporter.listen}, no loopback address: not asked"
@@ -73,7 +77,8 @@ def check_view(host: Host) -> Iterator[Finding]:
             continue
         view = read_view(*place)
         name = os.path.basename(output)
-        links = [os.path.join(directory, name) for directory in exporter.directories]
+        directories = exporter.directories or (served_directory(host),)
+        links = [os.path.join(directory, name) for directory in directories]
         try:
             written = os.stat(output).st_mtime
         except OSError:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
-from fnmatch import fnmatchcase
 
 from textfile_users.checks.access import READ, WRITE, closed_part, group_name
 from textfile_users.checks.child import Failed, Identity
 from textfile_users.checks.container import hides_processes
 from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, age
+from textfile_users.checks.link import is_linked, served_directory
 from textfile_users.checks.mends import (
     SOME_DIRECTORY,
     edit,
     find_service,
     install,
+    link,
     package,
     quote,
     run,
@@ -22,7 +23,14 @@ from textfile_users.checks.mends import (
 )
 from textfile_users.checks.places import owner_name
 from textfile_users.node_exporter import FIRST_USER
-from textfile_users.paths import SERVICE_USER
+from textfile_users.paths import (
+    LINKED_OUTPUT,
+    OUTPUT_NAME,
+    PUBLIC,
+    RUN,
+    SERVICE_USER,
+    leads_to_linked,
+)
 from textfile_users.record import Record
 from textfile_users.settings import SETTINGS
 from textfile_users.sources.files import read_regular, reason
@@ -48,6 +56,9 @@ WHAT = {
 MIN_AGE = 60.0  # the alert's
 FUTURE_SECONDS = 60.0
 RUN_TIME = b"\nusers_run_timestamp_seconds "
+ALLOY = "Grafana Alloy"
+# Makes what a link leads to as it is made at boot, with its owners and modes.
+MAKE_PUBLIC = "systemd-tmpfiles --create textfile-users.conf"
 EXPORTERS = ("prometheus-node-exporter", "node_exporter", "node-exporter")
 NO_PACKAGE = "# install node_exporter: https://prometheus.io/download/#node_exporter"
 
@@ -78,7 +89,7 @@ class File(Record):
     ``closed`` is the part of its path that ``reader``, node_exporter's user, may not see.
     ``written`` is the time in it, else its modification's. ``is_stuck``: the sticky directory keeps
     our user from replacing it, who is not ``owner``. ``is_hidden`` is whether this process cannot
-    see it.
+    see it. ``is_empty``: it is the one that is made at boot for the link to lead to.
     """
 
     path: str
@@ -92,6 +103,7 @@ class File(Record):
     error: str = ""
     is_hidden: bool = False
     what: str = ""
+    is_empty: bool = False
 
 
 class Odd(Record):
@@ -109,10 +121,13 @@ def usable(host: Host) -> tuple[NodeExporter, ...]:
     """
     is_root = os.geteuid() == 0
     return tuple(
-        one
-        for one in host.exporters
-        if one.trusted or (not is_root and 0 <= one.uid < FIRST_USER and one.user != SERVICE_USER)
+        one for one in host.exporters if one.trusted or (not is_root and _is_systems_user(one))
     )
+
+
+def _is_systems_user(exporter: NodeExporter) -> bool:
+    is_asked = exporter.user != SERVICE_USER and 0 <= exporter.uid < FIRST_USER
+    return is_asked and bool(exporter.directories or not exporter.config)
 
 
 def check_exporters(host: Host) -> Iterator[Finding]:
@@ -121,12 +136,18 @@ def check_exporters(host: Host) -> Iterator[Finding]:
         return  # those that run here say nothing of another host's
     trusted = usable(host)
     for one in host.exporters:
-        if one in trusted:
+        if one.config and one.directories and one in trusted:
+            found = f"pid {one.pid} of {one.user}: {ALLOY}, by {one.config}"
+            yield Finding("node_exporter", OK, found)
+        elif one.config and not one.directories:
+            yield Finding("node_exporter", NOTE, f"pid {one.pid} of {one.user}: {ALLOY}: {one.why}")
+        elif one in trusted:
             yield Finding("node_exporter", OK, f"pid {one.pid} of {one.user}, on {one.listen}")
         else:
             found = f"pid {one.pid} of {one.user} is not believed: {one.why}"
             yield Finding("node_exporter", NOTE, found)
-    if host.exporters and not trusted:
+    # Alloy that serves no textfiles may be there for something else.
+    if [one for one in host.exporters if one.directories or not one.config] and not trusted:
         yield Finding("node_exporter", NOTE, "none that can be believed: none is asked")
     elif hides_processes(host):
         yield Finding("node_exporter", NOTE, "none is seen: other users' processes are hidden")
@@ -148,19 +169,26 @@ def check_directory(host: Host) -> Iterator[Finding]:
     if not output:
         found = "none is known"
         mend = install(host, SOME_DIRECTORY)
-        return iter((Finding("textfile directory", FAULT, found, mend),))
+        yield Finding("textfile directory", FAULT, found, mend)
+        return
     if output == "-":
-        return iter((Finding("textfile directory", NOTE, "none: the output is stdout"),))
-    facts = _read_directory(host, output)
-    return judge_directory(facts, host.identity, lambda directory: install(host, directory))
+        yield Finding("textfile directory", NOTE, "none: the output is stdout")
+        return
+    facts = _read_directory(host, LINKED_OUTPUT if is_linked(host) else output)
+    linking = link() if host.runs_by_timer and host.identity.user == SERVICE_USER else ""
+    yield from judge_directory(
+        facts, host.identity, lambda directory: install(host, directory), linking
+    )
+    yield from _check_others(host)
 
 
 def judge_directory(
-    facts: Directory, identity: Identity, installing: Callable[[str], str]
+    facts: Directory, identity: Identity, installing: Callable[[str], str], linking: str = ""
 ) -> Iterator[Finding]:
     """Yield the fault of the directory, the gravest alone, or that there is none.
 
-    ``installing`` gives the command that changes to another directory.
+    ``installing`` gives the command that changes to another directory, ``linking`` is the one that
+    needs no rights there: whose directory it is may set them back again, as Ansible roles do.
     """
     check, path, user = "textfile directory", quote(facts.path), quote(identity.user)
     others = [flag for flag in facts.flags if not any(char in flag for char in "*?[")]
@@ -169,11 +197,14 @@ def judge_directory(
         yield Finding(check, FAULT, found, installing(others[0] if others else SOME_DIRECTORY))
     elif not facts.exists:
         found = f"{facts.path} is not there"
-        yield Finding(check, FAULT, found, f"install -d -m 1775 -g {user} {path}")
+        make = f"install -d -m 1775 -g {user} {path}"
+        yield Finding(check, FAULT, found, MAKE_PUBLIC if facts.path == PUBLIC else make)
     elif facts.closed:
         found = f"{facts.closed} is closed to {identity.user}"
-        mend = f"chgrp {user} {path} && chmod 1775 {path}"
-        if facts.closed != facts.path:
+        mend = linking or f"chgrp {user} {path} && chmod 1775 {path}"
+        if facts.closed.startswith(RUN):
+            mend = MAKE_PUBLIC
+        elif facts.closed != facts.path:
             mend = f"chmod o+x {quote(facts.closed)}"
         yield Finding(check, FAULT, found, mend)
     elif facts.is_hidden:
@@ -227,7 +258,7 @@ def judge_file(
     silence = now - facts.written
     if facts.is_hidden:
         return Finding(check, NOTE, f"{facts.path} cannot be seen by this user")
-    if awaits_scan and not facts.kind:
+    if awaits_scan and (not facts.kind or facts.is_empty):
         return Finding(check, OK, f"no scan yet: the first one writes {facts.path}")
     stuck = f"{facts.owner}'s: the sticky directory keeps {identity.user} from it"
     closed = f"{facts.closed} is closed to {facts.reader}, who runs node_exporter"
@@ -287,13 +318,13 @@ def _read_directory(host: Host, output: str) -> Directory:
     path, name = os.path.split(os.path.abspath(output))
     trusted = usable(host)
     flags = tuple(dict.fromkeys(flag for one in trusted for flag in one.directories))
+    served = _is_served(served_directory(host), name, flags) or _is_served(path, name, flags)
     try:
         status = os.stat(path)
     except PermissionError:
         part = closed_part(path, WRITE, host.identity)
         return Directory(path, True, closed=part.path if part else "", is_hidden=True)
     except OSError:
-        served = _is_served(path, name, flags)
         return Directory(path, False, flags=flags, is_served=served, exporters=len(trusted))
     part = closed_part(path, WRITE, host.identity)
     return Directory(
@@ -304,7 +335,7 @@ def _read_directory(host: Host, output: str) -> Directory:
         part.path if part else "",
         status.st_uid == host.identity.uid,
         flags,
-        _is_served(path, name, flags),
+        served,
         len(trusted),
     )
 
@@ -313,7 +344,7 @@ def _is_served(path: str, name: str, flags: tuple[str, ...]) -> bool:
     """Return whether a flag names the directory, or one with a link to the file in it."""
     output = os.path.realpath(os.path.join(path, name))
     for flag in flags:
-        if fnmatchcase(os.path.realpath(path), os.path.realpath(flag)):
+        if os.path.realpath(path) == os.path.realpath(flag):
             return True
         linked = os.path.join(flag, name)
         if os.path.islink(linked) and os.path.realpath(linked) == output:
@@ -321,6 +352,31 @@ def _is_served(path: str, name: str, flags: tuple[str, ...]) -> bool:
         if os.path.isdir(flag) and not os.access(flag, os.X_OK):
             return True  # it may: this user cannot see what is in it
     return False
+
+
+def _check_others(host: Host) -> Iterator[Finding]:
+    """Yield a second users.prom of ours in another directory that a node_exporter reads too."""
+    own = os.path.realpath(served_directory(host))
+    for exporter in usable(host):
+        paths = dict.fromkeys(os.path.realpath(directory) for directory in exporter.directories)
+        for path in paths if own in paths else ():
+            other = os.path.join(path, OUTPUT_NAME)
+            if path != own and os.path.lexists(other):
+                found = f"{other} too is read by node_exporter: each series comes twice"
+                mend = (
+                    f"rm {quote(other)}" if _is_leftover(host, other) else f"ls -l {quote(other)}"
+                )
+                yield Finding("textfiles", FAULT, found, mend)
+
+
+def _is_leftover(host: Host, path: str) -> bool:
+    """Return whether a file is our user's, or a link of install's."""
+    try:
+        if os.path.islink(path):
+            return leads_to_linked(os.readlink(path))
+        return os.lstat(path).st_uid == host.identity.uid != 0
+    except OSError:
+        return False
 
 
 def _read_file(host: Host, path: str) -> File:
@@ -354,7 +410,8 @@ def _read_file(host: Host, path: str) -> File:
     )
     mode = stat.S_IMODE(status.st_mode)
     owner = owner_name(host, link.st_uid)
-    return File(path, "file", mode, reader, closed, written, owner, is_stuck)
+    is_empty = status.st_size == 0
+    return File(path, "file", mode, reader, closed, written, owner, is_stuck, is_empty=is_empty)
 
 
 def _is_others_link(host: Host, status: os.stat_result) -> bool:

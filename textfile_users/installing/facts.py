@@ -11,11 +11,11 @@ import sysconfig
 
 from textfile_users.checks.access import READ, closed_part, parts_of
 from textfile_users.checks.child import TOOLS as SEARCH
-from textfile_users.checks.child import Failed, Identity, run_tool
+from textfile_users.checks.child import Failed, Identity, in_child, run_tool
 from textfile_users.installing import places
 from textfile_users.installing.steps import read_ids, read_numbers
 from textfile_users.model import ABSENT
-from textfile_users.node_exporter import NodeExporter, find_node_exporters
+from textfile_users.node_exporter import NodeExporter, find_blind, find_node_exporters
 from textfile_users.options import parse_collect
 from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
 from textfile_users.record import Record
@@ -38,6 +38,7 @@ _KINDS = {stat.S_IFDIR: DIRECTORY, stat.S_IFREG: FILE, stat.S_IFLNK: LINK}
 TOOLS = (
     "systemctl",
     "systemd-sysusers",
+    "systemd-tmpfiles",
     "useradd",
     "userdel",
     "gpasswd",
@@ -62,7 +63,7 @@ OWN = (
     *places.OTHER_FILES,
     *places.OWN_TREES,
     places.DROP_INS,
-    places.RUNTIME_OUTPUT,
+    places.PUBLIC,
     places.REDACT_KEY,
 )
 
@@ -93,16 +94,18 @@ class Facts(Record):
     ``is_in_utmp`` is whether our user is in btmp's group; ``joining`` are files of ours that put it
     there. ``leaving`` are those of our places from where links lead out of ``root``.
 
-    ``directory`` is the textfile directory, '' where ``why`` says that none can be chosen;
-    ``above`` are the directories that lead to it, from / on. ``systemd`` is the version of the one
-    that runs, and ``active`` are those of our starters that it runs. ``cron`` is the directory for
-    cron's entry, '' where there is no cron. ``is_output_ours`` is whether ``output`` holds what we
-    write. ``present`` are those of our files and trees that exist. ``python`` runs the program in
-    the environment ``prefix``; it was in ``prefixes`` before. ``links`` is what there is of the
-    links to it, ``missing`` are the directories that are to hold them, and ``made`` those that
-    install has made before. ``to_python`` leads to the environment and to the Python behind it,
-    which is the last, and is () for an image. ``archive`` is the one-file build that it is first
-    unpacked from.
+    ``directory`` is the textfile directory, '' where ``why`` says that none can be chosen; ``real``
+    is its path without links, ``above`` are the directories that lead to it, from / on.
+    ``is_in_memory`` is whether it is gone with the next boot; ``blind`` are the processes that
+    serve it and do not see the host's /run; ``run`` is our directory there. ``systemd`` is the
+    version of the one that runs, and ``active`` are those of our starters that it runs. ``cron`` is
+    the directory for cron's entry, '' where there is no cron. ``is_output_ours`` is whether
+    ``output`` holds what we write. ``present`` are those of our files and trees that exist.
+    ``python`` runs the program in the environment ``prefix``; it was in ``prefixes`` before.
+    ``links`` is what there is of the links to it, ``missing`` are the directories that are to hold
+    them, and ``made`` those that install has made before. ``to_python`` leads to the environment
+    and to the Python behind it, which is the last, and is () for an image. ``archive`` is the one-
+    file build that it is first unpacked from.
     """
 
     root: str = "/"
@@ -123,7 +126,11 @@ class Facts(Record):
     why: str = ""
     is_default: bool = True
     entry: Entry = Entry("")
+    real: str = ""
     above: tuple[Entry, ...] = ()
+    is_in_memory: bool = False
+    blind: tuple[int, ...] = ()
+    run: Entry = Entry(places.RUN)
     output: Entry = Entry("")
     is_output_ours: bool = False
     before: Before | None = None
@@ -184,7 +191,11 @@ def read_facts(root: str, given: str) -> Facts:
         why=why,
         is_default=directory == _default_directory(paths),
         entry=read_entry(paths, directory),
+        real=_real(paths, directory),
         above=_above(paths, directory),
+        is_in_memory=_is_in_memory(paths, directory),
+        blind=_blind(paths, directory) if paths.is_own_host and directory else (),
+        run=read_entry(paths, places.RUN),
         output=read_entry(paths, f"{directory}/{places.OUTPUT_NAME}"),
         is_output_ours=_is_ours(paths, f"{directory}/{places.OUTPUT_NAME}"),
         before=before,
@@ -385,14 +396,43 @@ def _is_roots(status: os.stat_result) -> bool:
 
 def _above(paths: Paths, directory: str) -> tuple[Entry, ...]:
     """Return what leads to ``directory``, from / on: its own path's, and that without links."""
-    real = os.path.realpath(paths.below(directory))
-    if not paths.is_own_host:
-        real = real[len(paths.root) :] if _is_inside(paths, directory) else directory
     ways = []
-    for path in (directory, real):
+    for path in (directory, _real(paths, directory)):
         names = path.strip("/").split("/")[:-1]
         ways += ["/" + "/".join(names[:count]) for count in range(len(names) + 1)]
     return tuple(read_entry(paths, way) for way in dict.fromkeys(ways))
+
+
+def _real(paths: Paths, directory: str) -> str:
+    """Return the host's own path of a directory without links on the way."""
+    real = os.path.realpath(paths.below(directory))
+    if paths.is_own_host:
+        return real
+    return real[len(paths.root) :] if _is_inside(paths, directory) else directory
+
+
+def _blind(paths: Paths, directory: str) -> tuple[int, ...]:
+    """Return what find_blind() does; what a process names may be on a dead mount."""
+    try:
+        return tuple(in_child(lambda: find_blind(paths, directory), TOOL_SECONDS))
+    except (Failed, OSError):
+        return ()
+
+
+def _is_in_memory(paths: Paths, directory: str) -> bool:
+    """Return whether a directory is on a tmpfs; of an image what is below /run will be."""
+    if not paths.is_own_host:
+        return f"{_real(paths, directory)}/".startswith("/run/")
+    try:
+        device = os.stat(directory).st_dev
+    except OSError:
+        return False
+    number = f"{os.major(device)}:{os.minor(device)}".encode()
+    # See proc(5): the device is the third field, the type follows the hyphen.
+    with open("/proc/self/mountinfo", "rb") as file:
+        mounts = [line.split() for line in file]
+    kinds = (one[one.index(b"-") + 1] for one in mounts if one[2] == number)
+    return next(kinds, b"") in (b"tmpfs", b"ramfs")
 
 
 def _default_directory(paths: Paths) -> str:

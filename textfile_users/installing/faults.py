@@ -7,8 +7,8 @@ import re
 from textfile_users.installing import places
 from textfile_users.installing.facts import DIRECTORY, FILE, LINK, Entry, Facts
 from textfile_users.installing.links import is_own, target_of
-from textfile_users.installing.places import RUNTIME_OUTPUT, USER
-from textfile_users.installing.plan import Wish, is_busybox, uses_timer
+from textfile_users.installing.places import USER
+from textfile_users.installing.plan import Wish, is_own_link, uses_link, uses_timer
 from textfile_users.node_exporter import FIRST_USER
 
 TYPE_CHECKING = False
@@ -30,6 +30,7 @@ def find_faults(facts: Facts, wish: Wish) -> tuple[str, ...]:
         *(f"{places.SETTINGS}: {fault}" for fault in facts.setting_faults),
         *_directory_faults(facts, wish),
         *_state_faults(facts),
+        *_run_faults(facts.run),
     )
 
 
@@ -53,8 +54,6 @@ def _host_faults(facts: Facts, wish: Wish) -> Iterator[str]:
         yield f"{asked}: install cron or cronie, or give busybox's crond its /etc/crontabs"
     if uses_timer(facts, wish) and "systemctl" not in facts.tools:
         yield "systemctl is missing: install systemd, or give --cron"
-    if wish.runtime_file and is_busybox(facts, wish):
-        yield "--runtime-file: busybox's crond starts nothing at boot that could make its directory"
     if facts.uid < 0 and not facts.tools & {"systemd-sysusers", "useradd", "adduser"}:
         yield f"no program makes users: make a system user {USER} with a group of that name"
 
@@ -105,12 +104,15 @@ def _directory_faults(facts: Facts, wish: Wish) -> Iterator[str]:
     elif uses_timer(facts, wish) and _is_below(facts.directory, HIDDEN):
         yield f"{entry.path}: the unit does not see it; give another --textfile-directory"
     else:
-        yield from _right_faults(facts)
+        yield from _right_faults(facts, is_given=not uses_link(facts, wish))
         yield from _output_faults(facts.output)
 
 
-def _right_faults(facts: Facts) -> Iterator[str]:
-    """Yield what would let others than root and system users choose what is changed."""
+def _right_faults(facts: Facts, *, is_given: bool) -> Iterator[str]:
+    """Yield what would let others than root and system users choose what is changed.
+
+    ``is_given`` is whether the directory becomes our group's.
+    """
     entry = facts.entry
     for one in (*facts.above, entry):
         if one.uid >= FIRST_USER:
@@ -120,7 +122,7 @@ def _right_faults(facts: Facts) -> Iterator[str]:
             yield f"{one.path}: others can write it; run: chmod go-w {one.path}"
     if entry.mode & 0o002:
         yield f"{entry.path}: others can write it; run: chmod o-w {entry.path}"
-    if entry.mode & 0o020 and entry.gid != 0 and entry.gid != facts.gid:
+    if is_given and entry.mode & 0o020 and entry.gid != 0 and entry.gid != facts.gid:
         yield (
             f"{entry.path}: group {entry.gid} can write it and could not any more, for the group "
             f"becomes {USER}; run: chmod g-w {entry.path}"
@@ -136,7 +138,7 @@ def _is_open(entry: Entry) -> bool:
 
 
 def _output_faults(entry: Entry) -> Iterator[str]:
-    if entry.kind == LINK and entry.target != RUNTIME_OUTPUT:
+    if entry.kind == LINK and not is_own_link(entry.target):
         yield f"{entry.path}: is a link to {entry.target}; run: rm {entry.path}"
     elif entry.kind not in ("", FILE, LINK):
         yield f"{entry.path}: is no file; run: rm -r {entry.path}"
@@ -154,8 +156,19 @@ def _state_faults(facts: Facts) -> Iterator[str]:
         yield f"{state.path}: others could write it; run: rm -r {state.path}"
 
 
-def find_notes(facts: Facts) -> Iterator[str]:
+def _run_faults(run: Entry) -> Iterator[str]:
+    if run.kind not in ("", DIRECTORY):
+        yield f"{run.path}: is no directory; run: rm {run.path}"
+
+
+def find_notes(facts: Facts, wish: Wish) -> Iterator[str]:
     """Yield what does not hinder installing, and should be known."""
+    if facts.blind and uses_timer(facts, wish) and not wish.in_place:
+        pids = ", ".join(map(str, facts.blind))
+        yield (
+            f"process {pids} serves {facts.directory} and does not see {places.RUN}: no link is "
+            "put there, users.prom is written in place"
+        )
     for exporter in facts.exporters:
         if not exporter.trusted:
             yield f"process {exporter.pid} calls itself node_exporter: not believed, {exporter.why}"

@@ -20,14 +20,15 @@ from textfile_users.sources.procfs import parse_stat, read_file
 SAID = f"{PROGRAM}: "
 
 
-def describe(facts: Facts, is_timer: bool) -> str:
+def describe(facts: Facts, *, is_timer: bool, is_link: bool) -> str:
     """Return what was installed, as a sentence for people."""
     entry = f"{facts.cron}/{places.USER}"
     if not is_timer and facts.is_running and not has_crond():
         start = service("start", SERVICES, facts.is_systemd)
         return f"Installed: {entry}, but no cron daemon runs: start it with: {start}"
     by = "the timer" if is_timer else entry
-    return f"Installed: {by} scans every 5 seconds and writes {facts.output.path}."
+    way = f", a link to {places.LINKED_OUTPUT}" if is_link else ""
+    return f"Installed: {by} scans every 5 seconds and writes {facts.output.path}{way}."
 
 
 def has_crond() -> bool:

@@ -1,7 +1,8 @@
-"""The links below /usr/local by which shells find the program, and man(1) its page.
+"""Links: to the program and its page below /usr/local, and to the file in the textfile directory.
 
-Others than root may write there (Debian's group staff), and could put a link in the way of any
-path. So each directory is opened from the one above it, and only links of root's are followed.
+Others than root may write there (Debian's group staff, who owns the textfile directory), and could
+put a link in the way of any path. So each directory is opened from the one above it, and only links
+of root's are followed.
 """
 
 from __future__ import annotations
@@ -43,6 +44,24 @@ def make_link(root: str, path: str, target: str, old: str) -> None:
     directory = open_directory(root, os.path.dirname(path), make=True)
     try:
         os.symlink(target, os.path.basename(path), dir_fd=directory)
+    finally:
+        os.close(directory)
+
+
+def put_link(root: str, path: str, target: str) -> None:
+    """Make ``path`` below ``root`` a link of root's, in place of a file or link. Raises OSError.
+
+    A reader sees the old one or the new one.
+    """
+    directory, name = open_directory(root, os.path.dirname(path)), os.path.basename(path)
+    temporary = f".{name}.{os.urandom(8).hex()}.tmp"
+    try:
+        os.symlink(target, temporary, dir_fd=directory)
+        try:
+            os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+        except OSError:
+            os.unlink(temporary, dir_fd=directory)
+            raise
     finally:
         os.close(directory)
 

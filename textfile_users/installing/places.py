@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from textfile_users.paths import LINKED_OUTPUT as LINKED_OUTPUT
 from textfile_users.paths import OUTPUT_NAME as OUTPUT_NAME
+from textfile_users.paths import PRIVATE as PRIVATE
+from textfile_users.paths import PUBLIC as PUBLIC
 from textfile_users.paths import REDACT_KEY as REDACT_KEY
-from textfile_users.paths import RUNTIME_OUTPUT as RUNTIME_OUTPUT
+from textfile_users.paths import RUN as RUN
 from textfile_users.paths import SERVICE_UNIT, SERVICE_USER
 from textfile_users.paths import STATE as STATE
 from textfile_users.settings import SETTINGS as SETTINGS
@@ -13,7 +16,8 @@ USER = SERVICE_USER
 GROUPS = ("adm", "systemd-journal")  # of the logs' files, where a host has them
 BTMP_GROUP = "utmp"  # can write utmp, wtmp and btmp too: for where failures are in btmp alone
 PREFIX = "/opt/textfile-users"
-RUNTIME = RUNTIME_OUTPUT.rpartition("/")[0]
+# Where `install --runtime-file` of before has put the file and led an absolute link.
+OLD_OUTPUT = f"{RUN}/{OUTPUT_NAME}"
 CONFIGURATION = REDACT_KEY.rpartition("/")[0]
 # What was there before, and what was made: root's, for what it says is done by root.
 RECORD = f"{CONFIGURATION}/installed"
@@ -40,7 +44,7 @@ UNIT_FILES = (*UNITS, DROP_IN, TMPFILES)
 # Before there was install, the sysusers file went to /usr/lib.
 SYSUSERS_FILES = (SYSUSERS, "/usr/lib/sysusers.d/textfile-users.conf")
 OTHER_FILES = (*SYSUSERS_FILES, SETTINGS)
-OWN_TREES = (STATE, RUNTIME, CONFIGURATION)
+OWN_TREES = (STATE, RUN, CONFIGURATION)
 # What the system's tools write that are given an image's root.
 BY_TOOLS = (
     "/etc/passwd",

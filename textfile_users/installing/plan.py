@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 
@@ -16,13 +17,14 @@ from textfile_users.installing.facts import (
     format_record,
 )
 from textfile_users.installing.links import is_own, target_of
-from textfile_users.installing.places import RUNTIME_OUTPUT, USER
+from textfile_users.installing.places import LINKED_OUTPUT, USER
 from textfile_users.installing.steps import (
     AS_USER,
     END,
     GIVE,
     GIVE_FILES,
     MAKE_LINK,
+    PUT_LINK,
     REMOVE_EMPTY,
     REMOVE_LINK,
     UNPACK,
@@ -30,6 +32,7 @@ from textfile_users.installing.steps import (
     command,
     write,
 )
+from textfile_users.paths import leads_to_linked
 from textfile_users.record import Record
 from textfile_users.settings import TEXTFILE_DIRECTORY
 
@@ -55,10 +58,10 @@ SETTINGS_TEXT = """\
 
 
 class Wish(Record):
-    """What is asked of install: cron though systemd is there, the file in memory."""
+    """What is asked of install: cron though systemd is there, the file itself and no link to it."""
 
     cron: bool = False
-    runtime_file: bool = False
+    in_place: bool = False
 
 
 def give(directory: str, owner: str, group: str, mode: int) -> Step:
@@ -71,6 +74,16 @@ def uses_timer(facts: Facts, wish: Wish) -> bool:
     return facts.is_systemd and not wish.cron
 
 
+def uses_link(facts: Facts, wish: Wish) -> bool:
+    """Return whether the file lies in /run, and only a link of root's in the textfile directory."""
+    return uses_timer(facts, wish) and not (wish.in_place or facts.blind)
+
+
+def is_own_link(target: str) -> bool:
+    """Return whether the text of a link is install's, or that of an install of before."""
+    return leads_to_linked(target) or target == places.OLD_OUTPUT
+
+
 def install_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Iterator[Step]:
     """Yield what installs the program, or brings it up to date."""
     if facts.archive:
@@ -78,7 +91,11 @@ def install_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Itera
     yield from _quiet(facts)
     yield from _user_steps(facts, share)
     yield from _leave_old_directory(facts)
-    yield from _directory_steps(facts, wish)
+    yield from _directory_steps(facts)
+    if not uses_link(facts, wish):
+        yield from _in_place_steps(facts)
+    if facts.is_running and not is_busybox(facts, wish):
+        yield from _run_steps(facts, wish)
     yield from _link_steps(facts)
     yield from _setting_steps(facts)
     if uses_timer(facts, wish):
@@ -87,6 +104,8 @@ def install_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Itera
     else:
         yield from _remove_units(facts, places.UNIT_FILES)
         yield from _cron_steps(facts, wish, share)
+    if uses_link(facts, wish):
+        yield from _output_link_steps(facts)
     if facts.is_selinux and "restorecon" in facts.tools:
         kept = [facts.prefix, places.STATE, places.UNIT_DIRECTORY, facts.directory]
         yield command("restorecon", "-R", *kept)
@@ -229,15 +248,21 @@ def _restore(facts: Facts, before: Before | None, entry: Entry, output: Entry) -
     # Root's own looks may have written it, or somebody else a file of that name.
     is_roots = output.uid == 0 and (before == facts.before or facts.is_output_ours)
     is_ours = output.kind == FILE and (output.uid == facts.uid or is_roots)
-    if is_ours or output.target == RUNTIME_OUTPUT:
+    if is_ours or is_own_link(output.target):
         yield command("rm", "-f", f"{directory}/{places.OUTPUT_NAME}")
+    yield from _rights_back(facts, before, entry)
+
+
+def _rights_back(facts: Facts, before: Before, entry: Entry) -> Iterator[Step]:
+    """Yield what removes leftovers of runs from a textfile directory, and sets its rights back."""
+    directory = _below(facts, before.directory)
     yield command("find", directory, "-maxdepth", "1", "-name", TEMPORARY, "-delete")
     if entry.gid == facts.gid:
         yield give(before.directory, "", str(before.gid), before.mode)
 
 
-def _directory_steps(facts: Facts, wish: Wish) -> Iterator[Step]:
-    """Yield what makes the state directory, and gives our user its part of the textfile one."""
+def _directory_steps(facts: Facts) -> Iterator[Step]:
+    """Yield what makes the state directory, and writes down what is there."""
     state, record = _below(facts, places.STATE), _below(facts, places.RECORD)
     yield command("mkdir", "-p", state, record.rpartition("/")[0])
     if facts.state.kind and facts.state.uid == 0:
@@ -245,16 +270,39 @@ def _directory_steps(facts: Facts, wish: Wish) -> Iterator[Step]:
         yield Step((GIVE_FILES, places.STATE))
     yield give(places.STATE, USER, USER, 0o700)
     yield from _record_steps(facts, record)
-    directory = _below(facts, facts.directory)
+
+
+def _in_place_steps(facts: Facts) -> Iterator[Step]:
+    """Yield what gives our user its part of the textfile directory."""
     yield give(facts.directory, "", USER, SHARED_MODE)
-    output = f"{directory}/{places.OUTPUT_NAME}"
-    if facts.is_running and (wish.runtime_file or not uses_timer(facts, wish)):
-        yield from _runtime_steps(facts, wish)
-    if wish.runtime_file:
-        yield command("ln", "-sfn", RUNTIME_OUTPUT, output)
-    elif facts.output.kind == LINK or (facts.output.kind and facts.output.uid != facts.uid):
+    if facts.output.kind == LINK or (facts.output.kind and facts.output.uid != facts.uid):
         # Not given away: it may be another name of any file of root's. The scan writes it anew.
-        yield command("rm", "-f", output)
+        yield command("rm", "-f", f"{_below(facts, facts.directory)}/{places.OUTPUT_NAME}")
+    if facts.is_running and places.PUBLIC in facts.present:
+        yield command("rm", "-rf", places.PUBLIC)
+
+
+def _output_link_steps(facts: Facts) -> Iterator[Step]:
+    """Yield what puts the link into the textfile directory, which is not ours any more.
+
+    The directory goes back first: then nobody whom root does not trust can write there.
+    """
+    before = facts.before
+    if facts.entry.gid == facts.gid:
+        if not before or before.directory != facts.directory:
+            before = Before(facts.directory, 0, 0o755)
+        yield from _rights_back(facts, before, facts.entry)
+    if facts.is_running and "systemd-tmpfiles" in facts.tools:
+        # Until the first scan the file is empty: a link to nothing is a fault for node_exporter.
+        yield command("systemd-tmpfiles", "--create", places.TMPFILES)
+    target = link_target(facts)
+    if (facts.output.kind, facts.output.uid, facts.output.target) != (LINK, 0, target):
+        yield Step((PUT_LINK, f"{facts.directory}/{places.OUTPUT_NAME}", target))
+
+
+def link_target(facts: Facts) -> str:
+    """Return what the link says: relative, so that it is true in a container and an image too."""
+    return os.path.relpath(LINKED_OUTPUT, facts.real or facts.directory)
 
 
 def _record_steps(facts: Facts, path: str) -> Iterator[Step]:
@@ -290,18 +338,19 @@ def _unlink_steps(facts: Facts) -> Iterator[Step]:
         yield Step((REMOVE_EMPTY, path))
 
 
-def _runtime_steps(facts: Facts, wish: Wish) -> Iterator[Step]:
-    """Yield what makes the runtime directory, which systemd else does, and the file in it."""
-    if is_busybox(facts, wish):
-        return
-    yield command("mkdir", "-p", places.RUNTIME)
-    if wish.runtime_file and RUNTIME_OUTPUT not in facts.present:
-        # Empty until the next look: a link to nothing is a fault for node_exporter. Root makes it
-        # while the directory is root's alone, where nobody has put a link in its way.
-        yield give(places.RUNTIME, "0", "0", 0o711)
-        yield command("rm", "-f", RUNTIME_OUTPUT)
-        yield command("install", "-m", "644", "-o", USER, "-g", USER, "/dev/null", RUNTIME_OUTPUT)
-    yield give(places.RUNTIME, USER, USER, 0o711 if wish.runtime_file else 0o700)
+def _run_steps(facts: Facts, wish: Wish) -> Iterator[Step]:
+    """Yield what makes the directories in /run, as far as systemd does not with each run."""
+    run, private = places.RUN, places.PRIVATE
+    if facts.run.kind and facts.run.uid:
+        # An install of before has given it to our user: what is in it becomes the private part.
+        words = (f"mkdir -m 755 {run}.new", f"mv {run} {run}.new/private", f"mv {run}.new {run}")
+        yield command("sh", "-c", " && ".join((f"rm -rf {run}.new", *words)))
+        yield command("rm", "-f", f"{private}/{places.OUTPUT_NAME}")
+    elif facts.run.kind and facts.run.mode & 0o777 != 0o755:
+        yield give(run, "0", "0", 0o755)
+    if not uses_timer(facts, wish):
+        yield command("mkdir", "-p", private)
+        yield give(private, USER, USER, 0o700)
 
 
 def _setting_steps(facts: Facts) -> Iterator[Step]:
@@ -320,7 +369,6 @@ def _rendered(facts: Facts, data: bytes) -> str:
 
 
 def _unit_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Iterator[Step]:
-    yield command("mkdir", "-p", _below(facts, places.DROP_INS))
     for name in (places.SERVICE, *places.STARTERS):
         text = _rendered(facts, share[f"systemd-timer/{name}"])
         if facts.systemd < FIXED_DELAY:
@@ -328,23 +376,33 @@ def _unit_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Iterato
             delay = r"^(# A delay|RandomizedDelaySec=|FixedRandomDelay=).*\n"
             text = re.sub(delay, "", text, flags=re.M)
         yield write(_below(facts, _unit(name)), text)
-    lines = ["# Of `textfile-users install`, which writes it anew.", "[Service]"]
-    lines.append(f"ReadWritePaths=-{facts.directory}")
-    if wish.runtime_file:
-        lines.append("# node_exporter finds its file in there; the others are closed to it.")
-        lines.append("RuntimeDirectoryMode=0711")
-    yield write(_below(facts, places.DROP_IN), "\n".join([*lines, ""]))
-    if wish.runtime_file:
+    if uses_link(facts, wish):
+        yield from _remove(facts, (places.DROP_IN,))
+        yield from _remove_empty_drop_ins(facts)
         tmpfiles = _below(facts, places.TMPFILES)
         yield command("mkdir", "-p", tmpfiles.rpartition("/")[0])
-        yield write(
-            tmpfiles,
-            "# Of `textfile-users install --runtime-file`: no dangling link until the first look.\n"
-            f"d {places.RUNTIME} 0711 {USER} {USER} -\n"
-            f"f {RUNTIME_OUTPUT} 0644 {USER} {USER} -\n",
-        )
-    else:
-        yield from _remove(facts, (places.TMPFILES,))
+        yield write(tmpfiles, _tmpfiles(facts))
+        return
+    yield from _remove(facts, (places.TMPFILES,))
+    yield command("mkdir", "-p", _below(facts, places.DROP_INS))
+    lines = ["# Of `textfile-users install`, which writes it anew.", "[Service]"]
+    lines.append(f"ReadWritePaths=-{facts.directory}")
+    yield write(_below(facts, places.DROP_IN), "\n".join([*lines, ""]))
+
+
+def _tmpfiles(facts: Facts) -> str:
+    """Return what systemd-tmpfiles makes at boot, see tmpfiles.d(5)."""
+    both = f"{USER} {USER} -"
+    lines = [
+        "# Of `textfile-users install`: the link in the textfile directory leads to an empty file",
+        "# until the first scan, for node_exporter counts a link to nothing as an error.",
+        f"d {places.RUN} 0755 root root -",
+        f"d {places.PUBLIC} 0755 {both}",
+        f"f {LINKED_OUTPUT} 0644 {both}",
+    ]
+    if facts.is_in_memory:
+        lines.append(f"L {facts.real}/{places.OUTPUT_NAME} - - - - {link_target(facts)}")
+    return "\n".join([*lines, ""])
 
 
 def _start_steps(facts: Facts) -> Iterator[Step]:
@@ -361,13 +419,17 @@ def _remove_units(facts: Facts, files: tuple[str, ...]) -> Iterator[Step]:
     if starters and "systemctl" in facts.tools:
         yield _systemctl(facts, "disable", *starters)
     yield from _remove(facts, files)
-    if places.DROP_INS in facts.present:
-        # What the administrator has put there stays.
-        directory = _below(facts, places.DROP_INS)
-        yield command("find", directory, "-maxdepth", "0", "-empty", "-delete")
+    yield from _remove_empty_drop_ins(facts)
     if set(places.UNITS) & facts.present and facts.is_systemd and facts.is_running:
         yield command("systemctl", "daemon-reload")
         yield command("systemctl", "reset-failed", f"{USER}.*")
+
+
+def _remove_empty_drop_ins(facts: Facts) -> Iterator[Step]:
+    """Yield what removes the directory; what the administrator has put there stays."""
+    if places.DROP_INS in facts.present:
+        directory = _below(facts, places.DROP_INS)
+        yield command("find", directory, "-maxdepth", "0", "-empty", "-delete")
 
 
 def _cron_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Iterator[Step]:
@@ -378,18 +440,7 @@ def _cron_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Iterato
 
 def _cron_entry(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> str:
     name = f"cron/{USER}.crontab" if is_busybox(facts, wish) else f"cron/{USER}"
-    text = _rendered(facts, share[name])
-    if wish.runtime_file:
-        # As in _runtime_steps: the directory becomes the user's last.
-        words = (
-            f"rm -rf {places.RUNTIME}",
-            f"install -d -m 711 {places.RUNTIME}",
-            f"install -m 644 -o {USER} -g {USER} /dev/null {RUNTIME_OUTPUT}",
-            f"chown {USER}:{USER} {places.RUNTIME}",
-        )
-        line = f"@reboot root {' && '.join(words)}"
-        text = re.sub(r"^@reboot root .*", line, text, flags=re.M)
-    return text
+    return _rendered(facts, share[name])
 
 
 def scan_step(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Step:

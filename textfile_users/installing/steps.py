@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 
 from textfile_users.checks.child import TOOLS
 from textfile_users.installing.giving import give_directory, give_files
-from textfile_users.installing.links import make_link, remove_empty, remove_link
+from textfile_users.installing.links import make_link, put_link, remove_empty, remove_link
 from textfile_users.installing.places import USER
 from textfile_users.messages import WARNING, say
 from textfile_users.paths import Paths
@@ -31,6 +31,7 @@ UNPACK = "unpack"
 WRITE = "write"
 END = "end"
 MAKE_LINK = "make link"
+PUT_LINK = "put link"
 REMOVE_LINK = "remove link"
 REMOVE_EMPTY = "remove empty"
 AS_USER = "as our user"
@@ -44,7 +45,8 @@ class Step(Record):
 
     WRITE takes a path and the mode; ``text`` is the content. UNPACK takes a one-file build, the
     root and the environment that it becomes. END takes the user whose processes are to end.
-    MAKE_LINK takes a path, where it is to lead, and where it leads now; REMOVE_LINK a path and
+    MAKE_LINK takes a path, where it is to lead, and where it leads now; PUT_LINK a path, where a
+    link is put in place of anything, and where it is to lead; REMOVE_LINK a path and
     where it leads; REMOVE_EMPTY a directory; GIVE a directory, owner ('' stays), group (each our
     user's or a number) and mode; GIVE_FILES a directory whose files become our user's: these have
     the host's own paths, without the root. AS_USER takes a command.
@@ -76,7 +78,7 @@ def shell(step: Step, root: str = "/") -> str:
         return f"cat >{path} <<'END' && chmod {mode} {path}\n{step.text}END"
     if kind == UNPACK:
         return "# unpack " + " ".join(map(shlex.quote, rest)) + ": makes an environment"
-    if kind in (MAKE_LINK, REMOVE_LINK, REMOVE_EMPTY):
+    if kind in (MAKE_LINK, PUT_LINK, REMOVE_LINK, REMOVE_EMPTY):
         return _shell_link(kind, *rest, root=root)
     if kind == AS_USER:
         return shlex.join((*SETPRIV, *rest))
@@ -95,8 +97,10 @@ def _shell_link(kind: str, path: str, *targets: str, root: str) -> str:
         return f"rmdir --ignore-fail-on-non-empty {quoted}"
     if kind == REMOVE_LINK:
         return f"rm -f {quoted}"
-    above = shlex.quote(os.path.dirname(there))
-    return f"mkdir -p {above} && ln -sfn {shlex.quote(targets[0])} {quoted}"
+    link = f"ln -sfn {shlex.quote(targets[0])} {quoted}"
+    if kind == PUT_LINK:
+        return link
+    return f"mkdir -p {shlex.quote(os.path.dirname(there))} && {link}"
 
 
 def _shell_give(kind: str, path: str, *rights: str, root: str) -> str:
@@ -222,6 +226,7 @@ def read_numbers(paths: Paths, path: str) -> dict[str, int]:
 _DONE_HERE: dict[str, Callable[..., None]] = {
     UNPACK: lambda _root, *words: unpack(*words),
     MAKE_LINK: _link,
+    PUT_LINK: put_link,
     REMOVE_LINK: remove_link,
     REMOVE_EMPTY: remove_empty,
     GIVE: _give,

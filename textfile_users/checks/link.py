@@ -1,0 +1,107 @@
+"""install's link in the textfile directory: there, and leading node_exporter to the file."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host
+from textfile_users.checks.mends import link, quote
+from textfile_users.installing.places import TMPFILES
+from textfile_users.node_exporter import find_blind
+from textfile_users.paths import (
+    LINKED_OUTPUT,
+    OUTPUT_NAME,
+    RUN,
+    SERVICE_USER,
+    default_textfile_directory,
+    leads_to_linked,
+)
+from textfile_users.record import Record
+from textfile_users.settings import TEXTFILE_DIRECTORY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Link(Record):
+    """install's link in the textfile directory: ``kind`` is link, file, other or '' for nothing.
+
+    ``target`` is its text, ``leads`` where that ends. ``blind`` are the processes that serve the
+    directory and do not see where it leads. ``is_hidden`` is whether this process cannot see it.
+    """
+
+    path: str
+    kind: str = "link"
+    target: str = ""
+    leads: str = LINKED_OUTPUT
+    blind: tuple[int, ...] = ()
+    is_hidden: bool = False
+
+
+def set_directory(host: Host) -> str:
+    """Return the textfile directory that is set, else the distribution's, ''."""
+    return host.values.get(TEXTFILE_DIRECTORY) or default_textfile_directory()
+
+
+def is_linked(host: Host) -> bool:
+    """Return whether install has put the file into /run, with a link in the textfile directory."""
+    is_ours = host.identity.user == SERVICE_USER and host.options.paths.is_own_host
+    if not (is_ours and host.runs_by_timer and os.path.lexists(TMPFILES)):
+        return False
+    return host.options.output in (LINKED_OUTPUT, os.path.join(set_directory(host), OUTPUT_NAME))
+
+
+def served_directory(host: Host) -> str:
+    """Return the textfile directory in which node_exporter finds the file, or a link to it."""
+    if host.options.output == LINKED_OUTPUT or is_linked(host):
+        return set_directory(host)
+    return os.path.dirname(os.path.abspath(host.options.output))
+
+
+def check_link(host: Host) -> Iterator[Finding]:
+    """Yield what is found of the link, where install has put one."""
+    if is_linked(host):
+        yield judge_link(_read_link(host), link())
+
+
+def judge_link(facts: Link, installing: str) -> Finding:
+    """Return the fault of install's link, or that there is none."""
+    path = quote(facts.path)
+    away = f"{facts.path} leads to {facts.leads}, not to {LINKED_OUTPUT}"
+    pids = ", ".join(map(str, facts.blind))
+    blind = f"process {pids} does not see {RUN}: {facts.path} leads it nowhere"
+    faults = (
+        (not facts.kind, f"{facts.path}, install's link, is not there", installing),
+        (
+            facts.kind == "file",
+            f"{facts.path} is a file in the place of install's link",
+            installing,
+        ),
+        (facts.kind == "other", f"{facts.path} is no link", f"rm -r {path} && {installing}"),
+        (not leads_to_linked(facts.target), away, f"rm {path} && {installing}"),
+        (facts.leads != LINKED_OUTPUT, away, installing),
+        (facts.blind, blind, installing),
+    )
+    if facts.is_hidden:
+        return Finding("link", NOTE, f"{facts.path} cannot be seen by this user")
+    for is_so, found, mend in faults:
+        if is_so:
+            return Finding("link", FAULT, found, mend)
+    return Finding("link", OK, f"{facts.path} leads to {facts.leads}")
+
+
+def _read_link(host: Host) -> Link:
+    directory = set_directory(host)
+    path = os.path.join(directory, OUTPUT_NAME)
+    try:
+        mode = os.lstat(path).st_mode
+        if not stat.S_ISLNK(mode):
+            return Link(path, "file" if stat.S_ISREG(mode) else "other")
+        blind = find_blind(host.options.paths, directory)
+        return Link(path, "link", os.readlink(path), os.path.realpath(path), blind)
+    except PermissionError:
+        return Link(path, is_hidden=True)
+    except OSError:
+        return Link(path, "")
