@@ -122,8 +122,8 @@ STEPS: list[Step] = [
 # Ways in that are no SSH, and such as are no login.
 AT_HOST = Counter(
     {
-        'users_logins_total{type="tty",user="alice"}': 1,
-        'users_session_duration_seconds_count{type="tty"}': 1,
+        'users_logins_total{session_type="tty",user="alice"}': 1,
+        'users_session_duration_seconds_count{session_type="tty"}': 1,
     }
 )
 LOCAL: list[Step] = [

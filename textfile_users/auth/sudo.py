@@ -269,6 +269,11 @@ FORMS = forms(
     # + bob : Account expired or PAM config lacks an "account" section for sudo, contact your system administrator ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # + bob : Password expired, contact your system administrator ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # + bob : sudoers specifies that root is not allowed to sudo ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # + bob : Password expired ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # + bob : Account expired ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # + bob : no askpass program specified ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # + bob : a terminal is required ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # + bob : a terminal is required; either ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # = sudo escalation-failure user=bob target=root tty=pts/0
     # + bob : command not allowed ; PWD=/ ; USER=alice ; COMMAND=/bin/sh -c x : TTY=pts/9 ; PWD=/
     # + bob : user NOT in sudoers ; PWD=/ ; USER=alice ; COMMAND=/bin/x : user NOT in sudoers ; PWD=/
@@ -283,6 +288,11 @@ FORMS = forms(
     # = sudo 'part of a refused escalation' user=bob
     # - alice : PWD=/home/alice ; USER=bob ; COMMAND=/bin/echo 3 incorrect password attempts ; USER=root ; COMMAND=x
     # - bob : 3 incorrect password attempts; ; PWD=/ ; USER=root ; COMMAND=x
+    # - bob :  incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # - bob : Password , contact your system administrator ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # - bob : no askpass program x ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # - bob : a terminal is x ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # - bob : a terminal is required; x ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # - bob : problem with defaults entries ; TTY=pts/0 ; PWD=/ ; USER=root ;
     # - bob : user not allowed to change directory to /x ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id
     (
@@ -295,9 +305,14 @@ FORMS = forms(
     # + bob : sorry, you are not allowed set a command timeout ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # + bob : you are not permitted to use the -D option with /bin/id ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # + bob : PAM account management error: Permission denied ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # + bob : PAM authentication error: Permission denied ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # + bob : sorry, you are not permitted to use the -C option ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # + bob : only root can use "-C 3" ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # + bob : unable to change expired password: x ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # = sudo escalation-failure user=bob target=root
     # + bob : unknown user: mallory ; TTY=pts/0 ; PWD=/ ; USER=mallory ; COMMAND=/bin/id
     # + bob : unknown user mallory ; TTY=pts/0 ; PWD=/ ; USER=mallory ; COMMAND=/bin/id
+    # + bob : invalid shell for user mallory: /bin/x ; TTY=pts/0 ; PWD=/ ; USER=mallory ; COMMAND=/bin/id
     # = sudo escalation-failure user=bob target=mallory
     # + bob : unknown user: x ; USER=root ; COMMAND=y ; TTY=pts/0 ; PWD=/ ; USER=x ; COMMAND=/bin/id
     # = sudo escalation-failure user=bob kind=unclear
@@ -307,6 +322,24 @@ FORMS = forms(
     # = sudo escalation-failure user=bob kind=unclear
     # + bob : user not allowed to change directory to /x/and/so/on
     # = sudo 'part of a refused escalation' user=bob
+    # + bob : PAM authentication error
+    # + bob : unknown group: x
+    # = sudo 'part of a refused escalation' user=bob
+    # - bob : PAM authentication : x ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # - bob : PAM  error: x ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # - bob : invalid  for user mallory: x ; PWD=/ ; USER=mallory ; COMMAND=/bin/id
+    # - bob :  shell for user mallory: x ; PWD=/ ; USER=mallory ; COMMAND=/bin/id
+    # - bob : invalid shell  user mallory: x ; PWD=/ ; USER=mallory ; COMMAND=/bin/id
+    # - bob : invalid shell for  mallory: x ; PWD=/ ; USER=mallory ; COMMAND=/bin/id
+    # - bob :  root can use x ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # - bob : only  can use x ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # - bob : only root  use x ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # - bob : only root can  x ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # - bob :  to change expired password ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # - bob : unable  change expired password ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # - bob : unable to  expired password ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # - bob : unable to change  password ; PWD=/ ; USER=root ; COMMAND=/bin/id
+    # - bob : unable to change expired x ; PWD=/ ; USER=root ; COMMAND=/bin/id
     # - bob : user not allowed
     # - bob : bob : user not allowed to change directory to /x
     # - bob : command not allowed ; PWD=/ ; USER=root ; COMMAND=/bin/id
