@@ -202,6 +202,12 @@ def test_a_time_since_the_boot_is_none_where_a_date_is_asked_for() -> None:
     assert Stamps(NOW, own_time, undated=True).time_of_line(line) == 123.456789
 
 
+def test_a_name_far_behind_is_not_looked_for() -> None:
+    """It would cost what the line's length allows, for each line of a log of no known form."""
+    assert forms.naming(b"x" * 100 + b" sshd[1]: x")
+    assert not forms.naming(b"x" * forms.MAX_HEAD + b" sshd[1]: x")
+
+
 # What journalctl prints beside entries.
 @pytest.mark.parametrize(
     "line",
@@ -238,7 +244,7 @@ def test_lines_that_name_nobody(line: str) -> None:
         (f"{FAILED} app=sshd", "app=sshd", "a message that stands before the program"),
         (f"\x1b[31m30.11.2026\xff sshd[101]: {FAILED}",
          "\\x1b[31m30.11.2026\xff sshd[101]", "colours"),
-        ("x" * 70_000 + f" sshd[101]: {FAILED}", "x" * 50 + " ... sshd[101]", "a long line"),
+        ("x" * 3_000 + f" sshd[101]: {FAILED}", "x" * 50 + " ... sshd[101]", "a long line"),
     ],
 )  # fmt: skip
 def test_a_log_of_no_known_form_is_reported(

@@ -142,7 +142,7 @@ def _usage(found: dict[str, list[list[str]]]) -> Usage:
     if "slices" in found:
         slices = {int(uid): float(seconds) for uid, seconds in found.get("slice", ())}
         usage = usage._replace(slices=slices)
-    for (latest,) in found.get("processes", ()):
+    for (latest,) in found.get("processes", ())[-1:]:
         processes: dict[tuple[int, int], float] = {}
         for identities, texts in found.get("process", ()):
             known, seconds = list(pairs(identities)), texts.split()

@@ -86,10 +86,12 @@ def cost(call: Callable[[Any], object], data: object, calls: int = 1) -> float:
     return (time.thread_time() - began) / calls
 
 
-def growth(call: Callable[[Any], object], shorter: object, longer: object) -> float:
+def growth(call: Callable[[Any], object], shorter: object, longer: object, noise: float) -> float:
     """Return how many times the cost of the shorter one the longer costs: the lesser median."""
     return min(
-        statistics.median(cost(call, longer) / cost(call, shorter, CALLS) for _ in range(TRIES))
+        statistics.median(
+            cost(call, longer) / max(cost(call, shorter, CALLS), noise) for _ in range(TRIES)
+        )
         for _ in range(2)
     )
 
@@ -101,7 +103,7 @@ def grows_too_fast(call: Callable[[Any], object], make: Callable[[int], Any], of
         length *= FACTOR
         now = cost(call, make(length))
         if now > MOST[of] * max(before, NOISE[of]):
-            times = growth(call, make(length // FACTOR), make(length))
+            times = growth(call, make(length // FACTOR), make(length), NOISE[of])
             if times > MOST[of]:
                 told = f"{times:.1f} times the cost of {length // FACTOR}"
                 return f"{length} bytes: {told}: {make(150)!r}"

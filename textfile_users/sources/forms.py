@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     Parts = tuple[bytes, bytes, int, bytes]
 
 MAX_SHOWN = 100
-# What stands before a message, at most: structured data may have any length in any form, and
+# Where a message begins, or a program is named, at most: structured data may have any length, and
 # would cost memory for each of its parts.
-MAX_HEAD = 1 << 13
+MAX_HEAD = 1 << 12
 # TAI64's label of 1970 in svlogd's @4000...: 2**62, and the ten seconds that runit takes for all.
 TAI_1970 = (1 << 62) + 10
 # Minutes east of UTC, of the names in tzdata that are one zone's alone. All others are the host's.
@@ -291,7 +291,7 @@ def naming(line: bytes) -> bytes:
     What is indented goes on with the line before it. Of JSON only the program is returned, since
     the message may stand before it.
     """
-    match = None if line[:1] in b" \t" else _pattern(_NAMING).search(line)
+    match = None if line[:1] in b" \t" else _pattern(_NAMING).search(line[:MAX_HEAD])
     if not match:
         return b""
     begin, end = match.span()
