@@ -369,6 +369,7 @@ def _rendered(facts: Facts, data: bytes) -> str:
 
 
 def _unit_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Iterator[Step]:
+    yield command("mkdir", "-p", _below(facts, places.UNIT_DIRECTORY))  # a small image lacks it
     for name in (places.SERVICE, *places.STARTERS):
         text = _rendered(facts, share[f"systemd-timer/{name}"])
         if facts.systemd < FIXED_DELAY:
