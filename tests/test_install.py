@@ -158,6 +158,7 @@ def test_the_steps_on_a_fresh_host_with_systemd() -> None:
         f"ln -sfn /opt/textfile-users/share/man/man1/textfile-users.1 {PAGE}",
         "mkdir -p /etc/default",
         "write /etc/default/textfile-users",
+        "mkdir -p /etc/systemd/system",
         f"write {units}.service",
         f"write {units}.timer",
         f"write {units}.path",
