@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -263,6 +265,23 @@ VIEWS = [
 ]  # fmt: skip
 
 
+@pytest.fixture
+def served_in_run() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="tu-", dir="/run"))
+    yield path
+    path.rmdir()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="makes mounts")
+def test_a_directory_below_run_that_is_elsewhere_in_a_container(
+    tmp_path: Path, served_in_run: Path
+) -> None:
+    """The link climbs to / and goes down by run/, which is there in the container too."""
+    sees = VIEWS[-2]
+    assert sees[3] is False
+    check_view(served_in_run, tmp_path, *sees)
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="makes mounts")
 @pytest.mark.parametrize(("script", "root", "flag", "is_blind", "why"), VIEWS)
 def test_who_would_not_see_where_a_link_leads(
@@ -271,6 +290,12 @@ def test_who_would_not_see_where_a_link_leads(
     served, other = tmp_path / "textfile", tmp_path / "root"
     served.mkdir()
     other.mkdir()
+    check_view(served, other, script, root, flag, is_blind, why)
+
+
+def check_view(
+    served: Path, other: Path, script: str, root: str, flag: str, is_blind: bool, why: str
+) -> None:
     names = {"directory": str(served), "root": str(other)}
     for uid in (0, 990, 65_534):
         for path in other.iterdir():

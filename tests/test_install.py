@@ -55,7 +55,7 @@ from textfile_users.installing.steps import (
     write,
 )
 from textfile_users.node_exporter import NodeExporter
-from textfile_users.paths import Paths
+from textfile_users.paths import Paths, leads_to_linked
 
 TEXTFILE = "/var/lib/prometheus/node-exporter"
 OUTPUT = f"{TEXTFILE}/users.prom"
@@ -264,12 +264,25 @@ def test_the_link_is_relative_to_where_the_directory_really_is() -> None:
     """`..` is that of the directory itself, whatever links lead to it."""
     for real, target in (
         ("/srv/prom", "../../run/textfile-users/public/users.prom"),
-        ("/run/prom", "../textfile-users/public/users.prom"),
+        ("/run/prom", "../../run/textfile-users/public/users.prom"),  # install knows it by /run
         ("/mnt/a/b/c/d", "../../../../../run/textfile-users/public/users.prom"),
     ):
         facts = FRESH._replace(real=real)
         assert f"ln -sfn {target} {OUTPUT}" in steps(facts)
         assert os.path.normpath(f"{real}/{target}") == places.LINKED_OUTPUT
+
+
+@pytest.mark.parametrize(
+    "real", ["/", "/srv", "/run/node_exporter", "/run/textfile-users/x", "/var/lib/prometheus/x.y"]
+)
+def test_install_knows_the_link_that_it_has_made(real: str) -> None:
+    target = link_target(FRESH._replace(real=real))
+    assert os.path.normpath(os.path.join(real, target)) == places.LINKED_OUTPUT
+    assert leads_to_linked(target), "else a run would write another file, and install refuse it"
+    output = Entry(OUTPUT, LINK, target=target)
+    again = INSTALLED._replace(real=real, output=output, old_output=output)
+    assert find_faults(again, TIMER) == ()
+    assert f"rm -f {OUTPUT}" in removal(again)
 
 
 def test_what_is_made_at_boot() -> None:
@@ -283,7 +296,7 @@ def test_what_is_made_at_boot() -> None:
     ]
     # A textfile directory on tmpfs has no link after a boot.
     text = written(FRESH._replace(is_in_memory=True, real="/run/prom"), TIMER, places.TMPFILES)
-    link = "L /run/prom/users.prom - - - - ../textfile-users/public/users.prom"
+    link = "L /run/prom/users.prom - - - - ../../run/textfile-users/public/users.prom"
     assert text.splitlines()[-1] == link
     bare = FRESH._replace(tools=FRESH.tools - {"systemd-tmpfiles"})
     assert not [step for step in steps(bare) if step.startswith("systemd-tmpfiles")]

@@ -11,7 +11,7 @@ import glob
 import os
 
 from textfile_users import alloy
-from textfile_users.paths import RUN, SERVICE_USER, Paths
+from textfile_users.paths import RUN, SERVICE_USER, Paths, link_text
 from textfile_users.record import Record
 from textfile_users.sources.files import read_regular
 from textfile_users.sources.passwd import read_passwd
@@ -207,7 +207,7 @@ def _leads_nowhere(paths: Paths, view: Paths, path: str, directory: str) -> bool
             return False
     except OSError:
         return False  # it serves another one, or may not be looked into
-    way = os.path.relpath(paths.below(run), real)
+    way = link_text(real, paths.below(run))
     inside = there[len(view.root) :] or "/"
     try:
         leads = view.resolved(view.below(os.path.normpath(os.path.join(inside, way))))

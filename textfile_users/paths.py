@@ -196,6 +196,15 @@ REDACT_KEY = "/etc/textfile-users/redact.key"
 STATE = "/var/lib/textfile-users"
 
 
+def link_text(directory: str, path: str) -> str:
+    """Return the text of a link in ``directory``, which has no links on its way, to ``path``.
+
+    It climbs to / also where both are below /run: a container may have the directory elsewhere.
+    """
+    depth = len([name for name in directory.split("/") if name])
+    return "../" * depth + path[1:]
+
+
 def leads_to_linked(target: str) -> bool:
     """Return whether the text of a link is install's: relative, so true in any view of the host."""
     return target.lstrip("./") == LINKED_OUTPUT[1:]

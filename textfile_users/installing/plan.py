@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 
@@ -32,7 +31,7 @@ from textfile_users.installing.steps import (
     command,
     write,
 )
-from textfile_users.paths import leads_to_linked
+from textfile_users.paths import leads_to_linked, link_text
 from textfile_users.record import Record
 from textfile_users.settings import TEXTFILE_DIRECTORY
 
@@ -302,7 +301,7 @@ def _output_link_steps(facts: Facts) -> Iterator[Step]:
 
 def link_target(facts: Facts) -> str:
     """Return what the link says: relative, so that it is true in a container and an image too."""
-    return os.path.relpath(LINKED_OUTPUT, facts.real or facts.directory)
+    return link_text(facts.real or facts.directory, LINKED_OUTPUT)
 
 
 def _record_steps(facts: Facts, path: str) -> Iterator[Step]:
