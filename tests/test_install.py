@@ -316,6 +316,9 @@ def test_an_install_in_place_is_taken_over() -> None:
     assert not [step for step in steps(role) if step.startswith(("chgrp", "chown 0"))]
     unknown = IN_PLACE._replace(before=None)
     assert back in steps(unknown), "as distributions have it"
+    for lost in (None, Before("/srv/old", 50, 0o2775)):
+        record = written(IN_PLACE._replace(before=lost), TIMER, places.RECORD)
+        assert f"\n0 0755 {TEXTFILE}\n" in record, "our own group would get it back"
     other = IN_PLACE._replace(before=Before(TEXTFILE, 50, 0o2775))
     assert f"chgrp 50 {TEXTFILE} && chmod 2775 {TEXTFILE}" in steps(other)
 
@@ -566,7 +569,7 @@ def test_pip_has_linked_a_program_that_is_in_no_environment() -> None:
 def test_another_prefix_is_written_down_before_the_links_change() -> None:
     facts = INSTALLED._replace(prefix="/srv/new", missing=("/usr/local/bin",))
     record = written(facts, Wish(), places.RECORD)
-    assert parse_before(record) == INSTALLED.before
+    assert parse_before(record, 990) == INSTALLED.before
     assert parse_words(record, "prefix") == ("/opt/textfile-users", "/srv/new")
     assert parse_words(record, "made") == (os.path.dirname(PAGE), "/usr/local/bin")
     found = steps(facts)
@@ -804,9 +807,9 @@ def test_notes() -> None:
 
 def test_the_record_of_what_was() -> None:
     before = Before("/srv/with blank", 50, 0o2775)
-    assert parse_before(format_record(before)) == before
+    assert parse_before(format_record(before), 990) == before
     record = format_record(before, ("/opt/a", "/opt/b"), ("/usr/local/bin",))
-    assert parse_before(record) == before
+    assert parse_before(record, 990) == before
     assert parse_words(record, "prefix") == ("/opt/a", "/opt/b")
     assert parse_words(record, "made") == ("/usr/local/bin",)
     assert parse_words("prefix ../x\nprefixes /y\n/made /z\n", "prefix") == ()
@@ -818,7 +821,13 @@ def test_the_record_of_what_was() -> None:
      "99999999999 0755 /a", "0 0755"],
 )  # fmt: skip
 def test_a_record_that_is_none(text: str) -> None:
-    assert parse_before(text) is None
+    assert parse_before(text, 990) is None
+
+
+def test_a_record_with_our_own_group_does_not_give_it_the_directory_again() -> None:
+    text = f"990 1775 {TEXTFILE}\n"
+    assert parse_before(text, 990) == Before(TEXTFILE, 0, 0o755)
+    assert parse_before(text, 991) == Before(TEXTFILE, 990, 0o1775)
 
 
 def test_a_record_is_roots_alone(tmp_path: Path) -> None:
@@ -841,6 +850,9 @@ def test_a_record_is_roots_alone(tmp_path: Path) -> None:
         assert not is_believed()
         path.chmod(0o750)
         assert is_believed()
+    (tmp_path / "etc/group").write_text("textfile-users:x:990:\n")
+    record.write_text("990 1775 /srv/x\n")
+    assert read_facts(str(tmp_path), "").before == Before("/srv/x", 0, 0o755)
     record.rename(record.with_name("other"))
     record.symlink_to("other")
     assert not is_believed()

@@ -167,9 +167,9 @@ def read_facts(root: str, given: str) -> Facts:
     setting = values.get(TEXTFILE_DIRECTORY, "")
     directory, why = choose_directory(given, setting, exporters, _default_directory(paths))
     record = _read_record(paths)
-    before = parse_before(record)
-    old = before.directory if before else ""
     uid, gid = read_ids(paths)
+    before = parse_before(record, gid)
+    old = before.directory if before else ""
     prefix, archive = _prefix(paths), running_archive()
     numbers, cron = read_numbers(paths, "/etc/group"), _cron(paths)
     return Facts(
@@ -271,14 +271,19 @@ def read_entry(paths: Paths, path: str) -> Entry:
     return Entry(path, kind, status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode), target)
 
 
-def parse_before(text: str) -> Before | None:
-    """Return what the record of the textfile directory says, None where that is not a record."""
+def parse_before(text: str, own: int) -> Before | None:
+    """Return what the record of the textfile directory says, None where that is not a record.
+
+    One that has our group, ``own``, was made when that had the directory already, and tells
+    nothing of the rights before: they are taken to be as distributions have them.
+    """
     for line in text.split("\n"):
         words = line.split(" ", 2)
         if len(words) == 3 and _is_whole(words[2]) and not line.startswith("#"):
             gid, mode, directory = words
             if gid.isdigit() and len(gid) < 11 and len(mode) == 4 and not mode.strip("01234567"):
-                return Before(directory, int(gid), int(mode, 8))
+                before = Before(directory, int(gid), int(mode, 8))
+                return Before(directory, 0, 0o755) if before.gid == own else before
     return None
 
 

@@ -286,11 +286,8 @@ def _output_link_steps(facts: Facts) -> Iterator[Step]:
 
     The directory goes back first: then nobody whom root does not trust can write there.
     """
-    before = facts.before
     if facts.entry.gid == facts.gid:
-        if not before or before.directory != facts.directory:
-            before = Before(facts.directory, 0, 0o755)
-        yield from _rights_back(facts, before, facts.entry)
+        yield from _rights_back(facts, _rights_before(facts), facts.entry)
     if facts.is_running and "systemd-tmpfiles" in facts.tools:
         # Until the first scan the file is empty: a link to nothing is a fault for node_exporter.
         yield command("systemd-tmpfiles", "--create", places.TMPFILES)
@@ -304,11 +301,21 @@ def link_target(facts: Facts) -> str:
     return link_text(facts.real or facts.directory, LINKED_OUTPUT)
 
 
+def _rights_before(facts: Facts) -> Before:
+    """Return what the textfile directory was before install has given it to our group.
+
+    Where nothing tells: as distributions have it. Never our group's, which would get it back.
+    """
+    if facts.entry.gid != facts.gid:
+        return Before(facts.directory, facts.entry.gid, facts.entry.mode)
+    if facts.before and facts.before.directory == facts.directory:
+        return facts.before
+    return Before(facts.directory, 0, 0o755)
+
+
 def _record_steps(facts: Facts, path: str) -> Iterator[Step]:
     """Yield what writes down what uninstall must know, where that has changed."""
-    before, prefixes, made = facts.before, facts.prefixes, facts.made
-    if facts.entry.gid != facts.gid or not before:
-        before = Before(facts.directory, facts.entry.gid, facts.entry.mode)
+    before, prefixes, made = _rights_before(facts), facts.prefixes, facts.made
     if facts.is_environment:
         prefixes = tuple(dict.fromkeys((*prefixes, facts.prefix)))
         made = tuple(dict.fromkeys((*made, *facts.missing)))
