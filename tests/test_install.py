@@ -302,6 +302,19 @@ def test_what_is_made_at_boot() -> None:
     assert not [step for step in steps(bare) if step.startswith("systemd-tmpfiles")]
 
 
+@pytest.mark.parametrize(
+    ("kind", "is_cleared"), [("", False), (FILE, False), (LINK, True), (OTHER, True),
+                             (DIRECTORY, True)],
+)  # fmt: skip
+def test_what_the_service_puts_in_its_place_does_not_hinder_an_update(
+    kind: str, is_cleared: bool
+) -> None:
+    """systemd-tmpfiles fails at a FIFO, a link or a directory that has the name of its file."""
+    found = steps(INSTALLED._replace(linked=Entry(places.LINKED_OUTPUT, kind, 990, 990)))
+    making = found.index(f"systemd-tmpfiles --create {places.TMPFILES}")
+    assert (found[making - 1] == f"rm -rf {places.PUBLIC}") == is_cleared
+
+
 def test_an_install_in_place_is_taken_over() -> None:
     """The directory gets its rights back before root puts its link where others could write."""
     found = steps(IN_PLACE)
@@ -1037,6 +1050,14 @@ def test_the_link_takes_the_place_of_what_is_there(tmp_path: Path) -> None:
         os.chown(tmp_path / "way", 64_321, -1, follow_symlinks=False)
         with pytest.raises(Failed, match="a link on the way is not root's"):
             do(Step(("put link", "/way/textfile/x.prom", "x")), str(tmp_path))
+
+
+def test_what_the_link_leads_to_is_looked_at_without_following(tmp_path: Path) -> None:
+    linked = tmp_path / places.LINKED_OUTPUT[1:]
+    linked.parent.mkdir(parents=True)
+    linked.symlink_to("other")
+    (linked.parent / "other").touch()
+    assert read_facts(str(tmp_path), "").linked.kind == LINK
 
 
 def test_where_a_directory_really_is(tmp_path: Path) -> None:

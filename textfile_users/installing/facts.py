@@ -97,15 +97,15 @@ class Facts(Record):
     ``directory`` is the textfile directory, '' where ``why`` says that none can be chosen; ``real``
     is its path without links, ``above`` are the directories that lead to it, from / on.
     ``is_in_memory`` is whether it is gone with the next boot; ``blind`` are the processes that
-    serve it and do not see the host's /run; ``run`` is our directory there. ``systemd`` is the
-    version of the one that runs, and ``active`` are those of our starters that it runs. ``cron`` is
-    the directory for cron's entry, '' where there is no cron. ``is_output_ours`` is whether
-    ``output`` holds what we write. ``present`` are those of our files and trees that exist.
-    ``python`` runs the program in the environment ``prefix``; it was in ``prefixes`` before.
-    ``links`` is what there is of the links to it, ``missing`` are the directories that are to hold
-    them, and ``made`` those that install has made before. ``to_python`` leads to the environment
-    and to the Python behind it, which is the last, and is () for an image. ``archive`` is the one-
-    file build that it is first unpacked from.
+    serve it and do not see the host's /run; ``run`` is our directory there, and ``linked`` the file
+    that the link leads to. ``systemd`` is the version of the one that runs, and ``active`` are
+    those of our starters that it runs. ``cron`` is the directory for cron's entry, '' where there
+    is no cron. ``is_output_ours`` is whether ``output`` holds what we write. ``present`` are those
+    of our files and trees that exist. ``python`` runs the program in the environment ``prefix``; it
+    was in ``prefixes`` before. ``links`` is what there is of the links to it, ``missing`` are the
+    directories that are to hold them, and ``made`` those that install has made before.
+    ``to_python`` leads to the environment and to the Python behind it, which is the last, and is ()
+    for an image. ``archive`` is the one- file build that it is first unpacked from.
     """
 
     root: str = "/"
@@ -131,6 +131,7 @@ class Facts(Record):
     is_in_memory: bool = False
     blind: tuple[int, ...] = ()
     run: Entry = Entry(places.RUN)
+    linked: Entry = Entry(places.LINKED_OUTPUT)
     output: Entry = Entry("")
     is_output_ours: bool = False
     before: Before | None = None
@@ -196,6 +197,7 @@ def read_facts(root: str, given: str) -> Facts:
         is_in_memory=_is_in_memory(paths, directory),
         blind=_blind(paths, directory) if paths.is_own_host and directory else (),
         run=read_entry(paths, places.RUN),
+        linked=read_entry(paths, places.LINKED_OUTPUT),
         output=read_entry(paths, f"{directory}/{places.OUTPUT_NAME}"),
         is_output_ours=_is_ours(paths, f"{directory}/{places.OUTPUT_NAME}"),
         before=before,

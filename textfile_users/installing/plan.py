@@ -289,6 +289,9 @@ def _output_link_steps(facts: Facts) -> Iterator[Step]:
     if facts.entry.gid == facts.gid:
         yield from _rights_back(facts, _rights_before(facts), facts.entry)
     if facts.is_running and "systemd-tmpfiles" in facts.tools:
+        if facts.linked.kind not in ("", FILE):
+            # Our user could put it there to hinder updates: systemd-tmpfiles would fail.
+            yield command("rm", "-rf", places.PUBLIC)
         # Until the first scan the file is empty: a link to nothing is a fault for node_exporter.
         yield command("systemd-tmpfiles", "--create", places.TMPFILES)
     target = link_target(facts)
