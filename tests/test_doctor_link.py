@@ -33,7 +33,8 @@ def linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hos
     monkeypatch.setattr(link, "TMPFILES", f"{tmp_path}/tmpfiles.conf")
 
     def make(**changed: Any) -> Host:
-        options = _options(parse_collect(["--output", f"{tmp_path}/textfile/users.prom"]))
+        output = f"{tmp_path}/textfile/users.prom"
+        options = _options(parse_collect(["--output", output]))._replace(output=output)
         values = {"TEXTFILE_DIRECTORY": f"{tmp_path}/textfile"}
         return Host(options, USER, NOW, values=values, runs_by_timer=True)._replace(**changed)
 

@@ -55,6 +55,7 @@ from textfile_users.installing.steps import (
     write,
 )
 from textfile_users.node_exporter import NodeExporter
+from textfile_users.options import parse_collect
 from textfile_users.paths import Paths, leads_to_linked
 
 TEXTFILE = "/var/lib/prometheus/node-exporter"
@@ -1335,7 +1336,37 @@ def test_what_install_needs_is_shipped() -> None:
     }
 
 
-def test_a_link_into_memory_is_followed_by_the_default_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "target", "output", "why"),
+    [
+        ("users.prom", TARGET, places.LINKED_OUTPUT, "root's run would replace the link"),
+        ("users.prom", "/etc/passwd", "", "a link that install has not made is replaced"),
+        ("users.prom", "", "", "a file is written where it is asked for"),
+        ("-", "", "-", "stdout"),
+    ],
+)
+def test_a_link_into_memory_that_is_given_as_the_output(
+    tmp_path: Path, name: str, target: str, output: str, why: str
+) -> None:
+    path = tmp_path / name if name != "-" else "-"
+    if target:
+        (tmp_path / name).symlink_to(target)
+    options = cli._options(parse_collect(["--output", str(path)]))
+    assert options.output == (output or str(path)), why
+
+
+def test_an_output_that_is_given_and_cannot_be_seen_is_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str) -> str:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(os, "readlink", refuse)
+    monkeypatch.setattr(cli, "PUBLIC", str(tmp_path))
+    assert cli._options(parse_collect(["--output", "/srv/x.prom"])).output == "/srv/x.prom"
+
+
+def test_a_link_into_memory_is_followed_by_the_default(tmp_path: Path) -> None:
     path = tmp_path / "users.prom"
     assert _file_in(str(tmp_path)) == str(path)
     path.symlink_to("/etc/passwd")

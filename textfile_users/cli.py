@@ -102,7 +102,7 @@ def _options(values: Values) -> Options:
     )
     return Options(
         paths=_paths(values),
-        output=values.output or (directory and _file_in(directory)),
+        output=_behind_link(values.output) if values.output else directory and _file_in(directory),
         waits=bool(values.output),
         state_directory=state_directory,
         runtime_directory=runtime_directory,
@@ -134,16 +134,19 @@ def _options(values: Values) -> Options:
 
 
 def _file_in(directory: str) -> str:
-    """Return the file to write for a textfile directory.
+    """Return the file to write for a textfile directory."""
+    return _behind_link(os.path.join(directory, OUTPUT_NAME), is_given=False)
 
-    That is the one in memory where `install` has put a link to it: replaced by a file, the link
-    would have node_exporter serve that file for ever.
+
+def _behind_link(path: str, *, is_given: bool = True) -> str:
+    """Return the file in memory where ``path`` is the link to it that `install` has put.
+
+    Replaced by a file, the link would have node_exporter serve that file for ever.
     """
-    path = os.path.join(directory, OUTPUT_NAME)
     try:
         return LINKED_OUTPUT if leads_to_linked(os.readlink(path)) else path
-    except PermissionError:  # the directory is others', who may close it
-        return LINKED_OUTPUT if os.path.isdir(PUBLIC) else path
+    except PermissionError:  # the textfile directory is others', who may close it
+        return LINKED_OUTPUT if not is_given and os.path.isdir(PUBLIC) else path
     except OSError:
         return path
 

@@ -105,7 +105,7 @@ class Facts(Record):
     was in ``prefixes`` before. ``links`` is what there is of the links to it, ``missing`` are the
     directories that are to hold them, and ``made`` those that install has made before.
     ``to_python`` leads to the environment and to the Python behind it, which is the last, and is ()
-    for an image. ``archive`` is the one- file build that it is first unpacked from.
+    for an image. ``archive`` is the one-file build that it is first unpacked from.
     """
 
     root: str = "/"
