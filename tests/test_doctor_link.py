@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from textfile_users import paths
-from textfile_users.checks import link, textfile
+from textfile_users.checks import link, schedule, textfile
+from textfile_users.checks.access import Part
 from textfile_users.checks.child import Identity
 from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host
 from textfile_users.checks.mends import PROGRAM
@@ -119,6 +120,47 @@ def test_where_no_link_is_asked_for(
     linked: Callable[..., Host], changed: dict[str, Any], why: str
 ) -> None:
     assert findings(linked(**changed)) == [], why
+
+
+@pytest.mark.parametrize(
+    ("output", "words", "why"),
+    [
+        (LINKED_OUTPUT, "", "it is the link's"),
+        ("/srv/a/users.prom", "", "it is what the link is to take the place of"),
+        ("/srv/a/other.prom", " --in-place", "no link leads there: install would refuse"),
+        ("/srv/b/users.prom", " --in-place", "OPTIONS has another --textfile-directory"),
+    ],
+)
+def test_where_the_unit_may_not_write(
+    monkeypatch: pytest.MonkeyPatch, output: str, words: str, why: str
+) -> None:
+    found: list[str] = []
+    monkeypatch.setattr(schedule, "judge_schedule", lambda facts: found.extend([facts.admitting]))
+    monkeypatch.setattr(schedule, "_read_units", lambda: ({}, ""))
+    options = _options(parse_collect(["--output", output]))
+    values = {"TEXTFILE_DIRECTORY": "/srv/a"}
+    schedule.check_schedule(
+        Host(options, USER, NOW, values=values, is_systemd=True, runs_by_timer=True)
+    )
+    assert found[0].endswith(f"{INSTALL}{words}"), why
+
+
+def test_a_closed_directory_to_which_no_link_can_lead(
+    linked: Callable[..., Host], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the settings name another file, install by link would refuse."""
+    other = tmp_path / "other"
+    other.mkdir()
+    closed = Part(str(other), 0, 0, 0o755, "root")
+    monkeypatch.setattr(textfile, "closed_part", lambda *_: closed)
+    for directory, mend in ((other, f"chgrp {SERVICE_USER} {other} && chmod 1775 {other}"),
+                            (tmp_path / "textfile", INSTALL)):  # fmt: skip
+        closed = closed._replace(path=str(directory))
+        host = linked()
+        host = host._replace(options=host.options._replace(output=f"{directory}/users.prom"))
+        monkeypatch.setattr(link, "TMPFILES", "/nonexistent")
+        (finding,) = textfile.check_directory(host)
+        assert finding.mend == mend
 
 
 def test_a_second_directory_that_is_read_too(

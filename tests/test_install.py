@@ -775,6 +775,32 @@ def test_faults_of_what_is_asked() -> None:
     assert find_faults(FRESH._replace(prefix="/home/tu"), Wish(cron=True)) == ()
 
 
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ("--exclude-user x", ""),
+        ("--output /srv/users.prom", "--output /srv/users.prom, to which no link leads"),
+        ("--output=-", "--output -, to which"),
+        (f"--output {OUTPUT}", ""),
+        (f"--output {places.LINKED_OUTPUT}", ""),
+        (f"--output {TEXTFILE}/other.prom", "--output"),
+        ("--textfile-directory /srv", "--textfile-directory /srv, to which no link leads"),
+        (f"--textfile-directory {TEXTFILE}/", ""),
+        ("--textfile-directory /mnt/real", ""),  # the same without the links that lead to it
+    ],
+)
+def test_flags_of_the_settings_that_would_write_beside_the_link(options: str, fault: str) -> None:
+    """Else each install would say that all is well, and doctor after it: install again."""
+    facts = FRESH._replace(settings=(("OPTIONS", options),), real="/mnt/real")
+    assert find_faults(facts, Wish(in_place=True)) == ()
+    said = find_faults(facts, TIMER)
+    assert len(said) == bool(fault)
+    for one in said:
+        assert one.startswith(f"{places.SETTINGS}: OPTIONS has ")
+        assert one.endswith("; remove it there, or give --in-place")
+        assert fault in one
+
+
 def exporter(*directories: str, trusted: bool = True) -> NodeExporter:
     return NodeExporter(7, "prometheus", 990, directories, ":9100", trusted, "" if trusted else "x")
 

@@ -50,7 +50,13 @@ def is_linked(host: Host) -> bool:
     is_ours = host.identity.user == SERVICE_USER and host.options.paths.is_own_host
     if not (is_ours and host.runs_by_timer and os.path.lexists(TMPFILES)):
         return False
-    return host.options.output in (LINKED_OUTPUT, os.path.join(set_directory(host), OUTPUT_NAME))
+    return not writes_elsewhere(host)
+
+
+def writes_elsewhere(host: Host) -> bool:
+    """Return whether the settings have the file where install's link does not lead."""
+    linked = (LINKED_OUTPUT, os.path.join(set_directory(host), OUTPUT_NAME))
+    return os.path.normpath(host.options.output) not in linked
 
 
 def served_directory(host: Host) -> str:

@@ -105,15 +105,16 @@ def edit(path: str, line: int = 0) -> str:
     return f"${{EDITOR:-vi}} {f'+{line} ' if line else ''}{quote(path)}"
 
 
-def install(host: Host, directory: str = "") -> str:
+def install(host: Host, directory: str = "", *, in_place: bool = False) -> str:
     """Return the command that installs as the host was installed.
 
-    ``directory`` is the textfile directory that it is to have, '' for the one that it has.
+    ``directory`` is the textfile directory that it is to have, '' for the one that it has;
+    ``in_place`` is whether the file is to be written there, and no link.
     """
     command = f"{PROGRAM} install"
     if host.is_systemd and not host.runs_by_timer:
         command += " --cron"
-    elif host.is_systemd and os.path.exists(DROP_IN):
+    elif host.is_systemd and (in_place or os.path.exists(DROP_IN)):
         command += " --in-place"
     setting = host.values.get(TEXTFILE_DIRECTORY, "")
     if not directory or setting == directory:

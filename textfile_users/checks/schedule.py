@@ -19,6 +19,7 @@ from textfile_users.checks.finding import (
     Host,
     age,
 )
+from textfile_users.checks.link import writes_elsewhere
 from textfile_users.checks.mends import UNITS, install, quote, run, service
 from textfile_users.checks.textfile import max_age, written_time
 from textfile_users.paths import PRIVATE, SERVICE_USER, STATE
@@ -172,7 +173,7 @@ def check_schedule(host: Host) -> Iterator[Finding]:
             host.interval,
             error,
             install(host),
-            install(host, os.path.dirname(output)),
+            install(host, os.path.dirname(output), in_place=writes_elsewhere(host)),
             run(host),
             host.awaits_scan,
         )

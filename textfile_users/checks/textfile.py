@@ -9,7 +9,7 @@ from textfile_users.checks.access import READ, WRITE, closed_part, group_name
 from textfile_users.checks.child import Failed, Identity
 from textfile_users.checks.container import hides_processes
 from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, age
-from textfile_users.checks.link import is_linked, served_directory
+from textfile_users.checks.link import is_linked, served_directory, writes_elsewhere
 from textfile_users.checks.mends import (
     SOME_DIRECTORY,
     edit,
@@ -175,7 +175,8 @@ def check_directory(host: Host) -> Iterator[Finding]:
         yield Finding("textfile directory", NOTE, "none: the output is stdout")
         return
     facts = _read_directory(host, LINKED_OUTPUT if is_linked(host) else output)
-    linking = link() if host.runs_by_timer and host.identity.user == SERVICE_USER else ""
+    is_ours = host.runs_by_timer and host.identity.user == SERVICE_USER
+    linking = link() if is_ours and not writes_elsewhere(host) else ""
     yield from judge_directory(
         facts, host.identity, lambda directory: install(host, directory), linking
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from textfile_users.installing import places
 from textfile_users.installing.facts import DIRECTORY, FILE, LINK, Entry, Facts
 from textfile_users.installing.links import is_own, target_of
-from textfile_users.installing.places import USER
+from textfile_users.installing.places import LINKED_OUTPUT, USER
 from textfile_users.installing.plan import Wish, is_own_link, uses_link, uses_timer
 from textfile_users.node_exporter import FIRST_USER
+from textfile_users.options import parse_collect
+from textfile_users.settings import OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ def find_faults(facts: Facts, wish: Wish) -> tuple[str, ...]:
         *_host_faults(facts, wish),
         *_program_faults(facts, wish),
         *(f"{places.SETTINGS}: {fault}" for fault in facts.setting_faults),
+        *_option_faults(facts, wish),
         *_directory_faults(facts, wish),
         *_state_faults(facts),
         *_run_faults(facts.run),
@@ -88,6 +92,22 @@ def _python_faults(to_python: tuple[Entry, ...], is_timer: bool) -> Iterator[str
         else:
             continue
         return
+
+
+def _option_faults(facts: Facts, wish: Wish) -> Iterator[str]:
+    """Yield the settings' flags by which runs would write where the link does not lead."""
+    if not (facts.directory and uses_link(facts, wish)):
+        return
+    options = parse_collect(dict(facts.settings).get(OPTIONS, "").split())
+    directories = (facts.directory, facts.real)
+    outputs = (LINKED_OUTPUT, *(f"{path}/{places.OUTPUT_NAME}" for path in directories))
+    for flag, value, linked in (
+        ("--output", options.output, outputs),
+        ("--textfile-directory", options.textfile_directory, directories),
+    ):
+        if value and os.path.normpath(value) not in linked:
+            mend = "remove it there, or give --in-place"
+            yield f"{places.SETTINGS}: {OPTIONS} has {flag} {value}, to which no link leads; {mend}"
 
 
 def _directory_faults(facts: Facts, wish: Wish) -> Iterator[str]:
