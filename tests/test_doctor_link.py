@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,14 @@ LINK = link.Link("/srv/users.prom", "link", "../run/textfile-users/public/users.
         ({"leads": "/srv/run/textfile-users/public/users.prom"}, FAULT, "leads to /srv/run",
          "INSTALL"),
         ({"blind": (7, 8)}, FAULT, "process 7, 8 does not see /run/textfile-users", "INSTALL"),
+        # Of a link of its own the service could change the text.
+        ({"owner": 995}, FAULT, "a link of uid 995's", "INSTALL"),
+        ({"owner": 65_534}, OK, "leads to", ""),  # root's on NFS
+        ({"opening": "group"}, FAULT, "/srv is its group's: textfile-users can put", "INSTALL"),
+        ({"opening": "owner"}, FAULT, "/srv is its own", "chown root /srv && INSTALL"),
+        ({"opening": "others"}, FAULT, "/srv is everybody's", "chmod o-w /srv && INSTALL"),
+        ({"opening": "member"}, FAULT, "by a group that it is", "chmod g-w /srv && INSTALL"),
+        ({"opening": "list"}, FAULT, "by an access list", "setfacl -b /srv && INSTALL"),
         ({"is_hidden": True, "kind": ""}, NOTE, "cannot be seen", ""),
     ],
 )  # fmt: skip
@@ -88,6 +97,45 @@ def test_what_is_in_the_place_of_the_link(
     monkeypatch.setattr(link, "leads_to_linked", lambda target: target.startswith("../run/"))
     finding = findings(linked())[0]
     assert (finding.status, finding.found) == (OK, f"{place} leads to {output}")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs another user")
+@pytest.mark.parametrize(
+    ("uid", "gid", "mode", "groups", "opening"),
+    [
+        (0, 0, 0o755, (995,), ""),
+        (0, 995, 0o755, (995,), ""),
+        (0, 995, 0o1775, (995,), "group"),  # as in place
+        (995, 0, 0o755, (995,), "owner"),
+        (0, 0, 0o757, (995,), "others"),
+        (0, 4, 0o775, (995, 4), "member"),
+    ],
+)
+def test_whether_the_link_keeps_the_service_from_anything(
+    linked: Callable[..., Host],
+    uid: int,
+    gid: int,
+    mode: int,
+    groups: tuple[int, ...],
+    opening: str,
+) -> None:
+    """With rights of its own in the directory it can write any series there."""
+    with tempfile.TemporaryDirectory(prefix="tu-") as name:
+        Path(name).chmod(0o755)
+        directory = Path(name, "textfile")
+        directory.mkdir()
+        os.chown(directory, uid, gid)
+        directory.chmod(mode)
+        place = directory / "users.prom"
+        place.symlink_to("../x")
+        os.chown(place, 991, 991, follow_symlinks=False)
+        host = linked(
+            values={"TEXTFILE_DIRECTORY": str(directory)},
+            identity=Identity(SERVICE_USER, 995, 995, groups),
+        )
+        found = link._read_link(host)
+        assert (found.owner, found.opening) == (991, opening)
+        assert link._read_link(host._replace(has_rights=False)).opening == "", "root alone knows"
 
 
 def test_a_directory_whose_rights_were_set_back_is_no_fault_with_a_link(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import stat
 
+from textfile_users.checks.access import WRITE, closed_part
+from textfile_users.checks.child import Failed
 from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host
 from textfile_users.checks.mends import link, quote
 from textfile_users.installing.places import TMPFILES
-from textfile_users.node_exporter import find_blind
+from textfile_users.node_exporter import NOBODY, find_blind
 from textfile_users.paths import (
     LINKED_OUTPUT,
     OUTPUT_NAME,
@@ -30,6 +32,7 @@ class Link(Record):
 
     ``target`` is its text, ``leads`` where that ends. ``blind`` are the processes that serve the
     directory and do not see where it leads. ``is_hidden`` is whether this process cannot see it.
+    ``owner`` is the link's, and ``opening`` what gives our user the directory, see OPENINGS, ''.
     """
 
     path: str
@@ -38,6 +41,19 @@ class Link(Record):
     leads: str = LINKED_OUTPUT
     blind: tuple[int, ...] = ()
     is_hidden: bool = False
+    owner: int = 0
+    opening: str = ""
+
+
+# By what our user can write the textfile directory: what is said of that, and the command that ends
+# it, where install alone does not. With such rights the link keeps it from nothing.
+OPENINGS = {
+    "owner": ("is its own", "chown root {} && "),
+    "group": ("is its group's", ""),
+    "others": ("is everybody's to write", "chmod o-w {} && "),
+    "member": ("can be written by a group that it is in", "chmod g-w {} && "),
+    "list": ("can be written by an access list", "setfacl -b {} && "),
+}
 
 
 def set_directory(host: Host) -> str:
@@ -78,6 +94,10 @@ def judge_link(facts: Link, installing: str) -> Finding:
     away = f"{facts.path} leads to {facts.leads}, not to {LINKED_OUTPUT}"
     pids = ", ".join(map(str, facts.blind))
     blind = f"process {pids} does not see {RUN}: {facts.path} leads it nowhere"
+    directory = os.path.dirname(facts.path)
+    said, first = OPENINGS.get(facts.opening, ("", ""))
+    opened = f"{directory} {said}: {SERVICE_USER} can put other files there than its own"
+    others = f"{facts.path} is a link of uid {facts.owner}'s, who can lead it elsewhere"
     faults = (
         (not facts.kind, f"{facts.path}, install's link, is not there", installing),
         (
@@ -88,6 +108,8 @@ def judge_link(facts: Link, installing: str) -> Finding:
         (facts.kind == "other", f"{facts.path} is no link", f"rm -r {path} && {installing}"),
         (not leads_to_linked(facts.target), away, f"rm {path} && {installing}"),
         (facts.leads != LINKED_OUTPUT, away, installing),
+        (facts.owner not in (0, NOBODY), others, installing),
+        (facts.opening, opened, first.format(quote(directory)) + installing),
         (facts.blind, blind, installing),
     )
     if facts.is_hidden:
@@ -102,12 +124,37 @@ def _read_link(host: Host) -> Link:
     directory = set_directory(host)
     path = os.path.join(directory, OUTPUT_NAME)
     try:
-        mode = os.lstat(path).st_mode
-        if not stat.S_ISLNK(mode):
-            return Link(path, "file" if stat.S_ISREG(mode) else "other")
-        blind = find_blind(host.options.paths, directory)
-        return Link(path, "link", os.readlink(path), os.path.realpath(path), blind)
+        status = os.lstat(path)
+        if not stat.S_ISLNK(status.st_mode):
+            return Link(path, "file" if stat.S_ISREG(status.st_mode) else "other")
+        return Link(
+            path,
+            "link",
+            os.readlink(path),
+            os.path.realpath(path),
+            find_blind(host.options.paths, directory),
+            owner=status.st_uid,
+            opening=_opening(host, os.path.realpath(directory)),
+        )
     except PermissionError:
         return Link(path, is_hidden=True)
     except OSError:
         return Link(path, "")
+
+
+def _opening(host: Host, directory: str) -> str:
+    """Return by what our user can write a directory that is not ours any more, '' where it cannot.
+
+    Only who has its rights, or root, is told.
+    """
+    try:
+        if not host.has_rights or closed_part(directory, WRITE, host.identity):
+            return ""
+    except Failed:
+        return ""  # the directory's check tells
+    status, identity = os.stat(directory), host.identity
+    if status.st_uid == identity.uid:
+        return "owner"
+    if status.st_mode & stat.S_IWGRP and status.st_gid in identity.groups:
+        return "group" if status.st_gid == identity.gid else "member"
+    return "others" if status.st_mode & stat.S_IWOTH else "list"
