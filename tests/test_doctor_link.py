@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,19 @@ def test_what_a_link_means(changed: dict[str, Any], status: str, found: str, men
     finding = link.judge_link(LINK._replace(**changed), "INSTALL")
     assert (finding.status, finding.mend) == (status, mend)
     assert found in finding.found
+
+
+def test_an_ordinary_users_process_that_does_not_see_where_the_link_leads(
+    linked: Callable[..., Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A note, for any user may run such; by a dead mount it does not take the check with it."""
+    monkeypatch.setattr(link, "find_blind", lambda *_, ordinary: (7, 8) if ordinary else ())
+    _, note = findings(linked(is_systemd=True))
+    assert (note.status, note.mend) == (NOTE, f"{INSTALL} --in-place")
+    assert note.found.startswith("process 7, 8 of an ordinary user, as in a container, does not")
+    monkeypatch.setattr(link, "SECONDS", 0.2)
+    monkeypatch.setattr(link, "find_blind", lambda *_, ordinary: time.sleep(60) if ordinary else ())
+    assert len(findings(linked())) == 1
 
 
 def test_what_is_in_the_place_of_the_link(

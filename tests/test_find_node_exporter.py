@@ -315,26 +315,51 @@ def check_view(
 
 @pytest.mark.skipif(os.getuid() != 0, reason="makes mounts")
 @pytest.mark.parametrize(
-    ("uid", "is_heard", "why"),
+    ("uid", "hidden", "is_heard", "is_told", "why"),
     [
-        (990, True, "a system's user: else this test shows nothing"),
-        (1000, False, "an ordinary user may run what they like"),
-        (991, False, "the service's own: a link keeps it from other names in the directory"),
+        (990, True, True, False, "a system's user: else this test shows nothing"),
+        (1000, True, False, True, "an ordinary user may run what they like"),
+        (165_534, True, False, True, "nobody of a container with userns-remap"),
+        (165_534, False, False, False, "a container that has the host's /run"),
+        (991, True, False, False,
+         "the service's own: a link keeps it from other names in the directory"),
     ],
-)
+)  # fmt: skip
 def test_whose_process_decides(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: int, is_heard: bool, why: str
-) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: int, hidden: bool, is_heard: bool,
+    is_told: bool, why: str,
+) -> None:  # fmt: skip
     monkeypatch.setattr(module, "_name", lambda _, uid: SERVICE_USER if uid == 991 else str(uid))
     served = tmp_path / "textfile"
     served.mkdir()
-    argv = ["node_exporter", "-IS", "-c", PROCESS, "mount -t tmpfs tmpfs /run", "/", str(uid),
-            f"{FLAG}={served}"]  # fmt: skip
+    script = "mount -t tmpfs tmpfs /run" if hidden else ""
+    argv = ["node_exporter", "-IS", "-c", PROCESS, script, "/", str(uid), f"{FLAG}={served}"]
     child = subprocess.Popen(argv, executable="/usr/bin/python3", stdout=subprocess.PIPE)
     try:
         assert child.stdout
         assert child.stdout.readline() == b"\n"
         assert (child.pid in find_blind(Paths(), str(served))) == is_heard, why
+        assert (child.pid in find_blind(Paths(), str(served), ordinary=True)) == is_told, why
     finally:
         child.kill()
         child.communicate()
+
+
+def test_nothing_is_looked_at_that_an_ordinary_user_s_process_in_our_view_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proc = Proc(tmp_path)
+    for name in ("self", "1", "2"):
+        (tmp_path / "proc" / name / "ns").mkdir(parents=True)
+        (tmp_path / "proc" / name / "ns/mnt").touch()
+    monkeypatch.setattr(module, "_directories", lambda *_: pytest.fail("it is looked at"))
+    for pid in (3, 4):
+        proc.add(pid, "node_exporter", f"{FLAG}=/srv", uid=1000)
+        (tmp_path / f"proc/{pid}/ns").mkdir()
+        os.link(tmp_path / "proc/self/ns/mnt", tmp_path / f"proc/{pid}/ns/mnt")
+    assert find_blind(Paths(str(tmp_path)), "/srv", ordinary=True) == ()
+    (tmp_path / "proc/4/ns/mnt").unlink()
+    assert find_blind(Paths(str(tmp_path)), "/srv", ordinary=True) == (), "it has ended"
+    (tmp_path / "proc/4/ns/mnt").touch()
+    with pytest.raises(pytest.fail.Exception):
+        find_blind(Paths(str(tmp_path)), "/srv", ordinary=True)

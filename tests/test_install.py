@@ -845,6 +845,19 @@ def test_notes() -> None:
     assert list(find_notes(FRESH._replace(exporters=(exporter(),)), TIMER)) == []
 
 
+def test_an_ordinary_users_process_that_would_not_see_the_link_decides_nothing() -> None:
+    """It may be a rootless container's node_exporter, or anything that somebody calls so."""
+    facts = FRESH._replace(doubtful=(7, 8))
+    assert uses_link(facts, TIMER)
+    (note,) = find_notes(facts, TIMER)
+    assert note.startswith(
+        f"process 7, 8 of an ordinary user, as in a container, serves {TEXTFILE}"
+    )
+    assert note.endswith("if it is yours, give --in-place")
+    for other in (Wish(in_place=True), Wish(cron=True)):
+        assert list(find_notes(facts, other)) == []
+
+
 def test_the_record_of_what_was() -> None:
     before = Before("/srv/with blank", 50, 0o2775)
     assert parse_before(format_record(before), 990) == before
@@ -1102,10 +1115,10 @@ def test_a_process_that_names_a_dead_mount_does_not_hold_install_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(facts_module, "TOOL_SECONDS", 0.2)
-    monkeypatch.setattr(facts_module, "find_blind", lambda *_: time.sleep(60))
-    assert facts_module._blind(Paths(), "/srv") == ()
-    monkeypatch.setattr(facts_module, "find_blind", lambda *_: (7, 8))
-    assert facts_module._blind(Paths(), "/srv") == (7, 8)
+    monkeypatch.setattr(facts_module, "find_blind", lambda *_, ordinary: time.sleep(60))
+    assert facts_module._blind(Paths(), "/srv", ordinary=False) == ()
+    monkeypatch.setattr(facts_module, "find_blind", lambda *_, ordinary: (7, 8))
+    assert facts_module._blind(Paths(), "/srv", ordinary=False) == (7, 8)
 
 
 def test_a_directory_in_memory(tmp_path: Path) -> None:

@@ -97,13 +97,16 @@ def find_node_exporters(paths: Paths) -> tuple[NodeExporter, ...]:
     return tuple(exporter for exporter in found if exporter)
 
 
-def find_blind(paths: Paths, directory: str) -> tuple[int, ...]:
+def find_blind(paths: Paths, directory: str, *, ordinary: bool = False) -> tuple[int, ...]:
     """Return the processes that serve ``directory`` and would not see where a link in it leads.
 
     So it is in a container without the host's /run, or where a unit hides it from its service. Who
     says so decides between link and file alone: for that a system's user is enough, and nobody.
+
+    ``ordinary``: the processes of ordinary users instead, in a view of their own, as in a rootless
+    container or with userns-remap. Any user may run such: they are told of, and decide nothing.
     """
-    return tuple(pid for pid in _pids(paths) if _is_blind(paths, pid, directory))
+    return tuple(pid for pid in _pids(paths) if _is_blind(paths, pid, directory, ordinary))
 
 
 def expand(paths: Paths, patterns: tuple[str, ...]) -> tuple[str, ...]:
@@ -181,17 +184,29 @@ def _pids(paths: Paths) -> list[int]:
         return []
 
 
-def _is_blind(paths: Paths, pid: int, directory: str) -> bool:
+def _is_blind(paths: Paths, pid: int, directory: str, ordinary: bool) -> bool:
     words, program = _words(paths, pid), _program(paths, pid)
     name = _name_of(words, program)
     uids = _parse_uids(read_file(paths.proc(f"{pid}/status"), 1 << 16)) if name else ()
-    if not uids or any(uid >= FIRST_USER and uid != NOBODY for uid in uids):
+    is_ordinary = any(uid >= FIRST_USER and uid != NOBODY for uid in uids)
+    if not uids or is_ordinary != ordinary or (ordinary and not _is_apart(paths, pid)):
         return False
     if SERVICE_USER in (_name(paths, uid) for uid in uids):
         return False  # whom a link keeps from other names in the directory
     view = Paths(paths.proc(f"{pid}/root"))
     served = _directories(view, words, name)[0] or (() if name == alloy.NAME else (directory,))
     return any(_leads_nowhere(paths, view, path, directory) for path in served)
+
+
+def _is_apart(paths: Paths, pid: int) -> bool:
+    """Return whether a process has another root directory or other mounts than we have."""
+    try:
+        return not (
+            os.path.samefile(paths.proc(f"{pid}/root/."), paths.below("/"))
+            and os.path.samefile(paths.proc(f"{pid}/ns/mnt"), paths.proc("self/ns/mnt"))
+        )
+    except OSError:
+        return False  # it has ended, or may not be looked into
 
 
 def _leads_nowhere(paths: Paths, view: Paths, path: str, directory: str) -> bool:

@@ -6,9 +6,9 @@ import os
 import stat
 
 from textfile_users.checks.access import WRITE, closed_part
-from textfile_users.checks.child import Failed
+from textfile_users.checks.child import Failed, in_child
 from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host
-from textfile_users.checks.mends import link, quote
+from textfile_users.checks.mends import install, link, quote
 from textfile_users.installing.places import TMPFILES
 from textfile_users.node_exporter import NOBODY, find_blind
 from textfile_users.paths import (
@@ -25,6 +25,9 @@ from textfile_users.settings import TEXTFILE_DIRECTORY
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+SECONDS = 2.0
 
 
 class Link(Record):
@@ -84,8 +87,20 @@ def served_directory(host: Host) -> str:
 
 def check_link(host: Host) -> Iterator[Finding]:
     """Yield what is found of the link, where install has put one."""
-    if is_linked(host):
-        yield judge_link(_read_link(host), link())
+    if not is_linked(host):
+        return
+    yield judge_link(_read_link(host), link())
+    paths, directory = host.options.paths, set_directory(host)
+    try:
+        pids = in_child(lambda: find_blind(paths, directory, ordinary=True), SECONDS)
+    except Failed:
+        return  # by what it names an ordinary user could hinder the check
+    if pids:
+        found = (
+            f"process {', '.join(map(str, pids))} of an ordinary user, as in a container, does not "
+            f"see {RUN}: the link leads it nowhere; if it is yours, install in place"
+        )
+        yield Finding("link", NOTE, found, install(host, in_place=True))
 
 
 def judge_link(facts: Link, installing: str) -> Finding:

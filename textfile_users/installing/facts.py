@@ -97,15 +97,16 @@ class Facts(Record):
     ``directory`` is the textfile directory, '' where ``why`` says that none can be chosen; ``real``
     is its path without links, ``above`` are the directories that lead to it, from / on.
     ``is_in_memory`` is whether it is gone with the next boot; ``blind`` are the processes that
-    serve it and do not see the host's /run; ``run`` is our directory there, and ``linked`` the file
-    that the link leads to. ``systemd`` is the version of the one that runs, and ``active`` are
-    those of our starters that it runs. ``cron`` is the directory for cron's entry, '' where there
-    is no cron. ``is_output_ours`` is whether ``output`` holds what we write. ``present`` are those
-    of our files and trees that exist. ``python`` runs the program in the environment ``prefix``; it
-    was in ``prefixes`` before. ``links`` is what there is of the links to it, ``missing`` are the
-    directories that are to hold them, and ``made`` those that install has made before.
-    ``to_python`` leads to the environment and to the Python behind it, which is the last, and is ()
-    for an image. ``archive`` is the one-file build that it is first unpacked from.
+    serve it and do not see the host's /run, ``doubtful`` those of ordinary users; ``run`` is our
+    directory there, and ``linked`` the file that the link leads to. ``systemd`` is the version of
+    the one that runs, and ``active`` are those of our starters that it runs. ``cron`` is the
+    directory for cron's entry, '' where there is no cron. ``is_output_ours`` is whether ``output``
+    holds what we write. ``present`` are those of our files and trees that exist. ``python`` runs
+    the program in the environment ``prefix``; it was in ``prefixes`` before. ``links`` is what
+    there is of the links to it, ``missing`` are the directories that are to hold them, and ``made``
+    those that install has made before. ``to_python`` leads to the environment and to the Python
+    behind it, which is the last, and is () for an image. ``archive`` is the one-file build that it
+    is first unpacked from.
     """
 
     root: str = "/"
@@ -130,6 +131,7 @@ class Facts(Record):
     above: tuple[Entry, ...] = ()
     is_in_memory: bool = False
     blind: tuple[int, ...] = ()
+    doubtful: tuple[int, ...] = ()
     run: Entry = Entry(places.RUN)
     linked: Entry = Entry(places.LINKED_OUTPUT)
     output: Entry = Entry("")
@@ -195,7 +197,8 @@ def read_facts(root: str, given: str) -> Facts:
         real=_real(paths, directory),
         above=_above(paths, directory),
         is_in_memory=_is_in_memory(paths, directory),
-        blind=_blind(paths, directory) if paths.is_own_host and directory else (),
+        blind=_blind(paths, directory, ordinary=False),
+        doubtful=_blind(paths, directory, ordinary=True),
         run=read_entry(paths, places.RUN),
         linked=read_entry(paths, places.LINKED_OUTPUT),
         output=read_entry(paths, f"{directory}/{places.OUTPUT_NAME}"),
@@ -418,10 +421,14 @@ def _real(paths: Paths, directory: str) -> str:
     return real[len(paths.root) :] if _is_inside(paths, directory) else directory
 
 
-def _blind(paths: Paths, directory: str) -> tuple[int, ...]:
+def _blind(paths: Paths, directory: str, *, ordinary: bool) -> tuple[int, ...]:
     """Return what find_blind() does; what a process names may be on a dead mount."""
+    if not (paths.is_own_host and directory):
+        return ()
     try:
-        return tuple(in_child(lambda: find_blind(paths, directory), TOOL_SECONDS))
+        return tuple(
+            in_child(lambda: find_blind(paths, directory, ordinary=ordinary), TOOL_SECONDS)
+        )
     except (Failed, OSError):
         return ()
 

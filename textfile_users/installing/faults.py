@@ -189,6 +189,12 @@ def find_notes(facts: Facts, wish: Wish) -> Iterator[str]:
             f"process {pids} serves {facts.directory} and does not see {places.RUN}: no link is "
             "put there, users.prom is written in place"
         )
+    if facts.doubtful and uses_link(facts, wish):
+        pids = ", ".join(map(str, facts.doubtful))
+        yield (
+            f"process {pids} of an ordinary user, as in a container, serves {facts.directory} and "
+            f"does not see {places.RUN}: the link leads it nowhere; if it is yours, give --in-place"
+        )
     for exporter in facts.exporters:
         if not exporter.trusted:
             yield f"process {exporter.pid} calls itself node_exporter: not believed, {exporter.why}"
