@@ -1008,6 +1008,7 @@ def test_an_update_that_fails_leaves_the_looks_running(
         ["#", "unpack"],
         ["systemctl", "stop"],
         ["systemd-sysusers", "--inline"],
+        ["systemctl", "daemon-reload"],
         ["systemctl", "start"],
     ]
     assert done[-1] == "systemctl start textfile-users.timer"
@@ -1048,7 +1049,7 @@ def test_another_install_is_at_work(
     """Neither reads facts that the other one is changing; what has ended is no hindrance."""
     if os.geteuid():
         pytest.skip("others than root change nothing")
-    monkeypatch.setattr(command, "read_facts", lambda *_: FRESH._replace(root="/image"))
+    monkeypatch.setattr(command, "read_facts", lambda *_: INSTALLED._replace(root="/image"))
     monkeypatch.setattr(command, "do", lambda *_: None)
     with command._alone(dry_run=False) as is_alone:
         assert is_alone
@@ -1090,6 +1091,48 @@ def test_the_link_takes_the_place_of_what_is_there(tmp_path: Path) -> None:
         os.chown(tmp_path / "way", 64_321, -1, follow_symlinks=False)
         with pytest.raises(Failed, match="a link on the way is not root's"):
             do(Step(("put link", "/way/textfile/x.prom", "x")), str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("can_link", "wish", "output", "is_refused"),
+    [
+        (True, TIMER, FRESH.output, False),
+        (False, TIMER, FRESH.output, True),
+        (False, TIMER, INSTALLED.output, False),  # it is there already
+        (False, TIMER, Entry(OUTPUT, LINK, 0, target="../x"), True),
+        (False, Wish(in_place=True), FRESH.output, False),
+        (False, Wish(cron=True), FRESH.output, False),
+    ],
+)
+def test_where_no_link_can_be_made_nothing_is_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    can_link: bool, wish: Wish, output: Entry, is_refused: bool,
+) -> None:  # fmt: skip
+    """Later the units would be new, the looks stopped, and the file at its old place."""
+    done: list[Step] = []
+    served = tmp_path / TEXTFILE[1:]
+    served.mkdir(parents=True)
+    monkeypatch.setattr(command, "find_faults", lambda *_: ())
+
+    def carry_out(steps: tuple[Step, ...], *_: object) -> bool:
+        done.extend(steps)
+        return True
+
+    monkeypatch.setattr(command, "carry_out", carry_out)
+    monkeypatch.setattr(command, "_finish", lambda *_: 0)
+    facts = FRESH._replace(root=str(tmp_path), output=output)
+    monkeypatch.setattr(command, "read_facts", lambda *_: facts)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    if not can_link:
+        monkeypatch.setattr(os, "symlink", refuse)
+    status = command._install("/", "", wish, dry_run=False)
+    assert (status, done == []) == (is_refused, is_refused)
+    assert list(served.iterdir()) == [], "the trial leaves nothing"
+    said = f"{TEXTFILE}: no link can be made there: operation not permitted; give --in-place"
+    assert (said in capsys.readouterr().err) == is_refused
 
 
 def test_what_the_link_leads_to_is_looked_at_without_following(tmp_path: Path) -> None:
@@ -1622,7 +1665,7 @@ def test_the_status_is_that_of_the_first_scan_not_doctors(
 def test_nothing_is_scanned_in_an_image(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "read_facts", lambda *_: FRESH._replace(root="/image"))
+    monkeypatch.setattr(command, "read_facts", lambda *_: INSTALLED._replace(root="/image"))
     monkeypatch.setattr(command, "do", lambda *_: None)
     monkeypatch.setattr(first, "scan_first", lambda _: pytest.fail("a scan"))
     for dry_run in (True, False):

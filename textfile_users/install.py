@@ -12,9 +12,12 @@ from textfile_users.checks.mends import program
 from textfile_users.installing import places
 from textfile_users.installing.facts import FILE, Facts, read_facts, share_files
 from textfile_users.installing.faults import find_faults, find_image_faults, find_notes
+from textfile_users.installing.links import try_link
 from textfile_users.installing.plan import (
     Wish,
     install_steps,
+    lacks_link,
+    link_target,
     resume_steps,
     scan_step,
     uninstall_steps,
@@ -53,7 +56,7 @@ def _install(root: str, textfile_directory: str, wish: Wish, dry_run: bool) -> i
     if dry_run:
         # script/install asks before it makes the environment.
         facts = facts._replace(is_root=True, python=facts.python._replace(kind=FILE))
-    faults = find_faults(facts, wish)
+    faults = find_faults(facts, wish) or tuple(_link_faults(facts, wish, dry_run))
     for note in find_notes(facts, wish):
         say(WARNING, note)
     for fault in faults:
@@ -75,6 +78,16 @@ def _install(root: str, textfile_directory: str, wish: Wish, dry_run: bool) -> i
     if facts.is_running:
         put(shell(scan))
     return 0
+
+
+def _link_faults(facts: Facts, wish: Wish, dry_run: bool) -> Iterator[str]:
+    """Yield why no link can be made in the textfile directory: its step would fail half-way."""
+    if dry_run or not (uses_link(facts, wish) and lacks_link(facts)):
+        return
+    try:
+        try_link(facts.root, f"{facts.directory}/{places.OUTPUT_NAME}", link_target(facts))
+    except OSError as error:
+        yield f"{facts.directory}: no link can be made there: {reason(error)}; give --in-place"
 
 
 def uninstall(root: str, textfile_directory: str, dry_run: bool) -> int:

@@ -54,9 +54,8 @@ def put_link(root: str, path: str, target: str) -> None:
     A reader sees the old one or the new one.
     """
     directory, name = open_directory(root, os.path.dirname(path)), os.path.basename(path)
-    temporary = f".{name}.{os.urandom(8).hex()}.tmp"
     try:
-        os.symlink(target, temporary, dir_fd=directory)
+        temporary = _make_temporary(directory, name, target)
         try:
             os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         except OSError:
@@ -64,6 +63,25 @@ def put_link(root: str, path: str, target: str) -> None:
             raise
     finally:
         os.close(directory)
+
+
+def try_link(root: str, path: str, target: str) -> None:
+    """Make a link beside ``path`` below ``root``, and remove it. Raises OSError where it cannot be.
+
+    So it is for root on NFS, or where the file system has no links.
+    """
+    directory, name = open_directory(root, os.path.dirname(path)), os.path.basename(path)
+    try:
+        os.unlink(_make_temporary(directory, name, target), dir_fd=directory)
+    finally:
+        os.close(directory)
+
+
+def _make_temporary(directory: int, name: str, target: str) -> str:
+    """Make a link of a name of its own, which uninstall knows, and return that."""
+    temporary = f".{name}.{os.urandom(8).hex()}.tmp"
+    os.symlink(target, temporary, dir_fd=directory)
+    return temporary
 
 
 def remove_link(root: str, path: str, target: str) -> None:

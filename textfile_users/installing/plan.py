@@ -115,6 +115,7 @@ def install_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Itera
 def resume_steps(facts: Facts) -> Iterator[Step]:
     """Yield what starts the looks again that ran before an install that has failed."""
     if facts.active:
+        yield command("systemctl", "daemon-reload")  # some units may be new by now
         yield command("systemctl", "start", *facts.active)
 
 
@@ -294,9 +295,14 @@ def _output_link_steps(facts: Facts) -> Iterator[Step]:
             yield command("rm", "-rf", places.PUBLIC)
         # Until the first scan the file is empty: a link to nothing is a fault for node_exporter.
         yield command("systemd-tmpfiles", "--create", places.TMPFILES)
-    target = link_target(facts)
-    if (facts.output.kind, facts.output.uid, facts.output.target) != (LINK, 0, target):
-        yield Step((PUT_LINK, f"{facts.directory}/{places.OUTPUT_NAME}", target))
+    if lacks_link(facts):
+        yield Step((PUT_LINK, f"{facts.directory}/{places.OUTPUT_NAME}", link_target(facts)))
+
+
+def lacks_link(facts: Facts) -> bool:
+    """Return whether the link is to be put, for it is not there as it should be."""
+    output = facts.output
+    return (output.kind, output.uid, output.target) != (LINK, 0, link_target(facts))
 
 
 def link_target(facts: Facts) -> str:
