@@ -39,6 +39,7 @@ from textfile_users.installing.facts import (
 from textfile_users.installing.faults import find_faults, find_notes
 from textfile_users.installing.plan import (
     Wish,
+    find_leftovers,
     install_steps,
     link_target,
     scan_step,
@@ -538,6 +539,34 @@ def test_uninstall_leaves_alone_what_is_not_ours() -> None:
 
 
 @pytest.mark.parametrize(
+    ("uid", "output", "is_removed", "is_told", "why"),
+    [
+        (0, INSTALLED.output, True, False, "root's link to where the directory is now"),
+        (0, Entry(OUTPUT, LINK, target=places.OLD_OUTPUT), True, False, "of an install before"),
+        (990, INSTALLED.output, False, True, "through a link of another's nothing is removed"),
+        (0, IN_PLACE.output, False, True, "a file, which may have another name elsewhere"),
+        (0, Entry(OUTPUT, LINK, target="/etc/passwd"), False, False, "it is not ours"),
+        (0, Entry(OUTPUT), False, False, "nothing is there"),
+    ],
+)
+def test_uninstall_where_a_link_has_the_place_of_the_directory(
+    uid: int, output: Entry, is_removed: bool, is_told: bool, why: str
+) -> None:
+    """Left there, install's link would lead to nothing: an error with each scrape."""
+    link = Entry(TEXTFILE, LINK, uid, target="/srv/textfile")
+    for before in (INSTALLED.before, None):
+        facts = INSTALLED._replace(entry=link, old_entry=link, output=output, old_output=output,
+                                   before=before)  # fmt: skip
+        removing = [step for step in uninstall_steps(facts) if OUTPUT in step.words]
+        wanted = [Step(("remove link", OUTPUT, output.target))] if is_removed else []
+        assert removing == wanted, why
+        assert list(find_leftovers(facts)) == [OUTPUT] * is_told, why
+    real = Entry("/srv/textfile", DIRECTORY, mode=0o755)
+    moved = facts._replace(before=INSTALLED.before, directory="/srv/textfile", entry=real)
+    assert not [one for one in install_steps(moved, TIMER, SHARE) if "remove link" in one.words]
+
+
+@pytest.mark.parametrize(
     ("kind", "target", "is_made", "is_foreign", "is_removed", "why"),
     [
         ("", "", True, False, False, "nothing is there"),
@@ -1022,7 +1051,7 @@ def test_a_damaged_file_is_said(tmp_path: Path) -> None:
         do(Step(("unpack", str(archive), "/", str(tmp_path / "opt"))), "/")
 
 
-def test_uninstall_says_that_the_key_is_gone(
+def test_uninstall_says_what_is_gone_and_what_stays(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command, "do", lambda *_: None)
@@ -1031,6 +1060,10 @@ def test_uninstall_says_that_the_key_is_gone(
         monkeypatch.setattr(command, "read_facts", lambda *_, facts=facts: facts)
         assert command.uninstall("/", "", False) == 0
         assert capsys.readouterr().err.count("redact.key was removed too") == lines
+    facts = INSTALLED._replace(old_entry=Entry(TEXTFILE, LINK, 990, target="/srv/x"))
+    monkeypatch.setattr(command, "read_facts", lambda *_: facts)
+    assert command.uninstall("/", "", False) == 0
+    assert f"{OUTPUT}: stays, for {TEXTFILE} is a link now" in capsys.readouterr().err
 
 
 def test_a_dry_run_that_is_not_roots_says_so(

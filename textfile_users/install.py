@@ -15,6 +15,7 @@ from textfile_users.installing.faults import find_faults, find_image_faults, fin
 from textfile_users.installing.links import try_link
 from textfile_users.installing.plan import (
     Wish,
+    find_leftovers,
     install_steps,
     lacks_link,
     link_target,
@@ -109,6 +110,9 @@ def _uninstall(root: str, textfile_directory: str, dry_run: bool) -> int:
     if not carry_out(tuple(uninstall_steps(facts)), facts.root, "uninstall", dry_run):
         return 1
     if not dry_run:
+        for path in find_leftovers(facts):
+            why = f"for {os.path.dirname(path)} is a link now"
+            say(WARNING, f"{path}: stays, {why}; if it is not in use, run: rm {path}")
         if places.DROP_INS in read_facts(root, "").present:
             say(WARNING, f"{places.DROP_INS}: stays, for it holds a drop-in of yours")
         if facts.is_environment:

@@ -125,17 +125,39 @@ def uninstall_steps(facts: Facts) -> Iterator[Step]:
     yield from _remove_units(facts, (*places.UNIT_FILES, places.PTRACE))
     yield from _remove(facts, places.CRON_ENTRIES)
     yield from _end_looks(facts)
-    yield from _restore(facts, facts.before, facts.old_entry, facts.old_output)
-    if not facts.before or facts.before.directory != facts.directory:
-        # Nothing tells what it was: as distributions have it.
-        before = Before(facts.directory, 0, 0o755)
-        yield from _restore(facts, before, facts.entry, facts.output)
+    for before, entry, output in _textfile_directories(facts):
+        if _is_behind_link(entry, output) and entry.uid == 0:
+            path = f"{before.directory}/{places.OUTPUT_NAME}"
+            yield Step((REMOVE_LINK, path, output.target))
+        yield from _restore(facts, before, entry, output)
     yield from _unlink_steps(facts)
     yield from _remove(facts, places.OTHER_FILES)
     for tree in places.OWN_TREES:
         if tree in facts.present:
             yield command("rm", "-rf", _below(facts, tree))
     yield from _remove_user(facts)
+
+
+def find_leftovers(facts: Facts) -> Iterator[str]:
+    """Yield what uninstall leaves of ours: a link of another's has the directory's place by now."""
+    for before, entry, output in _textfile_directories(facts):
+        is_removed = _is_behind_link(entry, output) and entry.uid == 0
+        if entry.kind == LINK and not is_removed and _is_ours(facts, before, output):
+            yield f"{before.directory}/{places.OUTPUT_NAME}"
+
+
+def _textfile_directories(facts: Facts) -> Iterator[tuple[Before, Entry, Entry]]:
+    """Yield the textfile directories of before and of now, each with itself and the file in it."""
+    if facts.before:
+        yield facts.before, facts.old_entry, facts.old_output
+    if not facts.before or facts.before.directory != facts.directory:
+        # Nothing tells what it was: as distributions have it.
+        yield Before(facts.directory, 0, 0o755), facts.entry, facts.output
+
+
+def _is_behind_link(entry: Entry, output: Entry) -> bool:
+    """Return whether install's link is behind a link in the place of the directory ``entry``."""
+    return entry.kind == LINK and is_own_link(output.target)
 
 
 def _quiet(facts: Facts) -> Iterator[Step]:
@@ -240,17 +262,21 @@ def _leave_old_directory(facts: Facts) -> Iterator[Step]:
         yield from _restore(facts, facts.before, facts.old_entry, facts.old_output)
 
 
-def _restore(facts: Facts, before: Before | None, entry: Entry, output: Entry) -> Iterator[Step]:
+def _restore(facts: Facts, before: Before, entry: Entry, output: Entry) -> Iterator[Step]:
     """Yield what takes our files out of a textfile directory and gives it its old rights."""
-    if not before or entry.kind != DIRECTORY:
+    if entry.kind != DIRECTORY:
         return
-    directory = _below(facts, before.directory)
+    if _is_ours(facts, before, output):
+        yield command("rm", "-f", f"{_below(facts, before.directory)}/{places.OUTPUT_NAME}")
+    yield from _rights_back(facts, before, entry)
+
+
+def _is_ours(facts: Facts, before: Before, output: Entry) -> bool:
+    """Return whether what has the file's name in a textfile directory is ours to remove."""
     # Root's own looks may have written it, or somebody else a file of that name.
     is_roots = output.uid == 0 and (before == facts.before or facts.is_output_ours)
     is_ours = output.kind == FILE and (output.uid == facts.uid or is_roots)
-    if is_ours or is_own_link(output.target):
-        yield command("rm", "-f", f"{directory}/{places.OUTPUT_NAME}")
-    yield from _rights_back(facts, before, entry)
+    return is_ours or is_own_link(output.target)
 
 
 def _rights_back(facts: Facts, before: Before, entry: Entry) -> Iterator[Step]:
