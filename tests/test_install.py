@@ -874,6 +874,13 @@ def test_notes() -> None:
     assert list(find_notes(FRESH._replace(exporters=(exporter(),)), TIMER)) == []
 
 
+def test_who_does_not_answer_in_time_is_not_taken_to_see_the_link() -> None:
+    facts = FRESH._replace(is_unsure=True)
+    (note,) = find_notes(facts, TIMER)
+    assert note.startswith(f"not every process could be asked in time whether it serves {TEXTFILE}")
+    assert list(find_notes(facts, Wish(in_place=True))) == []
+
+
 def test_an_ordinary_users_process_that_would_not_see_the_link_decides_nothing() -> None:
     """It may be a rootless container's node_exporter, or anything that somebody calls so."""
     facts = FRESH._replace(doubtful=(7, 8))
@@ -1192,7 +1199,9 @@ def test_a_process_that_names_a_dead_mount_does_not_hold_install_up(
 ) -> None:
     monkeypatch.setattr(facts_module, "TOOL_SECONDS", 0.2)
     monkeypatch.setattr(facts_module, "find_blind", lambda *_, ordinary: time.sleep(60))
-    assert facts_module._blind(Paths(), "/srv", ordinary=False) == ()
+    assert facts_module._blind(Paths(), "/srv", ordinary=False) is None
+    found = read_facts("/", "/srv")
+    assert (found.blind, found.doubtful, found.is_unsure) == ((), (), True)
     monkeypatch.setattr(facts_module, "find_blind", lambda *_, ordinary: (7, 8))
     assert facts_module._blind(Paths(), "/srv", ordinary=False) == (7, 8)
 

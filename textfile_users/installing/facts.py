@@ -97,16 +97,16 @@ class Facts(Record):
     ``directory`` is the textfile directory, '' where ``why`` says that none can be chosen; ``real``
     is its path without links, ``above`` are the directories that lead to it, from / on.
     ``is_in_memory`` is whether it is gone with the next boot; ``blind`` are the processes that
-    serve it and do not see the host's /run, ``doubtful`` those of ordinary users; ``run`` is our
-    directory there, and ``linked`` the file that the link leads to. ``systemd`` is the version of
-    the one that runs, and ``active`` are those of our starters that it runs. ``cron`` is the
-    directory for cron's entry, '' where there is no cron. ``is_output_ours`` is whether ``output``
-    holds what we write. ``present`` are those of our files and trees that exist. ``python`` runs
-    the program in the environment ``prefix``; it was in ``prefixes`` before. ``links`` is what
-    there is of the links to it, ``missing`` are the directories that are to hold them, and ``made``
-    those that install has made before. ``to_python`` leads to the environment and to the Python
-    behind it, which is the last, and is () for an image. ``archive`` is the one-file build that it
-    is first unpacked from.
+    serve it and do not see the host's /run, ``doubtful`` those of ordinary users; ``is_unsure`` is
+    whether there may be more. ``run`` is our directory there, and ``linked`` the file that the link
+    leads to. ``systemd`` is the version of the one that runs, and ``active`` are those of our
+    starters that it runs. ``cron`` is the directory for cron's entry, '' where there is no cron.
+    ``is_output_ours`` is whether ``output`` holds what we write. ``present`` are those of our files
+    and trees that exist. ``python`` runs the program in the environment ``prefix``; it was in
+    ``prefixes`` before. ``links`` is what there is of the links to it, ``missing`` are the
+    directories that are to hold them, and ``made`` those that install has made before.
+    ``to_python`` leads to the environment and to the Python behind it, which is the last, and is ()
+    for an image. ``archive`` is the one-file build that it is first unpacked from.
     """
 
     root: str = "/"
@@ -132,6 +132,7 @@ class Facts(Record):
     is_in_memory: bool = False
     blind: tuple[int, ...] = ()
     doubtful: tuple[int, ...] = ()
+    is_unsure: bool = False
     run: Entry = Entry(places.RUN)
     linked: Entry = Entry(places.LINKED_OUTPUT)
     output: Entry = Entry("")
@@ -175,6 +176,7 @@ def read_facts(root: str, given: str) -> Facts:
     old = before.directory if before else ""
     prefix, archive = _prefix(paths), running_archive()
     numbers, cron = read_numbers(paths, "/etc/group"), _cron(paths)
+    blind, doubtful = (_blind(paths, directory, ordinary=ordinary) for ordinary in (False, True))
     return Facts(
         root=paths.root,
         is_root=os.geteuid() == 0,
@@ -197,8 +199,9 @@ def read_facts(root: str, given: str) -> Facts:
         real=_real(paths, directory),
         above=_above(paths, directory),
         is_in_memory=_is_in_memory(paths, directory),
-        blind=_blind(paths, directory, ordinary=False),
-        doubtful=_blind(paths, directory, ordinary=True),
+        blind=blind or (),
+        doubtful=doubtful or (),
+        is_unsure=None in (blind, doubtful),
         run=read_entry(paths, places.RUN),
         linked=read_entry(paths, places.LINKED_OUTPUT),
         output=read_entry(paths, f"{directory}/{places.OUTPUT_NAME}"),
@@ -421,8 +424,8 @@ def _real(paths: Paths, directory: str) -> str:
     return real[len(paths.root) :] if _is_inside(paths, directory) else directory
 
 
-def _blind(paths: Paths, directory: str, *, ordinary: bool) -> tuple[int, ...]:
-    """Return what find_blind() does; what a process names may be on a dead mount."""
+def _blind(paths: Paths, directory: str, *, ordinary: bool) -> tuple[int, ...] | None:
+    """Return what find_blind() does, None without an answer: of a dead mount there is none."""
     if not (paths.is_own_host and directory):
         return ()
     try:
@@ -430,7 +433,7 @@ def _blind(paths: Paths, directory: str, *, ordinary: bool) -> tuple[int, ...]:
             in_child(lambda: find_blind(paths, directory, ordinary=ordinary), TOOL_SECONDS)
         )
     except (Failed, OSError):
-        return ()
+        return None
 
 
 def _is_in_memory(paths: Paths, directory: str) -> bool:

@@ -189,6 +189,11 @@ def find_notes(facts: Facts, wish: Wish) -> Iterator[str]:
             f"process {pids} serves {facts.directory} and does not see {places.RUN}: no link is "
             "put there, users.prom is written in place"
         )
+    if facts.is_unsure and uses_link(facts, wish):
+        yield (
+            f"not every process could be asked in time whether it serves {facts.directory} and "
+            f"sees {places.RUN}; if node_exporter then has an error for users.prom, give --in-place"
+        )
     if facts.doubtful and uses_link(facts, wish):
         pids = ", ".join(map(str, facts.doubtful))
         yield (
