@@ -719,11 +719,10 @@ def _health_tables() -> Iterable[Panel]:
         },
         order="In range",
     )
-    by_family = f'users_series_dropped{{{HOST}, family!=""}}'
     yield rows(
         "Series dropped by family",
         "What the bounds leave out.",
-        {"A": _named(f"sum by (family) ({by_family})", "family")},
+        {"A": _named(f"sum by (family) (users_series_dropped{{{HOST}}})", "family")},
         {"family": Column("Family"), "Value": Column("Dropped", Short, WARN, 90)},
         order="Dropped",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 import pytest
@@ -33,7 +34,8 @@ def theirs(families: Iterable[Metric]) -> str:
 
     registry = CollectorRegistry()
     registry.register(Collector())
-    return generate_latest(registry).decode()
+    # Old releases write three digits from 1e10 on, Go and the new ones two.
+    return re.sub(r"(?<=\de\+)0(?=\d\d$)", "", generate_latest(registry).decode(), flags=re.M)
 
 
 @st.composite
