@@ -56,7 +56,8 @@ def test_a_read_only_directory(box: Box) -> None:
     box.run("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", "/home/ro")
     assert box.collect("/home/ro/users.prom") == (
         1,
-        "textfile-users: /home/ro/users.prom: not written: read-only file system\n",
+        "textfile-users: /home/ro/users.prom: not written: read-only file system;"
+        " if this is the service's file, see `textfile-users doctor`\n",
     )
 
 
