@@ -97,11 +97,17 @@ class Escalations:
                 self._drop_near(told, said.target)
 
     def _refused_before(self, event: AuthEvent) -> list[AuthEvent]:
-        """Return what PAM refused of a user before a grant, which had no line of its own."""
+        """Return what PAM refused of a user before a grant, which had no line of its own.
+
+        Where the log tells no process, what was refused just now may be another one's, whose line
+        is still to come.
+        """
         found = []
         for key in _sought(event, PAM_ESCALATION_FAILURE, event.said.user):
-            while key in self._by_key:
-                found.append(self._drop(next(iter(self._by_key[key]))))
+            for number in list(self._by_key.get(key, ())):
+                age = event.time - self._refused[number].time
+                if event.pid or not 0 <= age < PAIRED_SECONDS:
+                    found.append(self._drop(number))
         return _decided(found)
 
     def _drop_near(self, event: AuthEvent, user: str) -> None:
