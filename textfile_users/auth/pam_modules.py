@@ -283,7 +283,7 @@ _MODULES = {
         # - pam_sss(gdm-password:account): Access denied for user alice:  (Permission denied)
         # - pam_sss(gdm-password:account): Access denied for user alice: 6 (Permission denied))
         Pattern(
-            _NAMED + rb"Access denied for user (?P<user>.*): (?!10 )\d+ \([^)]*\)",
+            _NAMED + rb"Access denied for user (?P<user>.*): (?!10 )\d+ \([^()]*\)",
             _refused,
         ),
     ),
