@@ -103,6 +103,7 @@ class Counting:
         self._types = {session.leader: session.type for session in sessions}
         self._with_session = {session.user for session in sessions}
         self._begun = 0
+        self._with_durations: set[str] = set()
         self._taken: dict[str, _Taken] = {}
         self._full: set[str] = set()  # families without a place for names that nobody has
         # What failures count as, by what they say.
@@ -241,11 +242,13 @@ class Counting:
 
     def _begin_durations(self, type_: str) -> None:
         """Begin the histogram of a session type: from zero, so that increase() sees the first."""
+        self._with_durations.add(type_)
         self._counters.setdefault((DURATION_SUM, type_), 0.0)
 
     def _login(self, login: Login) -> None:
         self._add((LOGINS, label(login.user), login.type), 1)
-        self._begin_durations(login.type)
+        if login.type not in self._with_durations:
+            self._begin_durations(login.type)
         self.last_login(login.user, login.start)
 
     def _end(self, login: Login) -> None:

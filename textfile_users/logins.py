@@ -11,7 +11,7 @@ import sys
 from itertools import islice
 
 from textfile_users.model import Session
-from textfile_users.record import Record
+from textfile_users.record import Record, quick
 
 SAME_SECONDS = 10.0
 # For how long an ended login is remembered, for records of it that come late.
@@ -98,11 +98,13 @@ class Logins:
     def begin(self, login: Login) -> None:
         """Take a login that an event tells of, which is ``covered``."""
         number = self._find(login, covered=False)
-        if number is None:
-            number = self._add(login)
-        else:
+        if number is not None:
             self._change(number, _merged(login, self._logins[number]))
-        self._count(number)
+            self._count(number)
+            return
+        self._add(quick(Login, (*login[:-1], True)))
+        if not login.counted:
+            self._count_login(login)
 
     def knows(self, user: str, pid: int) -> bool:
         """Return whether a login of a user with the leader ``pid`` is remembered."""

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from textfile_users.auth.finding import Finder, Forms
 
 
+MAX_KNOWN = 256  # messages of a service that are remembered
+MAX_KNOWN_BYTES = 256
+
+
 class Use(Record):
     """What a PAM service's lines mean: the label `service`, and an event for each kind."""
 
@@ -439,6 +443,23 @@ def _plain_session(service: bytes, use: Use) -> Finder:
     return find
 
 
+def _remembering(find_new: Finder) -> Finder:
+    """Return ``find_new`` with a memory: a user's sessions all begin and end with the same text."""
+    known: dict[bytes, Finding | None] = {}
+
+    def find(message: bytes) -> Finding | None:
+        if message in known:
+            return known[message]
+        said = find_new(message)
+        if len(message) < MAX_KNOWN_BYTES:
+            if len(known) >= MAX_KNOWN:
+                known.clear()
+            known[message] = said
+        return said
+
+    return find
+
+
 def _stripped(pattern: Pattern) -> Finder:
     """Return what finds a pattern in a message, whatever blanks end it.
 
@@ -468,7 +489,7 @@ def pam_forms(program: bytes) -> Forms:
         for kind, patterns in BY_KIND.items():
             finders: tuple[Finder, ...] = tuple(_stripped(pattern) for pattern in patterns)
             if kind == b"session":
-                finders = (_plain_session(service, use), *finders)
+                finders = (_remembering(_plain_session(service, use)), *finders)
             elif use.failure == IRRELEVANT:
                 finders = (irrelevant,)
             table[b"pam_unix(%s:%s):" % (service, kind)] = finders

@@ -175,7 +175,8 @@ def _plain(
     ip = address(where)[0]
     if not ip or not port.isdigit() or len(port) > 5:
         return None
-    said = event, "sshd", how, user_name(user), account, ip, "", int(port), 1, "", "", kind, 0
+    who = user_name(user) if b"\\" in user else name(user)
+    said = event, "sshd", how, who, account, ip, "", int(port), 1, "", "", kind, 0
     return quick(Finding, said)
 
 
@@ -198,9 +199,9 @@ def _plain_accepted(message: bytes) -> Finding | None:
 
 
 def _plain_failed(message: bytes) -> Finding | None:
-    if message.startswith(b"Failed publickey "):
-        return _plain_key(message)
     words = message.split(b" ")
+    if words[1:2] == [b"publickey"]:
+        return _plain_key(message)
     account = "valid"
     if len(words) == 11 and words[3] == b"invalid" and words[4] == b"user":
         del words[3:5]
