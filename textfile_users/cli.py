@@ -7,7 +7,6 @@ import sys
 
 from textfile_users.messages import ERROR, say
 from textfile_users.metrics.sets import SSH_SESSIONS, USER_SESSIONS
-from textfile_users.model import Wanted
 from textfile_users.options import (
     WRONG_USAGE,
     Values,
@@ -27,6 +26,7 @@ from textfile_users.paths import (
     state_directories,
 )
 from textfile_users.sources.files import reason
+from textfile_users.wanted import Wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

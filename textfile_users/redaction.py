@@ -6,12 +6,15 @@ import errno
 import os
 import re
 
-from textfile_users import durable
+from textfile_users.accounts import Account
 from textfile_users.counting import USERS
-from textfile_users.model import HOST, IP, USER, Account, LogindSession, Session, Snapshot
 from textfile_users.origin import parse_origin
+from textfile_users.sessions import Session
+from textfile_users.snapshot import Snapshot
 from textfile_users.sources.addresses import parse_ip
 from textfile_users.sources.files import open_regular
+from textfile_users.sources.logind import LogindSession
+from textfile_users.wanted import HOST, IP, USER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +23,8 @@ if TYPE_CHECKING:
 
     from textfile_users.activity import Activity
     from textfile_users.connections import Connection
-    from textfile_users.durable import Series
-    from textfile_users.model import Verdict
+    from textfile_users.counting import Series
+    from textfile_users.sessions import Verdict
 
     # Gives what is shown of the value of a field: user, host or ip.
     Hide = Callable[[str, str], str]
@@ -88,18 +91,16 @@ def redact(snapshot: Snapshot, fields: Collection[str], key: bytes) -> Snapshot:
             (hide(USER, user), _origin(written, hide), _origin(numeric, hide), tty)
             for user, written, numeric, tty in snapshot.gone
         ),
+        whole=snapshot.whole,
         sources=tuple(source._replace(faults=()) for source in snapshot.sources),
         collectors=snapshot.collectors,
         verdicts=tuple(_verdict(verdict, hide) for verdict in snapshot.verdicts),
-        durable=durable.NOTHING._replace(source=snapshot.durable.source)
-        if snapshot.durable
-        else None,
         counters={_series(series, hide): count for series, count in snapshot.counters.items()},
         failures=by_ip(snapshot.failures),
         last_logins=by_user(snapshot.last_logins),
         auth_log=snapshot.auth_log,
+        last_log=snapshot.last_log,
         caught_up=snapshot.caught_up,
-        failed=snapshot.failed,
         connections=snapshot.connections
         and tuple(_connection(one, hide) for one in snapshot.connections),
         accounts=snapshot.accounts

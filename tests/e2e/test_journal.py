@@ -22,7 +22,6 @@ from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import UNTRUSTED, Reader
 from textfile_users.cli import main
 from textfile_users.collectors import auth
-from textfile_users.model import DENIED, OK
 from textfile_users.paths import Paths
 from textfile_users.sources import journal as source
 from textfile_users.sources.authlog import Stamps, utc_time
@@ -34,6 +33,7 @@ from textfile_users.sources.journal import (
 )
 from textfile_users.sources.journals import JournalPosition, ends, journal_state
 from textfile_users.sources.passwd import accounts
+from textfile_users.sources.report import DENIED, OK
 
 pytestmark = pytest.mark.e2e
 

@@ -443,7 +443,7 @@ def _plain_session(service: bytes, use: Use) -> Finder:
     return find
 
 
-def _remembering(find_new: Finder) -> Finder:
+def _plainly(find_new: Finder) -> Finder:
     """Return ``find_new`` with a memory: a user's sessions all begin and end with the same text."""
     known: dict[bytes, Finding | None] = {}
 
@@ -489,7 +489,7 @@ def pam_forms(program: bytes) -> Forms:
         for kind, patterns in BY_KIND.items():
             finders: tuple[Finder, ...] = tuple(_stripped(pattern) for pattern in patterns)
             if kind == b"session":
-                finders = (_remembering(_plain_session(service, use)), *finders)
+                finders = (_plainly(_plain_session(service, use)), *finders)
             elif use.failure == IRRELEVANT:
                 finders = (irrelevant,)
             table[b"pam_unix(%s:%s):" % (service, kind)] = finders

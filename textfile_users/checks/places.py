@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 
-from textfile_users import durable, volatile
 from textfile_users.checks.access import WRITE, closed_part
 from textfile_users.checks.child import Failed
 from textfile_users.checks.finding import FAULT, NOTE, OK, SERVICE, Finding, Host, age
 from textfile_users.checks.mends import install, quote
+from textfile_users.memory import DURABLE, OLD_NAMES, VOLATILE
 from textfile_users.node_exporter import is_systems
 from textfile_users.paths import PRIVATE as RUNTIME_PATH
 from textfile_users.paths import SERVICE_USER
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from textfile_users.checks.child import Identity
 
-FILES = (durable.FILE_NAME, volatile.FILE_NAME, "lock")
+FILES = (DURABLE, VOLATILE, *OLD_NAMES.values(), "lock")
 FUTURE_SECONDS = 60.0
 STATE = "state directory"
 RUNTIME = "runtime directory"

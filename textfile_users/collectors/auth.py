@@ -8,21 +8,8 @@ import time
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.programs import PROGRAMS
 from textfile_users.auth.reader import AHEAD_SECONDS, Reader
-from textfile_users.counting import Counting
+from textfile_users.counting import Counting, Counts
 from textfile_users.deadline import paced
-from textfile_users.durable import NOTHING, Durable
-from textfile_users.kept import NOTHING as NOTHING_KEPT
-from textfile_users.model import (
-    ABSENT,
-    AUTH,
-    BROKEN,
-    DENIED,
-    HISTORY,
-    OK,
-    Snapshot,
-    SourceReport,
-    Wanted,
-)
 from textfile_users.paths import Paths
 from textfile_users.record import Record
 from textfile_users.sources.authlog import Stamps, parse_lines
@@ -30,16 +17,21 @@ from textfile_users.sources.files import open_regular, reason
 from textfile_users.sources.follow import NOWHERE, Block, Position, blocks, end, since
 from textfile_users.sources.localtime import local_time
 from textfile_users.sources.passwd import account_names, accounts
+from textfile_users.sources.report import ABSENT, BROKEN, DENIED, OK, Reports, SourceReport
+from textfile_users.wanted import HISTORY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
-    from textfile_users.auth.attempts import AuthEvent
+    from textfile_users.accounts import Known
+    from textfile_users.auth.attempts import AuthEvent, Key, Memory
     from textfile_users.auth.switching import Side
     from textfile_users.deadline import Steps
+    from textfile_users.sessions import Session
     from textfile_users.sources.journal import Entry, Gap
     from textfile_users.sources.journals import JournalPosition
+    from textfile_users.wanted import Scan
 
     _Compare = Callable[[float, float], tuple[Side, Side]]
 
@@ -78,33 +70,85 @@ class _Logs(Record):
     signature: str
 
 
-def look_at_auth(
-    paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
-) -> Iterator[Snapshot]:
+class AuthMemory(Record):
+    """How far logs were read, and what their lines left undecided.
+
+    ``source`` is the log believed last, ``time`` that of the newest line read of it, and ``quiet``
+    that of one behind which it may lack lines that another has, 0 for none; all in seconds since
+    the epoch. ``logs`` are positions by path, ``remembered`` what processes have said, ``held``
+    what of PAM's refusals and escalations waits, and ``last`` the newest line's.
+    """
+
+    source: str = ""
+    time: float = 0.0
+    quiet: float = 0.0
+    logs: dict[str, Position] = {}
+    journal: JournalPosition | None = None
+    remembered: tuple[tuple[Key, Memory], ...] = ()
+    held: tuple[AuthEvent, ...] = ()
+    last: AuthEvent | None = None
+
+
+class AuthNotes(Record):
+    """What spares the next scan work, and may vanish.
+
+    ``asked`` is what the journal held when it was read to its end or asked, and when that was.
+    ``strange`` tells of a log, by its path, how lines begin of which none is understood.
+    """
+
+    asked: tuple[str, float] = ("", 0.0)
+    strange: dict[str, str] = {}
+
+
+class AuthFound(Record):
+    """What the log gave.
+
+    ``source`` is the log that was read, '' for none, ``caught_up`` whether to its end.
+    ``refused_users`` says by address how often whom the host refused within the last hour, ''
+    for users not known. ``explained`` says of each line what it is, where that was asked for.
+    """
+
+    memory: AuthMemory
+    notes: AuthNotes
+    counts: Counts
+    reports: Reports = Reports()
+    source: str = ""
+    caught_up: bool = True
+    refused_users: Mapping[str, Mapping[str, int]] = {}
+    explained: tuple[str, ...] = ()
+
+
+def collect_auth(
+    scan: Scan,
+    before: AuthFound,
+    sessions: tuple[Session, ...],
+    known: Known,
+    deadline: float,
+) -> Iterator[AuthFound]:
     """Read what the host's log has that was not read before, and count it.
 
-    Begins no further step once time.monotonic() has passed ``deadline``, for the next look to go
+    Begins no further step once time.monotonic() has passed ``deadline``, for the next scan to go
     on. Raises nothing but what is a fault of this program.
     """
-    kept = before.kept or NOTHING_KEPT
-    logs = _find_logs(paths, wanted.auth_source, before)
-    reading = _Reading(paths, before, deadline, wanted)
-    source, asked = _choose(logs, wanted.auth_source, reading, kept.asked)
-    faults = list(logs.files.faults) if paths.auth_logs_given or not source else []
+    wanted = scan.wanted
+    logs = _find_logs(scan, before.memory)
+    reading = _Reading(scan, before, sessions, known, deadline)
+    source, asked = _choose(logs, wanted.auth_source, reading, before.notes.asked)
+    faults = list(logs.files.faults) if scan.paths.auth_logs_given or not source else []
     faults += () if source else logs.journal.faults
     chosen, has_both = source, wanted.auth_source != FILES and logs.journal.status == OK
 
-    def reached() -> Snapshot:
-        return before._replace(
-            durable=reading.result(source),
-            refused_users=reading.refused,
-            explained=tuple(reading.reader.explained or ()),
-            auth_log=source,
-            caught_up=reading.caught_up,
-            kept=kept._replace(asked=asked, strange=reading.strange),
-            sources=(*before.sources, logs.files, logs.journal),
-            faults=(*before.faults, *faults),
-            failed=(*before.failed, AUTH) if faults else before.failed,
+    def reached() -> AuthFound:
+        memory, counts = reading.result(source)
+        return AuthFound(
+            memory,
+            AuthNotes(asked, reading.strange),
+            counts,
+            Reports((logs.files, logs.journal), tuple(faults), success=not faults),
+            source,
+            reading.caught_up,
+            reading.refused,
+            tuple(reading.reader.explained or ()),
         )
 
     def read() -> Steps:
@@ -112,7 +156,7 @@ def look_at_auth(
         if source == AUTHLOG:
             yield from reading.read_files(logs.paths, wanted.backfill)
             lacks = False
-            if has_both and reading.before.began:
+            if has_both and reading.began:
                 lacks, asked = _lacks(logs, reading, asked)
             if not lacks:
                 return
@@ -126,7 +170,7 @@ def look_at_auth(
             is_done = yield from paced(read(), deadline, reached)
             reading.finish(is_done=is_done)
         except OSError as error:
-            source, asked = chosen, kept.asked
+            source, asked = chosen, before.notes.asked
             faults.append(f"{error.filename or source}: {reason(error)}")
             reading.finish(is_done=False)
     if HISTORY not in wanted.collectors:  # else records of what is ended are still to be read
@@ -138,11 +182,12 @@ def look_at_auth(
     yield reached()
 
 
-def _find_logs(paths: Paths, source: str, before: Snapshot) -> _Logs:
+def _find_logs(scan: Scan, before: AuthMemory) -> _Logs:
+    paths, source = scan.paths, scan.wanted.auth_source
     files = SourceReport(AUTHLOG, ABSENT)
     found: tuple[str, ...] = ()
     if source in (AUTO, FILES):
-        files, found = _find_files(paths, before.durable or NOTHING, before.now)
+        files, found = _find_files(paths, before, scan.now)
     journal, signature = SourceReport(JOURNAL, ABSENT), ""
     if source == JOURNAL or (source == AUTO and not paths.auth_logs_given):
         from textfile_users.sources.journals import journal_state
@@ -159,7 +204,9 @@ def _find_logs(paths: Paths, source: str, before: Snapshot) -> _Logs:
     return _Logs(files, found, journal, signature)
 
 
-def _find_files(paths: Paths, before: Durable, now: float) -> tuple[SourceReport, tuple[str, ...]]:
+def _find_files(
+    paths: Paths, before: AuthMemory, now: float
+) -> tuple[SourceReport, tuple[str, ...]]:
     """Return the report on log files, and which are to be followed.
 
     Those given all are, though one may not be there yet, else the first that can be read, or
@@ -209,7 +256,7 @@ def _choose(
         is_written = _modified(path) >= known  # the cheaper question first
         has_all = is_written and _newest_time(path, reading.reader.stamps, reading.now) >= known
         return AUTHLOG if has_all and _signature(asked) else JOURNAL, asked
-    if not before.began:
+    if not reading.began:
         newest = _newest_time(path, reading.reader.stamps, reading.now)
         is_silent = reading.now - newest >= SILENT_SECONDS
         return JOURNAL if is_silent and reading.has_journal_more(newest) else AUTHLOG, asked
@@ -246,28 +293,29 @@ class _Reading:
 
     def __init__(
         self,
-        paths: Paths,
-        snapshot: Snapshot,
+        scan: Scan,
+        found: AuthFound,
+        sessions: tuple[Session, ...],
+        known: Known,
         deadline: float,
-        wanted: Wanted,
     ) -> None:
-        before = snapshot.durable or NOTHING
-        now = snapshot.now
+        paths, now, wanted = scan.paths, scan.now, scan.wanted
+        before, notes = found.memory, found.notes
         self.now = now
         self.before = before
+        self.began = found.counts.began
         self.caught_up = True  # while steps are taken: whether they led to the end
-        self._known = (snapshot.kept or NOTHING_KEPT).asked[0].partition("\t")[2]
+        self._known = notes.asked[0].partition("\t")[2]
         self._ends = ""
         self.is_move = before.source == AUTHLOG  # if it is the journal that will be read
         pairing = Pairing(before.remembered, before.held, before.last)
-        known = (snapshot.kept or NOTHING_KEPT).known.answers
         stamps = Stamps(now, local_time(paths))
-        self.reader = Reader(pairing, stamps, lambda: accounts(paths, known.values()))
+        self.reader = Reader(pairing, stamps, lambda: accounts(paths, known.answers.values()))
         self.reader.now = now
         # An older version, or a clock that was wrong, may have left a time still to come.
         self.reader.time = before.time if before.time <= now + AHEAD_SECONDS else now
         self._newest = self.reader.time
-        if before.quiet >= before.began:  # what was before does not count
+        if before.quiet >= self.began:  # what was before does not count
             self.reader.quiet = before.quiet
         self._overlaps_until = 0.0  # what another log was read to, where reading moves
         self._held = 0  # blocks that are no step
@@ -275,14 +323,15 @@ class _Reading:
             self.reader.explained = []
         self._paths = paths
         self._deadline = deadline
-        sessions = snapshot.sessions or ()
-        self._counting = Counting(before, now, sessions, lambda: account_names(paths))
+        self._counting = Counting(
+            found.counts, now, sessions, lambda: account_names(paths), before.time
+        )
         self._counting.refused = {} if wanted.refused_users else None
         self._logs = dict(before.logs)
         self._path = ""  # of the file that is being read
         self._journal = before.journal
-        self._were_strange = (snapshot.kept or NOTHING_KEPT).strange
-        self.strange: dict[str, str] = {}  # of the files that are read, see Kept
+        self._were_strange = notes.strange
+        self.strange: dict[str, str] = {}  # of the files that are read, see AuthNotes
 
     @property
     def refused(self) -> dict[str, dict[str, int]]:
@@ -293,15 +342,15 @@ class _Reading:
         """Forget logins that ended long ago."""
         self._counting.logins.forget(self.now)
 
-    def result(self, source: str) -> Durable:
-        """Return the state after this look."""
+    def result(self, source: str) -> tuple[AuthMemory, Counts]:
+        """Return what was reached."""
         pairing = self.reader.pairing
         if self.caught_up:  # else what follows is there, and not yet read
             for event in pairing.expire(self.now):
                 self._counting.take(event)
         if source:
             self._counting.lines(source, self.reader.take_lines())
-        return self._counting.result()._replace(
+        memory = AuthMemory(
             source=source or self.before.source,
             time=max(self.reader.time, self._newest),
             quiet=self.reader.quiet,
@@ -311,6 +360,7 @@ class _Reading:
             held=pairing.held,
             last=pairing.last,
         )
+        return memory, self._counting.result()
 
     def finish(self, *, is_done: bool) -> None:
         """Take note that no further step is taken, and whether the log is read to its end."""
@@ -368,7 +418,7 @@ class _Reading:
         On a first look an hour back, of which nothing counts.
         """
         is_other = self.before.source == JOURNAL
-        is_later = path not in self._logs and self.before.began and not self._paths.auth_logs_given
+        is_later = path not in self._logs and self.began and not self._paths.auth_logs_given
         if is_other or is_later:
             return self._move_to_file(path)
         if path in self._logs:
@@ -384,7 +434,7 @@ class _Reading:
         from textfile_users.auth.overlap import APART_SECONDS
         from textfile_users.auth.switching import later
 
-        newest = self._newest or self.before.began
+        newest = self._newest or self.began
         logs = {path: self._logs.get(path, NOWHERE)}
         is_journal = self.before.source == JOURNAL
 
@@ -405,7 +455,7 @@ class _Reading:
         from textfile_users.auth.overlap import APART_SECONDS
         from textfile_users.sources.journals import JournalPosition
 
-        newest = self.reader.time or self.before.began
+        newest = self.reader.time or self.began
         start = self._move(self.reader.quiet or newest, newest, self._compare_with_journal)
         position = self._journal
         if position and position.cursor and position.time >= start - APART_SECONDS:
@@ -469,11 +519,11 @@ class _Reading:
         found = found_in(ours.read, every)
         if self.reader.time and not is_comparable(ours.read, every, found, start, newest):
             start = otherwise
-        return found[len(theirs.read) :], max(start, self.before.began)
+        return found[len(theirs.read) :], max(start, self.began)
 
     def doubtful(self) -> float:
         """Return from when on the files may lack something, 0 where they are not silent."""
-        newest = self.reader.time or self.before.began
+        newest = self.reader.time or self.began
         return self.reader.quiet or (newest if self.now - newest >= SILENT_SECONDS else 0.0)
 
     def lacks_since(self, doubtful: float) -> bool | None:
@@ -481,7 +531,7 @@ class _Reading:
         from textfile_users.auth.overlap import APART_SECONDS
         from textfile_users.auth.switching import TooMany
 
-        newest = self.reader.time or self.before.began
+        newest = self.reader.time or self.began
         first = doubtful - BACK_SECONDS[0]
         try:
             ours, theirs = self._compare_with_journal(first, self.now)
@@ -533,7 +583,7 @@ class _Reading:
         self.caught_up = False
         self._ends = ends(self._paths)
         before = position = self._journal
-        if self.is_move or (position is None and self.before.began):
+        if self.is_move or (position is None and self.began):
             position = self._move_to_journal()
             self.reader.quiet = 0.0
         elif position is None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 
-from textfile_users.model import ABSENT, BROKEN, DENIED, OK, Process, SourceReport
 from textfile_users.paths import Paths
 from textfile_users.record import quick
 from textfile_users.sources.procfs import (
     CLOCK_TICKS,
+    Process,
     has_proc,
     parse_cgroup,
     parse_root_cgroup,
@@ -17,6 +17,7 @@ from textfile_users.sources.procfs import (
     read_file,
     read_owned,
 )
+from textfile_users.sources.report import ABSENT, BROKEN, DENIED, OK, SourceReport
 from textfile_users.sources.text import decode
 
 TYPE_CHECKING = False
