@@ -28,8 +28,9 @@ from textfile_users.auth.targets import MAX_HELD
 from textfile_users.collectors.auth import AuthMemory
 from textfile_users.counting import Counts
 from textfile_users.events import as_dict, read_log
-from textfile_users.memory import Durable, format_durable, parse_durable
+from textfile_users.memory import Durable
 from textfile_users.sources.authlog import Stamps, utc_time
+from textfile_users.state_files import format_durable, parse_durable
 
 START = 1_765_000_000
 

@@ -16,7 +16,7 @@ import pytest
 from tests import hosts
 from tests.hosts import NOW, hurried
 from tests.long.decoders import BERLIN, zone
-from textfile_users import collect, counting, deadline, memory
+from textfile_users import collect, counting, deadline, memory, state_files
 from textfile_users.auth import reader
 from textfile_users.auth.attempts import AuthEvent
 from textfile_users.collectors import auth
@@ -477,7 +477,7 @@ def test_too_many_addresses_keep_those_with_most_failures(
     last_hour = [name for name in found if name.startswith("users_auth_failures_last_hour")]
     assert len(last_hour) == 20
     assert found['users_auth_failures_last_hour{remote_ip="192.0.2.7",remote_network=""}'] == 10
-    state = memory.load_durable(str(run.state)).value
+    state = state_files.load_durable(str(run.state)).value
     assert len(state.counts.failures) == 100
 
 

@@ -49,14 +49,17 @@ from textfile_users.counting import (
     Series,
 )
 from textfile_users.exposition import render, render_within
-from textfile_users.memory import (
+from textfile_users.memory import Durable, Volatile
+from textfile_users.metrics.family import by_user, family, histogram
+from textfile_users.older_memory import MAX_READ, _end_of, within
+from textfile_users.sessions import Session
+from textfile_users.sources.procfs import Process
+from textfile_users.state_files import (
     DURABLE,
     MAX_BYTES,
     OLD_NAMES,
     SHARES,
     VOLATILE,
-    Durable,
-    Volatile,
     format_durable,
     load_durable,
     load_volatile,
@@ -64,10 +67,6 @@ from textfile_users.memory import (
     save_durable,
     save_volatile,
 )
-from textfile_users.metrics.family import by_user, family, histogram
-from textfile_users.older_memory import MAX_READ, _end_of, within
-from textfile_users.sessions import Session
-from textfile_users.sources.procfs import Process
 from textfile_users.unrecorded import bounded, titles_wanted
 
 ACCOUNTS = ("root", "alice", "bob", "www-data")

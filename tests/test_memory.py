@@ -27,12 +27,15 @@ from textfile_users.collectors.sessions import HOUR, MAX_RECENT, SessionsMemory,
 from textfile_users.connections import Connection
 from textfile_users.counting import Counting, Counts
 from textfile_users.logins import Login
-from textfile_users.memory import (
+from textfile_users.memory import Durable, Volatile
+from textfile_users.sessions import Session
+from textfile_users.sources.follow import Position
+from textfile_users.sources.journals import JournalPosition
+from textfile_users.sources.wtmpdb import WtmpdbPosition
+from textfile_users.state_files import (
     DURABLE,
     VOLATILE,
-    Durable,
     Saved,
-    Volatile,
     _end_of,
     format_durable,
     format_volatile,
@@ -43,10 +46,6 @@ from textfile_users.memory import (
     save_durable,
     save_volatile,
 )
-from textfile_users.sessions import Session
-from textfile_users.sources.follow import Position
-from textfile_users.sources.journals import JournalPosition
-from textfile_users.sources.wtmpdb import WtmpdbPosition
 from textfile_users.usage import Usage
 
 # Text as sources have it: any character, and bytes that are not UTF-8.

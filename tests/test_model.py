@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 
 from tests.hosts import NOW, Host, hurried
 from textfile_users.cli import main
-from textfile_users.memory import load_durable
 from textfile_users.sources import follow
+from textfile_users.state_files import load_durable
 
 FAMILIES = (
     "users_auth_successes_total",

@@ -17,22 +17,21 @@ from textfile_users.collectors.sessions import SessionsMemory
 from textfile_users.connections import Connection
 from textfile_users.counting import Counts
 from textfile_users.logins import Login
-from textfile_users.memory import (
+from textfile_users.memory import Durable, Volatile
+from textfile_users.older_memory import _end_of, parse_durable, parse_volatile
+from textfile_users.sources.follow import Position
+from textfile_users.sources.journals import JournalPosition
+from textfile_users.sources.wtmpdb import WtmpdbPosition
+from textfile_users.state_files import (
     DURABLE,
     OLD_NAMES,
     VOLATILE,
-    Durable,
-    Volatile,
     load_durable,
     load_volatile,
     put_aside,
     save_durable,
     save_volatile,
 )
-from textfile_users.older_memory import _end_of, parse_durable, parse_volatile
-from textfile_users.sources.follow import Position
-from textfile_users.sources.journals import JournalPosition
-from textfile_users.sources.wtmpdb import WtmpdbPosition
 from textfile_users.usage import Usage
 
 FINDING = '"failure","sshd","password","bob","valid","192.0.2.7","","1","1","","","","0"'

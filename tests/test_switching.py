@@ -17,13 +17,14 @@ from textfile_users.auth import switching
 from textfile_users.auth.overlap import Line, Overlap, found_in, line_of
 from textfile_users.collectors import auth
 from textfile_users.collectors.auth import AuthFound, AuthNotes, collect_auth
-from textfile_users.memory import Durable, format_durable, parse_durable
+from textfile_users.memory import Durable
 from textfile_users.paths import Paths
 from textfile_users.sources import journal, journals
 from textfile_users.sources.follow import Block, Position, blocks
 from textfile_users.sources.journal import Entry
 from textfile_users.sources.journals import JournalPosition
 from textfile_users.sources.report import OK
+from textfile_users.state_files import format_durable, parse_durable
 from textfile_users.wanted import Scan, Wanted
 
 BEGAN = float(int(NOW))

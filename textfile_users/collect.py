@@ -11,20 +11,7 @@ import time
 from textfile_users.counting import DROPPED
 from textfile_users.deadline import Overdue, within
 from textfile_users.exposition import render_within
-from textfile_users.memory import (
-    DURABLE,
-    NEVER_SAVED,
-    Durable,
-    Memory,
-    Saved,
-    Volatile,
-    load_durable,
-    load_volatile,
-    put_aside,
-    save_durable,
-    save_volatile,
-    state_file,
-)
+from textfile_users.memory import Durable, Memory, Volatile
 from textfile_users.messages import ERROR, NOTICE, WARNING, say
 from textfile_users.metrics.sets import SUMS, WHAT, families_of
 from textfile_users.paths import (
@@ -41,6 +28,17 @@ from textfile_users.snapshot import Snapshot
 from textfile_users.sources.files import reason
 from textfile_users.sources.procfs import read_boot_id
 from textfile_users.sources.text import printable, printable_lines
+from textfile_users.state_files import (
+    DURABLE,
+    NEVER_SAVED,
+    Saved,
+    load_durable,
+    load_volatile,
+    put_aside,
+    save_durable,
+    save_volatile,
+    state_file,
+)
 from textfile_users.wanted import USER, Wanted
 from textfile_users.writer import make_directory, open_own, write_whole
 

@@ -21,11 +21,12 @@ from textfile_users.collectors.sessions import SessionsMemory
 from textfile_users.connections import Connection
 from textfile_users.counting import Counts, dropping
 from textfile_users.logins import Login
-from textfile_users.memory import MAX_BYTES, Durable, Volatile
+from textfile_users.memory import Durable, Volatile
 from textfile_users.sources.files import read_regular
 from textfile_users.sources.follow import Position
 from textfile_users.sources.journals import JournalPosition
 from textfile_users.sources.wtmpdb import WtmpdbPosition
+from textfile_users.state_files import MAX_BYTES
 from textfile_users.usage import Usage
 
 TYPE_CHECKING = False

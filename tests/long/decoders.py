@@ -23,14 +23,7 @@ from textfile_users.collectors.connections import ConnectionsMemory
 from textfile_users.collectors.processes import ProcessesMemory
 from textfile_users.collectors.sessions import SessionsMemory
 from textfile_users.events import read_log
-from textfile_users.memory import (
-    Volatile,
-    _end_of,
-    format_durable,
-    format_volatile,
-    parse_durable,
-    parse_volatile,
-)
+from textfile_users.memory import Volatile
 from textfile_users.origin import parse_origin
 from textfile_users.settings import parse_settings
 from textfile_users.sources import authlog, follow, forms, localtime
@@ -57,6 +50,13 @@ from textfile_users.sources.sockets import parse_activity, parse_connections, pa
 from textfile_users.sources.text import decode, printable
 from textfile_users.sources.utmp import LAYOUTS, parse_utmp
 from textfile_users.sources.wtmp import turns
+from textfile_users.state_files import (
+    _end_of,
+    format_durable,
+    format_volatile,
+    parse_durable,
+    parse_volatile,
+)
 from textfile_users.usage import Usage
 
 Exceptions = tuple[type[Exception], ...]

@@ -9,7 +9,6 @@ from textfile_users.checks.access import WRITE, closed_part
 from textfile_users.checks.child import Failed
 from textfile_users.checks.finding import FAULT, NOTE, OK, SERVICE, Finding, Host, age
 from textfile_users.checks.mends import install, quote
-from textfile_users.memory import DURABLE, OLD_NAMES, VOLATILE
 from textfile_users.node_exporter import is_systems
 from textfile_users.paths import PRIVATE as RUNTIME_PATH
 from textfile_users.paths import SERVICE_USER
@@ -18,6 +17,7 @@ from textfile_users.record import Record
 from textfile_users.service import find_service
 from textfile_users.sources.files import reason
 from textfile_users.sources.passwd import read_passwd
+from textfile_users.state_files import DURABLE, OLD_NAMES, VOLATILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
