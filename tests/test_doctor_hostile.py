@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -328,7 +329,9 @@ def test_no_flag_has_doctor_suggest_a_change_of_the_system(directory: str) -> No
     suggested = [line for line in done.stdout.splitlines() if line.startswith("    mend: ")]
     changing = ("chown", "chmod", "chgrp", "mv ", "rm ")
     for line in suggested:
-        assert not any(word in line for word in changing) or directory not in line, line
+        # The program itself may lie below it: where root has cloned the project.
+        named = re.search(rf"(?<![\w/]){re.escape(directory)}(?![\w/])", line)
+        assert not (named and any(word in line for word in changing)), line
 
 
 def test_names(monkeypatch: pytest.MonkeyPatch) -> None:
