@@ -159,7 +159,8 @@ NEWEST: list[Step] = [
     ("su-rs by root", lambda guest: guest.sh("su-rs alice -c true"),
      escalation("su", "", "alice", "success")),
     # Its session is no login, nor is an account that is made.
-    ("run0 for a while", lambda guest: guest.sh("run0 --user=alice sleep 20"), Counter()),
+    ("run0 for a while", lambda guest: guest.sh("run0 --user=alice sleep 20"),
+     escalation("run0", "", "alice", "success")),
     ("useradd, passwd and others", lambda guest: guest.sh(ACCOUNTS), Counter()),
 ]  # fmt: skip
 ACCOUNTS = """useradd carl; echo carl:pw | chpasswd; usermod -aG sudo carl; passwd -l carl

@@ -17,7 +17,7 @@ from tests import hosts
 from tests.hosts import NOW, hurried
 from tests.long.decoders import BERLIN, zone
 from textfile_users import collect, counting, deadline, memory, state_files
-from textfile_users.auth import reader
+from textfile_users.auth import log_reading, reader
 from textfile_users.auth.attempts import AuthEvent
 from textfile_users.collectors import auth
 from textfile_users.sources import files, follow
@@ -221,8 +221,8 @@ def test_a_backfill_that_was_overdue_is_gone_on_with(
     run.append(*(failed(at) for at in range(-9_000, -8_900)))
     with monkeypatch.context() as patch:
         hang = threading.Event()
-        patch.setattr(auth, "since", lambda *_: hang.wait(30))
-        patch.setattr(auth, "blocks", lambda *_: iter([hang.wait(30)]))
+        patch.setattr(log_reading, "since", lambda *_: hang.wait(30))
+        patch.setattr(log_reading, "blocks", lambda *_: iter([hang.wait(30)]))
         assert run("--backfill", "--timeout", "1")[0] == 0
         hang.set()
     assert run.counts(at=5)[FAILURES] == 100

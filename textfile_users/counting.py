@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textfile_users.auth.attempts import AuthEvent
 from textfile_users.auth.finding import (
     ESCALATION,
     ESCALATION_FAILURE,
@@ -22,6 +21,8 @@ from textfile_users.sources.text import label
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+
+    from textfile_users.auth.attempts import AuthEvent
 
 # When counting began that leaves nothing out; 0 is never.
 BEGINNING = 1.0
