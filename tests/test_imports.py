@@ -40,9 +40,7 @@ LINES = """\
 """
 
 
-def imports(
-    directory: Path, change: Change, flags: tuple[str, ...], age: float = 0.0
-) -> set[str]:
+def imports(directory: Path, change: Change, flags: tuple[str, ...], age: float = 0.0) -> set[str]:
     """Return the modules that the second scan of a host with ten sessions imports.
 
     Its log has new lines, or, if they are of an ``age`` in seconds, lines that were read before.

@@ -444,6 +444,11 @@ def dropping(counts: Counts, family: str, times: int) -> Counts:
     return counts._replace(counters={**counts.counters, series: before + times})
 
 
+def logins_of(user: str, counts: Counts) -> float:
+    """Return how many logins of a user were counted, of all types."""
+    return sum(n for series, n in counts.counters.items() if series[:2] == (LOGINS, user))
+
+
 def user_of(series: Series) -> str:
     """Return the label `user` of a series, '' for one without."""
     places = USERS.get(series[0])

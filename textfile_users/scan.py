@@ -11,13 +11,14 @@ from textfile_users.collectors.history import HistoryFound, collect_history
 from textfile_users.collectors.processes import ProcessesFound, collect_processes, find_usage
 from textfile_users.collectors.sessions import (
     SessionsFound,
+    SessionsMemory,
     collect_sessions,
     find_activities,
     find_addresses,
     find_unrecorded,
     remember,
 )
-from textfile_users.counting import BEGINNING, LOGINS, ROOT, Counts, LogRead, user_of
+from textfile_users.counting import BEGINNING, ROOT, Counts, LogRead, logins_of, user_of
 from textfile_users.deadline import newest_until
 from textfile_users.memory import NOTHING, Durable, Memory, Volatile
 from textfile_users.record import Record
@@ -201,24 +202,14 @@ def scan(
         found = found._replace(counts=found.counts._replace(began=began))
     excluded = excluded or (lambda _: False)
     snapshot = _snapshot(asked, found, excluded)
-    remembered = remember(found.sessions.memory, snapshot.sessions, now, snapshot.whole)
+    sessions = remember(found.sessions.memory, snapshot.sessions, now, snapshot.whole)
     snapshot = snapshot._replace(
-        recent=tuple(pair for pair in remembered.ended if not excluded(pair[0])),
-        gone=tuple(place for place in remembered.gone if not excluded(place[0])),
+        recent=tuple(pair for pair in sessions.ended if not excluded(pair[0])),
+        gone=tuple(place for place in sessions.gone if not excluded(place[0])),
     )
     if wanted.networks:
         snapshot = _with_networks(snapshot, wanted.networks)
-    volatile = Volatile(
-        remembered,
-        found.accounts.memory,
-        found.processes.memory,
-        found.connections.memory,
-        found.auth.notes,
-        memory.volatile.said,
-    )
-    return snapshot, Memory(
-        Durable(found.counts, found.auth.memory, found.history.memory), volatile
-    )
+    return snapshot, _to_memory(found, sessions, memory.volatile.said)
 
 
 def _from_memory(memory: Memory) -> Found:
@@ -235,19 +226,31 @@ def _from_memory(memory: Memory) -> Found:
     )
 
 
+def _to_memory(found: Found, sessions: SessionsMemory, said: dict[str, float]) -> Memory:
+    """Return what the next scan is to go on from."""
+    volatile = Volatile(
+        sessions,
+        found.accounts.memory,
+        found.processes.memory,
+        found.connections.memory,
+        found.auth.notes,
+        said,
+    )
+    return Memory(Durable(found.counts, found.auth.memory, found.history.memory), volatile)
+
+
 def _snapshot(scan: Scan, found: Found, excluded: Callable[[str], bool]) -> Snapshot:
     """Return what is shown of what was found: that of users who are not ``excluded``."""
     counts, processes, sessions = found.counts, found.processes, found.sessions
     accounts, auth = found.accounts.accounts, found.auth
     cpu, ratios, usages = processes.cpu_seconds, processes.cpu_ratios, processes.usages
-    reports = [found.reports(name) for name in COLLECTORS_IN_ORDER]
     return Snapshot(
         scan.now,
         sessions.sessions and tuple(one for one in sessions.sessions if not excluded(one.user)),
         dropped=sessions.dropped,
         closing=sessions.closing,
         whole=_is_whole(found),
-        sources=_each_once(source for one in reports for source in one.sources),
+        sources=_sources(found),
         collectors=tuple(
             CollectorReport(name, found.has_succeeded(name), seconds)
             for name, seconds in found.seconds.items()
@@ -273,9 +276,7 @@ def _snapshot(scan: Scan, found: Found, excluded: Callable[[str], bool]) -> Snap
         usages=None if usages is None else _without(excluded, usages),
         cpu_ratios=None if ratios is None else _without(excluded, ratios),
         refused_users={ip: _without(excluded, who) for ip, who in auth.refused_users.items()},
-        root_logins=sum(
-            count for series, count in counts.counters.items() if series[:2] == (LOGINS, ROOT)
-        ),
+        root_logins=logins_of(ROOT, counts),
         system_users=found.accounts.system_users,
     )
 
@@ -309,13 +310,14 @@ def _with_networks(snapshot: Snapshot, networks: tuple[Network, ...]) -> Snapsho
     )
 
 
-def _each_once(sources: Iterator[SourceReport]) -> tuple[SourceReport, ...]:
+def _sources(found: Found) -> tuple[SourceReport, ...]:
     """Return a report for each source, of several steps' the one that tells of a fault."""
     by_name: dict[str, SourceReport] = {}
-    for source in sources:
-        known = by_name.get(source.name)
-        if known is None or known.status in (OK, ABSENT):
-            by_name[source.name] = source
+    for collector in COLLECTORS_IN_ORDER:
+        for source in found.reports(collector).sources:
+            known = by_name.get(source.name)
+            if known is None or known.status in (OK, ABSENT):
+                by_name[source.name] = source
     return tuple(by_name.values())
 
 
@@ -359,12 +361,10 @@ def _go_through(
     count, reached = newest[0] if newest else (0, before)
     if is_all:
         return reached, ()
-    name, _ = steps[count]
-    seconds, _ = given[count]
+    name, seconds = steps[count][0], given[count][0]
     # Its share, whatever was left: a fault that changes is said each time.
-    share = timeout * _share_of(name, scan.wanted)
-    failed = _failed(reached, name, f"no answer within {share:g} s")
-    return _timed(failed, name, seconds), steps[count + 1 :]
+    why = f"no answer within {timeout * _share_of(name, scan.wanted):g} s"
+    return _timed(_failed(reached, name, why), name, seconds), steps[count + 1 :]
 
 
 def _seconds_of(steps: Steps, wanted: Wanted, timeout: float, left: float) -> float:

@@ -331,13 +331,7 @@ def _join(
         owner = _owner(record, by_tty.get(line_of(record)), by_leader.get(record.pid))
         origin = parse_origin(record.host, record.ip)
         if owner:
-            if _is_somebody(record, origin, owner):
-                joined.setdefault(owner.id, [])
-            if owner.id in joined:
-                joined[owner.id].append(record)
-                verdicts.append((record, f"counts as logind's session {owner.id}"))
-            else:
-                verdicts.append((record, f"does not count: {_why_not(owner)}"))
+            verdicts.append((record, _join_owner(record, origin, owner, joined)))
         elif is_window(record, origin) or record.pid in sudos:
             windows.append((record, origin))
         else:
@@ -351,6 +345,18 @@ def _join(
     logins = [_Login(s, tuple(joined[s.id])) for s in logind if s.id in joined]
     logins += [_Login(None, tuple(group)) for group in alone.values()]
     return logins, windows
+
+
+def _join_owner(
+    record: UtmpRecord, origin: Origin, owner: LogindSession, joined: dict[str, list[UtmpRecord]]
+) -> str:
+    """Add a record to the records of logind's session, if that counts; return what became of it."""
+    if _is_somebody(record, origin, owner):
+        joined.setdefault(owner.id, [])
+    if owner.id not in joined:
+        return f"does not count: {_why_not(owner)}"
+    joined[owner.id].append(record)
+    return f"counts as logind's session {owner.id}"
 
 
 def _is_somebody(record: UtmpRecord, origin: Origin, owner: LogindSession) -> bool:

@@ -13,7 +13,6 @@ from textfile_users.collectors.auth import (
     JOURNAL,
     SILENT_SECONDS,
     AuthFound,
-    AuthNotes,
     Logs,
     faults_of,
     modified,
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from textfile_users.accounts import Known
     from textfile_users.deadline import Steps
     from textfile_users.sessions import Session
-    from textfile_users.wanted import Scan
+    from textfile_users.wanted import Scan, Wanted
 
 STRANGE = "names programs, and no line has a known form"
 TAIL = 64 << 10
@@ -47,48 +46,25 @@ def read_logs(
     deadline: float,
 ) -> Iterator[AuthFound]:
     """Read what the log that is believed has that was not read before, and count it."""
-    wanted = scan.wanted
     reading = LogReading(scan, before, sessions, known, deadline)
-    source, asked = _choose(logs, wanted.auth_source, reading, before.notes.asked)
-    faults = list(faults_of(scan.paths, source, logs))
-    chosen, has_both = source, wanted.auth_source != FILES and logs.journal.status == OK
+    chosen, reading.asked = _choose(logs, scan.wanted.auth_source, reading)
+    reading.source = chosen
+    faults = list(faults_of(scan.paths, chosen, logs))
 
     def reached() -> AuthFound:
-        memory, counts = reading.result(source)
-        return AuthFound(
-            memory,
-            AuthNotes(asked, reading.strange),
-            counts,
-            Reports((logs.files, logs.journal), tuple(faults), success=not faults),
-            source,
-            reading.caught_up,
-            reading.refused,
-            tuple(reading.reader.explained or ()),
-        )
+        reports = Reports((logs.files, logs.journal), tuple(faults), success=not faults)
+        return reading.result()._replace(reports=reports)
 
-    def read() -> Steps:
-        nonlocal source, asked
-        if source == AUTHLOG:
-            yield from reading.read_files(logs.paths, wanted.backfill)
-            lacks = False
-            if has_both and reading.began:
-                lacks, asked = _lacks(logs, reading, asked)
-            if not lacks:
-                return
-            reading.leave_files()
-        source, asked = JOURNAL, reading.asked("")
-        yield from reading.read_journal(wanted.backfill)
-        asked = reading.asked(logs.signature)
-
-    if source == AUTHLOG or (source and (logs.signature != signature_of(asked) or reading.is_move)):
+    is_new = logs.signature != signature_of(reading.asked) or reading.is_move
+    if chosen == AUTHLOG or (chosen and is_new):
         try:
-            is_done = yield from paced(read(), deadline, reached)
+            is_done = yield from paced(_read(reading, logs, scan.wanted), deadline, reached)
             reading.finish(is_done=is_done)
         except OSError as error:
-            source, asked = chosen, before.notes.asked
-            faults.append(f"{error.filename or source}: {reason(error)}")
+            reading.source, reading.asked = chosen, before.notes.asked
+            faults.append(f"{error.filename or chosen}: {reason(error)}")
             reading.finish(is_done=False)
-    if HISTORY not in wanted.collectors:  # else records of what is ended are still to be read
+    if HISTORY not in scan.wanted.collectors:  # else records of what is ended are still to be read
         reading.forget()
     if reading.strange:
         told = tuple(f"{path}: {STRANGE}: {begins}" for path, begins in reading.strange.items())
@@ -97,13 +73,28 @@ def read_logs(
     yield reached()
 
 
-def _choose(
-    logs: Logs, wanted: str, reading: LogReading, asked: tuple[str, float]
-) -> tuple[str, tuple[str, float]]:
+def _read(reading: LogReading, logs: Logs, wanted: Wanted) -> Steps:
+    """Read the log that was chosen, and the journal where the files lack what it has."""
+    if reading.source == AUTHLOG:
+        yield from reading.read_files(logs.paths, wanted.backfill)
+        has_both = wanted.auth_source != FILES and logs.journal.status == OK
+        lacks = False
+        if has_both and reading.began:
+            lacks, reading.asked = _lacks(logs, reading)
+        if not lacks:
+            return
+        reading.leave_files()
+    reading.source, reading.asked = JOURNAL, reading.held_by_journal("")
+    yield from reading.read_journal(wanted.backfill)
+    reading.asked = reading.held_by_journal(logs.signature)
+
+
+def _choose(logs: Logs, wanted: str, reading: LogReading) -> tuple[str, tuple[str, float]]:
     """Return the log to read, '' for none, and what the journal was asked for when.
 
     A file is believed if it is written: then it has what the journal has.
     """
+    asked = reading.asked
     has_journal = logs.journal.status == OK
     if not logs.paths:
         return JOURNAL if has_journal else "", asked
@@ -123,14 +114,13 @@ def _choose(
     return AUTHLOG, asked
 
 
-def _lacks(
-    logs: Logs, reading: LogReading, asked: tuple[str, float]
-) -> tuple[bool, tuple[str, float]]:
+def _lacks(logs: Logs, reading: LogReading) -> tuple[bool, tuple[str, float]]:
     """Return whether the journal has what the files lack, and what it was asked for when.
 
     A syslogd that was off shows as silence: behind that the journal is asked, once a minute
     at most, whether it has more.
     """
+    asked = reading.asked
     since = reading.doubtful()
     is_late = reading.now - asked[1] >= SILENT_SECONDS
     if not (since and is_late) or logs.signature == signature_of(asked):

@@ -14,8 +14,9 @@ from textfile_users.collectors.auth import (
     SILENT_SECONDS,
     AuthFound,
     AuthMemory,
+    AuthNotes,
 )
-from textfile_users.counting import Counting, Counts
+from textfile_users.counting import Counting
 from textfile_users.sources.authlog import Stamps
 from textfile_users.sources.files import reason
 from textfile_users.sources.follow import NOWHERE, Block, Position, blocks, end, since
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from textfile_users.sessions import Session
     from textfile_users.sources.journal import Entry, Gap
     from textfile_users.sources.journals import JournalPosition
+    from textfile_users.sources.passwd import Passwd
     from textfile_users.wanted import Scan
 
     _Compare = Callable[[float, float], tuple[Side, Side]]
@@ -67,68 +69,57 @@ class LogReading:
         deadline: float,
     ) -> None:
         """Go on from what was ``found`` before."""
-        paths, now, wanted = scan.paths, scan.now, scan.wanted
-        before, notes = found.memory, found.notes
-        self.now = now
-        self.before = before
-        self.began = found.counts.began
+        self._scan, self._found, self._deadline = scan, found, deadline
+        self.now, self.before, self.began = scan.now, found.memory, found.counts.began
+        self.source = ""  # the log that is read, '' for none
+        self.asked = found.notes.asked
         self.caught_up = True  # while steps are taken: whether they led to the end
-        self._known = notes.asked[0].partition("\t")[2]
-        self._ends = ""
-        self.is_move = before.source == AUTHLOG  # if it is the journal that will be read
-        pairing = Pairing(before.remembered, before.held, before.last)
-        stamps = Stamps(now, local_time(paths))
-        self.reader = Reader(pairing, stamps, lambda: accounts(paths, known.answers.values()))
-        self.reader.now = now
-        # An older version, or a clock that was wrong, may have left a time still to come.
-        self.reader.time = before.time if before.time <= now + AHEAD_SECONDS else now
+        self.is_move = self.before.source == AUTHLOG  # if it is the journal that will be read
+        self.strange: dict[str, str] = {}  # of the files that are read, see AuthNotes
+        self._paths = paths = scan.paths
+        self.reader = _reader(scan, found, lambda: accounts(paths, known.answers.values()))
         self._newest = self.reader.time
-        if before.quiet >= self.began:  # what was before does not count
-            self.reader.quiet = before.quiet
+        self._counting = Counting(
+            found.counts, self.now, sessions, lambda: account_names(paths), self.before.time
+        )
+        self._counting.refused = {} if scan.wanted.refused_users else None
+        self._logs, self._journal = dict(self.before.logs), self.before.journal
+        self._path = ""  # of the file that is being read
+        self._known, self._ends = self.asked[0].partition("\t")[2], ""
         self._overlaps_until = 0.0  # what another log was read to, where reading moves
         self._held = 0  # blocks that are no step
-        if wanted.explain:
-            self.reader.explained = []
-        self._paths = paths
-        self._deadline = deadline
-        self._counting = Counting(
-            found.counts, now, sessions, lambda: account_names(paths), before.time
-        )
-        self._counting.refused = {} if wanted.refused_users else None
-        self._logs = dict(before.logs)
-        self._path = ""  # of the file that is being read
-        self._journal = before.journal
-        self._were_strange = notes.strange
-        self.strange: dict[str, str] = {}  # of the files that are read, see AuthNotes
-
-    @property
-    def refused(self) -> dict[str, dict[str, int]]:
-        """Whom of its users the host refused within the last hour, and how often, by address."""
-        return self._counting.refused or {}
 
     def forget(self) -> None:
         """Forget logins that ended long ago."""
         self._counting.logins.forget(self.now)
 
-    def result(self, source: str) -> tuple[AuthMemory, Counts]:
+    def result(self) -> AuthFound:
         """Return what was reached."""
-        pairing = self.reader.pairing
+        reader, pairing = self.reader, self.reader.pairing
         if self.caught_up:  # else what follows is there, and not yet read
             for event in pairing.expire(self.now):
                 self._counting.take(event)
-        if source:
-            self._counting.lines(source, self.reader.take_lines())
+        if self.source:
+            self._counting.lines(self.source, reader.take_lines())
         memory = AuthMemory(
-            source=source or self.before.source,
-            time=max(self.reader.time, self._newest),
-            quiet=self.reader.quiet,
+            source=self.source or self.before.source,
+            time=max(reader.time, self._newest),
+            quiet=reader.quiet,
             logs=dict(self._logs),
             journal=self._journal,
             remembered=tuple(pairing.attempts.items()),
             held=pairing.held,
             last=pairing.last,
         )
-        return memory, self._counting.result()
+        return AuthFound(
+            memory,
+            AuthNotes(self.asked, self.strange),
+            self._counting.result(),
+            source=self.source,
+            caught_up=self.caught_up,
+            refused_users=self._counting.refused or {},
+            explained=tuple(reader.explained or ()),
+        )
 
     def finish(self, *, is_done: bool) -> None:
         """Take note that no further step is taken, and whether the log is read to its end."""
@@ -154,9 +145,8 @@ class LogReading:
         That is whether what was reached may be kept: not what is of the past alone.
         """
         self.caught_up = False
-        self.strange = {
-            path: self._were_strange[path] for path in paths if path in self._were_strange
-        }
+        were_strange = self._found.notes.strange
+        self.strange = {path: were_strange[path] for path in paths if path in were_strange}
         for path in paths:
             if len(paths) > 1:
                 self.reader.pairing.last = None  # a line is behind those of its own file
@@ -377,7 +367,7 @@ class LogReading:
         if not self._counting.counts and not self._journal.cursor:
             self._journal = JournalPosition("", self.now)
 
-    def asked(self, signature: str) -> tuple[str, float]:
+    def held_by_journal(self, signature: str) -> tuple[str, float]:
         """Return what the journal held when it was read to its end, '' if not yet, and now."""
         return f"{signature}\t{self._ends if signature else self._known}", self.now
 
@@ -407,3 +397,18 @@ class LogReading:
 
     def _time_of(self, line: bytes) -> float | None:
         return self.reader.stamps.time_of_line(line)
+
+
+def _reader(scan: Scan, found: AuthFound, names: Callable[[], Passwd]) -> Reader:
+    """Return what reads lines, as far as it was when the last scan ended."""
+    before, now = found.memory, scan.now
+    pairing = Pairing(before.remembered, before.held, before.last)
+    reader = Reader(pairing, Stamps(now, local_time(scan.paths)), names)
+    reader.now = now
+    # An older version, or a clock that was wrong, may have left a time still to come.
+    reader.time = before.time if before.time <= now + AHEAD_SECONDS else now
+    if before.quiet >= found.counts.began:  # what was before does not count
+        reader.quiet = before.quiet
+    if scan.wanted.explain:
+        reader.explained = []
+    return reader

@@ -48,6 +48,11 @@ if TYPE_CHECKING:
     # The id, leader and start of a session of which no source of sessions has the address.
     Unaddressed = tuple[str, int, float]
 
+# Verdicts on sessions that only processes and sockets show, and on those beside them.
+UNRECORDED = "counts: processes and sockets show it, and nothing recorded it"
+WINDOW = "does not count: a window, or run0, and there is a session beside it"
+TOO_MANY = "does not count: too many that nothing recorded"
+
 HOUR = 3600.0
 GONE_SECONDS = 300.0
 MAX_RECENT = 1_000
@@ -152,32 +157,24 @@ def find_unrecorded(
     from textfile_users.unrecorded import bounded, titles_wanted, unrecorded, without_windows
 
     wanted = titles_wanted(sessions, processes, by_logind=by_logind)
+    titles = read_command_lines(scan.paths, wanted)
     peers = {one.pid: one.ip for one in connections if one.service == SSH and one.pid}
-    found = unrecorded(
-        sessions,
-        processes,
-        read_command_lines(scan.paths, wanted),
-        _accounts(processes, known),
-        remotes,
-        peers,
-        by_logind=by_logind,
-    )
+    users = _accounts(processes, known)
+    found = unrecorded(sessions, processes, titles, users, remotes, peers, by_logind=by_logind)
     if not found:
         return
     more = bounded(found, max(0, MAX_SESSIONS - len(sessions)))
     everything = tuple(without_run0(without_windows(sorted((*sessions, *more), key=_age))))
-    why = "counts: processes and sockets show it, and nothing recorded it"
-    window = "does not count: a window, or run0, and there is a session beside it"
-    verdicts = [(one, why) for one in more]
-    kept = set(everything)
-    verdicts += [(one, window) for one in sessions if one not in kept]
-    counted = set(more)
-    many = "does not count: too many that nothing recorded"
-    verdicts += [(one, many) for one in found if one not in counted]
+    counted, kept = set(more), set(everything)
     yield before._replace(
         sessions=everything,
         dropped=before.dropped + len(found) - len(more),
-        verdicts=(*before.verdicts, *verdicts),
+        verdicts=(
+            *before.verdicts,
+            *((one, UNRECORDED) for one in more),
+            *((one, WINDOW) for one in sessions if one not in kept),
+            *((one, TOO_MANY) for one in found if one not in counted),
+        ),
     )
 
 
