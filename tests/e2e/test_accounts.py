@@ -123,7 +123,7 @@ class Looks:
         self.directory = box.root / "run/nss-test"
         self.library = box.directory / "nss"
         self.state = box.directory / "accounts.json"
-        self.state.write_text(json.dumps([[], "", ["", "", "0.0", "0.0"]]))
+        self.state.write_text(json.dumps([[], "", ["", "", 0.0, 0.0]]))
         self.state.chmod(0o666)
 
     def env(self, *argv: str) -> list[str]:
