@@ -16,8 +16,8 @@ from tests.long.world import World, counted, happen
 from textfile_users.cli import main
 
 DURABLE, VOLATILE, LOCK, OUTPUT = (
-    "state/durable.json",
-    "run/volatile.json",
+    "state/durable.csv",
+    "run/volatile.csv",
     "state/lock",
     "out/users.prom",
 )
