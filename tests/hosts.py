@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest import mock
 
+from textfile_users.auth import log_choice
 from textfile_users.cli import main
-from textfile_users.collectors import auth, history
+from textfile_users.collectors import history
 from textfile_users.deadline import paced
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def hurried(*, is_hurried: bool = True) -> Iterator[None]:
         return paced(steps, 0.0 if is_hurried else deadline, reached)
 
     with (
-        mock.patch.object(auth, "paced", of_one_step),
+        mock.patch.object(log_choice, "paced", of_one_step),
         mock.patch.object(history, "paced", of_one_step),
     ):
         yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ from textfile_users.accounts import (
     NOTHING,
     UID,
     USER,
+    Account,
     Answer,
     Known,
     Pause,
@@ -36,12 +38,13 @@ from textfile_users.accounts import (
     questions,
     shown_uids,
 )
-from textfile_users.model import ABSENT, BROKEN, OK, Account
+from textfile_users.memory import record_of
 from textfile_users.paths import Paths
-from textfile_users.rows import from_row, to_row
 from textfile_users.sources import nss
 from textfile_users.sources.accounts import look_up
 from textfile_users.sources.files import read_regular
+from textfile_users.sources.json_text import dumps, loads
+from textfile_users.sources.report import ABSENT, BROKEN, OK
 
 NOW = 1_765_000_000.0
 PASSWD = """root:x:0:0:root:/root:/bin/sh
@@ -220,8 +223,9 @@ def test_no_memory_makes_a_look_ask_twice_or_forget_what_it_wants(
 
 
 @given(ANSWERS)
-def test_answers_are_rows_and_back(answers: list[Answer]) -> None:
-    assert [from_row(Answer, to_row(answer)) for answer in answers] == answers
+def test_answers_are_lists_and_back(answers: list[Answer]) -> None:
+    lists: Any = loads(dumps(answers))
+    assert [record_of(Answer, values) for values in lists] == answers
 
 
 # What is shown.

@@ -17,7 +17,8 @@ from textfile_users.activity import (
     parse_command,
     with_commands,
 )
-from textfile_users.model import Process, Session
+from textfile_users.sessions import Session
+from textfile_users.sources.procfs import Process
 from textfile_users.sources.terminals import Terminal
 
 START = BOOT + 5_000.0

@@ -20,7 +20,8 @@ from textfile_users.exposition import render
 from textfile_users.metrics import sums, users
 from textfile_users.metrics.family import Family
 from textfile_users.metrics.users import FAMILIES
-from textfile_users.model import Session, Snapshot
+from textfile_users.sessions import Session
+from textfile_users.snapshot import Snapshot
 
 # What becomes of each family: one that is added fails here until that is decided.
 GO = {

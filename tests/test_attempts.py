@@ -25,9 +25,12 @@ from textfile_users.auth.finding import PAM_FAILURE, WAITING, Finding, finding
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import Reader
 from textfile_users.auth.targets import MAX_HELD
-from textfile_users.durable import NOTHING, format_durable, parse_durable
+from textfile_users.collectors.auth import AuthMemory
+from textfile_users.counting import Counts
 from textfile_users.events import as_dict, read_log
+from textfile_users.memory import Durable
 from textfile_users.sources.authlog import Stamps, utc_time
+from textfile_users.state_files import format_durable, parse_durable
 
 START = 1_765_000_000
 
@@ -2029,7 +2032,7 @@ def decided(events: list[AuthEvent]) -> list[tuple[float, str]]:
 
 def in_runs(logs: list[tuple[bytes, float]]) -> list[tuple[float, str]]:
     """Return the events of a log read in several runs, each at a time, and of its end."""
-    state = NOTHING
+    state = AuthMemory()
     found: list[AuthEvent] = []
     for data, now in logs:
         pairing = Pairing(state.remembered, state.held, state.last)
@@ -2041,7 +2044,7 @@ def in_runs(logs: list[tuple[bytes, float]]) -> list[tuple[float, str]]:
             held=pairing.held,
             last=pairing.last,
         )
-        state = parse_durable(format_durable(after))
+        state = parse_durable(format_durable(Durable(Counts(), after))).auth
         assert state == after
     return decided(found + Pairing(state.remembered, state.held, state.last).finish())
 

@@ -16,8 +16,8 @@ import pytest
 from tests import hosts
 from tests.hosts import NOW, hurried
 from tests.long.decoders import BERLIN, zone
-from textfile_users import counting, deadline, durable
-from textfile_users.auth import reader
+from textfile_users import collect, counting, deadline, memory, state_files
+from textfile_users.auth import log_reading, reader
 from textfile_users.auth.attempts import AuthEvent
 from textfile_users.collectors import auth
 from textfile_users.sources import files, follow
@@ -221,8 +221,8 @@ def test_a_backfill_that_was_overdue_is_gone_on_with(
     run.append(*(failed(at) for at in range(-9_000, -8_900)))
     with monkeypatch.context() as patch:
         hang = threading.Event()
-        patch.setattr(auth, "since", lambda *_: hang.wait(30))
-        patch.setattr(auth, "blocks", lambda *_: iter([hang.wait(30)]))
+        patch.setattr(log_reading, "since", lambda *_: hang.wait(30))
+        patch.setattr(log_reading, "blocks", lambda *_: iter([hang.wait(30)]))
         assert run("--backfill", "--timeout", "1")[0] == 0
         hang.set()
     assert run.counts(at=5)[FAILURES] == 100
@@ -477,8 +477,8 @@ def test_too_many_addresses_keep_those_with_most_failures(
     last_hour = [name for name in found if name.startswith("users_auth_failures_last_hour")]
     assert len(last_hour) == 20
     assert found['users_auth_failures_last_hour{remote_ip="192.0.2.7",remote_network=""}'] == 10
-    state = durable.load(str(run.state))
-    assert len(state.failures) == 100
+    state = state_files.load_durable(str(run.state)).value
+    assert len(state.counts.failures) == 100
 
 
 def test_addresses_of_one_ipv6_network_are_one(run: Run) -> None:
@@ -529,10 +529,10 @@ def test_state_that_cannot_be_written(run: Run, monkeypatch: pytest.MonkeyPatch)
     run.counts()
     run.append(failed(1))
 
-    def full(directory: str, state: durable.Durable) -> None:
+    def full(directory: str, state: memory.Durable) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(durable, "save", full)
+    monkeypatch.setattr(collect, "save_durable", full)
     status, said = run(at=2)
     assert status == 0
     assert f"{run.state}: cannot be written: no space left on device" in said

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.hosts import BOOT, NOW, Record, Run
-from textfile_users import collect, counting, durable, kept, volatile
+from textfile_users import accounts, collect, counting
 from textfile_users.auth.attempts import AuthEvent, Memory
 from textfile_users.auth.finding import (
     ESCALATION,
@@ -25,8 +25,13 @@ from textfile_users.auth.finding import (
     finding,
 )
 from textfile_users.collect import MAX_FILE
+from textfile_users.collectors.auth import AuthMemory
+from textfile_users.collectors.connections import ConnectionsMemory
+from textfile_users.collectors.processes import ProcessesMemory
+from textfile_users.collectors.sessions import SessionsMemory
 from textfile_users.connections import MAX_TITLES, Connection, known_servers
 from textfile_users.counting import (
+    DROPPED,
     ESCALATION_FAILURES,
     ESCALATIONS,
     FAILURES,
@@ -40,20 +45,28 @@ from textfile_users.counting import (
     SUCCESSES,
     USERS,
     Counting,
-)
-from textfile_users.durable import (
-    DROPPED,
-    NOTHING,
-    Durable,
+    Counts,
     Series,
-    format_durable,
-    load,
-    parse_durable,
 )
 from textfile_users.exposition import render, render_within
+from textfile_users.memory import Durable, Volatile
 from textfile_users.metrics.family import by_user, family, histogram
-from textfile_users.model import Process, Session
-from textfile_users.rows import end_of, within
+from textfile_users.older_memory import MAX_READ, _end_of, within
+from textfile_users.sessions import Session
+from textfile_users.sources.procfs import Process
+from textfile_users.state_files import (
+    DURABLE,
+    MAX_BYTES,
+    OLD_NAMES,
+    SHARES,
+    VOLATILE,
+    format_durable,
+    load_durable,
+    load_volatile,
+    parse_durable,
+    save_durable,
+    save_volatile,
+)
 from textfile_users.unrecorded import bounded, titles_wanted
 
 ACCOUNTS = ("root", "alice", "bob", "www-data")
@@ -78,12 +91,12 @@ def failed(ip: str, user: str = "nobody at all") -> Finding:
 
 def count(
     said: Iterable[Finding],
-    before: Durable = NOTHING,
+    before: Counts = Counts(),  # noqa: B008 - immutable
     accounts: Collection[str] = ACCOUNTS,
     sessions: tuple[Session, ...] = (),
     now: float = NOW,
-) -> Durable:
-    """Return the state after a look that found what is ``said``, a moment ago each."""
+) -> Counts:
+    """Return the counts after a look that found what is ``said``, a moment ago each."""
     one = Counting(before, now, sessions, lambda: accounts)
     for number, found in enumerate(said):
         one.take(AuthEvent(now - 1, 1_000 + number, number, found))
@@ -94,22 +107,22 @@ def session(user: str) -> Session:
     return Session("1", user, "pts/0", "ssh", "sshd", "", "192.0.2.7", "", NOW - 60, 1000)
 
 
-def of(state: Durable, name: str) -> dict[tuple[str, ...], float]:
+def of(state: Counts, name: str) -> dict[tuple[str, ...], float]:
     return {series[1:]: value for series, value in state.counters.items() if series[0] == name}
 
 
-def users_of(state: Durable, name: str) -> set[tuple[str, ...]]:
+def users_of(state: Counts, name: str) -> set[tuple[str, ...]]:
     """Return the users or pairs of a family; '' is none."""
     places = USERS[name]
     found = {tuple(labels[place - 1] for place in places) for labels in of(state, name)}
     return {who for who in found if any(who)}
 
 
-def require_bounds(state: Durable) -> None:
+def require_bounds(state: Counts) -> None:
     for name in USERS:
         assert len(users_of(state, name)) <= MAX_USERS, name
         assert len(of(state, name)) <= MAX_SERIES, name
-    assert len(format_durable(state)) <= durable.MAX_BYTES
+    assert len(format_durable(Durable(state))) <= MAX_BYTES
 
 
 # Series
@@ -213,7 +226,7 @@ def test_long_names_have_the_same_bytes_in_all() -> None:
     accounts = {f"{number:04}{chr(34) * 124}" for number in range(900)}
     state = count(flood, accounts=accounts)
     require_bounds(state)
-    rows = format_durable(state._replace(logins=(), last_logins={}))
+    rows = format_durable(Durable(state._replace(logins=(), last_logins={})))
     assert len(rows) <= counting.MAX_SIZE * 1.1 + 200_000
     assert sum(of(state, SUCCESSES).values()) == len(flood)
     text = render([family(SUCCESSES, "", ("a", "b", "user"), of(state, SUCCESSES).items())])
@@ -223,7 +236,7 @@ def test_long_names_have_the_same_bytes_in_all() -> None:
 def test_all_families_at_their_bounds_fit_into_the_counters_share() -> None:
     """Else a state would drop counters, of families that nobody flooded too."""
     of_others = 100 << 10  # some hundred series without a user
-    assert len(USERS) * counting.MAX_SIZE + of_others <= durable.SHARES["counter"]
+    assert len(USERS) * counting.MAX_SIZE + of_others <= SHARES["counters"]
 
 
 def test_last_logins_of_names_that_somebody_has_stay() -> None:
@@ -236,7 +249,7 @@ def test_last_logins_of_names_that_somebody_has_stay() -> None:
     assert "carol" not in state.last_logins, "nobody's; the names before stay"
 
 
-def _older(pairs: int) -> Durable:
+def _older(pairs: int) -> Counts:
     """Return the state of a version without bounds: forged pairs, and real ones among them."""
     counters: dict[Series, float] = {
         (ESCALATIONS, "sudo", f"u{n}", f"t{n}"): 2.0 for n in range(pairs)
@@ -244,7 +257,7 @@ def _older(pairs: int) -> Durable:
     counters[ESCALATIONS, "sudo", "alice", "root"] = 7.0
     counters[FAILURES, "sshd", "password", ""] = 5.0
     counters[SUCCESSES, "sshd", "password", "alice"] = 3.0
-    return NOTHING._replace(began=1.0, counters=counters)
+    return Counts()._replace(began=1.0, counters=counters)
 
 
 @pytest.mark.parametrize("pairs", [1_500, 30_000])
@@ -262,7 +275,7 @@ def test_what_an_older_version_counted_is_brought_within_bounds(pairs: int) -> N
 # Addresses of the last hour
 
 
-def _numbers(state: Durable) -> dict[str, int]:
+def _numbers(state: Counts) -> dict[str, int]:
     return {address: sum(minutes.values()) for address, minutes in state.failures.items()}
 
 
@@ -275,7 +288,7 @@ def test_an_address_is_exact_while_few_others_are_refused(
     before = counting.MAX_ADDRESSES
     counting.MAX_ADDRESSES = 2 * half
     try:
-        state = NOTHING
+        state = Counts()
         for number, addresses in enumerate(looks):
             said = (failed(f"192.0.2.{address}") for address in addresses)
             state = count(said, state, now=NOW + 5 * number)
@@ -301,7 +314,7 @@ def test_who_is_often_refused_cannot_be_hidden_by_many_who_are_not(
 ) -> None:
     """One attempt a look among new addresses with two: by numbers alone it began anew each time."""
     monkeypatch.setattr(counting, "MAX_ADDRESSES", 100)
-    state = NOTHING
+    state = Counts()
     for look in range(60):
         noise = [failed(f"2001:db8:{look:x}:{n:x}::1") for n in range(20) for _ in range(2)]
         state = count([failed("192.0.2.7"), *noise], state, now=NOW + 5 * look)
@@ -319,12 +332,12 @@ def _hour(addresses: int, now: float) -> dict[str, dict[int, int]]:
 
 
 def test_an_hour_of_many_addresses_has_bounds_and_keeps_the_highest_exact() -> None:
-    state = NOTHING._replace(began=1.0, failures=_hour(MAX_ADDRESSES, NOW))
+    state = Counts()._replace(began=1.0, failures=_hour(MAX_ADDRESSES, NOW))
     busiest = [failed("192.0.2.7") for _ in range(500)]
     after = count(busiest, state)
     assert sum(map(len, after.failures.values())) <= MAX_MINUTES
-    assert len(format_durable(after)) <= durable.SHARES["failures"]
-    assert parse_durable(format_durable(after)) == after
+    assert len(format_durable(Durable(after))) <= SHARES["failures"]
+    assert parse_durable(format_durable(Durable(after))) == Durable(after)
     found = _numbers(after)
     assert found["192.0.2.7"] == 500
     assert len(found) == MAX_ADDRESSES
@@ -334,7 +347,7 @@ def test_an_hour_of_many_addresses_has_bounds_and_keeps_the_highest_exact() -> N
 
 @pytest.mark.parametrize("later", [0, 600, 1_234, 3_000, 3_599, 4_200])
 def test_by_ten_minutes_a_failure_counts_nine_minutes_too_long_at_most(later: int) -> None:
-    state = count([], NOTHING._replace(failures=_hour(MAX_ADDRESSES, NOW)))
+    state = count([], Counts()._replace(failures=_hour(MAX_ADDRESSES, NOW)))
     now = NOW + later
     found = _numbers(count([], state, now=now))
     for address, minutes in _hour(MAX_ADDRESSES, NOW).items():
@@ -348,7 +361,7 @@ def test_by_ten_minutes_a_failure_counts_nine_minutes_too_long_at_most(later: in
 def test_what_is_old_goes_when_it_is_read_also_where_the_clock_was_wrong() -> None:
     minute = int(NOW // MINUTE)
     failures = {"192.0.2.7": {minute - 60: 1, minute: 2, minute + 100_000: 3}, "::/64": {1: 9}}
-    assert count([], NOTHING._replace(failures=failures)).failures == {"192.0.2.7": {minute: 2}}
+    assert count([], Counts()._replace(failures=failures)).failures == {"192.0.2.7": {minute: 2}}
 
 
 # State
@@ -357,7 +370,7 @@ def test_what_is_old_goes_when_it_is_read_also_where_the_clock_was_wrong() -> No
 def _state(*rows: str) -> bytes:
     data = '"textfile-users durable","1"\n"began","1.0"\n"boot","","0.0"\n"source","","0.0"\n'
     data += '"forgotten","0.0"\n' + "".join(rows)
-    return data.encode() + end_of(data.encode())
+    return data.encode() + _end_of(data.encode())
 
 
 def _rows_of_an_hour(now: float) -> list[str]:
@@ -403,12 +416,13 @@ def test_a_state_that_is_too_large_heals_within_a_scan(
 ) -> None:
     run = Run(tmp_path, capsys)
     run.state.mkdir()
-    path = run.state / durable.FILE_NAME
-    path.write_bytes(_state(*rows()))  # type: ignore[operator]
-    assert path.stat().st_size > durable.MAX_BYTES
+    old, path = run.state / OLD_NAMES[DURABLE], run.state / DURABLE
+    old.write_bytes(_state(*rows()))  # type: ignore[operator]
+    assert old.stat().st_size > MAX_BYTES
     run.host.write("var/log/auth.log", "")
     found = run.counts()
-    assert path.stat().st_size <= durable.MAX_BYTES
+    assert path.stat().st_size <= MAX_BYTES
+    assert not old.exists()
     assert found['users_auth_failures_total{method="password",program="sshd",user="root"}'] == 4
     assert found['users_series_dropped{family=""}'] > 0, why
     assert run.output.stat().st_size < 1 << 20
@@ -425,18 +439,21 @@ def test_a_state_larger_than_any_was_is_put_aside(
 ) -> None:
     run = Run(tmp_path, capsys)
     run.state.mkdir()
-    path = run.state / durable.FILE_NAME
-    path.touch()
-    path.open("r+b").truncate(durable.MAX_READ + 1)
-    assert "counting starts anew" in run()[1]
-    assert path.stat().st_size < 10_000
+    for path, most in (
+        (run.state / OLD_NAMES[DURABLE], MAX_READ),
+        (run.state / DURABLE, MAX_BYTES),
+    ):
+        path.touch()
+        path.open("r+b").truncate(most + 1)
+        assert "counting starts anew" in run()[1]
+    assert (run.state / DURABLE).stat().st_size < 10_000
 
 
 def test_a_large_state_that_is_damaged_is_none(tmp_path: Path) -> None:
     data = _state(ROOTS, *_rows_of_an_hour(NOW))
-    (tmp_path / durable.FILE_NAME).write_bytes(data.replace(b'"4.0"', b'"5.0"', 1))
+    (tmp_path / OLD_NAMES[DURABLE]).write_bytes(data.replace(b'"4.0"', b'"5.0"', 1))
     with pytest.raises(ValueError, match="damaged"):
-        load(str(tmp_path))
+        load_durable(str(tmp_path))
 
 
 def test_what_waits_has_its_share_of_the_state_and_the_newest_stays(tmp_path: Path) -> None:
@@ -444,23 +461,21 @@ def test_what_waits_has_its_share_of_the_state_and_the_newest_stays(tmp_path: Pa
     name = '"' * 500
     said = AuthEvent(NOW, 1, 0, failed("192.0.2.7", name))
     counters: dict[Series, float] = {(LOGINS, f"u{n}", "ssh"): 1.0 for n in range(1_000)}
-    state = NOTHING._replace(
-        began=1.0,
-        counters=counters,
+    auth = AuthMemory(
         remembered=tuple((("sshd", pid), Memory(NOW, "", (said,), "")) for pid in range(10_000)),
         held=(said,) * 3_000,
     )
-    assert len(format_durable(state)) > durable.MAX_BYTES
-    durable.save(str(tmp_path), state)
-    assert (tmp_path / durable.FILE_NAME).stat().st_size <= durable.MAX_BYTES
-    durable.last.clear()
-    found = load(str(tmp_path))
-    dropped = found.counters[DROPPED, ""]
+    state = Durable(Counts(1.0, counters=counters), auth)
+    saved = save_durable(str(tmp_path), state)
+    assert (tmp_path / DURABLE).stat().st_size <= MAX_BYTES
+    found = load_durable(str(tmp_path)).value
+    assert found == saved.value
+    dropped = found.counts.counters[DROPPED, ""]
     counters[DROPPED, ""] = dropped
-    assert found.counters == counters
-    assert len(found.remembered) + len(found.held) + dropped == 13_000
-    assert found.remembered == state.remembered[-len(found.remembered) :]
-    assert 0 < len(found.held) < 3_000
+    assert found.counts.counters == counters
+    assert len(found.auth.remembered) + len(found.auth.held) + dropped == 13_000
+    assert found.auth.remembered == auth.remembered[-len(found.auth.remembered) :]
+    assert 0 < len(found.auth.held) < 3_000
 
 
 ROW = st.tuples(st.sampled_from(["a", "b", "c"]), st.text(st.sampled_from('\n",ab"\r'), max_size=8))
@@ -472,14 +487,14 @@ def test_rows_are_cut_whole(rows: list[tuple[str, str]], first: int, second: int
     rows.sort(key=lambda row: row[0])
     texts = [(kind, '"{}","{}"\n'.format(kind, text.replace('"', '""'))) for kind, text in rows]
     body = ('"head"\n' + "".join(text for _, text in texts)).encode()
-    cut, dropped = within(body + end_of(body), {"a": first, "b": second}, oldest="a")
+    cut, dropped = within(body + _end_of(body), {"a": first, "b": second}, oldest="a")
     expected = [
         *_fitting([text for kind, text in texts if kind == "a"], first),
         *reversed(_fitting([text for kind, text in reversed(texts) if kind == "b"], second)),
         *(text for kind, text in texts if kind == "c"),
     ]
     kept = ('"head"\n' + "".join(expected)).encode()
-    assert cut == kept + end_of(kept)
+    assert cut == kept + _end_of(kept)
     assert dropped == len(texts) - len(expected)
 
 
@@ -504,20 +519,20 @@ def test_the_volatile_state_has_a_bound_and_what_is_cut_is_read_again(tmp_path: 
     sessions = {
         (f"{n}", "u" * 32, "t" * 32, "ssh", "h" * 256, "192.0.2.7"): NOW for n in range(20_000)
     }
-    state = volatile.NOTHING._replace(
-        sessions=sessions,
-        kept=kept.Kept(places=places, network=kept.Network("1", NOW, connections)),
+    state = Volatile(
+        SessionsMemory(sessions),
+        accounts.NOTHING,
+        ProcessesMemory(places=places),
+        ConnectionsMemory("1", NOW, connections),
     )
-    assert len(volatile.format_volatile(state, "boot")) > volatile.MAX_BYTES
-    volatile.save(str(tmp_path), state, "boot")
-    assert (tmp_path / volatile.FILE_NAME).stat().st_size <= volatile.MAX_BYTES
-    found = volatile.load(str(tmp_path), "boot")
-    volatile.last.clear()
-    assert volatile.load(str(tmp_path), "boot") == found
-    assert found.kept.network == kept.NO_NETWORK
-    assert found.kept.places.items() < places.items()
-    assert found.sessions is not None
-    assert found.sessions.items() < sessions.items()
+    saved = save_volatile(str(tmp_path), state, "boot")
+    assert (tmp_path / VOLATILE).stat().st_size <= MAX_BYTES
+    found = load_volatile(str(tmp_path), "boot").value
+    assert found == saved.value
+    assert found.connections == ConnectionsMemory()
+    assert found.processes.places.items() < places.items()
+    assert found.sessions.known is not None
+    assert found.sessions.known.items() < sessions.items()
 
 
 def test_a_volatile_state_of_an_older_version_that_is_too_large_is_forgotten(
@@ -525,12 +540,12 @@ def test_a_volatile_state_of_an_older_version_that_is_too_large_is_forgotten(
 ) -> None:
     run = Run(tmp_path, capsys)
     run.state.mkdir()
-    path = run.state / volatile.FILE_NAME
-    path.write_bytes(b"x" * (volatile.MAX_BYTES + 1))
+    path = run.state / OLD_NAMES[VOLATILE]
+    path.write_bytes(b"x" * (MAX_BYTES + 1))
     status, said = run()
     assert (status, said.count("\n")) == (0, 1)
     assert run(at=5) == (0, "")
-    assert path.stat().st_size < 10_000
+    assert (run.state / VOLATILE).stat().st_size < 10_000
 
 
 # Sessions that nothing records
@@ -682,7 +697,8 @@ def full_host(run: Run) -> None:
         for user in accounts[:200]
     }
     run.host.write("etc/passwd", "".join(f"{user}:x:1:1::/:/bin/sh\n" for user in accounts))
-    durable.save(str(run.state), NOTHING._replace(began=1.0, source="authlog", counters=counters))
+    counts = Counts(1.0, counters=counters)
+    save_durable(str(run.state), Durable(counts, AuthMemory(source="authlog")))
     run.host.write("var/log/auth.log", "")
 
 
@@ -696,8 +712,8 @@ def test_the_file_of_a_host_with_too_much_is_written_and_promtool_takes_it(
     assert run("--metrics", sets) == (0, "")
     data = run.output.read_bytes()
     assert MAX_FILE * 0.9 < 8 * len(data) <= MAX_FILE
-    assert (run.state / durable.FILE_NAME).stat().st_size <= durable.MAX_BYTES
-    assert (run.state / volatile.FILE_NAME).stat().st_size <= volatile.MAX_BYTES
+    assert (run.state / DURABLE).stat().st_size <= MAX_BYTES
+    assert (run.state / VOLATILE).stat().st_size <= MAX_BYTES
     names = [line.split(b" ")[2] for line in data.split(b"\n") if line.startswith(b"# TYPE")]
     assert len(names) == len(set(names))
     assert any(value for name, value in run.samples().items() if name.startswith(DROPPED))
@@ -764,6 +780,6 @@ def test_processes_named_like_programs_have_few_command_lines_read(comm: str, ui
 def test_a_last_login_is_not_to_come(
     read_until: float, at: float, expected: float | None, why: str
 ) -> None:
-    counting_ = Counting(durable.NOTHING._replace(time=read_until), NOW, (), lambda: ("alice",))
+    counting_ = Counting(Counts(), NOW, (), lambda: ("alice",), read_until)
     counting_.last_login("alice", at)
     assert counting_.result().last_logins.get("alice") == expected, why

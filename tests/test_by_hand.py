@@ -151,8 +151,8 @@ def test_a_state_directory_that_is_given_serves_for_both(
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
     assert main(argv) == 0
     found = {name: sorted(os.listdir(tmp_path / name)) for name in ("one", "two", "run")}
-    both = ["durable.csv", "lock", "volatile.csv"]
-    assert found == {"one": both, "two": both, "run": ["volatile.csv"]}
+    both = ["durable.json", "lock", "volatile.json"]
+    assert found == {"one": both, "two": both, "run": ["volatile.json"]}
     assert not (tmp_path / "xdg").exists()
 
 
@@ -174,7 +174,7 @@ def test_a_mistake_in_options_is_said_once_an_hour(
     assert "192.0.2.300" in capsys.readouterr().err
     assert main(["--aggregate-only", "--metrics", "what"]) == 2
     assert "--aggregate-only" in capsys.readouterr().err
-    hour = (tmp_path / "run" / "volatile.csv").read_text()
+    hour = (tmp_path / "run" / "volatile.json").read_text()
     monkeypatch.setattr("textfile_users.collect.time.time", lambda: 2e9)
     assert hour
     assert main(["--aggregate-only", "--metrics", "what"]) == 2

@@ -13,16 +13,15 @@ import pytest
 
 from tests.hosts import BOOT, NOW, Host, Record, pack
 from textfile_users import collect as collect_module
+from textfile_users import scan as scan_module
 from textfile_users import sessions
-from textfile_users import snapshot as snapshot_module
 from textfile_users.cli import main
-from textfile_users.collect import looks
+from textfile_users.collect import HOUR, times_to_scan
 from textfile_users.collectors import sessions as sessions_collector
 from textfile_users.metrics import users
-from textfile_users.model import Snapshot
+from textfile_users.snapshot import Snapshot
 from textfile_users.sources import processes as processes_source
 from textfile_users.sources import procfs
-from textfile_users.volatile import HOUR
 
 
 class Run:
@@ -69,7 +68,7 @@ def test_nothing_is_said_on_success(run: Run, capsys: pytest.CaptureFixture[str]
     assert run() == (0, "")
     assert run.samples()["users_logged_in"] == 2
     assert sorted(os.listdir(run.output.parent)) == ["users.prom"]
-    assert sorted(os.listdir(run.state)) == ["durable.csv", "lock", "volatile.csv"]
+    assert sorted(os.listdir(run.state)) == ["durable.json", "lock", "volatile.json"]
 
 
 def test_identical_input_gives_identical_output(run: Run) -> None:
@@ -338,8 +337,8 @@ def test_the_environment_names_directories(
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "r"))
     assert main(["--root", run.host.root, "--now", str(NOW)]) == 0
     assert run.samples()["users_logged_in"] == 2
-    assert sorted(os.listdir(tmp_path / "s")) == ["durable.csv", "lock"]
-    assert os.listdir(tmp_path / "r") == ["volatile.csv"]
+    assert sorted(os.listdir(tmp_path / "s")) == ["durable.json", "lock"]
+    assert os.listdir(tmp_path / "r") == ["volatile.json"]
 
 
 def test_standard_output(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -404,7 +403,7 @@ def test_a_lock_that_cannot_be_closed_costs_nothing(
     assert run.samples()["users_logged_in"]
 
 
-@pytest.mark.parametrize("name", ["lock", "volatile.csv"])
+@pytest.mark.parametrize("name", ["lock", "volatile.json"])
 def test_state_that_cannot_be_used_does_not_stop_the_run(run: Run, name: str) -> None:
     both_sources(run.host)
     (run.state / name).mkdir(parents=True)
@@ -418,7 +417,7 @@ def test_state_that_cannot_be_used_does_not_stop_the_run(run: Run, name: str) ->
 def test_unreadable_memory_is_said_and_begun_anew(run: Run, content: bytes) -> None:
     both_sources(run.host)
     run.state.mkdir()
-    (run.state / "volatile.csv").write_bytes(content)
+    (run.state / "volatile.json").write_bytes(content)
     status, said = run()
     assert status == 0
     assert said.count("what the last look left cannot be read") == said.count("\n") == 1
@@ -464,9 +463,9 @@ def test_a_collector_that_hangs_costs_its_own_metrics(
         time.sleep(2)
         raise AssertionError("nobody waits for this")
 
-    first = sessions_collector.look_at_sessions
-    steps = [(name, hang if step is first else step) for name, step in snapshot_module.STEPS]
-    monkeypatch.setattr(snapshot_module, "STEPS", steps)
+    first = scan_module._sessions
+    steps = [(name, hang if step is first else step) for name, step in scan_module.STEPS]
+    monkeypatch.setattr(scan_module, "STEPS", steps)
     status, said = run("--timeout", "1")
     assert (status, said) == (0, "textfile-users: sessions: no answer within 0.25 s\n")
     samples = run.samples()
@@ -487,10 +486,8 @@ def test_a_collector_that_comes_back_late_adds_nothing(
         list(values)
         return [], False
 
-    monkeypatch.setattr(snapshot_module, "newest_until", given_up)
-    monkeypatch.setattr(
-        snapshot_module, "STEPS", [("sessions", sessions_collector.look_at_sessions)]
-    )
+    monkeypatch.setattr(scan_module, "newest_until", given_up)
+    monkeypatch.setattr(scan_module, "STEPS", [("sessions", scan_module._sessions)])
     monkeypatch.setattr(collect_module, "within", lambda _, function: function())
     assert run(now=NOW + 5)[1] == "textfile-users: sessions: no answer within 15 s\n"
     assert "users_logged_in" not in run.samples()
@@ -566,7 +563,7 @@ def test_looks_are_at_multiples_of_the_interval_within_the_minute(
         assert seconds >= 0
         now += seconds
 
-    for _ in looks(repeat, interval, lambda: now, sleep):  # noqa: B023
+    for _ in times_to_scan(repeat, interval, lambda: now, sleep):  # noqa: B023
         times.append(now)
         now += took
     assert times == expected
@@ -575,7 +572,7 @@ def test_looks_are_at_multiples_of_the_interval_within_the_minute(
 def test_a_clock_set_back_ends_the_looks() -> None:
     times = iter([100.0, 100.0, 100.0, -3500.0, -3500.0, -3500.0])
     slept: list[float] = []
-    assert len(list(looks(12, 5, lambda: next(times), slept.append))) == 2
+    assert len(list(times_to_scan(12, 5, lambda: next(times), slept.append))) == 2
     assert slept == [5.0]
 
 

@@ -78,7 +78,7 @@ def test_the_counter_begins_anew_where_what_was_remembered_is_gone(run: Run) -> 
     run.counts()
     burn(run.host, 700, 5)
     assert run.counts(at=5)[CPU % "alice"] == 5
-    (run.state / "volatile.csv").unlink()
+    (run.state / "volatile.json").unlink()
     assert CPU % "alice" not in run.counts(at=10)
 
 
@@ -214,7 +214,7 @@ def test_a_session_by_name_is_from_where_the_log_says(run: Run) -> None:
     path = run.host.write("var/log/auth.log", ACCEPTED)
     assert place_of_session(run, at=5) == ("192.0.2.7", "")
     os.unlink(path)
-    os.unlink(run.state / "durable.csv")
+    os.unlink(run.state / "durable.json")
     assert place_of_session(run, at=10) == ("192.0.2.7", ""), "it is remembered"
     run.host.logind("1", REMOTE_HOST="client.example", REALTIME=(BEGAN - 600) * 1_000_000)
     assert place_of_session(run, at=15) == ("", ""), "another session, with the same id and leader"

@@ -16,7 +16,8 @@ from textfile_users.connections import (
     servers_of,
     with_owners,
 )
-from textfile_users.model import Process, Socket
+from textfile_users.sources.procfs import Process
+from textfile_users.sources.sockets import Socket
 
 ALICE = 1001
 BOB = 1002

@@ -28,7 +28,7 @@ def secret(tmp_path: Path) -> Path:
 def state(tmp_path: Path) -> Path:
     state = tmp_path / "lib/state"
     state.mkdir(parents=True, mode=0o755)
-    (state / "durable.csv").write_text("counters")
+    (state / "durable.json").write_text("counters")
     return state
 
 
@@ -40,7 +40,7 @@ def test_what_roots_own_runs_have_left_is_given(tmp_path: Path, state: Path) -> 
     (state / "lock").touch()
     give_files(str(tmp_path), "/lib/state", OWN, OWN)
     give_directory(str(tmp_path), "/lib/state", OWN, OWN, 0o700)
-    assert owners(state) == {"durable.csv": OWN, "lock": OWN}
+    assert owners(state) == {"durable.json": OWN, "lock": OWN}
     status = state.stat()
     assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (OWN, OWN, 0o700)
 
@@ -64,7 +64,7 @@ def test_what_others_could_have_put_there_is_not(
 ) -> None:
     spoil(state, secret)
     if (state / "x").exists():  # whatever else is there
-        (state / "durable.csv").unlink()
+        (state / "durable.json").unlink()
     with pytest.raises(OSError, match=why):
         give_files(str(tmp_path), "/lib/state", OWN, OWN)
     assert secret.stat().st_uid == 0

@@ -18,8 +18,9 @@ import pytest
 from tests import hosts, test_lastlog, test_wtmpdb
 from tests.hosts import NOW, Record, hurried, pack_all
 from textfile_users.collectors import history
-from textfile_users.model import Process, SourceReport
 from textfile_users.sources import files, follow
+from textfile_users.sources.procfs import Process
+from textfile_users.sources.report import SourceReport
 
 PASSWD = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/:/bin/sh\nbob:x:1001:1001::/:/bin/sh\n"
 LOGINS = 'users_logins_total{session_type="ssh",user="alice"}'
@@ -160,9 +161,9 @@ def test_without_this_collector_logins_are_forgotten_too(run: Run) -> None:
     run.accepted(1, 100)
     run.closed(5, 100)
     assert run.counts(*flags, at=6)[LOGINS] == 1
-    assert '"login"' in (run.state / "durable.csv").read_text()
+    assert '"logins"' in (run.state / "durable.json").read_text()
     run.counts(*flags, at=700)
-    assert '"login"' not in (run.state / "durable.csv").read_text()
+    assert '"logins"' not in (run.state / "durable.json").read_text()
 
 
 def test_a_second_terminal_of_roots_connection(run: Run) -> None:
@@ -595,7 +596,7 @@ def test_who_wrote_a_record_of_btmp(run: Run, record: Record, expected: str, why
     run.append("btmp", record._replace(time=NOW + 1))
     found = {name for name in run.counts(at=2) if "fail" in name}
     assert {name for name in found if "_total{" in name} == {expected}, why
-    assert "hunter2" not in (run.state / "durable.csv").read_text()
+    assert "hunter2" not in (run.state / "durable.json").read_text()
 
 
 def test_btmp_says_nothing_where_a_log_is_read(run: Run) -> None:

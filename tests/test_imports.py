@@ -15,6 +15,8 @@ from tests.ordinary import ORDINARY, SESSIONS, Change
 
 PROJECT = Path(__file__).parents[1]
 BUDGET = Path(__file__).with_name("imports.txt")
+FOR_LINES = Path(__file__).with_name("imports_for_lines.txt")  # and what new lines need beyond it
+MOST_OF_OURS = 57
 # Prints the modules beyond those of an interpreter without site, which differs between hosts.
 LOOK = """import sys
 sys.path.insert(0, {project!r})
@@ -38,17 +40,22 @@ LINES = """\
 """
 
 
-def imports(directory: Path, change: Change, flags: tuple[str, ...]) -> set[str]:
-    """Return the modules that the second scan of a host with ten sessions and new lines imports."""
+def imports(directory: Path, change: Change, flags: tuple[str, ...], age: float = 0.0) -> set[str]:
+    """Return the modules that the second scan of a host with ten sessions imports.
+
+    Its log has new lines, or, if they are of an ``age`` in seconds, lines that were read before.
+    """
     root = directory / "root"
     change(busy_host(str(root), SESSIONS, True, True))
     (root / "var/log").mkdir(parents=True, exist_ok=True)
     argv = ["x", "--root", str(root), "--output", str(directory / "users.prom"), "--timeout", "60"]
     as_service = {"STATE_DIRECTORY": str(directory), "RUNTIME_DIRECTORY": str(directory)}
     code = LOOK.format(project=str(PROJECT), argv=[*argv, *flags])
-    for _ in range(2):
+    at = time.gmtime(time.time() - age)
+    for number in range(2):
         with open(root / "var/log/auth.log", "a") as log:
-            log.write(LINES.format(time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())))
+            if not (age and number):
+                log.write(LINES.format(time.strftime("%Y-%m-%dT%H:%M:%S+00:00", at)))
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-c", code],
             capture_output=True,
@@ -62,19 +69,21 @@ def imports(directory: Path, change: Change, flags: tuple[str, ...]) -> set[str]
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """What a plain scan imports."""
+    """What a scan imports that finds new lines."""
     return imports(tmp_path_factory.mktemp("imports"), lambda host: None, ())
 
 
-def test_a_look_imports_nothing_new(imported: set[str]) -> None:
-    """A module that is not in the list costs each run: add it on purpose or not at all."""
-    assert imported - set(BUDGET.read_text().split()) == set()
+def test_a_scan_imports_nothing_new(imported: set[str], tmp_path: Path) -> None:
+    """A module that is not in a list costs each run: add it on purpose or not at all.
 
-
-def test_the_list_names_nothing_of_ours_that_is_gone(imported: set[str]) -> None:
-    """The list is what is imported, so that it can be read as such."""
-    ours = {name for name in BUDGET.read_text().split() if name.startswith("textfile_users")}
-    assert ours - imported == set()
+    The lists are what is imported, so that they can be read as such.
+    """
+    of_idle, for_lines = (set(path.read_text().split()) for path in (BUDGET, FOR_LINES))
+    idle = imports(tmp_path, lambda host: None, (), age=7_200)
+    for found, expected in ((idle, of_idle), (imported, of_idle | for_lines)):
+        assert found - expected == set()
+        assert {name for name in expected if name.startswith("textfile_users")} - found == set()
+    assert sum(name.startswith("textfile_users") for name in idle) <= MOST_OF_OURS
 
 
 @pytest.mark.parametrize("name", ORDINARY)

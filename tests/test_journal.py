@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from tests.hosts import BOOT, Host
 from textfile_users.auth.programs import PROGRAMS
-from textfile_users.model import ABSENT, DENIED, OK
 from textfile_users.paths import Paths
 from textfile_users.sources import journal
 from textfile_users.sources.files import closing
@@ -44,6 +43,7 @@ from textfile_users.sources.journals import (
     journal_state,
     parse_header,
 )
+from textfile_users.sources.report import ABSENT, DENIED, OK
 
 MACHINE = "0123456789abcdef0123456789abcdef"
 FIRST = "b" * 32  # boots

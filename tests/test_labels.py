@@ -9,15 +9,19 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.hosts import NOW, Host, Run
-from textfile_users import counting, durable
+from textfile_users import counting
+from textfile_users.accounts import Account
 from textfile_users.activity import Activity
 from textfile_users.counting import FAILURES, SUCCESSES, USERS
 from textfile_users.exposition import render
 from textfile_users.metrics import sums, users
 from textfile_users.metrics.users import FAMILIES
-from textfile_users.model import AUTH, HISTORY, Account, CollectorReport, Session, Snapshot
+from textfile_users.older_memory import _end_of
 from textfile_users.redaction import hider, redact
-from textfile_users.rows import end_of
+from textfile_users.sessions import Session
+from textfile_users.snapshot import CollectorReport, Snapshot
+from textfile_users.state_files import DURABLE, OLD_NAMES
+from textfile_users.wanted import AUTH, HISTORY
 
 OLD_STATE = Path(__file__).with_name("fixtures") / "durable-1.csv"
 SSH = 'session_type="ssh"'
@@ -150,7 +154,6 @@ def test_a_histogram_begins_with_the_first_session_of_its_type(run: Run) -> None
             host_with_sessions(run, c2="tty")
         assert run(at=5.0 * number) == (0, "")
         seen.append(histogram(run))
-        durable.last.clear()
     both = {SSH: 1.0, 'session_type="tty"': 0.0}
     assert seen == [*[{}] * 3, *[{SSH: 0.0}] * 3, *[{SSH: 1.0}] * 2, both, both]
 
@@ -179,21 +182,21 @@ def test_only_types_whose_ends_count_begin(
 ) -> None:
     made = Session("1", "alice", "pts/0", "ssh", "sshd", "", "", "", NOW, 1000)
     made = made._replace(**session)  # type: ignore[arg-type]
-    found = counting.Counting(durable.NOTHING, NOW, (made,), lambda: ()).result().counters
+    found = counting.Counting(counting.Counts(), NOW, (made,), lambda: ()).result().counters
     assert ((counting.DURATION_SUM, made.type) in found) == begins, why
 
 
 def test_what_was_dropped_is_told_by_family_and_as_a_sum() -> None:
     counters: dict[tuple[str, ...], float] = {
-        (durable.DROPPED, "users_logins_total"): 3.0,
-        (durable.DROPPED, "users_auth_failures_last_hour"): 4.0,
-        (durable.DROPPED, ""): 5.0,
+        (counting.DROPPED, "users_logins_total"): 3.0,
+        (counting.DROPPED, "users_auth_failures_last_hour"): 4.0,
+        (counting.DROPPED, ""): 5.0,
     }
     session = Session("1", "alice", "", "ssh", "sshd", "", "", "", NOW, 1000)
     snapshot = Snapshot(NOW, (session,), counters=counters, dropped=2)
 
     def told(families: object) -> dict[str, float]:
-        (one,) = [one for one in families if one.name == durable.DROPPED]  # type: ignore[attr-defined]
+        (one,) = [one for one in families if one.name == counting.DROPPED]  # type: ignore[attr-defined]
         return {sample.labels["family"]: sample.value for sample in one.samples}
 
     assert told(users.families(snapshot)) == {
@@ -220,8 +223,8 @@ def test_networks_are_counted(run: Run, flags: tuple[str, ...], count: int) -> N
 def test_a_state_of_the_version_before_goes_on(run: Run) -> None:
     text = OLD_STATE.read_text().replace("@ROOT@", run.host.root)
     run.state.mkdir()
-    path = run.state / durable.FILE_NAME
-    path.write_bytes(text.encode() + end_of(text.encode()))
+    path = run.state / OLD_NAMES[DURABLE]
+    path.write_bytes(text.encode() + _end_of(text.encode()))
     who = 'program="{}",target_user="root",user="{}"'
     old = {
         f"users_escalations_total{{{who.format('sudo', 'alice')}}}": 2,
@@ -252,7 +255,7 @@ def test_a_state_of_the_version_before_goes_on(run: Run) -> None:
     old[f"users_escalations_total{{{who.format('sudo', 'alice')}}}"] += 1
     old[f"users_escalation_failures_total{{{who.format('su', 'alice')}}}"] += 1
     assert counted() == old
-    assert path.read_text().startswith('"textfile-users durable","2"\n')
-    durable.last.clear()
+    assert not path.exists()
+    assert (run.state / DURABLE).read_text().startswith('["textfile-users durable",3]\n')
     run(at=20)
     assert counted() == old, "what was taken over is not taken over again"

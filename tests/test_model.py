@@ -22,9 +22,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.hosts import NOW, Host, hurried
-from textfile_users import durable
 from textfile_users.cli import main
 from textfile_users.sources import follow
+from textfile_users.state_files import load_durable
 
 FAMILIES = (
     "users_auth_successes_total",
@@ -259,7 +259,7 @@ class World:
 
     def began(self) -> None:
         """Note where counting began, or began anew, if the state of a run is there."""
-        is_kept = os.path.exists(os.path.join(self.state, "durable.csv"))
+        is_kept = os.path.exists(os.path.join(self.state, "durable.json"))
         if not is_kept:
             self.before_counting = None
             if self.is_damaged:  # it was put aside by a run that was killed
@@ -271,7 +271,7 @@ class World:
 
     def is_sound(self) -> bool:
         with suppress(ValueError):
-            durable.load(self.state)
+            load_durable(self.state)
             return True
         return False
 
@@ -281,7 +281,7 @@ class World:
         self.is_damaged = False
 
     def damage_state(self, offset: int) -> None:
-        path = os.path.join(self.state, "durable.csv")
+        path = os.path.join(self.state, "durable.json")
         if os.path.exists(path):
             os.truncate(path, offset % max(1, os.path.getsize(path)))
             self.is_damaged = True

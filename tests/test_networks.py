@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from tests.hosts import BOOT, NOW, Host, Record, Run
 from textfile_users.cli import main
-from textfile_users.model import Snapshot, Wanted
 from textfile_users.networks import Network, network_of, parse_network
 from textfile_users.paths import Paths
-from textfile_users.snapshot import look
+from textfile_users.scan import scan
+from textfile_users.wanted import Wanted
 
 Networks = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
@@ -234,9 +234,9 @@ def test_what_is_remembered_does_not_change_with_the_networks(run: Run) -> None:
     run.host.utmp(Record(host="192.0.2.7", ip="192.0.2.7"))
     failed(run.host, "192.0.2.9")
     assert run("-v") == (0, "")
-    remembered = (run.state / "volatile.csv").read_text(), (run.state / "durable.csv").read_text()
+    remembered = (run.state / "volatile.json").read_text(), (run.state / "durable.json").read_text()
     assert run("-v", *FLAGS) == (0, "")
-    after = (run.state / "volatile.csv").read_text(), (run.state / "durable.csv").read_text()
+    after = (run.state / "volatile.json").read_text(), (run.state / "durable.json").read_text()
     assert after == remembered
     assert "office" not in "".join(after)
 
@@ -247,10 +247,10 @@ def test_a_look_names_networks_for_whoever_looks(tmp_path: Path) -> None:
     host.logind("5", LEADER=1, REMOTE_HOST="192.0.2.7", REALTIME=BOOT * 1_000_000)
     failed(host, "192.0.2.9", "198.51.100.9")
     wanted = Wanted(networks=tuple(map(parse_network, FLAGS[1::2])))
-    snapshot: Snapshot = look(Paths(host.root), NOW, 60.0, wanted=wanted)
+    snapshot, _ = scan(Paths(host.root), NOW, wanted, timeout=60.0)
     assert [one.network for one in snapshot.sessions or ()] == ["office"]
     assert snapshot.networks == {"192.0.2.9": "office", "198.51.100.9": ""}
-    assert not look(Paths(host.root), NOW, 60.0).networks
+    assert not scan(Paths(host.root), NOW, Wanted(), timeout=60.0)[0].networks
 
 
 def test_neither_the_flag_nor_its_absence_imports_ipaddress(tmp_path: Path) -> None:

@@ -37,12 +37,12 @@ from textfile_users.accounts import (
     nobody,
     questions,
 )
-from textfile_users.model import BROKEN, OK
+from textfile_users.memory import record_of
 from textfile_users.paths import Paths
-from textfile_users.rows import from_row, to_row
 from textfile_users.sources import nss, passwd
 from textfile_users.sources.accounts import HANGS, look_up
 from textfile_users.sources.nss import END, ask, parse_answers
+from textfile_users.sources.report import BROKEN, OK
 
 NOW = 1_765_000_000.0
 TIME = 20.0  # enough for any machine; nothing here waits for its end
@@ -402,10 +402,10 @@ class Looks:
         monkeypatch.setattr(nss, "ask", recording)
 
     def look(self, after: float, users: list[str], uids: list[int], seconds: float = TIME) -> Known:
-        """Look `after` the first time, with what the last look left in rows of text."""
+        """Look `after` the first time, with what the last scan left in lists."""
         self.asked = []
-        answers = [from_row(Answer, to_row(one)) for one in self.known.answers.values()]
-        pause = from_row(Pause, to_row(self.known.pause))
+        answers = [record_of(Answer, list(one)) for one in self.known.answers.values()]
+        pause = record_of(Pause, list(self.known.pause))
         before = Known({one.question: one for one in answers}, self.known.signature, pause)
         assert before == self.known
         wanted = questions(users, uids)

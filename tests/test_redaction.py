@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.hosts import BOOT, NOW, Host, Record, Run
 from textfile_users import collect as collect_module
 from textfile_users import redaction
+from textfile_users.accounts import Account
 from textfile_users.activity import Activity
 from textfile_users.collectors import sessions as sessions_collector
 from textfile_users.connections import Connection
@@ -28,26 +29,16 @@ from textfile_users.counting import (
     SUCCESSES,
     USERS,
 )
-from textfile_users.durable import NOTHING
 from textfile_users.exposition import render
-from textfile_users.kept import NOTHING as NOTHING_KEPT
 from textfile_users.metrics.sets import SETS, families_of
 from textfile_users.metrics.users import FAMILIES
-from textfile_users.model import (
-    AUTH,
-    HISTORY,
-    OK,
-    REDACTABLE,
-    Account,
-    CollectorReport,
-    LogindSession,
-    Process,
-    Session,
-    Snapshot,
-    SourceReport,
-    UtmpRecord,
-)
 from textfile_users.redaction import hider, mend_of, read_key, redact
+from textfile_users.sessions import Session
+from textfile_users.snapshot import CollectorReport, Snapshot
+from textfile_users.sources.logind import LogindSession
+from textfile_users.sources.report import OK, SourceReport
+from textfile_users.sources.utmp import UtmpRecord
+from textfile_users.wanted import AUTH, HISTORY, REDACTABLE
 
 KEY = bytes(range(32))
 OTHER_KEY = bytes(range(1, 33))
@@ -63,27 +54,24 @@ FIELDS = {
     "closing": "stays",
     "recent": "hidden",
     "gone": "hidden",
+    "whole": "stays",
     "sources": "without faults",
     "collectors": "stays",
     "faults": "left out",
     "verdicts": "hidden",
-    "durable": "the name of the log alone",
     "counters": "hidden",
     "failures": "hidden",
     "last_logins": "hidden",
     "auth_log": "stays",
+    "last_log": "stays",
     "caught_up": "stays",
-    "kept": "left out",
-    "failed": "stays",
     "explained": "left out",
-    "processes": "left out",
     "connections": "hidden",
     "accounts": "hidden",
     "activities": "hidden",
     "cpu_seconds": "hidden",
     "usages": "hidden",
     "cpu_ratios": "hidden",
-    "shares": "left out",
     "refused_users": "left out",
     "networks": "hidden",
     "root": "hidden",
@@ -145,19 +133,18 @@ def full(
     other = session._replace(id="2", tty="pts/1", ip="", recorded=f"{host} via mosh [1]")
     record = UtmpRecord(7, 1000, "pts/0", "ts/0", user, host, ip, 0, NOW)
     logind = LogindSession("3", user, "closing", "user", "tty", "sshd", "", host, 1000, NOW)
-    process = Process(1000, command, 1, NOW, UID)
     return Snapshot(
         now=NOW,
         sessions=(session, other),
         dropped=1,
         closing=1,
         recent=((user, "tty"),),
+        whole=False,
         gone=((user, host, ip, "pts/7"), (user, f"{host} via mosh [1]", host, "pts/8")),
         sources=(SourceReport("utmp", OK, (f"fault of {user}",), (("damaged", 1),)),),
         collectors=(CollectorReport(AUTH, True, 0.5), CollectorReport(HISTORY, True, 0.5)),
         faults=(f"fault of {user}",),
         verdicts=((record, "counts"), (logind, "does not"), (session, "counts")),
-        durable=NOTHING._replace(source="authlog", last_logins={user: NOW}),
         counters={
             (SUCCESSES, "sshd", "password", user): 1.0,
             (FAILURES, "sshd", "password", user): 2.0,
@@ -172,16 +159,14 @@ def full(
         failures={ip: {int(NOW // 60): 3}, "2001:db8:47::/64": {int(NOW // 60): 1}},
         last_logins={user: NOW},
         auth_log="authlog",
-        kept=NOTHING_KEPT._replace(asked=(user, NOW)),
+        last_log="authlog",
         explained=(f"line of sshd: {user} {ip}",),
-        processes=(process,),
         connections=(Connection("ssh", ip, 1, 2, 3, UID),),
         accounts=(Account(user, UID, group, name),),
         activities={"1": Activity(1.5, 2, NOW - 5, 1000, 1.0, command, 1.0)},
         cpu_seconds={user: 1.5},
         usages={user: (4096, 2)},
         cpu_ratios={user: 0.5},
-        shares={UID: 0.5},
         refused_users={ip: {user: 1}},
         networks={ip: "office"},
         root_logins=7.0,
@@ -203,7 +188,7 @@ def test_it_is_decided_what_becomes_of_each_field() -> None:
     for field, decision in FIELDS.items():
         value, shown = getattr(before, field), getattr(after, field)
         # The sample says something of each: else nothing is shown of it here.
-        assert value != getattr(nothing, field) or field in ("caught_up", "failed", "root"), field
+        assert value != getattr(nothing, field) or field in ("caught_up", "root"), field
         if decision == "stays":
             assert shown == value, field
         elif decision == "hidden":
@@ -211,7 +196,6 @@ def test_it_is_decided_what_becomes_of_each_field() -> None:
             assert len(repr(shown)) > 10, field
         elif decision == "left out":
             assert shown == getattr(nothing, field), field
-    assert after.durable == NOTHING._replace(source="authlog")
     assert after.sources == (SourceReport("utmp", OK, (), (("damaged", 1),)),)
 
 
@@ -456,7 +440,7 @@ def test_the_state_goes_on_counting_whatever_is_shown(run: Run, key: Path) -> No
     assert run.samples()[name % hashed("user", "alice")] == 1
     assert run("-v", at=10) == (0, ""), "no session begins or ends"
     assert run.samples()[name % "alice"] == 1
-    assert '"alice"' in (run.state / "durable.csv").read_text()
+    assert '"alice"' in (run.state / "durable.json").read_text()
 
 
 def test_exclusion_is_by_the_real_name(run: Run, key: Path) -> None:
@@ -487,10 +471,10 @@ def test_unexpected_errors_tell_no_values(
 
 def test_damaged_state_is_not_quoted(run: Run, key: Path) -> None:
     run.state.mkdir()
-    for name in ("durable.csv", "volatile.csv"):
-        (run.state / name).write_text('"zq')
+    for name in ("durable.json", "volatile.json"):
+        (run.state / name).write_text('["zq')
     said = run("--redact", "host")[1]
-    assert "/durable.csv: damaged; it is now" in said
+    assert "/durable.json: damaged; it is now" in said
     assert "what the last look left cannot be read: damaged\n" in said
     assert "zq" not in said
 

@@ -14,10 +14,11 @@ import pytest
 
 from tests.hosts import BOOT, NOW, Host, Record
 from textfile_users import sessions
-from textfile_users.model import LogindSession, Session, Snapshot, UtmpRecord
 from textfile_users.paths import Paths
+from textfile_users.scan import scan
 from textfile_users.sessions import (
     CLASSES,
+    Session,
     leaders_without_terminal,
     newest,
     pids_of,
@@ -25,14 +26,17 @@ from textfile_users.sessions import (
     subject,
     with_unique_ids,
 )
-from textfile_users.snapshot import look
+from textfile_users.snapshot import Snapshot
+from textfile_users.sources.logind import LogindSession
 from textfile_users.sources.text import label
+from textfile_users.sources.utmp import UtmpRecord
+from textfile_users.wanted import Wanted
 
 LOGIN = BOOT + 5_000
 
 
 def look_at(host: Host) -> Snapshot:
-    return look(Paths(host.root), NOW, 60.0)
+    return scan(Paths(host.root), NOW, Wanted(), timeout=60.0)[0]
 
 
 def rows(snapshot: Snapshot) -> list[tuple[str, ...]]:

@@ -13,7 +13,8 @@ from textfile_users import Collector
 from textfile_users.activity import Activity
 from textfile_users.metrics.sets import SETS, families_of
 from textfile_users.metrics.ssh_sessions import columns, interval, login_time
-from textfile_users.model import Session, Snapshot
+from textfile_users.sessions import Session
+from textfile_users.snapshot import Snapshot
 
 OTHERS = SETS[1:]
 MERGED = (

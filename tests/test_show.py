@@ -25,8 +25,11 @@ from hypothesis import strategies as st
 from tests.hosts import BOOT, NOW, TICKS, Host, Record, pack
 from textfile_users.activity import Activity
 from textfile_users.cli import main
-from textfile_users.model import BROKEN, OK, Session, Snapshot, SourceReport
+from textfile_users.memory import Memory
+from textfile_users.sessions import Session
 from textfile_users.show import Failures, Page, View, format_table, interval, size
+from textfile_users.snapshot import Snapshot
+from textfile_users.sources.report import BROKEN, OK, SourceReport
 from textfile_users.terminal import Column, columns_of, cut, style, table
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
@@ -499,20 +502,20 @@ def test_what_a_first_look_left_out_is_said_for_an_hour(
 ) -> None:
     times = [NOW, NOW + 3_599, NOW + 3_600]
 
-    def look(_: object, now: float, *__: object, **___: object) -> Snapshot:
-        return Snapshot(now, (), auth_log="authlog", caught_up=now > NOW)
+    def scan(_: object, now: float, *__: object) -> tuple[Snapshot, Memory]:
+        return Snapshot(now, (), auth_log="authlog", caught_up=now > NOW), Memory()
 
     def pause(_: float) -> None:
         times.pop(0)
         if not times:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("textfile_users.show.look", look)
+    monkeypatch.setattr("textfile_users.show.scan", scan)
     monkeypatch.setattr("textfile_users.show.time.time", lambda: times[0])
     monkeypatch.setattr("textfile_users.show.time.sleep", pause)
     assert main(["show", "--json", "--watch"]) == 130
-    looks = map(json.loads, capsys.readouterr().out.splitlines())
-    assert [look["failures_partial"] for look in looks] == [True, True, False]
+    scans = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [scan["failures_partial"] for scan in scans] == [True, True, False]
 
 
 def test_watch_shows_the_share_of_a_processor(

@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import Host
-from textfile_users.model import ABSENT, BROKEN, DENIED, OK, Socket
 from textfile_users.paths import Paths
 from textfile_users.sources import files, sockets
+from textfile_users.sources.report import ABSENT, BROKEN, DENIED, OK
 from textfile_users.sources.sockets import (
     Owners,
+    Socket,
     Tables,
     parse_activity,
     parse_connections,

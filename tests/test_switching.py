@@ -12,18 +12,20 @@ from pathlib import Path
 import pytest
 
 from tests.hosts import NOW, Host
+from textfile_users.accounts import NOTHING as NOBODY
 from textfile_users.auth import switching
 from textfile_users.auth.overlap import Line, Overlap, found_in, line_of
 from textfile_users.collectors import auth
-from textfile_users.collectors.auth import look_at_auth
-from textfile_users.durable import Durable, format_durable, parse_durable
-from textfile_users.kept import Kept
-from textfile_users.model import OK, Snapshot, Wanted
+from textfile_users.collectors.auth import AuthFound, AuthNotes, collect_auth
+from textfile_users.memory import Durable
 from textfile_users.paths import Paths
 from textfile_users.sources import journal, journals
 from textfile_users.sources.follow import Block, Position, blocks
 from textfile_users.sources.journal import Entry
 from textfile_users.sources.journals import JournalPosition
+from textfile_users.sources.report import OK
+from textfile_users.state_files import format_durable, parse_durable
+from textfile_users.wanted import Scan, Wanted
 
 BEGAN = float(int(NOW))
 LINES = "users_auth_failures_total", "users_escalations_total"
@@ -46,8 +48,8 @@ class World:
         self.entries: list[Entry] = []
         self.waiting: list[str] = []
         self.total = 0
-        self.durable: Durable | None = None
-        self.kept = Kept()
+        self.durable = Durable()
+        self.notes = AuthNotes()
         self.sources: list[str] = []
         self.scan()
 
@@ -88,18 +90,16 @@ class World:
     def scan(self) -> None:
         """Look once, as the next run would: with what the state file says."""
         durable = self.durable
-        if durable and len(self.sources) % 8 == 0:
+        if len(self.sources) % 8 == 0:
             durable = parse_durable(format_durable(durable))
-        snapshot = Snapshot(self.now, (), durable=durable, kept=self.kept)
-        *_, found = look_at_auth(
-            Paths(self.host.root), Wanted(collectors=("auth",)), snapshot, time.monotonic() + 60
-        )
-        assert found.faults == ()
-        assert found.durable
-        self.durable = found.durable._replace(began=found.durable.began or self.now)
-        assert found.kept
-        self.kept = found.kept
-        self.sources.append(found.auth_log)
+        scan = Scan(Paths(self.host.root), self.now, Wanted(collectors=("auth",)))
+        before = AuthFound(durable.auth, self.notes, durable.counts)
+        *_, found = collect_auth(scan, before, (), NOBODY, time.monotonic() + 60)
+        assert found.reports.faults == ()
+        counts = found.counts._replace(began=found.counts.began or self.now)
+        self.durable = Durable(counts, found.memory)
+        self.notes = found.notes
+        self.sources.append(found.source)
 
     def run(self, seconds: float) -> None:
         """Let time pass, with a scan every five seconds."""
@@ -108,8 +108,8 @@ class World:
             self.scan()
 
     def counted(self) -> float:
-        assert self.durable
-        return sum(n for series, n in self.durable.counters.items() if series[0] in LINES)
+        counters = self.durable.counts.counters
+        return sum(n for series, n in counters.items() if series[0] in LINES)
 
     def journal_entries(self, position: JournalPosition) -> Iterator[Entry]:
         start = int(position.cursor) + 1 if position.cursor else 0
@@ -190,8 +190,7 @@ def test_a_stamp_that_somebody_chose_does_not_hide_that_syslogd_is_off(
     world.run(80)
     assert world.counted() == world.total
     assert world.sources[-1] == auth.JOURNAL
-    assert world.durable
-    assert world.durable.time <= world.now
+    assert world.durable.auth.time <= world.now
 
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("SWITCHING_SEEDS", "16"))))
@@ -326,8 +325,7 @@ def test_too_many_lines_to_compare_end(
             world.scan()
     world.run(140)
     gaps = ("users_records_skipped_total", "authlog", "gap")
-    assert world.durable
-    assert world.durable.counters[gaps] >= 1, "what may be lost is told"
+    assert world.durable.counts.counters[gaps] >= 1, "what may be lost is told"
     assert world.counted() <= world.total
 
 
@@ -360,8 +358,7 @@ def test_files_too_long_to_compare_in_time_do_not_stop_the_reading(
     world.failed(3)
     world.run(65)
     assert world.counted() == world.total
-    assert world.durable
-    gaps = world.durable.counters["users_records_skipped_total", "authlog", "gap"]
+    gaps = world.durable.counts.counters["users_records_skipped_total", "authlog", "gap"]
     assert gaps == 2, "for each silence, of which it is not known whether anything is missing"
 
 

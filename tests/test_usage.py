@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textfile_users import usage
-from textfile_users.model import Process
+from textfile_users.sources.procfs import Process
 from textfile_users.usage import Usage, count_cpu, memory_and_counts
 
 BOOT = 1_765_000_000.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textfile_users.model import Account
 from textfile_users.record import Record
 from textfile_users.sources.passwd import MAX_NAME, MAX_UID
 
@@ -26,6 +25,15 @@ LONGEST_PAUSE = 3600.0
 MAX_IDS = 1_000  # users, uids, and what NSS is asked in one look
 MAX_ANSWERS = 10_000
 FIRST_UID = 1000  # of people; below are the system's
+
+
+class Account(Record):
+    """One account: ``group`` is its primary group's name, ``name`` the real name."""
+
+    user: str
+    uid: int
+    group: str
+    name: str
 
 
 class Answer(Record):

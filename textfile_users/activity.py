@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from textfile_users.model import Process, Session
 from textfile_users.record import Record
+from textfile_users.sessions import Session
+from textfile_users.sources.procfs import Process
 from textfile_users.sources.terminals import Terminal, decode_device
 from textfile_users.sources.text import decode
 

@@ -7,7 +7,6 @@ import sys
 
 from textfile_users.messages import ERROR, say
 from textfile_users.metrics.sets import SSH_SESSIONS, USER_SESSIONS
-from textfile_users.model import Wanted
 from textfile_users.options import (
     WRONG_USAGE,
     Values,
@@ -27,6 +26,7 @@ from textfile_users.paths import (
     state_directories,
 )
 from textfile_users.sources.files import reason
+from textfile_users.wanted import Wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,19 +117,23 @@ def _options(values: Values) -> Options:
         redacted=values.redact,
         aggregate=values.aggregate_only,
         apart=1 if os.environ.get("SECONDS_APART") == "1" else 0,
-        wanted=Wanted(
-            values.collectors,
-            values.auth_source,
-            values.backfill,
-            explain=values.verbose > 1,
-            all_users=values.all_users,
-            commands=values.session_command or SSH_SESSIONS in values.metrics,
-            ssh_ports=tuple(values.ssh_port),
-            networks=tuple(values.network),
-            discreet=bool(values.redact),
-            summed=values.aggregate_only,
-            system_users=USER_SESSIONS in values.metrics,
-        ),
+        wanted=_wanted(values),
+    )
+
+
+def _wanted(values: Values) -> Wanted:
+    return Wanted(
+        values.collectors,
+        values.auth_source,
+        values.backfill,
+        explain=values.verbose > 1,
+        all_users=values.all_users,
+        commands=values.session_command or SSH_SESSIONS in values.metrics,
+        ssh_ports=tuple(values.ssh_port),
+        networks=tuple(values.network),
+        discreet=bool(values.redact),
+        summed=values.aggregate_only,
+        system_users=USER_SESSIONS in values.metrics,
     )
 
 

@@ -1,4 +1,4 @@
-"""`collect`: look, write the file, tell what is wrong; once, or several times in a minute."""
+"""`collect`: scan, write the file, log what is wrong; once, or several times in a minute."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import os
 import sys
 import time
 
-from textfile_users import durable, volatile
+from textfile_users.counting import DROPPED
 from textfile_users.deadline import Overdue, within
-from textfile_users.durable import Durable
 from textfile_users.exposition import render_within
+from textfile_users.memory import Durable, Memory, Volatile
 from textfile_users.messages import ERROR, NOTICE, WARNING, say
 from textfile_users.metrics.sets import SUMS, WHAT, families_of
-from textfile_users.model import USER, Snapshot, Wanted
 from textfile_users.paths import (
     LINKED_OUTPUT,
     REDACT_KEY,
@@ -23,19 +22,24 @@ from textfile_users.paths import (
     Paths,
 )
 from textfile_users.record import Record
+from textfile_users.scan import COLLECTOR_SHARE, scan
 from textfile_users.sessions import subject
-from textfile_users.snapshot import COLLECTOR_SHARE, is_whole, look
+from textfile_users.snapshot import Snapshot
 from textfile_users.sources.files import reason
+from textfile_users.sources.procfs import read_boot_id
 from textfile_users.sources.text import printable, printable_lines
-from textfile_users.volatile import (
-    NOTHING,
-    Volatile,
-    load,
-    read_boot_id,
-    remember_faults,
-    remember_sessions,
-    save,
+from textfile_users.state_files import (
+    DURABLE,
+    NEVER_SAVED,
+    Saved,
+    load_durable,
+    load_volatile,
+    put_aside,
+    save_durable,
+    save_volatile,
+    state_file,
 )
+from textfile_users.wanted import USER, Wanted
 from textfile_users.writer import make_directory, open_own, write_whole
 
 TYPE_CHECKING = False
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
 
 STDOUT = "-"
 MINUTE = 60.0
+HOUR = 3600.0
 LOCK_POLL = 0.02
 SAME_SECONDS = 60.0
 MAX_FILE = 8 << 20  # bytes of the file that is written
@@ -90,13 +95,12 @@ class Options(Record):
 def collect(options: Options) -> int:
     """Look as often as asked and return the exit status: 0 where every file was written."""
     status = 0
-    for remembered in (durable.last, volatile.last):
-        remembered.clear()  # each run goes by the files
+    run = _Run(options)
     if options.apart:
         _wait_apart(options.output, options.apart, time.time, time.sleep)
-    for _ in looks(options.repeat, options.interval, time.time, time.sleep):
+    for _ in times_to_scan(options.repeat, options.interval, time.time, time.sleep):
         try:
-            status = max(status, within(options.timeout, lambda: _look_once(options)))
+            status = max(status, within(options.timeout, run.scan_once))
         except Overdue:
             say(ERROR, f"{options.output}: not written: no end after {options.timeout:g} s")
             status = 1
@@ -119,13 +123,13 @@ def _wait_apart(
         sleep(seconds - age)
 
 
-def looks(
+def times_to_scan(
     repeat: int, interval: float, clock: Callable[[], float], sleep: Callable[[float], None]
 ) -> Iterator[int]:
-    """Yield when it is time to look: now, then at multiples of ``interval`` seconds.
+    """Yield when it is time to scan: now, then at multiples of ``interval`` seconds.
 
     At most ``repeat`` times and only within the minute that began with the first; what a
-    long look has missed is not made up for.
+    long scan has missed is not made up for.
     """
     yield 0
     if repeat == 1:
@@ -142,87 +146,153 @@ def looks(
         yield index
 
 
-def _look_once(options: Options) -> int:
-    faults: list[str] = []
+class _Run:
+    """One run's scans, and what the state files held after the last of them."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._durable = self._volatile = NEVER_SAVED
+        self._boot_id = read_boot_id()
+
+    def scan_once(self) -> int:
+        """Scan under the lock of the state directory, and return the exit status."""
+        options = self._options
+        faults: list[str] = []
+        if not options.saves:
+            return self._scan_locked(faults)
+        # What is left of the time is for the scan itself.
+        wait = options.timeout * (1 - COLLECTOR_SHARE) if options.waits else 0.0
+        lock = _open_lock(options.state_directory, faults)
+        try:
+            if lock < 0 or _flock(lock, wait, faults):
+                return self._scan_locked(faults)
+        finally:
+            _close(lock)
+        if options.waits:
+            say(ERROR, f"{options.output}: not written: another run is at it for {wait:g} s")
+            return 1
+        if options.verbosity:
+            say(NOTICE, "another run is at it")
+        return 0
+
+    def _scan_locked(self, faults: list[str]) -> int:
+        options = self._options
+        self._load_volatile(faults)
+        before: Volatile = self._volatile.value
+        now = time.time() if options.now is None else options.now
+        try:
+            self._load_durable(faults)
+        except OSError as error:
+            failure = f"{options.output}: not written: {error.filename}: {reason(error)}"
+            self._tell([*faults, failure], failure, before, now)
+            return 1
+        memory = Memory(self._durable.value, before)
+        clock = time.monotonic if options.now is None else _stopped_clock
+        snapshot, after = scan(
+            options.paths, now, options.wanted, memory, options.timeout, options.excluded, clock
+        )
+        faults.extend(snapshot.faults)
+        # What the journal held may only be skipped next time if what was read of it is kept.
+        volatile = after.volatile
+        if options.saves and not self._save_durable(after.durable, faults):
+            notes = volatile.auth._replace(asked=before.auth.asked)
+            volatile = volatile._replace(auth=notes)
+        snapshot, hide, failure = _redacted(options, snapshot)
+        failure = failure or _write(options, snapshot)
+        if failure:
+            faults.append(failure)
+        self._tell(faults, failure, volatile, now)
+        if options.verbosity and hide:
+            _say_details(options.verbosity, before, volatile, snapshot, hide)
+        return 1 if failure else 0
+
+    def _tell(self, faults: list[str], failure: str, after: Volatile, now: float) -> None:
+        """Say the faults that are due, and save them with ``after``; `failure` is graver."""
+        options = self._options
+        all_faults = tuple(dict.fromkeys(map(printable, faults)))
+        said, due = remember_faults(after.said, all_faults, now)
+        after = after._replace(said=said)
+        if after != self._volatile.value and options.saves:
+            self._volatile = _save_volatile(options.runtime_directory, after, self._boot_id)
+        for fault in all_faults if options.says_all or _is_terminal(sys.stderr) else due:
+            say(ERROR if fault == printable(failure) else WARNING, fault)
+
+    def _load_volatile(self, faults: list[str]) -> None:
+        """Read what the last scan left; where it cannot be read nothing is remembered."""
+        directory, known = self._options.runtime_directory, self._volatile
+        try:
+            self._volatile = load_volatile(directory, self._boot_id, known)
+        except (OSError, ValueError) as error:
+            why = _why(error, self._options)
+            faults.append(f"{directory}: what the last look left cannot be read: {why}")
+            self._volatile = Saved(b"", Volatile())
+
+    def _load_durable(self, faults: list[str]) -> None:
+        """Read what was counted; what cannot be read is put aside, and counting starts anew.
+
+        Raises OSError where only this scan cannot read it: to start anew would lose what was
+        counted.
+        """
+        options, known = self._options, self._durable
+        directory = options.state_directory
+        path = state_file(directory, DURABLE)
+        try:
+            try:
+                self._durable = load_durable(directory, known)
+            except OSError:  # one call may fail by accident
+                self._durable = load_durable(directory, known)
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in PASSING:
+                raise OSError(error.errno, error.strerror, path) from error
+            faults.append(f"{path}: {_why(error, options)}{_begin_anew(options)}")
+            self._durable = Saved(b"", Durable())
+
+    def _save_durable(self, after: Durable, faults: list[str]) -> bool:
+        """Save what was counted, if anything changed; return whether it is saved."""
+        directory = self._options.state_directory
+        if self._durable.data and after == self._durable.value:
+            return True
+        try:
+            self._durable = save_durable(directory, after)
+        except OSError as error:
+            faults.append(
+                f"{directory}: cannot be written: {reason(error)}; see --state-directory. "
+                "What was counted is counted again"
+            )
+            return False
+        return True
+
+
+def _why(error: OSError | ValueError, options: Options) -> str:
+    """Return why a state file cannot be read; its content may not be told of."""
+    if isinstance(error, OSError):
+        return reason(error)
+    return "damaged" if options.redacted else str(error)
+
+
+def _begin_anew(options: Options) -> str:
+    """Put the durable file aside, unless nothing is to be saved, and return what came of it."""
     if not options.saves:
-        return _look_locked(options, faults)
-    # What is left of the time is for the look itself.
-    wait = options.timeout * (1 - COLLECTOR_SHARE) if options.waits else 0.0
-    lock = _open_lock(options.state_directory, faults)
+        return "; counters begin anew in this file"
     try:
-        if lock < 0 or _flock(lock, wait, faults):
-            return _look_locked(options, faults)
-    finally:
-        _close(lock)
-    if options.waits:
-        say(ERROR, f"{options.output}: not written: another run is at it for {wait:g} s")
-        return 1
-    if options.verbosity:
-        say(NOTICE, "another run is at it")
-    return 0
+        return f"; it is now {put_aside(options.state_directory)}, and counting starts anew"
+    except OSError as failed:
+        return f", and it cannot be put aside: {reason(failed)}"
 
 
-def _look_locked(options: Options, faults: list[str]) -> int:
-    boot_id = read_boot_id()
-    before = _load(options, boot_id, faults)
-    now = time.time() if options.now is None else options.now
-    try:
-        counted = _load_durable(options, faults)
-    except OSError as error:
-        failure = f"{options.output}: not written: {error.filename}: {reason(error)}"
-        _tell([*faults, failure], failure, options, boot_id, before, before, now)
-        return 1
-    clock = time.monotonic if options.now is None else _stopped_clock
-    snapshot = look(
-        options.paths,
-        now,
-        options.timeout,
-        options.excluded,
-        clock,
-        options.wanted,
-        counted,
-        before.kept,
+def remember_faults(
+    said: dict[str, float], faults: tuple[str, ...], now: float
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Return when each fault was said, and which of ``faults`` are to be said now.
+
+    One that has not changed is said once and then once an hour.
+    """
+    due = tuple(
+        fault
+        for fault in dict.fromkeys(faults)
+        if fault not in said or not 0 <= now - said[fault] < HOUR
     )
-    faults.extend(snapshot.faults)
-    after = remember_sessions(before, snapshot.sessions, now, is_whole(snapshot))
-    kept = snapshot.kept or before.kept
-    # What the journal held may only be skipped next time if what was read of it is kept.
-    if options.saves and not _save_durable(
-        options.state_directory, counted, snapshot.durable, faults
-    ):
-        kept = kept._replace(asked=before.kept.asked)
-    after = after._replace(kept=kept)
-    excluded = options.excluded or (lambda _: False)
-    snapshot = snapshot._replace(
-        recent=tuple(pair for pair in after.ended if not excluded(pair[0])),
-        gone=tuple(place for place in after.gone if not excluded(place[0])),
-    )
-    snapshot, hide, failure = _redacted(options, snapshot)
-    failure = failure or _write(options, snapshot)
-    if failure:
-        faults.append(failure)
-    _tell(faults, failure, options, boot_id, before, after, now)
-    if options.verbosity and hide:
-        _say_details(options.verbosity, before, after, snapshot, hide)
-    return 1 if failure else 0
-
-
-def _tell(
-    faults: list[str],
-    failure: str,
-    options: Options,
-    boot_id: str,
-    before: Volatile,
-    after: Volatile,
-    now: float,
-) -> None:
-    """Say the faults that are due, and keep them with what ``after`` holds; `failure` is graver."""
-    all_faults = tuple(dict.fromkeys(map(printable, faults)))
-    after, due = remember_faults(after, all_faults, now)
-    if after != before and options.saves:
-        _save(options.runtime_directory, after, boot_id)
-    for fault in all_faults if options.says_all or _is_terminal(sys.stderr) else due:
-        say(ERROR if fault == printable(failure) else WARNING, fault)
+    return {fault: now if fault in due else said[fault] for fault in faults}, due
 
 
 def say_if_due(runtime_directory: str, fault: str) -> None:
@@ -230,13 +300,13 @@ def say_if_due(runtime_directory: str, fault: str) -> None:
     fault = printable(fault)
     boot_id = read_boot_id()
     try:
-        before = load(runtime_directory, boot_id)
+        before: Volatile = load_volatile(runtime_directory, boot_id).value
     except (OSError, ValueError):
-        before = NOTHING
-    after, due = remember_faults(before, (fault,), time.time())
+        before = Volatile()
+    said, due = remember_faults(before.said, (fault,), time.time())
     if due:
         say(ERROR, fault)
-        _save(runtime_directory, after, boot_id)
+        _save_volatile(runtime_directory, before._replace(said=said), boot_id)
 
 
 def _redacted(options: Options, snapshot: Snapshot) -> tuple[Snapshot, Hide | None, str]:
@@ -270,7 +340,7 @@ def _write(options: Options, snapshot: Snapshot) -> str:
         )
     names = (SUMS,) if options.aggregate else options.metrics
     families = (one for name in names for one in families_of(name, snapshot, options.prefix))
-    text = render_within(families, MAX_FILE, durable.DROPPED)
+    text = render_within(families, MAX_FILE, DROPPED)
     try:
         if options.output == STDOUT:
             if os.isatty(1):  # which names must not steer
@@ -298,12 +368,10 @@ def _say_details(
             say(NOTICE, f"{subject(seen)}: {why}")
         for text in snapshot.explained:
             say(NOTICE, text)
-    if before.sessions is None or after.sessions is None:
+    known, now_known = before.sessions.known, after.sessions.known
+    if known is None or now_known is None:
         return
-    for word, one, other in (
-        ("ended", before.sessions, after.sessions),
-        ("begun", after.sessions, before.sessions),
-    ):
+    for word, one, other in (("ended", known, now_known), ("begun", now_known, known)):
         for key, start in one.items():
             # A clock that is set moves the start of what is known by its processes.
             if abs(other.get(key, float("inf")) - start) > SAME_SECONDS:
@@ -312,73 +380,16 @@ def _say_details(
                 say(NOTICE, f"session {word}: {who}, {type_} {tty}".rstrip())
 
 
-def _load(options: Options, boot_id: str, faults: list[str]) -> Volatile:
-    directory = options.runtime_directory
-    try:
-        return load(directory, boot_id)
-    except OSError as error:
-        faults.append(f"{directory}: what the last look left cannot be read: {reason(error)}")
-    except ValueError as error:
-        why = "damaged" if options.redacted else str(error)
-        faults.append(f"{directory}: what the last look left cannot be read: {why}")
-    return NOTHING
-
-
-def _load_durable(options: Options, faults: list[str]) -> Durable:
-    """Return what was counted; what cannot be read is put aside, and counting starts anew.
-
-    Raises OSError where only this look cannot read it: to start anew would lose what was counted.
-    """
-    directory = options.state_directory
-    path = os.path.join(directory, durable.FILE_NAME)
-    try:
-        try:
-            return durable.load(directory)
-        except OSError:  # one call may fail by accident
-            return durable.load(directory)
-    except (OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno in PASSING:
-            raise OSError(error.errno, error.strerror, path) from error
-        why = "damaged" if options.redacted else str(error)
-        if isinstance(error, OSError):
-            why = reason(error)
-        if not options.saves:
-            faults.append(f"{path}: {why}; counters begin anew in this file")
-            return durable.NOTHING
-        try:
-            aside = durable.put_aside(directory)
-            faults.append(f"{path}: {why}; it is now {aside}, and counting starts anew")
-        except OSError as failed:
-            faults.append(f"{path}: {why}, and it cannot be put aside: {reason(failed)}")
-    return durable.NOTHING
-
-
-def _save_durable(
-    directory: str, before: Durable, after: Durable | None, faults: list[str]
-) -> bool:
-    """Keep what was counted, if anything changed; return whether it is kept."""
-    if after is None or (after == before and durable.is_kept(before)):
-        return True
-    try:
-        durable.save(directory, after)
-    except OSError as error:
-        faults.append(
-            f"{directory}: cannot be written: {reason(error)}; see --state-directory. "
-            "What was counted is counted again"
-        )
-        return False
-    return True
-
-
-def _save(directory: str, volatile: Volatile, boot_id: str) -> None:
+def _save_volatile(directory: str, volatile: Volatile, boot_id: str) -> Saved:
     try:
         make_directory(directory)
-        save(directory, volatile, boot_id)
+        return save_volatile(directory, volatile, boot_id)
     except OSError as error:
         # Not among the faults remembered: it is why they cannot be.
         say(WARNING, f"{directory}: cannot be written: {reason(error)}; see --runtime-directory")
     except ValueError as error:
         say(WARNING, f"{directory}: what this look leaves cannot be written: {error}")
+    return NEVER_SAVED
 
 
 def _open_lock(directory: str, faults: list[str]) -> int:

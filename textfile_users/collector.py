@@ -6,14 +6,14 @@ import time
 
 from prometheus_client.metrics_core import Metric
 
-from textfile_users import durable
+from textfile_users.memory import NOTHING
 from textfile_users.metrics import users
 from textfile_users.metrics.family import Family
 from textfile_users.metrics.sets import SETS, SSH_SESSIONS, USERS, families_of
-from textfile_users.model import AUTH, CollectorReport, Snapshot, Wanted
 from textfile_users.paths import Paths
-from textfile_users.snapshot import look
-from textfile_users.volatile import NOTHING, remember_sessions
+from textfile_users.scan import scan
+from textfile_users.snapshot import CollectorReport, Snapshot
+from textfile_users.wanted import AUTH, Wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,9 +48,7 @@ class Collector:
         self._timeout = timeout
         self._sets = sets
         self._wanted = Wanted(commands=SSH_SESSIONS in sets)
-        self._remembered = NOTHING
-        self._counted = durable.NOTHING
-        self._kept = NOTHING.kept
+        self._memory = NOTHING
 
     def describe(self) -> Iterator[Metric]:
         """Yield the families without samples, so that a registry knows the names."""
@@ -60,20 +58,9 @@ class Collector:
 
     def collect(self) -> Iterator[Metric]:
         """Look once and yield the families."""
-        now = time.time()
-        snapshot = look(
-            self._paths,
-            now,
-            self._timeout,
-            wanted=self._wanted,
-            before=self._counted,
-            kept=self._kept,
+        snapshot, self._memory = scan(
+            self._paths, time.time(), self._wanted, self._memory, self._timeout
         )
-        self._counted = snapshot.durable or self._counted
-        self._kept = snapshot.kept or self._kept
-        self._remembered = remember_sessions(self._remembered, snapshot.sessions, now)
-        remembered = self._remembered
-        snapshot = snapshot._replace(recent=tuple(remembered.ended), gone=tuple(remembered.gone))
         for name in self._sets:
             yield from map(_of_theirs, families_of(name, snapshot))
 

@@ -7,9 +7,10 @@ default ports are taken, if such a server runs at all.
 
 from __future__ import annotations
 
-from textfile_users.model import Process, Socket
 from textfile_users.record import Record
 from textfile_users.sources.addresses import is_loopback
+from textfile_users.sources.procfs import Process
+from textfile_users.sources.sockets import Socket
 from textfile_users.sources.text import decode, is_number
 
 TYPE_CHECKING = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textfile_users.auth.attempts import AuthEvent
 from textfile_users.auth.finding import (
     ESCALATION,
     ESCALATION_FAILURE,
@@ -13,10 +12,9 @@ from textfile_users.auth.finding import (
     SUCCESS,
     Finding,
 )
-from textfile_users.durable import DROPPED, Durable, Series
 from textfile_users.logins import EVENT, MAX_LOGINS, Login, Logins
-from textfile_users.model import Session
-from textfile_users.record import quick
+from textfile_users.record import Record, quick
+from textfile_users.sessions import Session
 from textfile_users.sources.addresses import ip_of_packed, packed
 from textfile_users.sources.text import label
 
@@ -24,6 +22,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from textfile_users.auth.attempts import AuthEvent
+
+# When counting began that leaves nothing out; 0 is never.
+BEGINNING = 1.0
+# A family and its label values; a histogram's bucket has its bound behind them.
+Series = tuple[str, ...]
+# Among the counters, with a family for its label: how often a series had no place, '' for what
+# the state file has no place for.
+DROPPED = "users_series_dropped"
 SUCCESSES = "users_auth_successes_total"
 FAILURES = "users_auth_failures_total"
 PROBES = "users_auth_probes_total"
@@ -68,6 +75,36 @@ _BY_SESSION = ("login", "gdm", "lightdm", "sddm", "xrdp", "cockpit", "other")
 _NO_SUCCESS = ("gdm", "lightdm", "sddm", "xrdp", "cockpit", "other")
 
 
+class Counts(Record):
+    """What was counted, and what counting goes on with; times are seconds since the epoch.
+
+    ``began`` is when counting began, 0 before the first scan, ``boot`` when the host booted.
+    ``counters`` are the samples of the counters, ``failures`` those of the last hour by address and
+    minute, ``attempts`` all of that hour with the probes by minute, ``last_logins`` by user.
+    ``logins`` are those remembered, and ``forgotten`` is the newest end not kept, see Logins.
+    """
+
+    began: float = 0.0
+    boot: float = 0.0
+    counters: dict[Series, float] = {}
+    failures: dict[str, dict[int, int]] = {}
+    attempts: dict[int, int] = {}
+    last_logins: dict[str, float] = {}
+    logins: tuple[Login, ...] = ()
+    forgotten: float = 0.0
+
+
+class LogRead(Record):
+    """How far the auth log was read, '' for no log: its events come before records of them.
+
+    ``time`` is that of the newest line read.
+    """
+
+    source: str = ""
+    time: float = 0.0
+    caught_up: bool = True
+
+
 class Counting:
     """Counts the events of a look on top of the state before it.
 
@@ -83,16 +120,18 @@ class Counting:
 
     def __init__(
         self,
-        before: Durable,
+        before: Counts,
         now: float,
         sessions: tuple[Session, ...],
         accounts: Callable[[], Collection[str]],
+        read_until: float = 0.0,
     ) -> None:
-        """Begin with the state ``before``, which stays as it is."""
+        """Go on from ``before``, which stays as it is; a log was ``read_until`` that time."""
         self.counts = True
         self.refused: dict[str, dict[str, int]] | None = None
         self._now = now
         self._before = before
+        self._latest = max(now, read_until) + HOUR  # the clock may not be set yet
         self._accounts = accounts
         self._names: Collection[str] | None = None
         self._counters = dict(before.counters)
@@ -115,8 +154,8 @@ class Counting:
             if session.is_login and session.start:  # else no end of it will count
                 self._begin_durations(session.type)
 
-    def result(self) -> Durable:
-        """Return the state with all that was counted."""
+    def result(self) -> Counts:
+        """Return all that was counted."""
         self.logins.bound(self._now)
         self._bound_last_logins(MAX_USERS)
         self._failures = self._bound_addresses(MAX_ADDRESSES)
@@ -229,7 +268,7 @@ class Counting:
 
         They would stay the last for ever.
         """
-        latest = max(self._now, self._before.time) + HOUR  # the clock may not be set yet
+        latest = self._latest
         if time > latest:
             return
         user = label(user)
@@ -398,6 +437,18 @@ USERS = {
 }
 
 
+def dropping(counts: Counts, family: str, times: int) -> Counts:
+    """Return the counts that tell how many series more of a family had no place."""
+    series = DROPPED, family
+    before = counts.counters.get(series, 0.0)
+    return counts._replace(counters={**counts.counters, series: before + times})
+
+
+def logins_of(user: str, counts: Counts) -> float:
+    """Return how many logins of a user were counted, of all types."""
+    return sum(n for series, n in counts.counters.items() if series[:2] == (LOGINS, user))
+
+
 def user_of(series: Series) -> str:
     """Return the label `user` of a series, '' for one without."""
     places = USERS.get(series[0])
@@ -437,7 +488,8 @@ class _Taken:
 def _size(series: Series) -> int:
     """Return how many bytes a series has in a file, about."""
     text = ",".join(series)
-    return 45 + len(text.encode("utf-8", "surrogatepass")) + text.count('"') + text.count("\\")
+    size = 45 + len(text.encode("utf-8", "surrogatepass")) + text.count('"') + text.count("\\")
+    return size if text.isprintable() else size + 5 * sum(char < " " for char in text)
 
 
 def _of_hour(failures: Mapping[str, dict[int, int]], now: float) -> dict[str, dict[int, int]]:
@@ -454,7 +506,7 @@ def _of_hour(failures: Mapping[str, dict[int, int]], now: float) -> dict[str, di
     return result
 
 
-def _attempts_of_hour(before: Durable, now: float) -> dict[int, int]:
+def _attempts_of_hour(before: Counts, now: float) -> dict[int, int]:
     """Return the last hour's numbers of all attempts; an older version kept those of failures."""
     attempts = dict(before.attempts)
     if not attempts:

@@ -35,9 +35,9 @@ from textfile_users.checks.sources import (
 from textfile_users.checks.textfile import check_directory, check_exporters, check_file
 from textfile_users.node_exporter import NodeExporter, find_node_exporters
 from textfile_users.paths import SERVICE_USER, Paths
+from textfile_users.scan import scan
 from textfile_users.service import find_service
 from textfile_users.settings import read_settings
-from textfile_users.snapshot import look
 from textfile_users.sources.procfs import parse_stat, read_boot_time, read_file
 from textfile_users.sources.text import printable
 from textfile_users.terminal import has_colour, style
@@ -233,12 +233,8 @@ def _look(host: Host) -> Seen:
 
     def look_once() -> list[object]:
         began = time.monotonic()
-        found = look(
-            options.paths,
-            host.now,
-            seconds,
-            wanted=options.wanted._replace(backfill=False, explain=False),
-        )
+        wanted = options.wanted._replace(backfill=False, explain=False)
+        found, _ = scan(options.paths, host.now, wanted, timeout=seconds)
         sessions = found.sessions
         return [
             {source.name: [source.status, source.faults] for source in found.sources},

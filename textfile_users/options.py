@@ -10,7 +10,7 @@ from __future__ import annotations
 from textfile_users import __version__
 from textfile_users.messages import PROGRAM
 from textfile_users.metrics.sets import SETS, USERS, WHAT
-from textfile_users.model import COLLECTORS, REDACTABLE
+from textfile_users.wanted import COLLECTORS, REDACTABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

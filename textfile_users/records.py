@@ -11,12 +11,11 @@ from itertools import chain
 from utmp import UTmpRecordType
 
 from textfile_users.messages import ERROR, NOTICE, say
-from textfile_users.model import UtmpRecord
 from textfile_users.sources import lastlog
 from textfile_users.sources.files import open_regular, reason
 from textfile_users.sources.given import STDIN, UnreadableError, blocks
 from textfile_users.sources.sqlite import MAGIC, UnreadableDatabase
-from textfile_users.sources.utmp import holds_records, parse_utmp
+from textfile_users.sources.utmp import UtmpRecord, holds_records, parse_utmp
 from textfile_users.sources.wtmpdb import DatabaseRecord, each_record
 
 TYPE_CHECKING = False

@@ -6,12 +6,15 @@ import errno
 import os
 import re
 
-from textfile_users import durable
+from textfile_users.accounts import Account
 from textfile_users.counting import USERS
-from textfile_users.model import HOST, IP, USER, Account, LogindSession, Session, Snapshot
 from textfile_users.origin import parse_origin
+from textfile_users.sessions import Session
+from textfile_users.snapshot import Snapshot
 from textfile_users.sources.addresses import parse_ip
 from textfile_users.sources.files import open_regular
+from textfile_users.sources.logind import LogindSession
+from textfile_users.wanted import HOST, IP, USER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +23,8 @@ if TYPE_CHECKING:
 
     from textfile_users.activity import Activity
     from textfile_users.connections import Connection
-    from textfile_users.durable import Series
-    from textfile_users.model import Verdict
+    from textfile_users.counting import Series
+    from textfile_users.sessions import Verdict
 
     # Gives what is shown of the value of a field: user, host or ip.
     Hide = Callable[[str, str], str]
@@ -65,22 +68,13 @@ def redact(snapshot: Snapshot, fields: Collection[str], key: bytes) -> Snapshot:
     """Return what may be shown of a snapshot: hashes with ``key`` for the values of ``fields``.
 
     Uids, groups, real names and commands are empty (a uid is -1), whichever fields these are.
-    What no metric is made of is left out, and so is a field that is not named here.
+    A field that is not named here is left out.
     """
     hide = hider(fields, key)
 
-    def by_user(values: Mapping[str, Value]) -> dict[str, Value]:
-        return {hide(USER, user): value for user, value in values.items()}
-
-    def by_user_if_known(values: Mapping[str, Value] | None) -> dict[str, Value] | None:
-        return None if values is None else by_user(values)
-
-    def by_ip(values: Mapping[str, Value]) -> dict[str, Value]:
-        return {hide(IP, ip): value for ip, value in values.items()}
-
     return Snapshot(
         now=snapshot.now,
-        sessions=snapshot.sessions and tuple(_session(one, hide) for one in snapshot.sessions),
+        sessions=_each(snapshot.sessions, lambda one: _session(one, hide)),
         dropped=snapshot.dropped,
         closing=snapshot.closing,
         recent=tuple((hide(USER, user), type_) for user, type_ in snapshot.recent),
@@ -88,34 +82,44 @@ def redact(snapshot: Snapshot, fields: Collection[str], key: bytes) -> Snapshot:
             (hide(USER, user), _origin(written, hide), _origin(numeric, hide), tty)
             for user, written, numeric, tty in snapshot.gone
         ),
+        whole=snapshot.whole,
         sources=tuple(source._replace(faults=()) for source in snapshot.sources),
         collectors=snapshot.collectors,
         verdicts=tuple(_verdict(verdict, hide) for verdict in snapshot.verdicts),
-        durable=durable.NOTHING._replace(source=snapshot.durable.source)
-        if snapshot.durable
-        else None,
         counters={_series(series, hide): count for series, count in snapshot.counters.items()},
-        failures=by_ip(snapshot.failures),
-        last_logins=by_user(snapshot.last_logins),
+        failures=_keys(hide, IP, snapshot.failures),
+        last_logins=_keys(hide, USER, snapshot.last_logins),
         auth_log=snapshot.auth_log,
+        last_log=snapshot.last_log,
         caught_up=snapshot.caught_up,
-        failed=snapshot.failed,
-        connections=snapshot.connections
-        and tuple(_connection(one, hide) for one in snapshot.connections),
-        accounts=snapshot.accounts
-        and tuple(Account(hide(USER, one.user), -1, "", "") for one in snapshot.accounts),
+        connections=_each(snapshot.connections, lambda one: _connection(one, hide)),
+        accounts=_each(snapshot.accounts, lambda one: Account(hide(USER, one.user), -1, "", "")),
         activities=snapshot.activities
         and {ident: _activity(one) for ident, one in snapshot.activities.items()},
-        cpu_seconds=by_user_if_known(snapshot.cpu_seconds),
-        usages=by_user_if_known(snapshot.usages),
-        cpu_ratios=by_user_if_known(snapshot.cpu_ratios),
-        networks=by_ip(snapshot.networks),
+        cpu_seconds=_keys_if_known(hide, snapshot.cpu_seconds),
+        usages=_keys_if_known(hide, snapshot.usages),
+        cpu_ratios=_keys_if_known(hide, snapshot.cpu_ratios),
+        networks=_keys(hide, IP, snapshot.networks),
         root=hide(USER, snapshot.root),
         root_logins=snapshot.root_logins,
         attempts=snapshot.attempts,
         system_users=frozenset(hide(USER, user) for user in snapshot.system_users),
         network_count=snapshot.network_count,
     )
+
+
+def _each(
+    values: tuple[Value, ...] | None, hide: Callable[[Value], Value]
+) -> tuple[Value, ...] | None:
+    return values and tuple(map(hide, values))
+
+
+def _keys(hide: Hide, field: str, values: Mapping[str, Value]) -> dict[str, Value]:
+    return {hide(field, text): value for text, value in values.items()}
+
+
+def _keys_if_known(hide: Hide, values: Mapping[str, Value] | None) -> dict[str, Value] | None:
+    return None if values is None else _keys(hide, USER, values)
 
 
 def _session(one: Session, hide: Hide) -> Session:

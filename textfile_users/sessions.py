@@ -6,24 +6,22 @@ address, from logind all else: its class and state decide what counts.
 
 from __future__ import annotations
 
-from textfile_users.model import (
-    Descent,
-    LogindSession,
-    Process,
-    Session,
-    UtmpRecord,
-)
 from textfile_users.origin import ET, UNKNOWN, Origin, parse_origin
 from textfile_users.record import Record, quick
 from textfile_users.sources.addresses import is_loopback
+from textfile_users.sources.logind import LogindSession
+from textfile_users.sources.procfs import Descent, Process
 from textfile_users.sources.text import decode, label
-from textfile_users.sources.utmp import DEAD_PROCESS, INIT_PROCESS, USER_PROCESS
+from textfile_users.sources.utmp import DEAD_PROCESS, INIT_PROCESS, USER_PROCESS, UtmpRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Union
 
-    from textfile_users.model import Verdict
+    # What a source saw, and why it counts or not.
+    Verdict = tuple[Union[UtmpRecord, LogindSession, "Session"], str]
+
 
 MAX_SESSIONS = 10_000
 
@@ -74,6 +72,53 @@ SERVICES = (
 LOGIN = "login"
 _XRDP = "xrdp:"  # and the display, as xrdp 0.10 names its line
 _CONSOLES = ("tty", "console", "hvc", "xvc", "sclp_line", "lxc/")
+
+
+# Services whose sessions are those of somebody who was there already.
+CHANGES_OF_USER = ("run0", "su", "sudo", "doas", "pkexec")
+
+
+class Session(Record):
+    """One person at work, seen by one or more sources, counted once."""
+
+    id: str
+    user: str
+    tty: str
+    type: str
+    service: str
+    host: str
+    ip: str
+    network: str
+    start: float
+    leader: int
+    recorded: str = ""  # utmp's host field as it stands
+
+    @property
+    def origin(self) -> str:
+        """From where it is: an address, else a name, '' where it is local or not known."""
+        return self.ip or self.host
+
+    @property
+    def written(self) -> str:
+        """From where utmp says it is, a display too; without its word what origin says."""
+        return self.recorded or self.origin
+
+    @property
+    def numeric(self) -> str:
+        """Its address as `w -i` shows it, with utmp's zone or display; else what written says."""
+        if not self.ip:  # w ends a host at its first blank
+            return self.recorded.partition(" ")[0] or self.origin
+        _, percent, zone = self.recorded.partition("%")
+        if percent and zone.isalnum():
+            return f"{self.ip}%{zone}"
+        host, colon, display = self.recorded.rpartition(":")
+        is_display = colon and ":" not in host and display.replace(".", "", 1).isdecimal()
+        return f"{self.ip}:{display}" if is_display else self.ip
+
+    @property
+    def is_login(self) -> bool:
+        """Whether somebody came: not in a window, and not by a change of user."""
+        return self.type != "multiplexer" and self.service not in CHANGES_OF_USER
 
 
 class Merged(Record):
@@ -286,13 +331,7 @@ def _join(
         owner = _owner(record, by_tty.get(line_of(record)), by_leader.get(record.pid))
         origin = parse_origin(record.host, record.ip)
         if owner:
-            if _is_somebody(record, origin, owner):
-                joined.setdefault(owner.id, [])
-            if owner.id in joined:
-                joined[owner.id].append(record)
-                verdicts.append((record, f"counts as logind's session {owner.id}"))
-            else:
-                verdicts.append((record, f"does not count: {_why_not(owner)}"))
+            verdicts.append((record, _join_owner(record, origin, owner, joined)))
         elif is_window(record, origin) or record.pid in sudos:
             windows.append((record, origin))
         else:
@@ -306,6 +345,18 @@ def _join(
     logins = [_Login(s, tuple(joined[s.id])) for s in logind if s.id in joined]
     logins += [_Login(None, tuple(group)) for group in alone.values()]
     return logins, windows
+
+
+def _join_owner(
+    record: UtmpRecord, origin: Origin, owner: LogindSession, joined: dict[str, list[UtmpRecord]]
+) -> str:
+    """Add a record to the records of logind's session, if that counts; return what became of it."""
+    if _is_somebody(record, origin, owner):
+        joined.setdefault(owner.id, [])
+    if owner.id not in joined:
+        return f"does not count: {_why_not(owner)}"
+    joined[owner.id].append(record)
+    return f"counts as logind's session {owner.id}"
 
 
 def _is_somebody(record: UtmpRecord, origin: Origin, owner: LogindSession) -> bool:

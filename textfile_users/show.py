@@ -9,26 +9,17 @@ import time
 from textwrap import wrap
 
 from textfile_users.activity import Activity
-from textfile_users.durable import NOTHING
-from textfile_users.kept import NOTHING as NOTHING_KEPT
-from textfile_users.model import (
-    ACCOUNTS,
-    AUTH,
-    BROKEN,
-    CONNECTIONS,
-    DENIED,
-    PROCESSES,
-    SESSIONS,
-    Session,
-    Snapshot,
-    Wanted,
-)
+from textfile_users.memory import NOTHING
 from textfile_users.networks import network_of
 from textfile_users.paths import Paths
 from textfile_users.record import Record
-from textfile_users.snapshot import look
+from textfile_users.scan import scan
+from textfile_users.sessions import Session
+from textfile_users.snapshot import Snapshot
+from textfile_users.sources.report import BROKEN, DENIED
 from textfile_users.sources.text import printable
 from textfile_users.terminal import CUT, Column, cut, has_colour, is_screen, style, table
+from textfile_users.wanted import ACCOUNTS, AUTH, CONNECTIONS, PROCESSES, SESSIONS, Wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,20 +115,21 @@ def _views(
     A first look at a log finds the failures of its last hour, the next ones go on from there.
     """
     wanted = wanted._replace(collectors=COLLECTORS, refused_users=True)
-    durable, kept, before = NOTHING, NOTHING_KEPT, None
+    memory = NOTHING
+    before: Snapshot | None = None
     users: dict[str, dict[str, int]] = {}
     partial_until = 0.0
     while True:
         at = time.time() if now is None else now
-        snapshot = look(paths, at, timeout, excluded, wanted=wanted, before=durable, kept=kept)
+        snapshot, after = scan(paths, at, wanted, memory, timeout, excluded)
         if not snapshot.caught_up:
             partial_until = at + HOUR
         users = _added(users, snapshot)
         failures = _failures(snapshot, users, wanted) if snapshot.is_log_known else None
         yield View(snapshot, failures, at < partial_until, _percent(before, snapshot))
-        if AUTH not in snapshot.failed:  # else the hour is still to be read
-            durable = snapshot.durable or NOTHING
-        kept, before = snapshot.kept or NOTHING_KEPT, snapshot
+        if AUTH in snapshot.failed:  # the hour is still to be read
+            after = after._replace(durable=memory.durable)
+        memory, before = after, snapshot
 
 
 def _added(users: dict[str, dict[str, int]], snapshot: Snapshot) -> dict[str, dict[str, int]]:

@@ -7,9 +7,9 @@ root's are believed, and a user can invent no more than sessions of the user's o
 
 from __future__ import annotations
 
+from textfile_users.accounts import Account
 from textfile_users.activity import ENDED, owners
 from textfile_users.connections import MAX_TITLES, of_each_user
-from textfile_users.model import Account, Process, Session
 from textfile_users.record import Record
 from textfile_users.sessions import (
     DROPBEAR,
@@ -18,11 +18,12 @@ from textfile_users.sessions import (
     SCREEN,
     SSHD,
     TMUX,
+    Session,
     service_of,
     with_unique_ids,
 )
 from textfile_users.sources.addresses import is_loopback
-from textfile_users.sources.procfs import parse_title
+from textfile_users.sources.procfs import Process, parse_title
 from textfile_users.sources.terminals import name_of
 from textfile_users.sources.text import decode
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from textfile_users.model import Process
 from textfile_users.record import Record
+from textfile_users.sources.procfs import Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -92,19 +92,19 @@ LOOK = """
 import json, os, sys, time
 from textfile_users.accounts import Answer, Known, Pause, accounts_of, questions
 from textfile_users.paths import Paths
-from textfile_users.rows import from_row, to_row
+from textfile_users.memory import record_of
 from textfile_users.sources.accounts import look_up
 file, now, seconds, users, uids = sys.argv[1:]
 users, uids = users.split(), list(map(int, uids.split()))
 answers, signature, pause = json.load(open(file))
-answers = [from_row(Answer, one) for one in answers]
-known = Known({one.question: one for one in answers}, signature, from_row(Pause, pause))
+answers = [record_of(Answer, one) for one in answers]
+known = Known({one.question: one for one in answers}, signature, record_of(Pause, pause))
 began, cpu = time.monotonic(), time.process_time()
 deadline = began + float(seconds)
 known, report = look_up(Paths(), questions(users, uids), known, float(now), deadline)
 took = time.monotonic() - began
-rows = [to_row(one) for one in known.answers.values()]
-json.dump([rows, known.signature, to_row(known.pause)], open(file, "w"))
+rows = list(known.answers.values())
+json.dump([rows, known.signature, known.pause], open(file, "w"))
 accounts = [list(one) for one in accounts_of(users, uids, known)]
 print(json.dumps({"accounts": accounts, "took": took, "faults": report.faults,
                   "status": report.status, "pause": known.pause.seconds}))
@@ -123,7 +123,7 @@ class Looks:
         self.directory = box.root / "run/nss-test"
         self.library = box.directory / "nss"
         self.state = box.directory / "accounts.json"
-        self.state.write_text(json.dumps([[], "", ["", "", "0.0", "0.0"]]))
+        self.state.write_text(json.dumps([[], "", ["", "", 0.0, 0.0]]))
         self.state.chmod(0o666)
 
     def env(self, *argv: str) -> list[str]:

@@ -14,13 +14,15 @@ from typing import NamedTuple
 import pytest
 
 from tests.e2e.parts import Box, free_port
+from textfile_users.accounts import Account
 from textfile_users.activity import Activity, activities, with_commands
-from textfile_users.collectors.sessions import look_at_sessions
-from textfile_users.model import Account, Process, Session, Snapshot, Wanted
+from textfile_users.collectors.sessions import SessionsMemory, collect_sessions
 from textfile_users.paths import Paths
-from textfile_users.sources.procfs import read_boot_time
+from textfile_users.sessions import Session
+from textfile_users.sources.procfs import Process, read_boot_time
 from textfile_users.sources.terminals import Terminal, read_command_lines, stat_terminals
 from textfile_users.unrecorded import titles_wanted, unrecorded, without_windows
+from textfile_users.wanted import Scan
 
 pytestmark = pytest.mark.e2e
 
@@ -71,8 +73,8 @@ def read_processes(paths: Paths) -> tuple[Process, ...]:
 def look(box: Box) -> Look:
     """Return what the program's parts make of the box."""
     paths = Paths(str(box.root))
-    (looked,) = look_at_sessions(paths, Wanted(), Snapshot(time.time(), None), 0)
-    known = looked.sessions or ()
+    (found_first,) = collect_sessions(Scan(paths, time.time()), SessionsMemory(), ())
+    known = found_first.sessions or ()
     processes = read_processes(paths)
     lines = (box.root / "etc/passwd").read_text().splitlines()
     accounts = [

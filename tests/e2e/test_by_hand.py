@@ -181,13 +181,13 @@ def test_another_user_by_hand(installed: Installed) -> None:
 
 def test_a_link_in_the_state_is_not_followed(installed: Installed) -> None:
     """Whoever is the service's user could have root read a file of root's and show its text."""
-    installed.sh(f"cp -a {STATE}/durable.csv /opt/root/kept; echo top secret >/opt/root/secret")
-    installed.sh(f"ln -sf /opt/root/secret {STATE}/durable.csv")
+    installed.sh(f"cp -a {STATE}/durable.json /opt/root/kept; echo top secret >/opt/root/secret")
+    installed.sh(f"ln -sf /opt/root/secret {STATE}/durable.json")
     _, text, said = installed.sh(f"sudo {PROGRAM} --output -", check=False)
     assert "secret" not in text + said.replace("/opt/root/secret", "")
     assert "is a link" in said
-    assert installed.sh(f"readlink {STATE}/durable.csv")[1] == "/opt/root/secret\n"
-    installed.sh(f"rm {STATE}/durable.csv; cp -a /opt/root/kept {STATE}/durable.csv")
+    assert installed.sh(f"readlink {STATE}/durable.json")[1] == "/opt/root/secret\n"
+    installed.sh(f"rm {STATE}/durable.json; cp -a /opt/root/kept {STATE}/durable.json")
     installed.require_well()
 
 

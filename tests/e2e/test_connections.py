@@ -22,7 +22,7 @@ ALICE = 20001
 LOOK = """
 import json, os, sys
 from textfile_users import connections as c
-from textfile_users.model import Process
+from textfile_users.sources.procfs import Process
 from textfile_users.paths import Paths
 from textfile_users.sources import sockets as s
 from textfile_users.sources.terminals import read_command_lines

@@ -203,7 +203,7 @@ MENDED = [
     (f"mv {STATE} {STATE}.0; ln -s {STATE}.0 {STATE}; chown -h tu-alice {STATE}",
      "state directory", "is a link, of tu-alice's"),
     (f"rm -f {STATE}/lock; mkdir {STATE}/lock", "state directory", "lock is not textfile-users's"),
-    (f"touch -d '+1 day' {STATE}/durable.csv", "state directory", "from the future, by 24 h"),
+    (f"touch -d '+1 day' {STATE}/durable.json", "state directory", "from the future, by 24 h"),
     ("chmod 755 /run/volatile", "runtime directory", "others get in"),
     ("gpasswd -d textfile-users adm", "user", "textfile-users is not in adm"),
     ("gpasswd -d textfile-users adm", "auth log", "is closed to textfile-users"),

@@ -264,7 +264,7 @@ def test_cron_writes_in_place_where_a_link_was(hosts: Callable[..., Host]) -> No
             "rmdir /run/textfile-users; mv /run/x /run/textfile-users")  # fmt: skip
     host.install()
     assert host.sh(f"stat -c '%F %U' {link}") == "regular file textfile-users\n"
-    assert host.sh("ls /run/textfile-users/private") == "volatile.csv\n"
+    assert host.sh("ls /run/textfile-users/private") == "volatile.json\n"
     host.uninstall()
     host.sh("rm -r /opt/textfile-users")
     assert differences(before, host.listing()) == {}
@@ -351,11 +351,11 @@ def test_nothing_of_roots_is_given_away(hosts: Callable[..., Host]) -> None:
     assert status == 1
     assert "lock: is no file of root's with one name; remove it" in err
     assert host.sh(look) == "root:root 600 3\n"
-    host.sh(f"rm {state}/lock; touch {state}/durable.csv")  # as root's own runs leave one
+    host.sh(f"rm {state}/lock; touch {state}/durable.json")  # as root's own runs leave one
     host.install()
     assert host.sh(look) == "root:root 600 1\n"
     assert "users_logged_in" in host.sh(f"cat {TEXTFILE}/users.prom")
-    assert host.sh(f"stat -c %U {state} {state}/durable.csv") == "textfile-users\n" * 2
+    assert host.sh(f"stat -c %U {state} {state}/durable.json") == "textfile-users\n" * 2
 
 
 def test_the_group_that_writes_btmp_is_left_when_a_log_is_read(hosts: Callable[..., Host]) -> None:

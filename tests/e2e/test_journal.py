@@ -18,11 +18,11 @@ import pytest
 from tests.e2e.debian import programs, unpacked
 from tests.e2e.parts import PASSWORD, SUDOERS, Box
 from tests.hosts import Host
+from textfile_users.auth import log_choice, log_reading
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import UNTRUSTED, Reader
 from textfile_users.cli import main
 from textfile_users.collectors import auth
-from textfile_users.model import DENIED, OK
 from textfile_users.paths import Paths
 from textfile_users.sources import journal as source
 from textfile_users.sources.authlog import Stamps, utc_time
@@ -34,6 +34,7 @@ from textfile_users.sources.journal import (
 )
 from textfile_users.sources.journals import JournalPosition, ends, journal_state
 from textfile_users.sources.passwd import accounts
+from textfile_users.sources.report import DENIED, OK
 
 pytestmark = pytest.mark.e2e
 
@@ -684,7 +685,8 @@ def test_a_syslogd_that_comes_and_goes_loses_nothing(
     journald: Box, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, template: str
 ) -> None:
     """journald passes on what it gets; while rsyslogd is off the journal alone has it."""
-    monkeypatch.setattr(auth, "SILENT_SECONDS", 4.0)
+    for module in (auth, log_choice, log_reading):
+        monkeypatch.setattr(module, "SILENT_SECONDS", 4.0)
     (journald.root / "etc/sudoers").write_text(SUDOERS)
     (journald.root / "etc/rsyslog.conf").write_text(RSYSLOG.format(template=template))
     (journald.root / "var/log/auth.log").write_text("")

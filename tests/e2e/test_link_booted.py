@@ -142,12 +142,12 @@ def test_back_in_place_and_to_the_link_again(host: Host) -> None:
     assert all(between[name] >= value for name, value in before.items())
     # What an install of before has left is taken over too.
     host.sh(f"systemctl stop {UNITS}; {OLD_LAYOUT}")
-    kept = host.sh("cat /run/textfile-users/volatile.csv")
+    kept = host.sh("cat /run/textfile-users/volatile.json")
     host.install()
     assert host.sh(f"{RIGHTS}; readlink {LINK}") == f"root:root 755\n{TARGET}\n"
     assert host.sh("stat -c '%U %a' /run/textfile-users") == "root 755\n"
     first = kept.splitlines()[0]
-    assert host.sh("head -1 /run/textfile-users/private/volatile.csv") == f"{first}\n"
+    assert host.sh("head -1 /run/textfile-users/private/volatile.json") == f"{first}\n"
     after = host.counters()
     assert all(after[name] >= value for name, value in between.items())
     assert host.faults() == {}

@@ -8,19 +8,23 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from tests.hosts import BOOT, NOW, PASSWD, Record, pack_all
-from tests.test_durable import SAMPLE
 from tests.test_journal import line as journal_line
 from tests.test_lastlog import pack as pack_lastlog
+from tests.test_memory import SAMPLE
+from tests.test_older_memory import OLD_DURABLE, OLD_VOLATILE
 from tests.test_patterns import ALL
 from tests.test_sockets import line as socket_line
 from tests.test_sockets import listening
+from textfile_users import accounts, older_memory
 from textfile_users.activity import parse_command
 from textfile_users.auth.programs import PROGRAMS, find
-from textfile_users.durable import format_durable, parse_durable
+from textfile_users.collectors.auth import AuthNotes
+from textfile_users.collectors.connections import ConnectionsMemory
+from textfile_users.collectors.processes import ProcessesMemory
+from textfile_users.collectors.sessions import SessionsMemory
 from textfile_users.events import read_log
-from textfile_users.kept import Kept
+from textfile_users.memory import Volatile
 from textfile_users.origin import parse_origin
-from textfile_users.rows import end_of
 from textfile_users.settings import parse_settings
 from textfile_users.sources import authlog, follow, forms, localtime
 from textfile_users.sources.addresses import ip_of_record, parse_ip
@@ -46,8 +50,14 @@ from textfile_users.sources.sockets import parse_activity, parse_connections, pa
 from textfile_users.sources.text import decode, printable
 from textfile_users.sources.utmp import LAYOUTS, parse_utmp
 from textfile_users.sources.wtmp import turns
+from textfile_users.state_files import (
+    _end_of,
+    format_durable,
+    format_volatile,
+    parse_durable,
+    parse_volatile,
+)
 from textfile_users.usage import Usage
-from textfile_users.volatile import Volatile, format_volatile, parse_volatile
 
 Exceptions = tuple[type[Exception], ...]
 STAT = b"1000 (a) (b) S 1 1000 1000 34816 1000 4194560 1 2 3 4 5 6 7 8 20 0 1 0 500 1000 200 18446"
@@ -109,7 +119,7 @@ def _lastlog(data: bytes) -> object:
 
 def _rows(data: bytes) -> bytes:
     """Return a state file without its last line."""
-    return data[: data.rindex(b'"end"')]
+    return data[: data.rindex(b"\n", 0, -1) + 1]
 
 
 def zone(rule: str) -> bytes:
@@ -138,16 +148,18 @@ RECORDS = [
     Record(type=6, ip="::1"),
 ]
 VOLATILE = Volatile(
-    {("1", "alice", "pts/0", "ssh", "utmp", "utmp"): 5.0},
-    {("alice", "ssh"): 6.0},
-    {("alice", "utmp", "utmp", "pts/0"): 7.0},
-    {"fault": 8.0},
-    Kept(
-        ("x", 1.0),
-        Usage({0: 1.0}, {0: 2.0}, {(1, 2): 3.0}, 4),
-        {(1, 2): ("1", 1000, 1000, 1000)},
-        time=5.0,
+    SessionsMemory(
+        {("1", "alice", "pts/0", "ssh", "utmp", "utmp"): 5.0},
+        {("alice", "ssh"): 6.0},
+        {("alice", "utmp", "utmp", "pts/0"): 7.0},
     ),
+    accounts.NOTHING,
+    ProcessesMemory(
+        Usage({0: 1.0}, {0: 2.0}, {(1, 2): 3.0}, 4), {(1, 2): ("1", 1000, 1000, 1000)}, 5.0
+    ),
+    ConnectionsMemory(),
+    AuthNotes(("x", 1.0)),
+    {"fault": 8.0},
 )
 ACCOUNTS = PASSWD.encode()
 
@@ -215,14 +227,26 @@ DECODERS = (
     # Damage is found by the checksum; a file of another program may have the right one.
     Decoder(
         "durable",
-        lambda data: parse_durable(data + end_of(data)),
+        lambda data: parse_durable(data + _end_of(data)),
         (_rows(format_durable(SAMPLE)),),
         (ValueError,),
     ),
     Decoder(
         "volatile",
-        lambda data: parse_volatile(data + end_of(data), "b"),
+        lambda data: parse_volatile(data + _end_of(data), "b"),
         (_rows(format_volatile(VOLATILE, "b")),),
+        (ValueError,),
+    ),
+    Decoder(
+        "older durable",
+        lambda data: older_memory.parse_durable(data + older_memory._end_of(data)),
+        (OLD_DURABLE,),
+        (ValueError,),
+    ),
+    Decoder(
+        "older volatile",
+        lambda data: older_memory.parse_volatile(data + older_memory._end_of(data), "b"),
+        (OLD_VOLATILE,),
         (ValueError,),
     ),
     Decoder(

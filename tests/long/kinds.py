@@ -8,8 +8,7 @@ from collections.abc import Callable
 from tests.hosts import NOW
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import Reader
-from textfile_users.counting import Counting
-from textfile_users.durable import NOTHING
+from textfile_users.counting import Counting, Counts
 from textfile_users.sources.authlog import Stamps, own_time
 from textfile_users.sources.follow import BLOCK
 
@@ -134,7 +133,7 @@ def _lines(of: Callable[[int], tuple[str, str, str]], size: int) -> bytes:
 
 def count(data: bytes) -> None:
     """Count what a log says, as a scan does, block by block."""
-    counting = Counting(NOTHING, NOW, (), lambda: ("root", "alice"))
+    counting = Counting(Counts(), NOW, (), lambda: ("root", "alice"))
     reader = Reader(Pairing(), Stamps(NOW, own_time))
     start = 0
     while start < len(data):

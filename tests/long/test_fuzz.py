@@ -99,7 +99,7 @@ NAMES = (
     *("etc/group", "proc/stat", "proc/1000/stat", "proc/1001/status", "proc/1001/cmdline"),
     *("proc/1001/cgroup", "proc/1/cgroup", "proc/1/net/tcp", "etc/localtime"),
 )
-STATE = ("state/durable.csv", "run/volatile.csv")
+STATE = ("state/durable.json", "run/volatile.json")
 
 
 def test_a_whole_look_at_damaged_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,10 +14,11 @@ import pytest
 from tests.long.sizes import size, spread
 from tests.long.world import World, counted, happen
 from textfile_users.cli import main
+from textfile_users.state_files import _end_of
 
 DURABLE, VOLATILE, LOCK, OUTPUT = (
-    "state/durable.csv",
-    "run/volatile.csv",
+    "state/durable.json",
+    "run/volatile.json",
     "state/lock",
     "out/users.prom",
 )
@@ -64,13 +65,18 @@ def as_fifo(path: Path) -> None:
 
 
 def of_another_version(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b'","1"', b'","99"', 1))
+    first, newline, rest = path.read_bytes().partition(b"\n")
+    if not rest:  # the lock, which has no content
+        return
+    kind, comma, version = first.partition(b",")
+    data = kind + comma + b"9" + version + newline + rest[: rest.rindex(b"\n", 0, -1) + 1]
+    path.write_bytes(data + _end_of(data))
 
 
 def changed(path: Path) -> None:
     """Change one digit, as a failing card does: all is there, and it is another number."""
     data = path.read_bytes()
-    at = data.index(b'"2.0"') + 1 if b'"2.0"' in data else len(data) // 2
+    at = data.index(b"[2.0,") + 1 if b"[2.0," in data else len(data) // 2
     path.write_bytes(data[:at] + b"7" + data[at + 1 :])
 
 

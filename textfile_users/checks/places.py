@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 
-from textfile_users import durable, volatile
 from textfile_users.checks.access import WRITE, closed_part
 from textfile_users.checks.child import Failed
 from textfile_users.checks.finding import FAULT, NOTE, OK, SERVICE, Finding, Host, age
@@ -18,6 +17,7 @@ from textfile_users.record import Record
 from textfile_users.service import find_service
 from textfile_users.sources.files import reason
 from textfile_users.sources.passwd import read_passwd
+from textfile_users.state_files import DURABLE, OLD_NAMES, VOLATILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from textfile_users.checks.child import Identity
 
-FILES = (durable.FILE_NAME, volatile.FILE_NAME, "lock")
+FILES = (DURABLE, VOLATILE, *OLD_NAMES.values(), "lock")
 FUTURE_SECONDS = 60.0
 STATE = "state directory"
 RUNTIME = "runtime directory"

@@ -21,13 +21,13 @@ from textfile_users.checks.mends import (
     quote,
     service,
 )
-from textfile_users.model import ABSENT, DENIED
 from textfile_users.record import Record
 from textfile_users.settings import SETTINGS
 from textfile_users.sources.authlog import Stamps
 from textfile_users.sources.files import open_regular
 from textfile_users.sources.localtime import local_time
 from textfile_users.sources.procfs import read_boot_time
+from textfile_users.sources.report import ABSENT, DENIED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""The collectors: what one look reads, each guarded and timed by snapshot.py."""
+"""The collectors: what one look reads, each guarded and timed by scan.py."""

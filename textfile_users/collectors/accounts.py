@@ -2,56 +2,75 @@
 
 from __future__ import annotations
 
-from textfile_users.accounts import accounts_of, questions, shown_uids, system_users
-from textfile_users.kept import NOTHING
-from textfile_users.model import ABSENT, ACCOUNTS, OK, Snapshot, Wanted
-from textfile_users.paths import Paths
+from textfile_users.accounts import (
+    NOTHING,
+    Account,
+    Known,
+    accounts_of,
+    questions,
+    shown_uids,
+    system_users,
+)
+from textfile_users.record import Record
 from textfile_users.sources.accounts import look_up
+from textfile_users.sources.report import Reports, joined, reports_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
+
+    from textfile_users.wanted import Scan
 
 
-def look_at_accounts(
-    paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
-) -> Iterator[Snapshot]:
-    """Add the accounts of users with a session or processes. Raises nothing.
+class AccountsFound(Record):
+    """The accounts of users with a session or processes, None where they are not known.
 
-    NSS is asked until time.monotonic() is ``deadline``.
+    ``memory`` is what files and NSS said of all that was asked. Uids below 1000 are known of
+    ``system_users``.
     """
-    kept = before.kept or NOTHING
-    users = {session.user for session in before.sessions or ()}
-    running = {process.uid for process in before.processes or () if process.uid >= 0}
-    uids = running.union(kept.usage.seconds)
-    known, report = look_up(paths, questions(users, uids), kept.known, before.now, deadline)
-    shown = shown_uids(users, running, known, wanted.all_users)
-    success = report.status in (OK, ABSENT)
+
+    memory: Known = NOTHING
+    reports: Reports = Reports()
+    accounts: tuple[Account, ...] | None = None
+    system_users: frozenset[str] = frozenset()
+
+
+def collect_accounts(
+    scan: Scan,
+    before: AccountsFound,
+    users: set[str],
+    running: set[int],
+    counted: Collection[int],
+    deadline: float,
+) -> Iterator[AccountsFound]:
+    """Find the accounts of ``users`` with a session, of ``running`` uids, and those ``counted``.
+
+    NSS is asked until time.monotonic() is ``deadline``. Raises nothing.
+    """
+    asked = questions(users, running.union(counted))
+    known, report = look_up(scan.paths, asked, before.memory, scan.now, deadline)
+    shown = shown_uids(users, running, known, scan.wanted.all_users)
     yield before._replace(
+        memory=known,
+        reports=joined(before.reports, reports_of(report)),
         accounts=accounts_of(users, shown, known),
-        kept=kept._replace(known=known),
-        sources=(*before.sources, report),
-        faults=(*before.faults, *report.faults),
-        failed=before.failed if success else (*before.failed, ACCOUNTS),
     )
 
 
-def add_system_users(
-    paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
-) -> Iterator[Snapshot]:
+def find_system_users(
+    scan: Scan, before: AccountsFound, users: set[str], uids: set[int], deadline: float
+) -> Iterator[AccountsFound]:
     """Add which of those who are or were here are the system's, where that is wanted.
 
     It comes when all logins are known: one that is over is shown at once or never.
     """
-    if not wanted.system_users or before.durable is None:
+    if not scan.wanted.system_users:
         return
-    kept = before.kept or NOTHING
-    users = {session.user for session in before.sessions or ()}
-    running = {process.uid for process in before.processes or () if process.uid >= 0}
-    asked = questions(users.union(before.durable.last_logins), running.union(kept.usage.seconds))
-    known, report = look_up(paths, asked, kept.known, before.now, deadline)
+    asked = questions(users, uids)
+    known, report = look_up(scan.paths, asked, before.memory, scan.now, deadline)
+    faults = (*before.reports.faults, *report.faults)
     yield before._replace(
+        memory=known,
+        reports=before.reports._replace(faults=faults),
         system_users=system_users(known),
-        kept=kept._replace(known=known),
-        faults=(*before.faults, *report.faults),
     )

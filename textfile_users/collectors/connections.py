@@ -13,18 +13,8 @@ from textfile_users.connections import (
     servers_of,
     with_owners,
 )
-from textfile_users.kept import NOTHING, Network
-from textfile_users.model import (
-    ABSENT,
-    CONNECTIONS,
-    DENIED,
-    OK,
-    Process,
-    Snapshot,
-    SourceReport,
-    Wanted,
-)
-from textfile_users.paths import Paths
+from textfile_users.record import Record
+from textfile_users.sources.report import DENIED, OK, Reports, SourceReport, reports_of
 from textfile_users.sources.sockets import (
     Tables,
     parse_connections,
@@ -36,7 +26,11 @@ from textfile_users.sources.terminals import read_command_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from textfile_users.paths import Paths
+    from textfile_users.sources.procfs import Process
+    from textfile_users.wanted import Scan, Wanted
 
 # For so long what was found is believed while the kernel's counts of connections stay the same:
 # one that begins while another ends, unseen, leaves them so.
@@ -44,30 +38,47 @@ BELIEVED_SECONDS = 60.0
 MAX_SERVERS = 256  # anybody may name a thousand processes like one
 
 
-def look_at_connections(
-    paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
-) -> Iterator[Snapshot]:
-    """Add the connections, each with the process that holds it where that is known.
+class ConnectionsMemory(Record):
+    """The connections found at ``time``, and a text that changes when they do, or ''."""
+
+    signature: str = ""
+    time: float = 0.0
+    connections: tuple[Connection, ...] = ()
+
+
+class ConnectionsFound(Record):
+    """The connections, each with the process that holds it where that is known; None unknown."""
+
+    memory: ConnectionsMemory = ConnectionsMemory()
+    reports: Reports = Reports()
+    connections: tuple[Connection, ...] | None = None
+
+
+def collect_connections(
+    scan: Scan,
+    before: ConnectionsMemory,
+    processes: Sequence[Process],
+    statuses: Mapping[str, str],
+    deadline: float,
+) -> Iterator[ConnectionsFound]:
+    """Find the connections; ``processes`` are all that are known, ``statuses`` those of sources.
 
     A table that is not read to its end at ``deadline`` is none. Raises nothing.
     """
-    known = known_servers(before.processes or ())
-    kept = before.kept or NOTHING
-    signature = _signature(paths, known, wanted)
-    last = kept.network
-    if signature == last.signature != "" and 0 <= before.now - last.time < BELIEVED_SECONDS:
+    known = known_servers(processes)
+    signature = _signature(scan.paths, known, scan.wanted)
+    if signature == before.signature != "" and 0 <= scan.now - before.time < BELIEVED_SECONDS:
         report = SourceReport("sockets", OK, (), (("damaged", 0),))
-        yield _with_report(before._replace(connections=last.connections), report)
+        yield ConnectionsFound(before, reports_of(report), before.connections)
         return
-    tables, report = read_sockets(paths, deadline)
+    tables, report = read_sockets(scan.paths, deadline)
     if tables is None:
-        yield _with_report(before, report)
+        yield ConnectionsFound(before, reports_of(report))
         return
-    found, damaged = _find(paths, wanted, before, known, tables)
+    found, damaged = _find(scan, processes, known, statuses, tables)
     unusable = tuple((reason, count + damaged) for reason, count in report.unusable)
-    network = Network(signature if report.status == OK else "", before.now, found)
-    after = before._replace(connections=found, kept=kept._replace(network=network))
-    yield _with_report(after, report._replace(unusable=unusable))
+    after = ConnectionsMemory(signature if report.status == OK else "", scan.now, found)
+    yield ConnectionsFound(after, reports_of(report._replace(unusable=unusable)), found)
 
 
 def _signature(paths: Paths, known: tuple[Process, ...], wanted: Wanted) -> str:
@@ -80,16 +91,19 @@ def _signature(paths: Paths, known: tuple[Process, ...], wanted: Wanted) -> str:
 
 
 def _find(
-    paths: Paths, wanted: Wanted, before: Snapshot, known: tuple[Process, ...], tables: Tables
+    scan: Scan,
+    processes: Sequence[Process],
+    known: tuple[Process, ...],
+    statuses: Mapping[str, str],
+    tables: Tables,
 ) -> tuple[tuple[Connection, ...], int]:
     """Return the connections, and how many lines of tables are damaged."""
-    processes = before.processes or ()
-    statuses = {source.name: source.status for source in before.sources}
+    paths, wanted = scan.paths, scan.wanted
     titles = read_command_lines(paths, (one.pid for one in known))
     servers = servers_of(processes, known, titles)
     listening = tables.listening
     owners = read_owners(paths, (one.inode for one in listening), (one.pid for one in known))
-    denied = owners.denied if before.processes and statuses.get("procfs") != DENIED else None
+    denied = owners.denied if processes and statuses.get("procfs") != DENIED else None
     listeners = listeners_of(listening, servers, owners.pids, denied, wanted.ssh_ports)
     ports = ports_of(listeners, wanted.ssh_ports)
     sockets, damaged = parse_connections(tables.connected, ports)
@@ -100,12 +114,3 @@ def _find(
     holders = (process.pid for process in processes if process.comm in comms)
     pids = read_owners(paths, (one.inode for one in asked), holders).pids
     return with_owners(found, servers, pids), damaged
-
-
-def _with_report(snapshot: Snapshot, report: SourceReport) -> Snapshot:
-    success = report.status in (OK, ABSENT)
-    return snapshot._replace(
-        sources=(*snapshot.sources, report),
-        faults=(*snapshot.faults, *report.faults),
-        failed=snapshot.failed if success else (*snapshot.failed, CONNECTIONS),
-    )

@@ -4,37 +4,33 @@ from __future__ import annotations
 
 import os
 
-from textfile_users.counting import CLEAN, CRASH, Counting
+from textfile_users.counting import BEGINNING, CLEAN, CRASH, Counting, Counts, LogRead
 from textfile_users.deadline import paced
-from textfile_users.durable import BEGINNING, NOTHING, Durable
 from textfile_users.logins import MAX_LOGINS, WTMP, Login
-from textfile_users.model import (
-    ABSENT,
-    BROKEN,
-    DENIED,
-    HISTORY,
-    OK,
-    Snapshot,
-    SourceReport,
-    UtmpRecord,
-    Wanted,
-)
-from textfile_users.paths import Paths
+from textfile_users.record import Record
 from textfile_users.sessions import MAX_START_AFTER_LOGIN, is_terminal
 from textfile_users.sources.files import open_regular, reason
-from textfile_users.sources.follow import NOWHERE, blocks, end
+from textfile_users.sources.follow import NOWHERE, Position, blocks, end
 from textfile_users.sources.passwd import account_names, read_passwd
-from textfile_users.sources.procfs import read_ancestors, read_boot_time, read_processes
+from textfile_users.sources.procfs import (
+    read_ancestors,
+    read_boot_id,
+    read_boot_time,
+    read_processes,
+)
+from textfile_users.sources.report import ABSENT, BROKEN, DENIED, OK, Reports, SourceReport
 from textfile_users.sources.sqlite import UnreadableDatabase, signature
-from textfile_users.sources.utmp import LAYOUTS, detect_layout, parse_utmp
-from textfile_users.volatile import read_boot_id
+from textfile_users.sources.utmp import LAYOUTS, UtmpRecord, detect_layout, parse_utmp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from textfile_users.deadline import Steps
+    from textfile_users.sessions import Session
     from textfile_users.sources.wtmp import Turn
+    from textfile_users.sources.wtmpdb import WtmpdbPosition
+    from textfile_users.wanted import Scan
 
 
 WTMPDB = "wtmpdb"
@@ -61,77 +57,100 @@ SAMPLE = 64 << 10
 TAIL = 384 * 400 * 8  # whole records of either size
 
 
-def look_at_history(
-    paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
-) -> Iterator[Snapshot]:
+class HistoryMemory(Record):
+    """What was read of records, by the boot of ``boot_id``.
+
+    ``records`` are positions by path, ``seen`` says by source what was there when it was read
+    whole.
+    """
+
+    boot_id: str = ""
+    records: dict[str, Position] = {}
+    wtmpdb: WtmpdbPosition | None = None
+    seen: dict[str, str] = {}
+
+
+class HistoryFound(Record):
+    """What records gave."""
+
+    memory: HistoryMemory
+    counts: Counts
+    reports: Reports = Reports()
+
+
+def collect_history(
+    scan: Scan,
+    before: HistoryMemory,
+    counts: Counts,
+    sessions: tuple[Session, ...] | None,
+    log: LogRead,
+    deadline: float,
+) -> Iterator[HistoryFound]:
     """Read what the host's records have that was not read before, and count it.
 
     What they say of logins waits until the auth log is read: its events come first. Begins no
     further step once time.monotonic() has passed ``deadline``. Raises nothing but what is a
     fault of this program.
     """
-    reading = _Reading(paths, before, wanted.backfill)
-
-    def reached() -> Snapshot:
-        success = all(source.status in (OK, ABSENT) for source in reading.sources)
-        return before._replace(
-            durable=reading.result(),
-            sources=(*before.sources, *reading.sources),
-            faults=(*before.faults, *reading.faults),
-            failed=before.failed if success else (*before.failed, HISTORY),
-        )
-
-    has_log = bool(before.auth_log)
+    reading = _Reading(scan, before, counts, sessions, log.time)
+    paths = scan.paths
+    has_log = bool(log.source)
     reading.boot()
-    if before.caught_up:
-        is_complete = yield from paced(reading.read_logins(), deadline, reached)
+    if log.caught_up:
+        is_complete = yield from paced(reading.read_logins(), deadline, reading.result)
         reading.look(patient=has_log, is_complete=is_complete)
     for source, path, read in (
         (BTMP, paths.btmp(), reading.skip_btmp if has_log else reading.read_btmp),
         (LASTLOG, paths.lastlog(), reading.read_lastlog),
         (LASTLOG2, paths.lastlog2(), reading.read_lastlog2),
     ):
-        yield from paced(reading.guard(source, path, read), deadline, reached)
-    yield reached()
+        yield from paced(reading.guard(source, path, read), deadline, reading.result)
+    yield reading.result()
 
 
 class _Reading:
     """One look's reading of records: from the state before it to that after it."""
 
-    def __init__(self, paths: Paths, snapshot: Snapshot, backfill: bool) -> None:
-        before = snapshot.durable or NOTHING
+    def __init__(
+        self,
+        scan: Scan,
+        before: HistoryMemory,
+        counts: Counts,
+        sessions: tuple[Session, ...] | None,
+        read_until: float,
+    ) -> None:
+        paths = scan.paths
         self.sources: list[SourceReport] = []
         self.faults: list[str] = []
         self._paths = paths
-        self._now = snapshot.now
-        self._before = before
+        self._now = scan.now
         # Of a first look nothing counts, unless it is to count what is there.
-        self._began = before.began or (BEGINNING if backfill else 0.0)
-        self._sessions = snapshot.sessions
-        self._backfill = backfill
-        sessions = snapshot.sessions or ()
-        self._counting = Counting(before, self._now, sessions, lambda: account_names(paths))
+        self._began = counts.began or (BEGINNING if scan.wanted.backfill else 0.0)
+        self._sessions = sessions
+        self._backfill = scan.wanted.backfill
+        self._counting = Counting(
+            counts, self._now, sessions or (), lambda: account_names(paths), read_until
+        )
         self._records = dict(before.records)
         self._seen = dict(before.seen)
         self._wtmpdb = before.wtmpdb
         self._boot_id = before.boot_id
-        self._boots = _boots(self._seen.get(BOOT, ""), before.boot)
+        self._boots = _boots(self._seen.get(BOOT, ""), counts.boot)
         self._reached: dict[str, float] = {}  # when the last record was that was read
         self._held: dict[str, list[Turn]] = {WTMP: [], WTMPDB: []}
         self._room = MAX_LOGINS // 2
         self._parents: dict[int, int] = {}  # of processes that wrote records
 
-    def result(self) -> Durable:
-        """Return the state after this look."""
+    def result(self) -> HistoryFound:
+        """Return what was reached."""
         seen = dict(self._seen)
         if self._boots:
             seen[BOOT] = " ".join(f"{source}:{time}" for source, time in self._boots[-MAX_BOOTS:])
-        return self._counting.result()._replace(
-            began=self._began,
-            records=dict(self._records),
-            seen=seen,
-            wtmpdb=self._wtmpdb,
-            boot_id=self._boot_id,
+        success = all(source.status in (OK, ABSENT) for source in self.sources)
+        return HistoryFound(
+            HistoryMemory(self._boot_id, dict(self._records), self._wtmpdb, seen),
+            self._counting.result()._replace(began=self._began),
+            Reports(tuple(self.sources), tuple(self.faults), success),
         )
 
     def guard(self, source: str, path: str, read: Callable[[str], Steps]) -> Steps:

@@ -1,61 +1,83 @@
-"""What users and sessions use: processes, CPU time, memory, terminals."""
+"""What users use: processes, CPU time and memory."""
 
 from __future__ import annotations
 
 from textfile_users.accounts import name_of, shown_uids
-from textfile_users.activity import activities, with_commands
-from textfile_users.kept import NOTHING
-from textfile_users.model import ABSENT, OK, PROCESSES, Snapshot, Wanted
-from textfile_users.paths import Paths
+from textfile_users.record import Record
 from textfile_users.sources.cgroups import read_slices
 from textfile_users.sources.processes import read_all, with_resident
 from textfile_users.sources.procfs import count_processors
-from textfile_users.sources.terminals import read_command_lines, stat_terminals
-from textfile_users.usage import count_cpu, memory_and_counts, shares_of
+from textfile_users.sources.report import Reports, reports_of
+from textfile_users.usage import Usage, count_cpu, memory_and_counts, shares_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from textfile_users.accounts import Known
+    from textfile_users.sources.processes import Places
+    from textfile_users.sources.procfs import Process
+    from textfile_users.wanted import Scan
 
-def look_at_processes(
-    paths: Paths, _: Wanted, before: Snapshot, deadline: float
-) -> Iterator[Snapshot]:
-    """Add all processes, and count the CPU time of their users on. Raises nothing.
+
+class ProcessesMemory(Record):
+    """What counting CPU time goes on from, of the scan at ``time``, 0 for none.
+
+    ``places`` says of which sessions, slices and users processes are.
+    """
+
+    usage: Usage = Usage()
+    places: Places = {}
+    time: float = 0.0
+
+
+class ProcessesFound(Record):
+    """All processes, None where they are not known, and what users use by name.
+
+    ``cpu_seconds`` is the counter, ``cpu_ratios`` its growth since the last scan as a share of all
+    the host has (``shares`` by uid), ``usages`` resident memory in bytes and the number of
+    processes; None where they are not known.
+    """
+
+    memory: ProcessesMemory = ProcessesMemory()
+    reports: Reports = Reports()
+    processes: tuple[Process, ...] | None = None
+    shares: Mapping[int, float] | None = None
+    cpu_seconds: Mapping[str, float] | None = None
+    cpu_ratios: Mapping[str, float] | None = None
+    usages: Mapping[str, tuple[int, int]] | None = None
+
+    @property
+    def uids(self) -> set[int]:
+        """The uids of all processes, as far as they are known."""
+        return {process.uid for process in self.processes or () if process.uid >= 0}
+
+
+def collect_processes(
+    scan: Scan, before: ProcessesMemory, deadline: float
+) -> Iterator[ProcessesFound]:
+    """Find all processes, and count the CPU time of their users on. Raises nothing.
 
     Where time.monotonic() passes ``deadline`` before all are read, none are known.
     """
-    kept = before.kept or NOTHING
-    processes, report, places = read_all(paths, kept.places, before.now, deadline, kept.time)
-    kept, shares = kept._replace(places=places), None
+    processes, report, places = read_all(scan.paths, before.places, scan.now, deadline, before.time)
+    after, shares = before._replace(places=places), None
     if processes is not None:  # slices come last, see count_cpu()
-        usage = count_cpu(kept.usage, read_slices(paths), processes)
-        seconds = (before.now - kept.time) * count_processors(paths)
-        shares = shares_of(kept.usage, usage, seconds) if kept.time else None
-        kept = kept._replace(usage=usage, time=before.now)
-    yield before._replace(
-        processes=processes,
-        shares=shares,
-        kept=kept,
-        sources=(*before.sources, report),
-        faults=(*before.faults, *report.faults),
-        failed=before.failed if report.status in (OK, ABSENT) else (*before.failed, PROCESSES),
-    )
+        usage = count_cpu(before.usage, read_slices(scan.paths), processes)
+        seconds = (scan.now - before.time) * count_processors(scan.paths)
+        shares = shares_of(before.usage, usage, seconds) if before.time else None
+        after = after._replace(usage=usage, time=scan.now)
+    yield ProcessesFound(after, reports_of(report), processes, shares)
 
 
-def add_activities(
-    paths: Paths, wanted: Wanted, before: Snapshot, deadline: float
-) -> Iterator[Snapshot]:
-    """Add what each user and each session does, by name. Raises nothing."""
+def find_usage(
+    scan: Scan, before: ProcessesFound, users: set[str], known: Known, deadline: float
+) -> Iterator[ProcessesFound]:
+    """Add what each user uses, by name; ``users`` are those with a session. Raises nothing."""
     if before.processes is None:
         return
-    sessions = before.sessions or ()
-    kept = before.kept or NOTHING
-    known = kept.known
-    users = {session.user for session in sessions}
-    uids = {process.uid for process in before.processes if process.uid >= 0}
-    shown = shown_uids(users, uids, known, wanted.all_users)
-    processes = with_resident(paths, before.processes, shown, deadline)
+    shown = shown_uids(users, before.uids, known, scan.wanted.all_users)
+    processes = with_resident(scan.paths, before.processes, shown, deadline)
     by_uid = memory_and_counts(processes)
     usages: dict[str, tuple[int, int]] = {}
     for uid in shown:
@@ -66,20 +88,15 @@ def add_activities(
     def named(values: Mapping[int, float]) -> dict[str, float]:
         result: dict[str, float] = {}
         # A sum whose members come and go is no counter: those with a session only are left out.
-        with_session = () if wanted.summed else users
-        for uid in shown_uids(with_session, values, known, wanted.all_users):
+        with_session = () if scan.wanted.summed else users
+        for uid in shown_uids(with_session, values, known, scan.wanted.all_users):
             user = name_of(uid, known)
             result[user] = result.get(user, 0.0) + values[uid]
         return result
 
-    terminals = stat_terminals(paths, (session.tty for session in sessions if session.tty))
-    found = activities(sessions, processes, terminals)
-    if wanted.commands:
-        pids = {activity.command_pid for activity in found.values()} - {0}
-        found = with_commands(found, read_command_lines(paths, pids), processes)
     yield before._replace(
-        activities=found,
-        cpu_seconds=named(kept.usage.seconds),
+        processes=processes,
+        cpu_seconds=named(before.memory.usage.seconds),
         cpu_ratios=None if before.shares is None else named(before.shares),
         usages=usages,
     )

@@ -14,7 +14,6 @@ from textfile_users.checks.child import TOOLS as SEARCH
 from textfile_users.checks.child import Failed, Identity, in_child, run_tool
 from textfile_users.installing import places
 from textfile_users.installing.steps import read_ids, read_numbers
-from textfile_users.model import ABSENT
 from textfile_users.node_exporter import NodeExporter, find_blind, find_node_exporters
 from textfile_users.options import parse_collect
 from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
@@ -24,6 +23,7 @@ from textfile_users.sources.files import read_regular
 from textfile_users.sources.group import find_memberships
 from textfile_users.sources.journals import journal_state
 from textfile_users.sources.passwd import MAX_BYTES
+from textfile_users.sources.report import ABSENT
 from textfile_users.unpack import running_archive
 
 TYPE_CHECKING = False

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from textfile_users.metrics.family import Family
-    from textfile_users.model import Snapshot
+    from textfile_users.snapshot import Snapshot
 
 USERS = "users"
 WHAT = "what"

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from textfile_users.model import Snapshot
+    from textfile_users.snapshot import Snapshot
 
 LOCAL = "localhost"
 

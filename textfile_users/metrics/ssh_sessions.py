@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from textfile_users.activity import Activity
-    from textfile_users.model import Session, Snapshot
+    from textfile_users.sessions import Session
+    from textfile_users.snapshot import Snapshot
 
 NOT_KNOWN = "?"
 NOTHING = "-"

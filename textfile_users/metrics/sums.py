@@ -6,13 +6,14 @@ from textfile_users.counting import ESCALATION_FAILURES, ESCALATIONS, LOGINS, US
 from textfile_users.metrics import users
 from textfile_users.metrics.family import Family, Sample
 from textfile_users.metrics.users import FAMILIES, TYPES
-from textfile_users.model import Session, Snapshot
+from textfile_users.sessions import Session
+from textfile_users.snapshot import Snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from textfile_users.durable import Series
+    from textfile_users.counting import Series
 
 # Families with one of these labels have nothing to add up; nor has the time of a user's login.
 _SINGLE = {"session", "remote_ip", "uid"}

@@ -12,13 +12,15 @@ from textfile_users.metrics.family import (
     label,
     uid_label,
 )
-from textfile_users.model import AUTH, HISTORY
+from textfile_users.wanted import AUTH, HISTORY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from textfile_users.model import Account, Session, Snapshot
+    from textfile_users.accounts import Account
+    from textfile_users.sessions import Session
+    from textfile_users.snapshot import Snapshot
 
 TYPES = {"vnc": "vnc"}
 TERMINAL = "terminal"

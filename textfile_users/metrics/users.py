@@ -10,12 +10,12 @@ from textfile_users.counting import (
     BOUNDS,
     CLEAN,
     CRASH,
+    DROPPED,
     DURATION,
     DURATION_SUM,
     MAX_SERIES,
     user_of,
 )
-from textfile_users.durable import DROPPED
 from textfile_users.metrics.family import (
     MAX_USERS,
     Family,
@@ -25,9 +25,11 @@ from textfile_users.metrics.family import (
     label,
     uid_label,
 )
-from textfile_users.model import ABSENT, AUTH, HISTORY, Session, Snapshot
-from textfile_users.sessions import MAX_SESSIONS
+from textfile_users.sessions import MAX_SESSIONS, Session
+from textfile_users.snapshot import Snapshot
+from textfile_users.sources.report import ABSENT
 from textfile_users.sources.text import printable
+from textfile_users.wanted import AUTH, HISTORY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

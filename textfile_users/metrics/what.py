@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from textfile_users.model import Snapshot
+    from textfile_users.snapshot import Snapshot
 
 
 def families(snapshot: Snapshot, prefix: str) -> Iterator[Family]:

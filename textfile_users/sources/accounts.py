@@ -18,10 +18,10 @@ from textfile_users.accounts import (
     pause_after,
     with_groups,
 )
-from textfile_users.model import ABSENT, BROKEN, OK, SourceReport
 from textfile_users.paths import Paths
 from textfile_users.sources import group, passwd
 from textfile_users.sources.files import read_regular, reason
+from textfile_users.sources.report import ABSENT, BROKEN, OK, SourceReport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

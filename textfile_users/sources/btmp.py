@@ -11,10 +11,9 @@ from binascii import crc32
 
 from textfile_users.auth.attempts import REMEMBERED_SECONDS, AuthEvent
 from textfile_users.auth.finding import ESCALATION_FAILURE, FAILURE, finding
-from textfile_users.model import UtmpRecord
 from textfile_users.origin import Origin, parse_origin
 from textfile_users.sessions import NOWHERE, is_nobodys, is_terminal, line_of
-from textfile_users.sources.utmp import INIT_PROCESS, LOGIN_PROCESS, USER_PROCESS
+from textfile_users.sources.utmp import INIT_PROCESS, LOGIN_PROCESS, USER_PROCESS, UtmpRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

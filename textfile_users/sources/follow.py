@@ -144,7 +144,7 @@ def blocks(path: str, position: Position, unit: int = 0) -> Iterator[Block]:
 
     Text: a run of NUL bytes, which a crash leaves, ends a line like a newline.
     """
-    if position.seen and position.seen == _now(path, position.seen):
+    if is_at_rest(path, position):
         return
     for read in (_read_on, *(_read_across,) * ATTEMPTS):
         found = read(path, position, unit)
@@ -157,6 +157,11 @@ def blocks(path: str, position: Position, unit: int = 0) -> Iterator[Block]:
         finally:
             found.close()
         return
+
+
+def is_at_rest(path: str, position: Position) -> bool:
+    """Return whether nothing was appended to ``path`` behind ``position``, by stat(2) alone."""
+    return position.seen != "" and position.seen == _now(path, position.seen)
 
 
 def end(path: str, unit: int = 0) -> Position:

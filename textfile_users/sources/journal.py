@@ -455,7 +455,7 @@ class _Context:
     strict = True
     object_hook = object_pairs_hook = None
     parse_float, parse_int, parse_constant = float, int, str
-    memo: dict[str, str] = {}  # noqa: RUF012
+    memo: dict[str, str] = {}
 
 
 def _with_scanner(scan: Callable[[str, int], tuple[object, int]]) -> Callable[[str], object]:

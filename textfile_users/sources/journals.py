@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 
-from textfile_users.model import ABSENT, DENIED, OK
 from textfile_users.paths import Paths
 from textfile_users.record import Record
 from textfile_users.sources.files import open_regular, read_regular
+from textfile_users.sources.report import ABSENT, DENIED, OK
 from textfile_users.sources.text import decode
 
 DIRECTORIES = ("/var/log/journal", "/run/log/journal")

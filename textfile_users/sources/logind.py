@@ -9,9 +9,10 @@ from __future__ import annotations
 import errno
 import os
 
-from textfile_users.model import ABSENT, BROKEN, DENIED, OK, LogindSession, SourceReport
 from textfile_users.paths import Paths
+from textfile_users.record import Record
 from textfile_users.sources.files import read_regular, reason
+from textfile_users.sources.report import ABSENT, BROKEN, DENIED, OK, SourceReport
 from textfile_users.sources.text import decode
 
 MAX_BYTES = 64 << 10  # a session file has less than one KiB
@@ -29,6 +30,21 @@ KEYS = (
     "LEADER",
     "REALTIME",
 )
+
+
+class LogindSession(Record):
+    """One session file of systemd-logind."""
+
+    id: str
+    user: str
+    state: str
+    class_: str
+    type: str
+    service: str
+    tty: str
+    host: str
+    leader: int
+    start: float
 
 
 class Damaged(ValueError):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 
-from textfile_users.model import ABSENT, BROKEN, DENIED, OK, Process, SourceReport
 from textfile_users.paths import Paths
 from textfile_users.record import quick
 from textfile_users.sources.procfs import (
     CLOCK_TICKS,
+    Process,
     has_proc,
     parse_cgroup,
     parse_root_cgroup,
@@ -17,6 +17,7 @@ from textfile_users.sources.procfs import (
     read_file,
     read_owned,
 )
+from textfile_users.sources.report import ABSENT, BROKEN, DENIED, OK, SourceReport
 from textfile_users.sources.text import decode
 
 TYPE_CHECKING = False
@@ -164,6 +165,14 @@ def read_all(
     return processes, SourceReport("procfs", DENIED, (HIDDEN,)), places
 
 
+def _read_place(process: str, owner: int, inside: str) -> Place | None:
+    """Return of which session, slice and user the directory of a process is, None if it ended."""
+    status = read_file(f"{process}/status", MAX_STATUS)
+    if not status:
+        return None
+    return (*parse_cgroup(read_file(f"{process}/cgroup"), inside), parse_uid(status), owner)
+
+
 def _pids(paths: Paths) -> list[int]:
     """Return the pids in /proc, below another root without those that are links out of it."""
     proc = paths.proc("")
@@ -190,41 +199,33 @@ def _read_each(
 
     Raises TimeoutError at the ``deadline``.
     """
-    turns_of_young, read_again = 1 + len(known) // MANY, 0
-    boot_time = read_boot_time(paths)
-    inside = parse_root_cgroup(read_file(paths.proc("1/cgroup")))
-    turn = int(now / LOOK_SECONDS)
-    proc = paths.proc("")
+    turn, turns_of_young, read_again = int(now / LOOK_SECONDS), 1 + len(known) // MANY, 0
+    boot_time, proc = read_boot_time(paths), paths.proc("")
+    inside = parse_root_cgroup(read_file(f"{proc}1/cgroup"))
     for pid in pids:
         if time.monotonic() > deadline:
             raise TimeoutError("more processes than can be read in time; the next scan reads on")
         data, owner = read_owned(f"{proc}{pid}/stat")
         try:
-            comm, state, ppid, group, tty, foreground, is_kernels, cpu, ticks, resident = (
-                parse_stat(data)
-            )
+            stat = parse_stat(data)
         except ValueError:  # it ended, or is hidden from us
             continue
+        comm, state, ppid, group, tty, foreground, is_kernels, cpu, ticks, resident = stat
         start = None if boot_time is None else boot_time + ticks / CLOCK_TICKS
         session, slice_, uid = NOWHERE
         if not is_kernels:
-            key = pid, ticks
             is_young = start is None or since - start < MAX_AGE_OF_MOVES
-            turns = turns_of_young if is_young else TURNS
-            place = known.get(key)
-            if place and read_again < MANY and not (pid - turn) % turns:
+            place = known.get((pid, ticks))
+            is_turn = not (pid - turn) % (turns_of_young if is_young else TURNS)
+            if place and is_turn and read_again < MANY:
                 place, read_again = None, read_again + 1
             if place is None or place[3] != owner:
-                status = read_file(f"{proc}{pid}/status", MAX_STATUS)
-                if not status:
+                place = _read_place(f"{proc}{pid}", owner, inside)
+                if place is None:
                     continue
-                inside_of = parse_cgroup(read_file(f"{proc}{pid}/cgroup"), inside)
-                place = (*inside_of, parse_uid(status), owner)
             session, slice_, uid, _ = place
             if start is not None and uid >= 0:
-                places[key] = place
-        fields = (
-            pid, comm, ppid, start, uid, state, group, tty, foreground, cpu, resident,
-            session, slice_,
-        )  # fmt: skip
+                places[pid, ticks] = place
+        terminal = group, tty, foreground
+        fields = pid, comm, ppid, start, uid, state, *terminal, cpu, resident, session, slice_
         yield quick(Process, fields)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from textfile_users.model import ABSENT, OK, Descent, Process, SourceReport
-from textfile_users.paths import Paths
+from textfile_users.paths import BOOT_ID, Paths
+from textfile_users.record import Record
+from textfile_users.sources.report import ABSENT, OK, SourceReport
 from textfile_users.sources.text import decode, is_number
 
 TYPE_CHECKING = False
@@ -19,6 +20,37 @@ CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 MAX_ANCESTORS = 32
 MAX_TTY = 32  # ut_line's size
+
+
+class Process(Record):
+    """One living process; ``start`` is None where /proc does not show it to us.
+
+    ``uid`` is the real one, -1 where it is not known. ``tty`` is the device number of its
+    terminal, 0 without one; it is in the foreground there if its ``group`` is the terminal's
+    ``foreground`` group. ``cpu`` is in seconds, ``resident`` in bytes. ``session`` is logind's id
+    or '', and ``slice`` the uid whose systemd slice it is in, -1 outside of all.
+    """
+
+    pid: int
+    comm: str
+    ppid: int
+    start: float | None
+    uid: int = -1
+    state: str = ""
+    group: int = 0
+    tty: int = 0
+    foreground: int = -1
+    cpu: float = 0.0
+    resident: int = 0
+    session: str = ""
+    slice: int = -1
+
+
+class Descent(Record):
+    """Where a process comes from: its logind session's id or '', and its ancestors' pids."""
+
+    session: str
+    ancestors: tuple[int, ...]
 
 
 def parse_stat(data: bytes) -> tuple[str, int, int]:
@@ -193,6 +225,15 @@ def read_ancestors(paths: Paths, pid: int, parents: dict[int, int]) -> tuple[int
             break
         ancestors.append(pid)
     return tuple(ancestors)
+
+
+def read_boot_id() -> str:
+    """Return the kernel's id of this boot, '' where it cannot be read (random(4))."""
+    try:
+        with open(BOOT_ID, "rb") as file:  # as text it would cost an import
+            return file.read().decode("ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def read_boot_time(paths: Paths) -> int | None:

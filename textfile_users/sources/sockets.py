@@ -12,12 +12,12 @@ import sys
 import time
 from binascii import unhexlify
 
-from textfile_users.model import ABSENT, BROKEN, DENIED, OK, Socket, SourceReport
 from textfile_users.paths import Paths
 from textfile_users.record import Record
 from textfile_users.sources.addresses import ip_of_packed
 from textfile_users.sources.files import open_regular, reason
 from textfile_users.sources.procfs import read_file
+from textfile_users.sources.report import ABSENT, BROKEN, DENIED, OK, SourceReport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +39,17 @@ MAX_LINKS = 20_000  # of all
 
 MAX_SNMP = 64 << 10
 ACTIVITY = (b"ActiveOpens", b"PassiveOpens", b"CurrEstab")
+
+
+class Socket(Record):
+    """One TCP socket of the host that listens or has a peer (then ``ip`` and ``port``)."""
+
+    local_ip: str
+    local_port: int
+    ip: str
+    port: int
+    listens: bool
+    inode: int
 
 
 class Tables(Record):

@@ -81,13 +81,7 @@ def ask(
     a file without a byte, which log rotation leaves. Raises OSError, as open_regular does, and
     UnreadableDatabase.
     """
-    # SQLite opens by name, and would wait for a FIFO's writer. Closed at once: closing any
-    # descriptor of a file drops all locks that the process holds on it, SQLite's too.
-    descriptor = open_regular(path)
-    try:
-        header = os.pread(descriptor, _VERSIONS.stop, 0)
-    finally:
-        os.close(descriptor)
+    header = _header(path)
     if not header:
         return nothing
     _require_regular_files(path)
@@ -109,6 +103,19 @@ def ask(
     # Not only SQLite's own: a message of its that is not UTF-8 becomes a UnicodeDecodeError.
     except (sqlite3.Error, UnicodeError, OverflowError, MemoryError) as error:
         raise UnreadableDatabase(_reason(error)) from error
+
+
+def _header(path: str) -> bytes:
+    """Return what the file of a database begins with.
+
+    SQLite opens by name, and would wait for a FIFO's writer. Closed at once: closing any
+    descriptor of a file drops all locks that the process holds on it, SQLite's too.
+    """
+    descriptor = open_regular(path)
+    try:
+        return os.pread(descriptor, _VERSIONS.stop, 0)
+    finally:
+        os.close(descriptor)
 
 
 def _real(path: str) -> str:

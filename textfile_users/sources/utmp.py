@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from struct import Struct
 
-from textfile_users.model import ABSENT, BROKEN, DENIED, OK, SourceReport, UtmpRecord
 from textfile_users.paths import Paths
 from textfile_users.record import Record
 from textfile_users.sources.addresses import ip_of_record
 from textfile_users.sources.files import read_regular, reason
+from textfile_users.sources.report import ABSENT, BROKEN, DENIED, OK, SourceReport
 from textfile_users.sources.text import field
 
 TYPE_CHECKING = False
@@ -49,6 +49,20 @@ LAYOUTS = {
     "384 bytes, big-endian": Struct(">" + _FIELDS_384),
     "400 bytes, big-endian": Struct(">" + _FIELDS_400),
 }
+
+
+class UtmpRecord(Record):
+    """One sound record of a utmp, wtmp or btmp file, see utmp(5)."""
+
+    type: int
+    pid: int
+    line: str
+    id: str
+    user: str
+    host: str
+    ip: str
+    session: int
+    time: float
 
 
 class Utmp(Record):

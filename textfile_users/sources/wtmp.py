@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from textfile_users.model import UtmpRecord
 from textfile_users.origin import parse_origin
 from textfile_users.record import Record
 from textfile_users.sessions import is_nobodys, is_window, line_of, service_of, type_by_utmp
-from textfile_users.sources.utmp import DEAD_PROCESS, RUN_LVL, USER_PROCESS
+from textfile_users.sources.utmp import DEAD_PROCESS, RUN_LVL, USER_PROCESS, UtmpRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

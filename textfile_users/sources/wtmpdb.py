@@ -5,11 +5,10 @@ A login is a row, and its logout is put into that row later. Times are in micros
 
 from __future__ import annotations
 
-from textfile_users.model import UtmpRecord
 from textfile_users.record import Record
 from textfile_users.sources.addresses import parse_ip
 from textfile_users.sources.sqlite import ask, integer, signature, text
-from textfile_users.sources.utmp import EMPTY, RUN_LVL, USER_PROCESS
+from textfile_users.sources.utmp import EMPTY, RUN_LVL, USER_PROCESS, UtmpRecord
 from textfile_users.sources.wtmp import (
     BOOT,
     BOOT_TIME,
