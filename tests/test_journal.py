@@ -1309,27 +1309,3 @@ def test_each_entry_is_read_exactly_once_or_a_gap_is_said(
     assert not missing & {number for number, _, _ in model.entries}, "all that is still there"
     first_read = min(seen, default=model.count)
     assert gaps or not any(number > first_read for number in missing), "a gap is said"
-
-
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=9),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
-    max_leaves=8,
-)
-
-
-@given(JSON.map(json.dumps), st.integers(0, 99), st.sampled_from(["", "x", "}", " ", "\0"]))
-def test_json_is_read_as_the_library_reads_it(text: str, place: int, more: str) -> None:
-    """The scanner alone is taken, since the library around it imports re."""
-    text = text[:place] + more + text[place:]
-    try:
-        expected = json.loads(text)
-    except ValueError:
-        with pytest.raises(ValueError):
-            journal._loads()(text)
-    else:
-        assert journal._loads()(text.lstrip()) == expected

@@ -127,7 +127,9 @@ def test_faults_of_the_program(
     assert "the file is gone" in alert["annotations"]["description"]
     assert box.collect(str(path)) == (0, "")
     gone("UsersFileMissing")
-    path.write_text(path.read_text() + "half a line")
+    broken = path.with_name("users.broken")  # at once: a scrape between would find it empty
+    broken.write_text(path.read_text() + "half a line")
+    broken.rename(path)
     alert = wait_for("UsersFileMissing", prometheus, nothing)
     assert "cannot read or parse" in alert["annotations"]["description"]
 

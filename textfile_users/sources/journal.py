@@ -19,6 +19,7 @@ from textfile_users.sources.journals import (
     last_written,
     read_id,
 )
+from textfile_users.sources.json_text import loads
 from textfile_users.sources.procfs import read_boot_time
 from textfile_users.sources.text import decode
 
@@ -429,46 +430,10 @@ def _fields(line: bytes) -> _Fields:
     A field is None where it is longer than 4 KiB, and missing all where this is no entry.
     """
     try:
-        found = _loads()(line.decode())
-    except (ValueError, RecursionError):
+        found = loads(line.decode())
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _loads(made: list[Callable[[str], object]] = []) -> Callable[[str], object]:  # noqa: B006
-    """Return json.loads, or the scanner that it is made of: json imports re."""
-    if not made:
-        try:
-            from _json import make_scanner
-        except ImportError:  # another implementation of Python
-            from json import loads
-
-            made.append(loads)
-        else:
-            made.append(_with_scanner(make_scanner(_Context)))  # type: ignore[arg-type]
-    return made[0]
-
-
-class _Context:
-    """How JSON is to be read, as json.JSONDecoder tells the scanner."""
-
-    strict = True
-    object_hook = object_pairs_hook = None
-    parse_float, parse_int, parse_constant = float, int, str
-    memo: dict[str, str] = {}
-
-
-def _with_scanner(scan: Callable[[str, int], tuple[object, int]]) -> Callable[[str], object]:
-    def loads(text: str) -> object:
-        try:
-            value, end = scan(text, 0)
-        except StopIteration:
-            raise ValueError("no JSON") from None
-        if text[end:].strip():
-            raise ValueError("more than JSON")
-        return value
-
-    return loads
 
 
 def _text(value: object) -> str:

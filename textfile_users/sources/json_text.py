@@ -12,13 +12,11 @@ if TYPE_CHECKING:
 
 
 def loads(text: str) -> object:
-    """Return what ``text`` says. Raises ValueError where it is not one value of JSON."""
+    """Return what ``text`` says. Raises ValueError where it is not one value, or too deep."""
     try:
         value, end = _scanner()(text, 0)
-    except (
-        StopIteration,
-        SystemError,
-    ):  # the latter where json, which has the error, is not loaded
+    except (StopIteration, SystemError, RecursionError):
+        # SystemError comes where json, which has the error, is not loaded.
         raise ValueError("no JSON") from None
     if text[end:].strip():
         raise ValueError("more than JSON")
