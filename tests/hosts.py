@@ -14,8 +14,8 @@ from unittest import mock
 
 from textfile_users.auth import log_choice
 from textfile_users.cli import main
-from textfile_users.collectors import history
 from textfile_users.deadline import paced
+from textfile_users.history import collect_history as history
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import Host
-from textfile_users.accounts import (
+from textfile_users.accounts import nss
+from textfile_users.accounts.collect_accounts import look_up
+from textfile_users.accounts.known import (
     FIRST_PAUSE,
     FOUND_SECONDS,
     GID,
@@ -40,11 +42,9 @@ from textfile_users.accounts import (
 )
 from textfile_users.memory import record_of
 from textfile_users.paths import Paths
-from textfile_users.sources import nss
-from textfile_users.sources.accounts import look_up
-from textfile_users.sources.files import read_regular
-from textfile_users.sources.json_text import dumps, loads
-from textfile_users.sources.report import ABSENT, BROKEN, OK
+from textfile_users.reading.files import read_regular
+from textfile_users.reading.json_text import dumps, loads
+from textfile_users.reading.report import ABSENT, BROKEN, OK
 
 NOW = 1_765_000_000.0
 PASSWD = """root:x:0:0:root:/root:/bin/sh
@@ -317,7 +317,7 @@ class Looks:
             self.reads.append(os.path.basename(path))
             return read_regular(path, limit)
 
-        monkeypatch.setattr("textfile_users.sources.accounts.read_regular", read)
+        monkeypatch.setattr("textfile_users.accounts.collect_accounts.read_regular", read)
 
     def look(self, users: list[str], uids: list[int], now: float = NOW) -> list[str]:
         """Look once and return the users of the accounts."""

@@ -10,16 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import BOOT
-from textfile_users.activity import (
+from textfile_users.processes.procfs import Process, Terminal
+from textfile_users.sessions.activity import (
     Activity,
     activities,
     owners,
     parse_command,
     with_commands,
 )
-from textfile_users.sessions import Session
-from textfile_users.sources.procfs import Process
-from textfile_users.sources.terminals import Terminal
+from textfile_users.sessions.session import Session
 
 START = BOOT + 5_000.0
 TTY = 34816  # pts/0; the next ones follow

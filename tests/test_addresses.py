@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textfile_users.sources.addresses import ip_of_packed, ip_of_record, packed, parse_ip
+from textfile_users.reading.addresses import ip_of_packed, ip_of_record, packed, parse_ip
 
 # What addresses are made of, and what is near it.
 PIECES = (

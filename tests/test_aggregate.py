@@ -12,15 +12,14 @@ from hypothesis import strategies as st
 
 from tests.hosts import BOOT, NOW, Record, Run
 from tests.test_redaction import SECRETS, full
-from textfile_users import collect as collect_module
+from textfile_users import run as collect_module
 from textfile_users.auth.finding import ASKED_AS, PAM_ESCALATION
 from textfile_users.auth.pam import USES
 from textfile_users.counting import DURATION
-from textfile_users.exposition import render
 from textfile_users.metrics import sums, users
-from textfile_users.metrics.family import Family
+from textfile_users.metrics.family import Family, render
 from textfile_users.metrics.users import FAMILIES
-from textfile_users.sessions import Session
+from textfile_users.sessions.session import Session
 from textfile_users.snapshot import Snapshot
 
 # What becomes of each family: one that is added fails here until that is decided.

@@ -15,21 +15,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textfile_users.auth import attempts
-from textfile_users.auth.attempts import (
-    FORGOTTEN_AT_ONCE,
-    MAX_REMEMBERED,
-    MAX_WAITING,
-    AuthEvent,
-)
-from textfile_users.auth.finding import PAM_FAILURE, WAITING, Finding, finding
+from textfile_users.auth.attempts import FORGOTTEN_AT_ONCE, MAX_REMEMBERED
+from textfile_users.auth.finding import PAM_FAILURE, WAITING, finding
+from textfile_users.auth.logs import AuthMemory
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import Reader
+from textfile_users.auth.remembered import MAX_WAITING
+from textfile_users.auth.stamps import Stamps
 from textfile_users.auth.targets import MAX_HELD
-from textfile_users.collectors.auth import AuthMemory
+from textfile_users.auth_event import AuthEvent, Finding
 from textfile_users.counting import Counts
 from textfile_users.events import as_dict, read_log
 from textfile_users.memory import Durable
-from textfile_users.sources.authlog import Stamps, utc_time
+from textfile_users.reading.localtime import utc_time
 from textfile_users.state_files import format_durable, parse_durable
 
 START = 1_765_000_000

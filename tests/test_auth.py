@@ -14,13 +14,15 @@ from pathlib import Path
 import pytest
 
 from tests import hosts
+from tests.following import replace
 from tests.hosts import NOW, hurried
 from tests.long.decoders import BERLIN, zone
-from textfile_users import collect, counting, deadline, memory, state_files
+from textfile_users import counting, deadline, memory, state_files
+from textfile_users import run as collect
+from textfile_users.auth import collect_auth as auth
 from textfile_users.auth import log_reading, reader
-from textfile_users.auth.attempts import AuthEvent
-from textfile_users.collectors import auth
-from textfile_users.sources import files, follow
+from textfile_users.auth_event import AuthEvent
+from textfile_users.reading import files
 
 PASSWD = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n"
 MACHINE = "0123456789abcdef0123456789abcdef"
@@ -171,7 +173,7 @@ def test_backfill_counts_what_is_there(run: Run) -> None:
 
 
 def test_backfill_catches_up_over_several_runs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "BLOCK", 1 << 17)
+    replace(monkeypatch, "BLOCK", 1 << 17)
     lines = [failed(-80_000 + at) for at in range(12_000)]
     packed = gzip.compress("".join(lines[:4_000]).encode())
     run.host.write("var/log/auth.log.2.gz", packed)
@@ -187,8 +189,8 @@ def test_what_was_finished_when_time_runs_out_is_kept(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A step that hangs costs itself alone, and what was read before it counts once."""
-    monkeypatch.setattr(follow, "BLOCK", 1_000)
-    monkeypatch.setattr(follow, "MAX_LINE", 400)
+    replace(monkeypatch, "BLOCK", 1_000)
+    replace(monkeypatch, "MAX_LINE", 400)
     monkeypatch.setattr(deadline, "KEPT_SECONDS", 0.0)
     run.append("")
     run.counts()
@@ -233,8 +235,8 @@ def test_what_is_undecided_waits_while_there_is_more_to_read(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a pause the end of a block is not the end of the log: no ten minutes go by there."""
-    monkeypatch.setattr(follow, "BLOCK", 1000)
-    monkeypatch.setattr(follow, "MAX_LINE", 400)
+    replace(monkeypatch, "BLOCK", 1000)
+    replace(monkeypatch, "MAX_LINE", 400)
     run.append("")
     run.counts()
     first = line(2, "Invalid user oracle from 192.0.2.7 port 1", pid=77)

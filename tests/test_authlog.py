@@ -14,17 +14,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.long import decoders
+from textfile_users.auth import log_lines as authlog
+from textfile_users.auth.log_lines import parse_lines
+from textfile_users.auth.stamps import Stamps
 from textfile_users.cli import main
 from textfile_users.events import read_log
 from textfile_users.paths import Paths
-from textfile_users.sources import authlog
-from textfile_users.sources.authlog import Stamps, own_time, parse_lines, utc_time
-from textfile_users.sources.localtime import local_time
+from textfile_users.reading.localtime import local_time, own_time, utc_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from textfile_users.sources.authlog import LocalTime
+    from textfile_users.reading.localtime import LocalTime
 
 NOW = float(timegm((2026, 3, 1, 12, 0, 0)))
 FAILED = "Failed password for root from 192.0.2.7 port 22 ssh2"

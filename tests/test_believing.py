@@ -9,14 +9,15 @@ import pytest
 
 from tests.hosts import Host
 from tests.test_journal import fields
-from textfile_users.accounts import UID, Answer
-from textfile_users.auth.attempts import AuthEvent
+from textfile_users.accounts.known import UID, Answer, accounts
+from textfile_users.accounts.passwd import NO_ACCOUNTS, Passwd, parse_subuid
+from textfile_users.auth.journal import Entry, parse_entry
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import IGNORED, MATCHED, UNMATCHED_LINES, UNTRUSTED, Reader
+from textfile_users.auth.stamps import Stamps
+from textfile_users.auth_event import AuthEvent
 from textfile_users.paths import Paths
-from textfile_users.sources.authlog import Stamps, utc_time
-from textfile_users.sources.journal import Entry, parse_entry
-from textfile_users.sources.passwd import NO_ACCOUNTS, Passwd, accounts, parse_subuid
+from textfile_users.reading.localtime import utc_time
 
 PASSWD = """root:x:0:0::/root:/bin/sh
 toor:x:0:0::/root:/bin/sh

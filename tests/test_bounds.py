@@ -14,22 +14,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.hosts import BOOT, NOW, Record, Run
-from textfile_users import accounts, collect, counting
-from textfile_users.auth.attempts import AuthEvent, Memory
-from textfile_users.auth.finding import (
+from textfile_users import counting
+from textfile_users import run as collect
+from textfile_users.accounts import known as accounts
+from textfile_users.auth.finding import finding
+from textfile_users.auth.logs import AuthMemory
+from textfile_users.auth.remembered import Remembered
+from textfile_users.auth_event import (
     ESCALATION,
     ESCALATION_FAILURE,
     FAILURE,
     SUCCESS,
+    AuthEvent,
     Finding,
-    finding,
 )
-from textfile_users.collect import MAX_FILE
-from textfile_users.collectors.auth import AuthMemory
-from textfile_users.collectors.connections import ConnectionsMemory
-from textfile_users.collectors.processes import ProcessesMemory
-from textfile_users.collectors.sessions import SessionsMemory
-from textfile_users.connections import MAX_TITLES, Connection, known_servers
+from textfile_users.connections.collect_connections import ConnectionsMemory
+from textfile_users.connections.connection import MAX_TITLES, Connection, known_servers
 from textfile_users.counting import (
     DROPPED,
     ESCALATION_FAILURES,
@@ -48,12 +48,15 @@ from textfile_users.counting import (
     Counts,
     Series,
 )
-from textfile_users.exposition import render, render_within
 from textfile_users.memory import Durable, Volatile
-from textfile_users.metrics.family import by_user, family, histogram
+from textfile_users.metrics.family import by_user, family, histogram, render, render_within
 from textfile_users.older_memory import MAX_READ, _end_of, within
-from textfile_users.sessions import Session
-from textfile_users.sources.procfs import Process
+from textfile_users.processes.collect_processes import ProcessesMemory
+from textfile_users.processes.procfs import Process
+from textfile_users.run import MAX_FILE
+from textfile_users.sessions.collect_sessions import SessionsMemory
+from textfile_users.sessions.session import Session
+from textfile_users.sessions.unrecorded import bounded, titles_wanted
 from textfile_users.state_files import (
     DURABLE,
     MAX_BYTES,
@@ -67,7 +70,6 @@ from textfile_users.state_files import (
     save_durable,
     save_volatile,
 )
-from textfile_users.unrecorded import bounded, titles_wanted
 
 ACCOUNTS = ("root", "alice", "bob", "www-data")
 TYPES = 8 * 12  # more methods and services than there are
@@ -462,7 +464,9 @@ def test_what_waits_has_its_share_of_the_state_and_the_newest_stays(tmp_path: Pa
     said = AuthEvent(NOW, 1, 0, failed("192.0.2.7", name))
     counters: dict[Series, float] = {(LOGINS, f"u{n}", "ssh"): 1.0 for n in range(1_000)}
     auth = AuthMemory(
-        remembered=tuple((("sshd", pid), Memory(NOW, "", (said,), "")) for pid in range(10_000)),
+        remembered=tuple(
+            (("sshd", pid), Remembered(NOW, "", (said,), "")) for pid in range(10_000)
+        ),
         held=(said,) * 3_000,
     )
     state = Durable(Counts(1.0, counters=counters), auth)

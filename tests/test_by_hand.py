@@ -175,7 +175,7 @@ def test_a_mistake_in_options_is_said_once_an_hour(
     assert main(["--aggregate-only", "--metrics", "what"]) == 2
     assert "--aggregate-only" in capsys.readouterr().err
     hour = (tmp_path / "run" / "volatile.json").read_text()
-    monkeypatch.setattr("textfile_users.collect.time.time", lambda: 2e9)
+    monkeypatch.setattr("textfile_users.run.time.time", lambda: 2e9)
     assert hour
     assert main(["--aggregate-only", "--metrics", "what"]) == 2
     assert "--aggregate-only" in capsys.readouterr().err

@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 
 from tests.hosts import Host
 from textfile_users.paths import Paths
-from textfile_users.sources.cgroups import parse_cpu_stat, parse_cpuacct_usage, read_slices
+from textfile_users.processes.collect_processes import (
+    parse_cpu_stat,
+    parse_cpuacct_usage,
+    read_slices,
+)
 
 V2 = "sys/fs/cgroup/user.slice"
 UNIFIED = "sys/fs/cgroup/unified/user.slice"

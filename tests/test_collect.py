@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from tests.hosts import BOOT, NOW, Host, Record, pack
-from textfile_users import collect as collect_module
+from textfile_users import run as collect_module
 from textfile_users import scan as scan_module
-from textfile_users import sessions
 from textfile_users.cli import main
-from textfile_users.collect import HOUR, times_to_scan
-from textfile_users.collectors import sessions as sessions_collector
 from textfile_users.metrics import users
+from textfile_users.processes import procfs
+from textfile_users.processes import table as processes_source
+from textfile_users.run import HOUR, times_to_scan
+from textfile_users.sessions import collect_sessions as sessions_collector
+from textfile_users.sessions import session as sessions
 from textfile_users.snapshot import Snapshot
-from textfile_users.sources import processes as processes_source
-from textfile_users.sources import procfs
 
 
 class Run:

@@ -92,7 +92,7 @@ assert prometheus_client.__file__
     "extra",
     [
         "",
-        "import textfile_users.cli, textfile_users.collect, textfile_users.metrics.users",
+        "import textfile_users.cli, textfile_users.run, textfile_users.metrics.users",
     ],
     ids=["imported first", "command line imported first"],
 )
@@ -108,7 +108,7 @@ def test_prometheus_clients_http_server(tmp_path: Path, extra: str) -> None:
 def test_the_command_line_does_not_load_the_http_server() -> None:
     code = (
         "import sys; before = set(sys.modules)\n"
-        "import textfile_users.__main__, textfile_users.collect, textfile_users.cli\n"
+        "import textfile_users.__main__, textfile_users.run, textfile_users.cli\n"
         "bad = {'prometheus_client', 'typing', 're', 'csv', 'sqlite3', 'gzip', 'ssl', 'http',\n"
         "       'socket', 'argparse', 'json', 'subprocess', 'threading', 'logging',\n"
         "       'dataclasses', 'utmp', 'ipaddress'}\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from textfile_users.connections import (
+from textfile_users.connections.connection import (
     Connection,
     Listener,
     Server,
@@ -16,8 +16,8 @@ from textfile_users.connections import (
     servers_of,
     with_owners,
 )
-from textfile_users.sources.procfs import Process
-from textfile_users.sources.sockets import Socket
+from textfile_users.connections.sockets import Socket
+from textfile_users.processes.procfs import Process
 
 ALICE = 1001
 BOB = 1002

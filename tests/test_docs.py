@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from textfile_users.accounts import Account
-from textfile_users.activity import Activity
+from textfile_users.accounts.known import Account
 from textfile_users.cli import COMMANDS
+from textfile_users.metrics import SETS, families_of
 from textfile_users.metrics.family import Family
-from textfile_users.metrics.sets import SETS, families_of
-from textfile_users.sessions import Session
+from textfile_users.sessions.activity import Activity
+from textfile_users.sessions.session import Session
 from textfile_users.snapshot import CollectorReport, Snapshot
 from textfile_users.wanted import SESSIONS
 

@@ -23,6 +23,7 @@ import pytest
 from tests.hosts import Host as Root
 from textfile_users import by_hand
 from textfile_users import doctor as module
+from textfile_users.accounts.passwd import find_memberships
 from textfile_users.checks import (
     access,
     clock,
@@ -43,10 +44,9 @@ from textfile_users.cli import _options, main
 from textfile_users.node_exporter import NodeExporter
 from textfile_users.options import parse_collect
 from textfile_users.paths import LINKED_OUTPUT, PUBLIC
+from textfile_users.reading.report import ABSENT, DENIED
 from textfile_users.service import Service
 from textfile_users.settings import SETTINGS, Fault, parse_settings
-from textfile_users.sources.group import find_memberships
-from textfile_users.sources.report import ABSENT, DENIED
 
 NOW = 1_790_000_000.0
 USER = Identity("textfile-users", 995, 995, (995, 4, 43))

@@ -18,7 +18,7 @@ from prometheus_client.metrics_core import (
     UntypedMetricFamily,
 )
 
-from textfile_users.exposition import render
+from textfile_users.metrics.family import render
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,9}", fullmatch=True).filter(

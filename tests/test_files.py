@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from textfile_users.sources.files import read_regular
+from textfile_users.reading.files import read_regular
 
 
 @pytest.mark.parametrize(

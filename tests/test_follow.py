@@ -18,8 +18,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textfile_users.sources import follow
-from textfile_users.sources.follow import NOWHERE, Block, Position, blocks, end, since
+from tests.following import original, replace
+from textfile_users.reading import compressed, plain, rotation
+from textfile_users.reading import lines as reading_lines
+from textfile_users.reading import position as position_module
+from textfile_users.reading.follow import Block, blocks, end
+from textfile_users.reading.position import NOWHERE, Position
+from textfile_users.reading.search import since
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
@@ -95,9 +100,9 @@ def log(tmp_path: Path) -> Log:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make blocks so small that a few lines need several."""
-    monkeypatch.setattr(follow, "BLOCK", 100)
-    monkeypatch.setattr(follow, "MAX_LINE", 64)
-    monkeypatch.setattr(follow, "MARK", 16)
+    replace(monkeypatch, "BLOCK", 100)
+    replace(monkeypatch, "MAX_LINE", 64)
+    replace(monkeypatch, "MARK", 16)
 
 
 def lines(*numbers: int) -> bytes:
@@ -153,7 +158,7 @@ def test_blocks_hold_about_a_mebibyte_of_whole_lines(log: Log) -> None:
     log.append(content)
     found = list(blocks(str(log.path), NOWHERE))
     assert b"".join(block.data for block in found) == content
-    assert len(found) == len(content) // follow.BLOCK + 1
+    assert len(found) == len(content) // reading_lines.BLOCK + 1
     assert all(block.data.endswith(b"\n") for block in found)
     assert [bool(block.position.seen) for block in found] == [False] * (len(found) - 1) + [True]
 
@@ -163,7 +168,7 @@ def test_blocks_hold_about_a_mebibyte_of_whole_lines(log: Log) -> None:
 def test_a_stop_after_any_block_goes_on_exactly_there(
     log: Log, small: None, monkeypatch: pytest.MonkeyPatch, kind: str, mark: int
 ) -> None:
-    monkeypatch.setattr(follow, "MARK", mark)
+    replace(monkeypatch, "MARK", mark)
     log.append(lines(*range(40)))
     log.rename()
     if kind:
@@ -209,7 +214,7 @@ def test_the_work_does_not_depend_on_the_size(log: Log, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(os, "pread", count)
     assert reader.run() == lines(3)
-    assert sum(read) == 2 * follow.MARK + len(lines(3))
+    assert sum(read) == 2 * plain.MARK + len(lines(3))
 
 
 # Rotation
@@ -578,22 +583,22 @@ def test_records_that_begin_alike_are_of_different_files(log: Log) -> None:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let places behind 2 KiB be far in a compressed file."""
-    monkeypatch.setattr(follow, "RESUMED", dict.fromkeys(COMPRESS, 2000))
-    monkeypatch.setattr(follow, "BLOCK", 1000)
-    monkeypatch.setattr(follow, "MAX_LINE", 100)
+    replace(monkeypatch, "RESUMED", dict.fromkeys(COMPRESS, 2000))
+    replace(monkeypatch, "BLOCK", 1000)
+    replace(monkeypatch, "MAX_LINE", 100)
 
 
 def decompressed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return what grows by each piece that is decompressed."""
     pieces: list[int] = []
-    more = follow._Compressed._more
+    more = compressed.Compressed._more
 
-    def count(self: follow._Compressed, size: int) -> bytes:
+    def count(self: compressed.Compressed, size: int) -> bytes:
         data = more(self, size)
         pieces.append(len(data))
         return data
 
-    monkeypatch.setattr(follow._Compressed, "_more", count)
+    monkeypatch.setattr(compressed.Compressed, "_more", count)
     return pieces
 
 
@@ -689,7 +694,7 @@ class Hook:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         self.change: Callable[[], None] | None = None
-        function = getattr(follow, name)
+        function = original(name)
 
         def call(*arguments: object) -> object:
             change, self.change = self.change, None
@@ -697,7 +702,7 @@ class Hook:
                 change()
             return function(*arguments)
 
-        monkeypatch.setattr(follow, name, call)
+        replace(monkeypatch, name, call)
 
 
 def test_a_list_that_lacks_a_file_is_made_again(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -708,14 +713,14 @@ def test_a_list_that_lacks_a_file_is_made_again(log: Log, monkeypatch: pytest.Mo
     for number in (2, 3, 4):
         log.append(lines(number))
         log.rename()
-    whole = follow._suffixes
+    whole = rotation._suffixes
     lacking = iter([".1", ".2"])
 
     def suffixes(directory: str, name: str) -> list[tuple[str, os.stat_result]]:
         passed_over = next(lacking, None)
         return [item for item in whole(directory, name) if item[0] != passed_over]
 
-    monkeypatch.setattr(follow, "_suffixes", suffixes)
+    replace(monkeypatch, "_suffixes", suffixes)
     assert reader.run() == lines(2, 3, 4)
     assert not reader.skipped
 
@@ -745,9 +750,9 @@ def test_a_name_that_vanishes_while_the_list_is_made_is_no_empty_list(
             away.rename(log.file(".1"))
         return rotated(path)
 
-    scandir, rotated = os.scandir, follow._rotated
+    scandir, rotated = os.scandir, rotation._rotated
     monkeypatch.setattr(os, "scandir", vanish)
-    monkeypatch.setattr(follow, "_rotated", come_back)
+    replace(monkeypatch, "_rotated", come_back)
     assert reader.run() == lines(2, 3)
     assert not reader.skipped
 
@@ -815,7 +820,7 @@ def test_the_newest_size_is_taken_first(log: Log, monkeypatch: pytest.MonkeyPatc
     """What a writer still puts into the renamed file comes before all in the new one."""
     log.append(lines(1))
     log.rename()
-    status = follow._status
+    status = position_module.status_of
     late = iter([True])
 
     def write_afterwards(path: str) -> os.stat_result | None:
@@ -825,7 +830,7 @@ def test_the_newest_size_is_taken_first(log: Log, monkeypatch: pytest.MonkeyPatc
             log.append(lines(3))
         return found
 
-    monkeypatch.setattr(follow, "_status", write_afterwards)
+    replace(monkeypatch, "status_of", write_afterwards)
     reader = Reader(log.path)
     assert reader.run() + reader.run() == lines(1, 2, 3)
     assert not any(late)
@@ -856,7 +861,7 @@ def test_less_than_was_asked_for_is_not_the_end(log: Log, monkeypatch: pytest.Mo
     less = iter([True])
 
     def read(descriptor: int, count: int, offset: int) -> bytes:
-        is_block = count > follow.MARK
+        is_block = count > plain.MARK
         return pread(descriptor, 100 if is_block and next(less, False) else count, offset)
 
     monkeypatch.setattr(os, "pread", read)
@@ -960,7 +965,7 @@ def test_a_directory_that_cannot_be_listed_loses_nothing(
     log.rename()
     log.append(lines(3))
     with monkeypatch.context() as patch:
-        patch.setattr(follow, "MAX_ENTRIES", 1)
+        replace(patch, "MAX_ENTRIES", 1)
         with pytest.raises(OSError, match="more than 1 names") as caught:
             reader.run()
         assert caught.value.filename == str(log.directory)
@@ -1253,7 +1258,7 @@ def test_the_line_behind_nuls_survives(
     log.append(before + b"\0" * count + behind)
     reader = Reader(log.path)
     assert reader.run() == expected
-    assert reader.skipped == {"damaged": count // follow.BLOCK + 1}
+    assert reader.skipped == {"damaged": count // reading_lines.BLOCK + 1}
 
 
 def test_the_line_behind_nuls_survives_when_they_are_read_before_it(log: Log) -> None:
@@ -1615,12 +1620,12 @@ class World(Log):
                     skipped["partial"] += 1
                 else:
                     whole.append(rest)
-                    skipped["partial"] += len(rest) <= follow.MAX_LINE
-            elif len(rest) > follow.MAX_LINE:
+                    skipped["partial"] += len(rest) <= reading_lines.MAX_LINE
+            elif len(rest) > reading_lines.MAX_LINE:
                 skipped["too-long"] += 1
-            found += [line for line in whole if self.unit or len(line) <= follow.MAX_LINE]
+            found += [line for line in whole if self.unit or len(line) <= reading_lines.MAX_LINE]
             if not self.unit:
-                skipped["too-long"] += sum(len(line) > follow.MAX_LINE for line in whole)
+                skipped["too-long"] += sum(len(line) > reading_lines.MAX_LINE for line in whole)
         return found, {reason: count for reason, count in skipped.items() if count}
 
     def split(self, content: bytes) -> tuple[list[bytes], bytes]:
@@ -1689,8 +1694,8 @@ class Follower:
             return call
 
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("_descriptor", "_suffixes", "_status", "_stamp", "_mark"):
-                patch.setattr(follow, name, hooked(getattr(follow, name)))
+            for name in ("descriptor_of", "_suffixes", "status_of", "stamp_of", "mark"):
+                replace(patch, name, hooked(original(name)))
             for _ in self.read():
                 pass
 
@@ -1740,7 +1745,7 @@ def test_every_line_comes_out_exactly_once_and_in_order(
 ) -> None:
     with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
         for name, value in (("BLOCK", 100), ("MAX_LINE", 64), ("MARK", mark)):
-            patch.setattr(follow, name, value)
+            replace(patch, name, value)
         world = World(directory, unit, dated)
         follower = Follower(world)
         for step in steps:

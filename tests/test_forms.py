@@ -12,11 +12,13 @@ import pytest
 
 from tests.long import kinds
 from tests.test_patterns import ALL, PROGRAM_OF, Samples
+from textfile_users.auth import log_forms as forms
+from textfile_users.auth.log_lines import parse_lines
 from textfile_users.auth.programs import PROGRAMS
+from textfile_users.auth.stamps import Stamps
 from textfile_users.cli import main
 from textfile_users.events import read_log
-from textfile_users.sources import forms
-from textfile_users.sources.authlog import Stamps, own_time, parse_lines
+from textfile_users.reading.localtime import own_time
 
 NOW = 1796049600.0  # 2026-11-30 14:40:00 UTC
 AT = 1796032800  # 10:00:00

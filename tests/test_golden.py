@@ -16,9 +16,9 @@ import pytest
 
 from tests.hosts import BOOT, NOW, Host, Record
 from textfile_users import __version__
-from textfile_users import collect as collect_module
+from textfile_users import run as collect_module
 from textfile_users.cli import main
-from textfile_users.metrics.sets import SETS
+from textfile_users.metrics import SETS
 
 FIXTURES = Path(__file__).with_name("fixtures")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textfile_users.sources.group import find_groups
+from textfile_users.accounts.passwd import find_groups
 
 ROOT = b"root:x:0:\n"
 

@@ -16,11 +16,12 @@ from pathlib import Path
 import pytest
 
 from tests import hosts, test_lastlog, test_wtmpdb
+from tests.following import replace
 from tests.hosts import NOW, Record, hurried, pack_all
-from textfile_users.collectors import history
-from textfile_users.sources import files, follow
-from textfile_users.sources.procfs import Process
-from textfile_users.sources.report import SourceReport
+from textfile_users.history import collect_history as history
+from textfile_users.processes.procfs import Process
+from textfile_users.reading import files
+from textfile_users.reading.report import SourceReport
 
 PASSWD = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/:/bin/sh\nbob:x:1001:1001::/:/bin/sh\n"
 LOGINS = 'users_logins_total{session_type="ssh",user="alice"}'
@@ -193,7 +194,7 @@ def test_backfill_counts_what_is_there(run: Run) -> None:
 
 
 def test_backfill_over_several_runs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "BLOCK", 384 * 200)
+    replace(monkeypatch, "BLOCK", 384 * 200)
     records = []
     for number in range(1_000):
         at = -90_000 + 60 * number
@@ -219,8 +220,8 @@ def test_a_login_that_the_log_lacks_in_a_long_backlog(
             run.accepted(at, pid)
             run.closed(at + 5, pid)
         run.append("wtmp", login(at, pid), logout(at + 5))
-    monkeypatch.setattr(follow, "BLOCK", 384 * 30)
-    monkeypatch.setattr(follow, "MAX_LINE", 5_000)
+    replace(monkeypatch, "BLOCK", 384 * 30)
+    replace(monkeypatch, "MAX_LINE", 5_000)
     with hurried():
         for at in range(20_000, 20_100, 10):
             found = run.counts(at=at)
@@ -356,7 +357,7 @@ def test_a_wtmp_that_may_not_be_read(run: Run, monkeypatch: pytest.MonkeyPatch) 
         return real(path)
 
     monkeypatch.setattr(history, "open_regular", deny)
-    monkeypatch.setattr(follow, "open_regular", deny)
+    replace(monkeypatch, "open_regular", deny)
     path = run.host.path("var/log/wtmp")
     assert run(at=2) == (0, f"textfile-users: {path}: permission denied\n")
     assert run.samples()['users_collector_success{collector="history"}'] == 0
@@ -630,7 +631,7 @@ def test_lastlog_is_read_again_only_when_it_has_changed(
     test_lastlog.write(path, 292, records, NOW - 50)
     run.counts()
     reads: list[str] = []
-    from textfile_users.sources import lastlog
+    from textfile_users.history import lastlog
 
     real = lastlog.read_lastlog
 

@@ -18,7 +18,6 @@ import pytest
 from textfile_users import cli
 from textfile_users import install as command
 from textfile_users.cli import _file_in, main
-from textfile_users.collect import _wait_apart
 from textfile_users.installing import facts as facts_module
 from textfile_users.installing import first, places
 from textfile_users.installing.facts import (
@@ -58,6 +57,7 @@ from textfile_users.installing.steps import (
 from textfile_users.node_exporter import NodeExporter
 from textfile_users.options import parse_collect
 from textfile_users.paths import Paths, leads_to_linked
+from textfile_users.run import _wait_apart
 
 TEXTFILE = "/var/lib/prometheus/node-exporter"
 OUTPUT = f"{TEXTFILE}/users.prom"

@@ -16,11 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import BOOT, Host
-from textfile_users.auth.programs import PROGRAMS
-from textfile_users.paths import Paths
-from textfile_users.sources import journal
-from textfile_users.sources.files import closing
-from textfile_users.sources.journal import (
+from textfile_users.auth import journal
+from textfile_users.auth.journal import (
     BINARIES,
     LOST,
     MAX_LINE,
@@ -36,14 +33,17 @@ from textfile_users.sources.journal import (
     is_roots,
     parse_entry,
 )
-from textfile_users.sources.journals import (
+from textfile_users.auth.journal_files import (
     JournalPosition,
     ends,
     holds_all_since,
     journal_state,
     parse_header,
 )
-from textfile_users.sources.report import ABSENT, DENIED, OK
+from textfile_users.auth.programs import PROGRAMS
+from textfile_users.paths import Paths
+from textfile_users.reading.files import closing
+from textfile_users.reading.report import ABSENT, DENIED, OK
 
 MACHINE = "0123456789abcdef0123456789abcdef"
 FIRST = "b" * 32  # boots

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textfile_users.sources.json_text import dumps, loads
+from textfile_users.reading.json_text import dumps, loads
 
 VALUES = st.recursive(
     st.none()
@@ -34,7 +34,7 @@ NONE_OF_IT = {
 }
 WITHOUT_JSON = """
 import sys
-from textfile_users.sources.json_text import loads
+from textfile_users.reading.json_text import loads
 for text in sys.stdin.read().split("\\0"):
     try:
         loads(text)

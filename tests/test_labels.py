@@ -10,15 +10,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.hosts import NOW, Host, Run
 from textfile_users import counting
-from textfile_users.accounts import Account
-from textfile_users.activity import Activity
+from textfile_users.accounts.known import Account
 from textfile_users.counting import FAILURES, SUCCESSES, USERS
-from textfile_users.exposition import render
 from textfile_users.metrics import sums, users
+from textfile_users.metrics.family import render
+from textfile_users.metrics.redaction import hider, redact
 from textfile_users.metrics.users import FAMILIES
 from textfile_users.older_memory import _end_of
-from textfile_users.redaction import hider, redact
-from textfile_users.sessions import Session
+from textfile_users.sessions.activity import Activity
+from textfile_users.sessions.session import Session
 from textfile_users.snapshot import CollectorReport, Snapshot
 from textfile_users.state_files import DURABLE, OLD_NAMES
 from textfile_users.wanted import AUTH, HISTORY

@@ -12,8 +12,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tests.hosts import BOOT
-from textfile_users.sources.lastlog import SIZES, parse_lastlog, read_lastlog, read_lastlog2
-from textfile_users.sources.sqlite import UnreadableDatabase
+from textfile_users.history.lastlog import SIZES, parse_lastlog, read_lastlog, read_lastlog2
+from textfile_users.reading.files import UnreadableDatabase
 
 ALL_LAYOUTS = [(292, "little"), (296, "little"), (292, "big"), (296, "big")]
 USERS = {0: "root", 1: "daemon", 1000: "alice", 1001: "bob"}

@@ -11,7 +11,7 @@ from tests.hosts import Host
 from tests.long.decoders import BERLIN, zone
 from textfile_users.deadline import within
 from textfile_users.paths import Paths
-from textfile_users.sources.localtime import local_time
+from textfile_users.reading.localtime import local_time
 
 SUMMER = (2026, 7, 1, 12, 0, 0, False)
 NOON = 1_782_907_200.0  # in UTC

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from textfile_users import logins as logins_module
 from textfile_users.logins import EVENT, REMEMBERED_SECONDS, Login, Logins, logged_addresses
-from textfile_users.sessions import Session
+from textfile_users.sessions.session import Session
 
 T = 1_765_000_000.0
 IP = "192.0.2.7"

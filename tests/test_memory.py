@@ -12,26 +12,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import NOW, Host
-from textfile_users import collect, counting
-from textfile_users.accounts import Answer, Known, Pause
-from textfile_users.auth.attempts import AuthEvent
-from textfile_users.auth.attempts import Memory as Said
-from textfile_users.auth.finding import FAILURE, Finding
+from textfile_users import counting
+from textfile_users import run as collect
+from textfile_users.accounts.known import Answer, Known, Pause
+from textfile_users.auth.journal_files import JournalPosition
+from textfile_users.auth.logs import AuthMemory, AuthNotes
+from textfile_users.auth.remembered import Remembered
+from textfile_users.auth_event import FAILURE, AuthEvent, Finding
 from textfile_users.cli import main
-from textfile_users.collect import remember_faults
-from textfile_users.collectors.auth import AuthMemory, AuthNotes
-from textfile_users.collectors.connections import ConnectionsMemory
-from textfile_users.collectors.history import HistoryMemory
-from textfile_users.collectors.processes import ProcessesMemory
-from textfile_users.collectors.sessions import HOUR, MAX_RECENT, SessionsMemory, remember
-from textfile_users.connections import Connection
+from textfile_users.connections.collect_connections import ConnectionsMemory
+from textfile_users.connections.connection import Connection
 from textfile_users.counting import Counting, Counts
+from textfile_users.history.collect_history import HistoryMemory
+from textfile_users.history.wtmpdb import WtmpdbPosition
 from textfile_users.logins import Login
 from textfile_users.memory import Durable, Volatile
-from textfile_users.sessions import Session
-from textfile_users.sources.follow import Position
-from textfile_users.sources.journals import JournalPosition
-from textfile_users.sources.wtmpdb import WtmpdbPosition
+from textfile_users.processes.collect_processes import ProcessesMemory, Usage
+from textfile_users.reading.position import Position
+from textfile_users.run import remember_faults
+from textfile_users.sessions.collect_sessions import HOUR, MAX_RECENT, SessionsMemory, remember
+from textfile_users.sessions.session import Session
 from textfile_users.state_files import (
     DURABLE,
     VOLATILE,
@@ -46,7 +46,6 @@ from textfile_users.state_files import (
     save_durable,
     save_volatile,
 )
-from textfile_users.usage import Usage
 
 # Text as sources have it: any character, and bytes that are not UTF-8.
 TEXT = st.text(st.characters() | st.sampled_from('\0\r\n",;\\\u2028\x85\x1c\udcff'))
@@ -65,7 +64,7 @@ LOGIN = st.builds(
 )  # fmt: skip
 MEMORIES = st.dictionaries(
     st.tuples(TEXT, NUMBER | TEXT | st.sampled_from(("0", "²"))),
-    st.builds(Said, FLOAT, TEXT, EVENTS, TEXT, NUMBER),
+    st.builds(Remembered, FLOAT, TEXT, EVENTS, TEXT, NUMBER),
     max_size=2,
 )
 COUNTS = st.builds(
@@ -113,7 +112,7 @@ SAMPLE = Durable(
     ),
     AuthMemory(
         logs={"/var/log/auth.log": Position(1, 2, "a", "b", False, "1:2:3")},
-        remembered=((("sshd", 100), Said(NOW, "f", (AuthEvent(NOW, 100, 0, FOUND),))),),
+        remembered=((("sshd", 100), Remembered(NOW, "f", (AuthEvent(NOW, 100, 0, FOUND),))),),
         last=AuthEvent(NOW, 100, 0, FOUND),
     ),
     HistoryMemory(wtmpdb=WtmpdbPosition(1, 2, (3, 4), "x")),

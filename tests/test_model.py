@@ -18,12 +18,13 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from unittest import mock
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.following import replace
 from tests.hosts import NOW, Host, hurried
 from textfile_users.cli import main
-from textfile_users.sources import follow
 from textfile_users.state_files import load_durable
 
 FAMILIES = (
@@ -388,7 +389,9 @@ def test_each_event_counts_exactly_once(ops: list[Op]) -> None:
     directory = tempfile.mkdtemp(prefix="model-")
     try:
         # Small blocks, so that a hurried run leaves something for the next.
-        with mock.patch.multiple(follow, BLOCK=1500, MAX_LINE=700):
+        with pytest.MonkeyPatch.context() as patch:
+            replace(patch, "BLOCK", 1500)
+            replace(patch, "MAX_LINE", 700)
             world = World(directory)
             for op in ops:
                 act(world, op)

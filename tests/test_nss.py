@@ -21,7 +21,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textfile_users.accounts import (
+from textfile_users.accounts import nss, passwd
+from textfile_users.accounts.collect_accounts import HANGS, look_up
+from textfile_users.accounts.known import (
     FOUND_SECONDS,
     GID,
     MAX_IDS,
@@ -37,12 +39,10 @@ from textfile_users.accounts import (
     nobody,
     questions,
 )
+from textfile_users.accounts.nss import END, ask, parse_answers
 from textfile_users.memory import record_of
 from textfile_users.paths import Paths
-from textfile_users.sources import nss, passwd
-from textfile_users.sources.accounts import HANGS, look_up
-from textfile_users.sources.nss import END, ask, parse_answers
-from textfile_users.sources.report import BROKEN, OK
+from textfile_users.reading.report import BROKEN, OK
 
 NOW = 1_765_000_000.0
 TIME = 20.0  # enough for any machine; nothing here waits for its end
@@ -331,7 +331,8 @@ def hang(uid):
     os.write(int(sys.argv[1]), b"%d\\n" % os.getpid())
     time.sleep(600)
 pwd.getpwuid = hang
-from textfile_users.sources import nss, passwd
+from textfile_users.accounts import nss
+from textfile_users.accounts import passwd
 nss._close_all_but = lambda _: None
 _thread.start_new_thread(nss.ask, ([("uid", "5")], set(), 0.0, time.monotonic() + 1.0))
 os.read(0, 1)
@@ -537,12 +538,12 @@ def test_without_a_child_what_is_known_goes_on(
 FILES_ALONE = """
 import os, sys
 os.fork = None
-from textfile_users.accounts import NOTHING, accounts_of, questions
+from textfile_users.accounts.known import NOTHING, accounts_of, questions
 from textfile_users.paths import Paths
-from textfile_users.sources.accounts import look_up
+from textfile_users.accounts.collect_accounts import look_up
 known, _ = look_up(Paths(), questions(["root"], [0]), NOTHING, 1e9, 0.0)
 print(accounts_of(["root"], [0], known)[0].user)
-print({"grp", "select", "textfile_users.sources.nss"} & set(sys.modules))
+print({"grp", "select", "textfile_users.accounts.nss"} & set(sys.modules))
 """
 
 

@@ -6,22 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from textfile_users.accounts import Answer, Known, Pause
-from textfile_users.auth.attempts import AuthEvent, Memory
-from textfile_users.auth.finding import Finding
-from textfile_users.collectors.auth import AuthMemory, AuthNotes
-from textfile_users.collectors.connections import ConnectionsMemory
-from textfile_users.collectors.history import HistoryMemory
-from textfile_users.collectors.processes import ProcessesMemory
-from textfile_users.collectors.sessions import SessionsMemory
-from textfile_users.connections import Connection
+from textfile_users.accounts.known import Answer, Known, Pause
+from textfile_users.auth.journal_files import JournalPosition
+from textfile_users.auth.logs import AuthMemory, AuthNotes
+from textfile_users.auth.remembered import Remembered
+from textfile_users.auth_event import AuthEvent, Finding
+from textfile_users.connections.collect_connections import ConnectionsMemory
+from textfile_users.connections.connection import Connection
 from textfile_users.counting import Counts
+from textfile_users.history.collect_history import HistoryMemory
+from textfile_users.history.wtmpdb import WtmpdbPosition
 from textfile_users.logins import Login
 from textfile_users.memory import Durable, Volatile
 from textfile_users.older_memory import _end_of, parse_durable, parse_volatile
-from textfile_users.sources.follow import Position
-from textfile_users.sources.journals import JournalPosition
-from textfile_users.sources.wtmpdb import WtmpdbPosition
+from textfile_users.processes.collect_processes import ProcessesMemory, Usage
+from textfile_users.reading.position import Position
+from textfile_users.sessions.collect_sessions import SessionsMemory
 from textfile_users.state_files import (
     DURABLE,
     OLD_NAMES,
@@ -32,7 +32,6 @@ from textfile_users.state_files import (
     save_durable,
     save_volatile,
 )
-from textfile_users.usage import Usage
 
 FINDING = '"failure","sshd","password","bob","valid","192.0.2.7","","1","1","","","","0"'
 EVENT = f'"6.0","100","0",{FINDING}'
@@ -88,8 +87,8 @@ AS_DURABLE = Durable(
         {"/var/log/auth.log": Position(1, 2, "a", "b", False, "1:2:3")},
         JournalPosition("s=1", 8.0, 9.0),
         (
-            (("sshd", 100), Memory(5.0, "f", (AN_EVENT,), "192.0.2.7", 22)),
-            (("dropbear", "7"), Memory(5.0, "", (), "", 0)),
+            (("sshd", 100), Remembered(5.0, "f", (AN_EVENT,), "192.0.2.7", 22)),
+            (("dropbear", "7"), Remembered(5.0, "", (), "", 0)),
         ),
         (AN_EVENT,),
         AN_EVENT,
@@ -185,7 +184,7 @@ def test_an_older_state_knows_no_peers() -> None:
     data = b'"textfile-users durable","1"\n"began","1.0"\n"boot","","0.0"\n"source","","0.0"\n'
     data += b'"forgotten","0.0"\n' + row
     assert parse_durable(data + _end_of(data)).auth.remembered == (
-        (("sshd", 100), Memory(5.0, "f", (), "")),
+        (("sshd", 100), Remembered(5.0, "f", (), "")),
     )
 
 
@@ -194,7 +193,7 @@ def test_an_older_state_knows_no_ports() -> None:
     data = b'"textfile-users durable","1"\n"began","1.0"\n"boot","","0.0"\n"source","","0.0"\n'
     data += b'"forgotten","0.0"\n' + row
     assert parse_durable(data + _end_of(data)).auth.remembered == (
-        (("sshd", 100), Memory(5.0, "f", (), "192.0.2.7", 0)),
+        (("sshd", 100), Remembered(5.0, "f", (), "192.0.2.7", 0)),
     )
 
 

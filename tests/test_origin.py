@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textfile_users.origin import Origin, parse_origin
+from textfile_users.sessions.utmp import Origin, parse_origin
 
 CASES = [
     # host field, the record's own address, what it says, why

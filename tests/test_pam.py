@@ -19,16 +19,19 @@ from hypothesis import strategies as st
 
 from tests.test_attempts import START, Case, brief, in_runs, log_of, seconds_of
 from textfile_users.auth import verdicts
-from textfile_users.auth.attempts import AuthEvent, Memory
-from textfile_users.auth.finding import FAILURE, PAM_FAILURE, PAM_REFUSED, finding
+from textfile_users.auth.finding import PAM_FAILURE, PAM_REFUSED, finding
+from textfile_users.auth.log_lines import parse_lines
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.pam import is_seat
 from textfile_users.auth.programs import OTHER
 from textfile_users.auth.reader import Reader
+from textfile_users.auth.remembered import Remembered
 from textfile_users.auth.run0 import MAX_HELD
+from textfile_users.auth.stamps import Stamps
+from textfile_users.auth_event import FAILURE, AuthEvent
 from textfile_users.cli import main
 from textfile_users.events import read_log
-from textfile_users.sources.authlog import Stamps, parse_lines, utc_time
+from textfile_users.reading.localtime import utc_time
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -729,7 +732,7 @@ def test_modules_of_an_attempt_have_a_bound() -> None:
 def test_what_an_older_version_held_of_login_counts_once(line: str, expected: str) -> None:
     """It held PAM's refusal for login's own line as it does sshd's."""
     said = finding(PAM_FAILURE, "login", method="pam", user="alice")
-    memory = Memory(START, "", (AuthEvent(START, 7, 1, said),))
+    memory = Remembered(START, "", (AuthEvent(START, 7, 1, said),))
     pairing = Pairing([(("login", 7), memory)])
     reader = Reader(pairing, Stamps(START + 9.0, utc_time))
     events = [*reader.read_block(log_of([line])), *pairing.finish()]

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import Host
-from textfile_users.paths import Paths
-from textfile_users.sources.passwd import (
+from textfile_users.accounts.passwd import (
     MAX_BYTES,
     MAX_REAL_NAME,
     Entry,
@@ -20,6 +19,7 @@ from textfile_users.sources.passwd import (
     read_passwd,
     real_name,
 )
+from textfile_users.paths import Paths
 
 ROOT = b"root:x:0:0:root:/root:/bin/bash\n"
 

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import textfile_users.auth
-from textfile_users.auth import programs
-from textfile_users.auth.finding import NOTHING, UNMATCHED, Finding, Pattern
-from textfile_users.auth.programs import PROGRAMS, find
+from textfile_users.auth import message as message_module
+from textfile_users.auth.finding import UNMATCHED, Pattern
+from textfile_users.auth.message import find
+from textfile_users.auth.programs import PROGRAMS
+from textfile_users.auth_event import NOTHING, Finding
 
 DIRECTORY = Path(textfile_users.auth.__file__).parent
 FIELDS = NOTHING._asdict()
@@ -264,12 +266,12 @@ def is_plain(finder: object) -> bool:
 def by_patterns(program: bytes, message: bytes) -> Finding:
     """Return what the patterns alone say of a message."""
     with pytest.MonkeyPatch.context() as patch:
-        table = programs._table(program)
+        table = message_module._table(program)
         patterns = {
             word: tuple(one for one in finders if not is_plain(one))
             for word, finders in table.items()
         }
-        patch.setitem(programs._tables, program, patterns)
+        patch.setitem(message_module._tables, program, patterns)
         return find(program, message)
 
 
@@ -277,7 +279,10 @@ def by_patterns(program: bytes, message: bytes) -> Finding:
 def test_plain_messages_are_found_without_patterns(start: str) -> None:
     program = b"sudo" if "sudo" in start or " : " in start else b"sshd"
     message = start.encode()
-    finders = programs._table(program).get(message.split(b" ")[0]) or programs._table(program)[b""]
+    finders = (
+        message_module._table(program).get(message.split(b" ")[0])
+        or message_module._table(program)[b""]
+    )
     assert is_plain(finders[0])
     assert finders[0](message) == by_patterns(program, message) != UNMATCHED
 

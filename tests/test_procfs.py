@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from tests.hosts import BOOT, Host
 from textfile_users.paths import Paths
-from textfile_users.sources import procfs
-from textfile_users.sources.procfs import (
+from textfile_users.processes import procfs
+from textfile_users.processes.procfs import (
     Process,
     parse_boot_time,
     parse_cgroup,
@@ -28,7 +28,7 @@ from textfile_users.sources.procfs import (
     read_processes,
     read_terminals,
 )
-from textfile_users.sources.report import ABSENT
+from textfile_users.reading.report import ABSENT
 
 REST = b" S 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 1000 200\n"
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.hosts import BOOT, Record, pack, pack_all
 from textfile_users.cli import main
-from textfile_users.sources.utmp import holds_records
+from textfile_users.sessions.utmp import holds_records
 
 LOGIN = Record(user="alice", line="tty1", pid=1, id="1", time=1_700_001_000)
 # As libwtmpdb 0.73 makes it (Debian 13), but not STRICT, which older SQLites do not know.

@@ -13,23 +13,21 @@ from typing import Any
 import pytest
 
 from tests.hosts import BOOT, NOW, Host, Record
-from textfile_users import sessions
 from textfile_users.paths import Paths
+from textfile_users.reading.text import label
 from textfile_users.scan import scan
-from textfile_users.sessions import (
+from textfile_users.sessions import session as sessions
+from textfile_users.sessions.logind import LogindSession
+from textfile_users.sessions.merge import (
     CLASSES,
-    Session,
     leaders_without_terminal,
     newest,
     pids_of,
     servers_of_windows,
-    subject,
-    with_unique_ids,
 )
+from textfile_users.sessions.session import Session, subject, with_unique_ids
+from textfile_users.sessions.utmp import UtmpRecord
 from textfile_users.snapshot import Snapshot
-from textfile_users.sources.logind import LogindSession
-from textfile_users.sources.text import label
-from textfile_users.sources.utmp import UtmpRecord
 from textfile_users.wanted import Wanted
 
 LOGIN = BOOT + 5_000

@@ -10,10 +10,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from tests.hosts import NOW, Record, Run, busy_host
 from textfile_users import Collector
-from textfile_users.activity import Activity
-from textfile_users.metrics.sets import SETS, families_of
+from textfile_users.metrics import SETS, families_of
 from textfile_users.metrics.ssh_sessions import columns, interval, login_time
-from textfile_users.sessions import Session
+from textfile_users.sessions.activity import Activity
+from textfile_users.sessions.session import Session
 from textfile_users.snapshot import Snapshot
 
 OTHERS = SETS[1:]

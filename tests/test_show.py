@@ -23,13 +23,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import BOOT, NOW, TICKS, Host, Record, pack
-from textfile_users.activity import Activity
 from textfile_users.cli import main
 from textfile_users.memory import Memory
-from textfile_users.sessions import Session
+from textfile_users.reading.report import BROKEN, OK, SourceReport
+from textfile_users.sessions.activity import Activity
+from textfile_users.sessions.session import Session
 from textfile_users.show import Failures, Page, View, format_table, interval, size
 from textfile_users.snapshot import Snapshot
-from textfile_users.sources.report import BROKEN, OK, SourceReport
 from textfile_users.terminal import Column, columns_of, cut, style, table
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")

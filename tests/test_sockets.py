@@ -15,10 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import Host
-from textfile_users.paths import Paths
-from textfile_users.sources import files, sockets
-from textfile_users.sources.report import ABSENT, BROKEN, DENIED, OK
-from textfile_users.sources.sockets import (
+from textfile_users.connections import sockets
+from textfile_users.connections.sockets import (
     Owners,
     Socket,
     Tables,
@@ -32,6 +30,9 @@ from textfile_users.sources.sockets import (
     read_peers,
     read_sockets,
 )
+from textfile_users.paths import Paths
+from textfile_users.reading import files
+from textfile_users.reading.report import ABSENT, BROKEN, DENIED, OK
 
 HEAD = (
     b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "

@@ -8,12 +8,13 @@ import io
 import pytest
 
 from tests.test_attempts import START, Case, log_of, read
+from textfile_users.auth.message import find
 from textfile_users.auth.pairing import Pairing
-from textfile_users.auth.programs import find
 from textfile_users.auth.reader import Reader
+from textfile_users.auth.stamps import Stamps
 from textfile_users.events import read_log
-from textfile_users.sources.addresses import parse_ip
-from textfile_users.sources.authlog import Stamps, utc_time
+from textfile_users.reading.addresses import parse_ip
+from textfile_users.reading.localtime import utc_time
 
 CASES = [
     Case(

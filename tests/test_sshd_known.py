@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from textfile_users.auth.finding import NOTHING, UNMATCHED
-from textfile_users.auth.programs import find
+from textfile_users.auth.finding import UNMATCHED
+from textfile_users.auth.message import find
 from textfile_users.auth.sshd_known import KNOWN
+from textfile_users.auth_event import NOTHING
 
 TABLE = Path(__file__).parent / "fixtures" / "sshd_known.txt"
 MESSAGES = [

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textfile_users.auth.finding import MAX_NAME, NOTHING, UNMATCHED, Finding
-from textfile_users.auth.programs import find
+from textfile_users.auth.finding import MAX_NAME, UNMATCHED
+from textfile_users.auth.message import find
+from textfile_users.auth_event import NOTHING, Finding
 
 
 def said_by(message: str) -> tuple[str, str, str, str]:

@@ -12,18 +12,19 @@ from pathlib import Path
 import pytest
 
 from tests.hosts import NOW, Host
-from textfile_users.accounts import NOTHING as NOBODY
-from textfile_users.auth import switching
+from textfile_users.accounts.known import NOTHING as NOBODY
+from textfile_users.auth import journal, switching
+from textfile_users.auth import journal_files as journals
+from textfile_users.auth.collect_auth import collect_auth
+from textfile_users.auth.journal import Entry
+from textfile_users.auth.journal_files import JournalPosition
+from textfile_users.auth.logs import AUTHLOG, JOURNAL, AuthFound, AuthNotes
 from textfile_users.auth.overlap import Line, Overlap, found_in, line_of
-from textfile_users.collectors import auth
-from textfile_users.collectors.auth import AuthFound, AuthNotes, collect_auth
 from textfile_users.memory import Durable
 from textfile_users.paths import Paths
-from textfile_users.sources import journal, journals
-from textfile_users.sources.follow import Block, Position, blocks
-from textfile_users.sources.journal import Entry
-from textfile_users.sources.journals import JournalPosition
-from textfile_users.sources.report import OK
+from textfile_users.reading.follow import Block, blocks
+from textfile_users.reading.position import Position
+from textfile_users.reading.report import OK
 from textfile_users.state_files import format_durable, parse_durable
 from textfile_users.wanted import Scan, Wanted
 
@@ -164,7 +165,7 @@ def test_off_for_a_while(
             world.scan()
     world.run(80)
     assert world.counted() == world.total == 520
-    assert world.sources[-1] == auth.AUTHLOG, "the file is believed again"
+    assert world.sources[-1] == AUTHLOG, "the file is believed again"
 
 
 @pytest.mark.parametrize("ahead", [-90_000_000, -200, 4, 200, 7_200, 90_000_000])
@@ -189,7 +190,7 @@ def test_a_stamp_that_somebody_chose_does_not_hide_that_syslogd_is_off(
             world.scan()
     world.run(80)
     assert world.counted() == world.total
-    assert world.sources[-1] == auth.JOURNAL
+    assert world.sources[-1] == JOURNAL
     assert world.durable.auth.time <= world.now
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.hosts import Host
 from textfile_users.paths import Paths
-from textfile_users.sources.terminals import (
+from textfile_users.processes.procfs import (
     MAX_BYTES,
     Terminal,
     decode_device,

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import BOOT
-from textfile_users.accounts import Account
-from textfile_users.sessions import Session, may_show
-from textfile_users.sources.procfs import Process
-from textfile_users.unrecorded import titles_wanted, unrecorded, without_windows
+from textfile_users.accounts.known import Account
+from textfile_users.processes.procfs import Process
+from textfile_users.sessions.session import Session, may_show
+from textfile_users.sessions.unrecorded import titles_wanted, unrecorded, without_windows
 
 START = BOOT + 5_000.0
 TTY = 34816  # pts/0

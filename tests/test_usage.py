@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textfile_users import usage
-from textfile_users.sources.procfs import Process
-from textfile_users.usage import Usage, count_cpu, memory_and_counts
+from textfile_users.processes import collect_processes as usage
+from textfile_users.processes.collect_processes import Usage, count_cpu, memory_and_counts
+from textfile_users.processes.procfs import Process
 
 BOOT = 1_765_000_000.0
 INIT = Process(1, "systemd", 0, BOOT + 0.05)

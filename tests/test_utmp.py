@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from tests.hosts import BOOT, Host, Record, pack, pack_all
 from textfile_users.paths import Paths
-from textfile_users.sources import utmp
-from textfile_users.sources.report import ABSENT, BROKEN, DENIED, OK
-from textfile_users.sources.utmp import LAYOUTS, MAX_BYTES, parse_utmp, read_utmp
+from textfile_users.reading.report import ABSENT, BROKEN, DENIED, OK
+from textfile_users.sessions import utmp
+from textfile_users.sessions.utmp import LAYOUTS, MAX_BYTES, parse_utmp, read_utmp
 
 ALL_LAYOUTS = {
     "384 bytes, little-endian": (384, "little"),

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests import hosts, test_wtmpdb
+from tests.following import replace
 from tests.hosts import NOW, Record, pack_all
 from textfile_users import logins
-from textfile_users.collectors import history
-from textfile_users.sources import follow
+from textfile_users.history import collect_history as history
 
 START = int(NOW) - 3_000_000  # the past is long enough for any history here
 DUE = 50_000.0  # seconds after NOW at which all is past
@@ -282,7 +282,7 @@ def test_a_wtmp_of_more_logins_than_are_remembered(
     run: Run, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """They were dropped before they were counted."""
-    monkeypatch.setattr(follow, "BLOCK", 384 * 20)
+    replace(monkeypatch, "BLOCK", 384 * 20)
     for module in (logins, history):
         monkeypatch.setattr(module, "MAX_LOGINS", 50)
     past = Past(seed)
@@ -311,7 +311,7 @@ def test_both_with_more_logins_than_are_remembered(
     run: Run, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """They are read side by side, so that what both have is still remembered."""
-    monkeypatch.setattr(follow, "BLOCK", 384 * 10)
+    replace(monkeypatch, "BLOCK", 384 * 10)
     monkeypatch.setattr(history, "ROWS", 10)
     for module in (logins, history):
         monkeypatch.setattr(module, "MAX_LOGINS", 100)

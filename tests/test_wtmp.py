@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import BOOT, Record, pack_all
-from textfile_users.sources.utmp import parse_utmp
-from textfile_users.sources.wtmp import Turn, begins_login, turns
+from textfile_users.history.wtmp import Turn, begins_login, turns
+from textfile_users.sessions.utmp import parse_utmp
 
 TIME = BOOT + 5_000
 

@@ -17,10 +17,8 @@ from hypothesis import strategies as st
 
 from tests.hosts import BOOT
 from textfile_users.deadline import within
-from textfile_users.sources import sqlite
-from textfile_users.sources.sqlite import UnreadableDatabase, signature
-from textfile_users.sources.wtmp import Turn
-from textfile_users.sources.wtmpdb import (
+from textfile_users.history.wtmp import Turn
+from textfile_users.history.wtmpdb import (
     WtmpdbFound,
     WtmpdbPosition,
     last_logins,
@@ -28,6 +26,9 @@ from textfile_users.sources.wtmpdb import (
     open_logins,
     read_wtmpdb,
 )
+from textfile_users.reading import sqlite
+from textfile_users.reading.files import UnreadableDatabase
+from textfile_users.reading.position import signature
 
 # As libwtmpdb 0.73 makes it (Debian 13).
 SCHEMA = (
@@ -461,7 +462,7 @@ def test_sqlite_is_imported_only_where_something_is_new(db: Wtmpdb) -> None:
     settle(db.path)
     program = (
         "import sys\n"
-        "from textfile_users.sources import lastlog, wtmpdb\n"
+        "from textfile_users.history import lastlog, wtmpdb\n"
         f"position = wtmpdb.WtmpdbPosition(seen={signature(db.path)!r})\n"
         f"wtmpdb.read_wtmpdb({db.path!r}, position)\n"
         "assert 'sqlite3' not in sys.modules\n"

@@ -14,15 +14,15 @@ from textfile_users.options import (
     parse_collect,
 )
 from textfile_users.paths import Paths
+from textfile_users.reading.files import reason
 from textfile_users.service import Service, become, find_service
 from textfile_users.settings import OPTIONS, SETTINGS, TEXTFILE_DIRECTORY, read_settings
-from textfile_users.sources.files import reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from textfile_users.collect import Options
+    from textfile_users.run import Options
 
 STDOUT = "-"
 # Of the service's options these are of its own runs alone.
@@ -76,7 +76,7 @@ def service_values(root: str, *, says_faults: bool = True) -> tuple[Values, bool
 
 def collect_by_hand(argv: list[str], options_of: Callable[[Values], Options]) -> int:
     """Scan as `collect` does; root's run leaves the service's file and state the service's."""
-    from textfile_users.collect import collect
+    from textfile_users.run import collect
 
     given = parse_collect(argv)
     directory = os.environ.pop(TEXTFILE_DIRECTORY, "")  # the caller's, not the service's

@@ -6,7 +6,7 @@ import os
 import sys
 
 from textfile_users.messages import ERROR, say
-from textfile_users.metrics.sets import SSH_SESSIONS, USER_SESSIONS
+from textfile_users.metrics import SSH_SESSIONS, USER_SESSIONS
 from textfile_users.options import (
     WRONG_USAGE,
     Values,
@@ -25,14 +25,14 @@ from textfile_users.paths import (
     leads_to_linked,
     state_directories,
 )
-from textfile_users.sources.files import reason
+from textfile_users.reading.files import reason
 from textfile_users.wanted import Wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from textfile_users.collect import Options
+    from textfile_users.run import Options
 
 INTERRUPTED = 130  # as a shell has it
 
@@ -76,7 +76,7 @@ def _collect(argv: list[str]) -> int:
 
 
 def _collect_as_service(argv: list[str]) -> int:
-    from textfile_users.collect import collect, say_if_due
+    from textfile_users.run import collect, say_if_due
 
     try:
         options = _options(parse_collect(argv))
@@ -91,7 +91,7 @@ def _collect_as_service(argv: list[str]) -> int:
 
 def _options(values: Values) -> Options:
     """Return what is asked of `collect`. Raises SystemExit for what goes together ill."""
-    from textfile_users.collect import Options
+    from textfile_users.run import Options
 
     if USER_SESSIONS in values.metrics:
         _take_environment(values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import (
+from textfile_users.auth_event import (
     ESCALATION,
     ESCALATION_FAILURE,
     FAILURE,
@@ -13,16 +13,16 @@ from textfile_users.auth.finding import (
     Finding,
 )
 from textfile_users.logins import EVENT, MAX_LOGINS, Login, Logins
+from textfile_users.reading.addresses import ip_of_packed, packed
+from textfile_users.reading.text import label
 from textfile_users.record import Record, quick
-from textfile_users.sessions import Session
-from textfile_users.sources.addresses import ip_of_packed, packed
-from textfile_users.sources.text import label
+from textfile_users.sessions.session import Session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from textfile_users.auth.attempts import AuthEvent
+    from textfile_users.auth_event import AuthEvent
 
 # When counting began that leaves nothing out; 0 is never.
 BEGINNING = 1.0

@@ -35,11 +35,11 @@ from textfile_users.checks.sources import (
 from textfile_users.checks.textfile import check_directory, check_exporters, check_file
 from textfile_users.node_exporter import NodeExporter, find_node_exporters
 from textfile_users.paths import SERVICE_USER, Paths
+from textfile_users.processes.procfs import parse_stat, read_boot_time, read_file
+from textfile_users.reading.text import printable
 from textfile_users.scan import scan
 from textfile_users.service import find_service
 from textfile_users.settings import read_settings
-from textfile_users.sources.procfs import parse_stat, read_boot_time, read_file
-from textfile_users.sources.text import printable
 from textfile_users.terminal import has_colour, style
 
 TYPE_CHECKING = False
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from textfile_users.checks.child import Identity
-    from textfile_users.collect import Options
+    from textfile_users.run import Options
 
 SECONDS = 10.0  # of a check; one that scans has the scan's own time beside
 TOTAL_SECONDS = 60.0  # of all, as a slow host needs

@@ -6,8 +6,11 @@ import json
 import os
 import time
 
-from textfile_users.auth.attempts import AuthEvent
-from textfile_users.auth.finding import (
+from textfile_users.auth.log_forms import has_stamps
+from textfile_users.auth.pairing import Pairing
+from textfile_users.auth.reader import Reader
+from textfile_users.auth.stamps import Stamps
+from textfile_users.auth_event import (
     ESCALATION,
     ESCALATION_FAILURE,
     FAILURE,
@@ -15,19 +18,17 @@ from textfile_users.auth.finding import (
     SESSION_CLOSED,
     SESSION_OPENED,
     SUCCESS,
+    AuthEvent,
 )
-from textfile_users.auth.pairing import Pairing
-from textfile_users.auth.reader import Reader
 from textfile_users.logins import EVENT, MAX_LOGINS, Login, Logins
 from textfile_users.messages import ERROR, PROGRAM, WARNING, say
 from textfile_users.options import WrongUsage
-from textfile_users.sources.authlog import Stamps, own_time
-from textfile_users.sources.follow import behind_last_end, without_nuls
-from textfile_users.sources.forms import has_stamps
-from textfile_users.sources.given import STDIN, UnreadableError, blocks
-from textfile_users.sources.sqlite import MAGIC as DATABASE
-from textfile_users.sources.text import decode
-from textfile_users.sources.utmp import holds_records
+from textfile_users.reading.given import STDIN, UnreadableError, blocks
+from textfile_users.reading.lines import behind_last_end, without_nuls
+from textfile_users.reading.localtime import own_time
+from textfile_users.reading.sqlite import MAGIC as DATABASE
+from textfile_users.reading.text import decode
+from textfile_users.sessions.utmp import holds_records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from textfile_users.installing.plan import (
 from textfile_users.installing.steps import WRITE, Failed, Step, do, shell
 from textfile_users.messages import ERROR, WARNING, put, say
 from textfile_users.paths import Paths
-from textfile_users.sources.files import reason
+from textfile_users.reading.files import reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import sys
 from itertools import islice
 
 from textfile_users.record import Record, quick
-from textfile_users.sessions import Session
+from textfile_users.sessions.session import Session
 
 SAME_SECONDS = 10.0
 # For how long an ended login is remembered, for records of it that come late.

@@ -6,28 +6,27 @@ state_files.py writes and reads them. Times are seconds since the epoch.
 
 from __future__ import annotations
 
-from textfile_users import accounts
-from textfile_users.accounts import Answer, Known, Pause
-from textfile_users.collectors.auth import AuthMemory, AuthNotes
-from textfile_users.collectors.connections import ConnectionsMemory
-from textfile_users.collectors.history import HistoryMemory
-from textfile_users.collectors.processes import ProcessesMemory
-from textfile_users.collectors.sessions import SessionsMemory
-from textfile_users.connections import Connection
+from textfile_users.accounts import known as accounts
+from textfile_users.accounts.known import Answer, Known, Pause
+from textfile_users.auth.logs import AuthMemory, AuthNotes
+from textfile_users.connections.collect_connections import ConnectionsMemory
+from textfile_users.connections.connection import Connection
 from textfile_users.counting import Counts
+from textfile_users.history.collect_history import HistoryMemory
 from textfile_users.logins import Login
+from textfile_users.processes.collect_processes import ProcessesMemory, Usage
+from textfile_users.reading.position import Position
 from textfile_users.record import Record, quick
-from textfile_users.sources.follow import Position
-from textfile_users.usage import Usage
+from textfile_users.sessions.collect_sessions import SessionsMemory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any, TypeVar
 
-    from textfile_users.auth.attempts import AuthEvent, Key
-    from textfile_users.auth.attempts import Memory as Said
-    from textfile_users.sources.processes import Place, Places
+    from textfile_users.auth.remembered import Key, Remembered
+    from textfile_users.auth_event import AuthEvent
+    from textfile_users.processes.table import Place, Places
 
     Made = TypeVar("Made")
     Number = TypeVar("Number", int, float)
@@ -102,7 +101,7 @@ def durable_of(found: dict[str, Any]) -> Durable:
     )
     wtmpdb = None
     if "wtmpdb" in found:
-        from textfile_users.sources.wtmpdb import WtmpdbPosition
+        from textfile_users.history.wtmpdb import WtmpdbPosition
 
         last_id, last_login, open_ids, signature = found["wtmpdb"]
         wtmpdb = WtmpdbPosition(last_id, last_login, tuple(open_ids), signature)
@@ -119,7 +118,7 @@ def _auth(found: dict[str, Any]) -> AuthMemory:
     source, time, quiet = found["log"]
     journal = None
     if "journal" in found:
-        from textfile_users.sources.journals import JournalPosition
+        from textfile_users.auth.journal_files import JournalPosition
 
         journal = record_of(JournalPosition, found["journal"])
     return AuthMemory(
@@ -138,16 +137,15 @@ def _positions(rows: Iterable[list[Any]]) -> dict[str, Position]:
     return {path: record_of(Position, values) for path, *values in rows}
 
 
-def _spoken(service: str, who: str | int, values: list[Any]) -> tuple[Key, Said]:
-    from textfile_users.auth.attempts import Memory as Said
+def _spoken(service: str, who: str | int, values: list[Any]) -> tuple[Key, Remembered]:
+    from textfile_users.auth.remembered import Remembered
 
     time, said, held, peer, port = values
-    return (service, who), record_of(Said, [time, said, tuple(map(_event, held)), peer, port])
+    return (service, who), record_of(Remembered, [time, said, tuple(map(_event, held)), peer, port])
 
 
 def _event(values: list[Any]) -> AuthEvent:
-    from textfile_users.auth.attempts import AuthEvent
-    from textfile_users.auth.finding import Finding
+    from textfile_users.auth_event import AuthEvent, Finding
 
     time, pid, line, said = values
     return record_of(AuthEvent, [time, pid, line, record_of(Finding, said)])

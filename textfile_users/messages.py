@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from textfile_users.sources.text import printable, printable_lines
+from textfile_users.reading.text import printable, printable_lines
 
 PROGRAM = "textfile-users"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from textfile_users.reading.addresses import is_decimal, packed
 from textfile_users.record import Record
-from textfile_users.sources.addresses import is_decimal, packed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

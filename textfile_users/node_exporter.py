@@ -11,12 +11,12 @@ import glob
 import os
 
 from textfile_users import alloy
+from textfile_users.accounts.passwd import read_passwd
 from textfile_users.paths import RUN, SERVICE_USER, Paths, link_text
+from textfile_users.processes.procfs import read_file
+from textfile_users.reading.files import read_regular
+from textfile_users.reading.text import decode
 from textfile_users.record import Record
-from textfile_users.sources.files import read_regular
-from textfile_users.sources.passwd import read_passwd
-from textfile_users.sources.procfs import read_file
-from textfile_users.sources.text import decode
 
 NAMES = ("prometheus-node-exporter", "node_exporter")
 DIRECTORY_FLAG = "collector.textfile.directory"

@@ -9,32 +9,31 @@ import csv
 import io
 from binascii import crc32
 
-from textfile_users import accounts
-from textfile_users.accounts import Answer, Pause
-from textfile_users.auth.attempts import AuthEvent, Key, Memory
-from textfile_users.auth.finding import Finding
-from textfile_users.collectors.auth import AuthMemory, AuthNotes
-from textfile_users.collectors.connections import ConnectionsMemory
-from textfile_users.collectors.history import HistoryMemory
-from textfile_users.collectors.processes import ProcessesMemory
-from textfile_users.collectors.sessions import SessionsMemory
-from textfile_users.connections import Connection
+from textfile_users.accounts import known as accounts
+from textfile_users.accounts.known import Answer, Pause
+from textfile_users.auth.journal_files import JournalPosition
+from textfile_users.auth.logs import AuthMemory, AuthNotes
+from textfile_users.auth.remembered import Key, Remembered
+from textfile_users.auth_event import AuthEvent, Finding
+from textfile_users.connections.collect_connections import ConnectionsMemory
+from textfile_users.connections.connection import Connection
 from textfile_users.counting import Counts, dropping
+from textfile_users.history.collect_history import HistoryMemory
+from textfile_users.history.wtmpdb import WtmpdbPosition
 from textfile_users.logins import Login
 from textfile_users.memory import Durable, Volatile
-from textfile_users.sources.files import read_regular
-from textfile_users.sources.follow import Position
-from textfile_users.sources.journals import JournalPosition
-from textfile_users.sources.wtmpdb import WtmpdbPosition
+from textfile_users.processes.collect_processes import ProcessesMemory, Usage
+from textfile_users.reading.files import read_regular
+from textfile_users.reading.position import Position
+from textfile_users.sessions.collect_sessions import SessionsMemory
 from textfile_users.state_files import MAX_BYTES
-from textfile_users.usage import Usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import TypeVar
 
-    from textfile_users.sources.processes import Places
+    from textfile_users.processes.table import Places
 
     Made = TypeVar("Made")
     Rows = dict[str, list[list[str]]]
@@ -188,13 +187,13 @@ def _wtmpdb(rows: list[list[str]] | None) -> WtmpdbPosition | None:
     return WtmpdbPosition(int(last_id), int(last_login), tuple(map(int, open_ids)), signature)
 
 
-def _process(texts: list[str]) -> tuple[Key, Memory]:
+def _process(texts: list[str]) -> tuple[Key, Remembered]:
     service, kind, who, time, said, *rest = texts
     port = int(rest.pop()) if len(rest) % _EVENT == 2 else 0
     peer = rest.pop() if len(rest) % _EVENT == 1 else ""  # alone in an older version
     held = tuple(_event(rest[at : at + _EVENT]) for at in range(0, len(rest), _EVENT))
     key = service, int(who) if kind == "pid" else who
-    return key, Memory(float(time), said, held, peer, port)
+    return key, Remembered(float(time), said, held, peer, port)
 
 
 _PLACE = 3  # the fields of AuthEvent before the finding

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from textfile_users import __version__
 from textfile_users.messages import PROGRAM
-from textfile_users.metrics.sets import SETS, USERS, WHAT
+from textfile_users.metrics import SETS, USERS, WHAT
 from textfile_users.wanted import COLLECTORS, REDACTABLE
 
 TYPE_CHECKING = False

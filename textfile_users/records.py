@@ -10,13 +10,13 @@ from itertools import chain
 
 from utmp import UTmpRecordType
 
+from textfile_users.history import lastlog
+from textfile_users.history.wtmpdb import DatabaseRecord, each_record
 from textfile_users.messages import ERROR, NOTICE, say
-from textfile_users.sources import lastlog
-from textfile_users.sources.files import open_regular, reason
-from textfile_users.sources.given import STDIN, UnreadableError, blocks
-from textfile_users.sources.sqlite import MAGIC, UnreadableDatabase
-from textfile_users.sources.utmp import UtmpRecord, holds_records, parse_utmp
-from textfile_users.sources.wtmpdb import DatabaseRecord, each_record
+from textfile_users.reading.files import UnreadableDatabase, open_regular, reason
+from textfile_users.reading.given import STDIN, UnreadableError, blocks
+from textfile_users.reading.sqlite import MAGIC
+from textfile_users.sessions.utmp import UtmpRecord, holds_records, parse_utmp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import time
 
-from textfile_users.collectors.accounts import AccountsFound, collect_accounts, find_system_users
-from textfile_users.collectors.auth import AuthFound, collect_auth
-from textfile_users.collectors.connections import ConnectionsFound, collect_connections
-from textfile_users.collectors.history import HistoryFound, collect_history
-from textfile_users.collectors.processes import ProcessesFound, collect_processes, find_usage
-from textfile_users.collectors.sessions import (
+from textfile_users.accounts.collect_accounts import (
+    AccountsFound,
+    collect_accounts,
+    find_system_users,
+)
+from textfile_users.auth.collect_auth import collect_auth
+from textfile_users.auth.logs import AuthFound
+from textfile_users.connections.collect_connections import ConnectionsFound, collect_connections
+from textfile_users.counting import BEGINNING, ROOT, Counts, LogRead, logins_of, user_of
+from textfile_users.deadline import newest_until
+from textfile_users.history.collect_history import HistoryFound, collect_history
+from textfile_users.memory import NOTHING, Durable, Memory, Volatile
+from textfile_users.processes.collect_processes import ProcessesFound, collect_processes, find_usage
+from textfile_users.reading.report import ABSENT, OK, Reports, SourceReport
+from textfile_users.record import Record
+from textfile_users.sessions.collect_sessions import (
     SessionsFound,
     SessionsMemory,
     collect_sessions,
@@ -18,12 +28,7 @@ from textfile_users.collectors.sessions import (
     find_unrecorded,
     remember,
 )
-from textfile_users.counting import BEGINNING, ROOT, Counts, LogRead, logins_of, user_of
-from textfile_users.deadline import newest_until
-from textfile_users.memory import NOTHING, Durable, Memory, Volatile
-from textfile_users.record import Record
 from textfile_users.snapshot import CollectorReport, Snapshot
-from textfile_users.sources.report import ABSENT, OK, Reports, SourceReport
 from textfile_users.wanted import (
     ACCOUNTS,
     AUTH,

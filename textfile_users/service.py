@@ -10,9 +10,9 @@ import stat
 
 from textfile_users.messages import PROGRAM
 from textfile_users.paths import PRIVATE, SERVICE_UNIT, STATE
+from textfile_users.reading.files import read_regular
+from textfile_users.reading.text import decode
 from textfile_users.record import Record
-from textfile_users.sources.files import read_regular
-from textfile_users.sources.text import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import stat
 from shlex import quote
 
 from textfile_users.paths import Paths
+from textfile_users.reading.files import read_regular, reason
 from textfile_users.record import Record
-from textfile_users.sources.files import read_regular, reason
 
 SETTINGS = "/etc/default/textfile-users"
 OPTIONS = "OPTIONS"

@@ -8,16 +8,16 @@ import sys
 import time
 from textwrap import wrap
 
-from textfile_users.activity import Activity
 from textfile_users.memory import NOTHING
 from textfile_users.networks import network_of
 from textfile_users.paths import Paths
+from textfile_users.reading.report import BROKEN, DENIED
+from textfile_users.reading.text import printable
 from textfile_users.record import Record
 from textfile_users.scan import scan
-from textfile_users.sessions import Session
+from textfile_users.sessions.activity import Activity
+from textfile_users.sessions.session import Session
 from textfile_users.snapshot import Snapshot
-from textfile_users.sources.report import BROKEN, DENIED
-from textfile_users.sources.text import printable
 from textfile_users.terminal import CUT, Column, cut, has_colour, is_screen, style, table
 from textfile_users.wanted import ACCOUNTS, AUTH, CONNECTIONS, PROCESSES, SESSIONS, Wanted
 

@@ -6,17 +6,18 @@ UTF-8 escaped; bounds are the metric sets' business.
 
 from __future__ import annotations
 
+from textfile_users.reading.report import OK, SourceReport
 from textfile_users.record import Record
-from textfile_users.sources.report import OK, SourceReport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from textfile_users.accounts import Account
-    from textfile_users.activity import Activity
-    from textfile_users.connections import Connection
-    from textfile_users.sessions import Session, Verdict
+    from textfile_users.accounts.known import Account
+    from textfile_users.connections.connection import Connection
+    from textfile_users.sessions.activity import Activity
+    from textfile_users.sessions.merge import Verdict
+    from textfile_users.sessions.session import Session
 
 
 class CollectorReport(Record):

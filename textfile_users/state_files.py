@@ -23,9 +23,9 @@ from textfile_users.memory import (
     volatile_lines,
     volatile_of,
 )
+from textfile_users.reading.files import read_regular, reason
+from textfile_users.reading.json_text import dumps, loads
 from textfile_users.record import Record
-from textfile_users.sources.files import read_regular, reason
-from textfile_users.sources.json_text import dumps, loads
 from textfile_users.writer import write_whole
 
 TYPE_CHECKING = False

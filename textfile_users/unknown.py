@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from difflib import get_close_matches
 
-from textfile_users.sources.text import decode, printable
+from textfile_users.reading.text import decode, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

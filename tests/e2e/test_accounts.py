@@ -90,10 +90,10 @@ enum nss_status _nss_test_getgrgid_r(gid_t gid, struct group *g, char *b, size_t
 # One look with what the last one left: arguments are time, seconds, users and uids.
 LOOK = """
 import json, os, sys, time
-from textfile_users.accounts import Answer, Known, Pause, accounts_of, questions
+from textfile_users.accounts.known import Answer, Known, Pause, accounts_of, questions
 from textfile_users.paths import Paths
 from textfile_users.memory import record_of
-from textfile_users.sources.accounts import look_up
+from textfile_users.accounts.collect_accounts import look_up
 file, now, seconds, users, uids = sys.argv[1:]
 users, uids = users.split(), list(map(int, uids.split()))
 answers, signature, pause = json.load(open(file))

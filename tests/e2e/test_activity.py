@@ -14,14 +14,19 @@ from typing import NamedTuple
 import pytest
 
 from tests.e2e.parts import Box, free_port
-from textfile_users.accounts import Account
-from textfile_users.activity import Activity, activities, with_commands
-from textfile_users.collectors.sessions import SessionsMemory, collect_sessions
+from textfile_users.accounts.known import Account
 from textfile_users.paths import Paths
-from textfile_users.sessions import Session
-from textfile_users.sources.procfs import Process, read_boot_time
-from textfile_users.sources.terminals import Terminal, read_command_lines, stat_terminals
-from textfile_users.unrecorded import titles_wanted, unrecorded, without_windows
+from textfile_users.processes.procfs import (
+    Process,
+    Terminal,
+    read_boot_time,
+    read_command_lines,
+    stat_terminals,
+)
+from textfile_users.sessions.activity import Activity, activities, with_commands
+from textfile_users.sessions.collect_sessions import SessionsMemory, collect_sessions
+from textfile_users.sessions.session import Session
+from textfile_users.sessions.unrecorded import titles_wanted, unrecorded, without_windows
 from textfile_users.wanted import Scan
 
 pytestmark = pytest.mark.e2e

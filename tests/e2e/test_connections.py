@@ -21,11 +21,11 @@ ALICE = 20001
 # What the program does with what it finds; argv[1:] are ports of --ssh-port.
 LOOK = """
 import json, os, sys
-from textfile_users import connections as c
-from textfile_users.sources.procfs import Process
+from textfile_users.connections import connection as c
+from textfile_users.processes.procfs import Process
 from textfile_users.paths import Paths
-from textfile_users.sources import sockets as s
-from textfile_users.sources.terminals import read_command_lines
+from textfile_users.connections import sockets as s
+from textfile_users.processes.procfs import read_command_lines
 paths, ssh_ports = Paths(), tuple(map(int, sys.argv[1:]))
 processes = []
 for pid in filter(str.isdigit, os.listdir("/proc")):

@@ -18,23 +18,24 @@ import pytest
 from tests.e2e.debian import programs, unpacked
 from tests.e2e.parts import PASSWORD, SUDOERS, Box
 from tests.hosts import Host
+from textfile_users.accounts.known import accounts
+from textfile_users.auth import collect_auth as auth
+from textfile_users.auth import journal as source
 from textfile_users.auth import log_choice, log_reading
-from textfile_users.auth.pairing import Pairing
-from textfile_users.auth.reader import UNTRUSTED, Reader
-from textfile_users.cli import main
-from textfile_users.collectors import auth
-from textfile_users.paths import Paths
-from textfile_users.sources import journal as source
-from textfile_users.sources.authlog import Stamps, utc_time
-from textfile_users.sources.journal import (
+from textfile_users.auth.journal import (
     Entry,
     Gap,
     advance,
     entries,
 )
-from textfile_users.sources.journals import JournalPosition, ends, journal_state
-from textfile_users.sources.passwd import accounts
-from textfile_users.sources.report import DENIED, OK
+from textfile_users.auth.journal_files import JournalPosition, ends, journal_state
+from textfile_users.auth.pairing import Pairing
+from textfile_users.auth.reader import UNTRUSTED, Reader
+from textfile_users.auth.stamps import Stamps
+from textfile_users.cli import main
+from textfile_users.paths import Paths
+from textfile_users.reading.localtime import utc_time
+from textfile_users.reading.report import DENIED, OK
 
 pytestmark = pytest.mark.e2e
 

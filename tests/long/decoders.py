@@ -15,41 +15,48 @@ from tests.test_older_memory import OLD_DURABLE, OLD_VOLATILE
 from tests.test_patterns import ALL
 from tests.test_sockets import line as socket_line
 from tests.test_sockets import listening
-from textfile_users import accounts, older_memory
-from textfile_users.activity import parse_command
-from textfile_users.auth.programs import PROGRAMS, find
-from textfile_users.collectors.auth import AuthNotes
-from textfile_users.collectors.connections import ConnectionsMemory
-from textfile_users.collectors.processes import ProcessesMemory
-from textfile_users.collectors.sessions import SessionsMemory
+from textfile_users import older_memory
+from textfile_users.accounts import known as accounts
+from textfile_users.accounts.nss import parse_answers
+from textfile_users.accounts.passwd import find_entries, find_groups, parse_passwd
+from textfile_users.auth import log_forms as forms
+from textfile_users.auth import log_lines as authlog
+from textfile_users.auth.journal import parse_entry
+from textfile_users.auth.journal_files import parse_header
+from textfile_users.auth.logs import AuthNotes
+from textfile_users.auth.message import find
+from textfile_users.auth.programs import PROGRAMS
+from textfile_users.auth.stamps import Stamps
+from textfile_users.connections.collect_connections import ConnectionsMemory
+from textfile_users.connections.sockets import parse_activity, parse_connections, parse_table
 from textfile_users.events import read_log
+from textfile_users.history.btmp import failures
+from textfile_users.history.lastlog import SIZES, parse_lastlog
+from textfile_users.history.wtmp import turns
 from textfile_users.memory import Volatile
-from textfile_users.origin import parse_origin
-from textfile_users.settings import parse_settings
-from textfile_users.sources import authlog, follow, forms, localtime
-from textfile_users.sources.addresses import ip_of_record, parse_ip
-from textfile_users.sources.btmp import failures
-from textfile_users.sources.cgroups import parse_cpu_stat, parse_cpuacct_usage
-from textfile_users.sources.group import find_groups
-from textfile_users.sources.journal import parse_entry
-from textfile_users.sources.journals import parse_header
-from textfile_users.sources.lastlog import SIZES, parse_lastlog
-from textfile_users.sources.logind import parse_session
-from textfile_users.sources.nss import parse_answers
-from textfile_users.sources.passwd import find_entries, parse_passwd
-from textfile_users.sources.processes import parse_stat as parse_whole_stat
-from textfile_users.sources.processes import parse_uid
-from textfile_users.sources.procfs import (
+from textfile_users.processes.collect_processes import (
+    ProcessesMemory,
+    Usage,
+    parse_cpu_stat,
+    parse_cpuacct_usage,
+)
+from textfile_users.processes.procfs import (
     parse_boot_time,
     parse_cgroup,
     parse_root_cgroup,
     parse_stat,
     parse_title,
 )
-from textfile_users.sources.sockets import parse_activity, parse_connections, parse_table
-from textfile_users.sources.text import decode, printable
-from textfile_users.sources.utmp import LAYOUTS, parse_utmp
-from textfile_users.sources.wtmp import turns
+from textfile_users.processes.table import parse_stat as parse_whole_stat
+from textfile_users.processes.table import parse_uid
+from textfile_users.reading import lines, localtime
+from textfile_users.reading.addresses import ip_of_record, parse_ip
+from textfile_users.reading.text import decode, printable
+from textfile_users.sessions.activity import parse_command
+from textfile_users.sessions.collect_sessions import SessionsMemory
+from textfile_users.sessions.logind import parse_session
+from textfile_users.sessions.utmp import LAYOUTS, parse_origin, parse_utmp
+from textfile_users.settings import parse_settings
 from textfile_users.state_files import (
     _end_of,
     format_durable,
@@ -57,7 +64,6 @@ from textfile_users.state_files import (
     parse_durable,
     parse_volatile,
 )
-from textfile_users.usage import Usage
 
 Exceptions = tuple[type[Exception], ...]
 STAT = b"1000 (a) (b) S 1 1000 1000 34816 1000 4194560 1 2 3 4 5 6 7 8 20 0 1 0 500 1000 200 18446"
@@ -134,11 +140,11 @@ BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
 
 def _zone(data: bytes) -> object:
     local = localtime._of_zone(data)
-    return authlog.Stamps(NOW, local).time_of(b"Oct 25 02:30:00")
+    return Stamps(NOW, local).time_of(b"Oct 25 02:30:00")
 
 
 def _stamp(data: bytes) -> object:
-    return authlog.Stamps(NOW, authlog.own_time).time_of_line(data)
+    return Stamps(NOW, localtime.own_time).time_of_line(data)
 
 
 RECORDS = [
@@ -196,7 +202,7 @@ DECODERS = (
     Decoder("journal header", parse_header, (b"LPKSHHRH" + bytes(range(200)),)),
     Decoder("naming", forms.naming, LINES),
     Decoder("message", _message, tuple(MESSAGES)),
-    Decoder("log bytes", lambda data: follow._take_lines(data, False, True), (b"a\0b\n",)),
+    Decoder("log bytes", lambda data: lines.take_lines(data, False, True), (b"a\0b\n",)),
     Decoder("journal", parse_entry, (journal_line(1),)),
     Decoder("stat", parse_stat, (STAT,), (ValueError,)),
     Decoder("whole stat", parse_whole_stat, (STAT,), (ValueError,)),

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from textfile_users import __main__, collect, snapshot
+from textfile_users import __main__, snapshot
+from textfile_users import run as collect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from tests.hosts import NOW
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import Reader
+from textfile_users.auth.stamps import Stamps
 from textfile_users.counting import Counting, Counts
-from textfile_users.sources.authlog import Stamps, own_time
-from textfile_users.sources.follow import BLOCK
+from textfile_users.reading.lines import BLOCK
+from textfile_users.reading.localtime import own_time
 
 JUMPING = "sudo: stamps that jump"
 # A message, its program and its pid, by the line's number; in place of {n} stands that.

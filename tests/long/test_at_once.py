@@ -18,7 +18,7 @@ from textfile_users.cli import main
 STARTER = """
 import os, sys
 from textfile_users.cli import main
-import textfile_users.collect
+import textfile_users.run
 gate, start = os.pipe()
 pids = []
 for _ in range(int(sys.argv[1])):

@@ -19,15 +19,15 @@ from tests.long.inputs import mutant, mutated
 from tests.long.sizes import IS_LONG, size
 from tests.long.world import World, happen, make_host, samples
 from textfile_users.cli import main
-from textfile_users.sources.lastlog import read_lastlog2
-from textfile_users.sources.sqlite import UnreadableDatabase
-from textfile_users.sources.wtmpdb import (
+from textfile_users.history.lastlog import read_lastlog2
+from textfile_users.history.wtmpdb import (
     WtmpdbPosition,
     last_logins,
     newest_wtmpdb,
     open_logins,
     read_wtmpdb,
 )
+from textfile_users.reading.files import UnreadableDatabase
 
 # How a collector says that it failed by an exception that nobody foresaw.
 UNFORESEEN = re.compile(r"^(?:<\d>)?textfile-users: \w+: [A-Z]\w+: ", re.MULTILINE)

@@ -26,9 +26,13 @@ from tests.long.kinds import KINDS, PLAIN, count
 from tests.long.kinds import lines as of_kind
 from tests.long.sizes import _SIZES, IS_LONG, size
 from tests.test_patterns import ALL, Samples
-from textfile_users.auth.programs import PROGRAMS, find
-from textfile_users.sources import authlog, forms
-from textfile_users.sources.follow import MAX_LINE
+from textfile_users.auth import log_forms as forms
+from textfile_users.auth import log_lines as authlog
+from textfile_users.auth.message import find
+from textfile_users.auth.programs import PROGRAMS
+from textfile_users.auth.stamps import Stamps
+from textfile_users.reading.lines import MAX_LINE
+from textfile_users.reading.localtime import utc_time
 
 SMALLEST = 1 << 12
 FACTOR = 16  # from one length to the next
@@ -172,7 +176,7 @@ ON_LINES: dict[str, Callable[[bytes], object]] = {
     "naming_word": forms.naming_word,
     "stamp_of": forms.stamp_of,
     "has_stamps": forms.has_stamps,
-    "time_of_line": authlog.Stamps(NOW, authlog.utc_time).time_of_line,
+    "time_of_line": Stamps(NOW, utc_time).time_of_line,
     "parse_lines": lambda data: list(authlog.parse_lines(data, strange=True)),
 }
 OF_FORMS = re.findall(rb"^ *# [+-] (.*)$", Path(forms.__file__).read_bytes(), re.MULTILINE)

@@ -12,91 +12,54 @@ from itertools import islice
 from textfile_users.auth.finding import (
     DENIED,
     END,
-    FAILURE,
     INVALID,
     NUMBERED,
     OVER,
     PAM_FAILURE,
     PEER,
-    PROBE,
     REJECTED,
-    SUCCESS,
     TOTAL,
     TRIED,
-    Finding,
 )
-from textfile_users.record import Record, quick
+from textfile_users.auth.remembered import (
+    ACCEPTED,
+    AT_ONCE_SECONDS,
+    ENDED,
+    FAILED,
+    MAX_WAITING,
+    NEW,
+    PAIRED_SECONDS,
+    REMEMBERED_SECONDS,
+    UNPAIRED,
+    Key,
+    Remembered,
+    Step,
+    after,
+)
+from textfile_users.auth_event import FAILURE, PROBE, SUCCESS, AuthEvent, Finding
+from textfile_users.record import quick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-REMEMBERED_SECONDS = 600.0
 MAX_REMEMBERED = 10_000
 FORGOTTEN_AT_ONCE = 1_000  # beyond that; one by one, a dict's beginning gets slow
-# What a program and PAM say of one thing stands closer than this.
-PAIRED_SECONDS = 10.0
-AT_ONCE_SECONDS = 1.5
-# So many refusals of a process wait for the address; sshd allows six attempts.
-MAX_WAITING = 16
 MAX_HELD = 10_000  # findings of all processes, with twice as many in between
-
-# What a process has said that decides, in Memory.said.
-ACCEPTED = "a"
-FAILED = "f"
-ENDED = "e"
-UNPAIRED = "u"  # a refusal of keyboard-interactive that PAM may repeat behind it
-
-
-class AuthEvent(Record):
-    """Something that happened: ``time`` in seconds since the epoch, ``line`` in its log."""
-
-    time: float
-    pid: int
-    line: int
-    said: Finding
-
-
-class Memory(Record):
-    """What is remembered of a process: when it last spoke, and what.
-
-    ``held`` are findings, if any, that make events unless a later line decides otherwise.
-    ``peer`` is the address of its connection, where its first line has said it, and ``port`` the
-    client's, by which another process of the same pid is told.
-    """
-
-    time: float
-    said: str
-    held: tuple[AuthEvent, ...]
-    peer: str = ""
-    port: int = 0
-
-
-NEW = Memory(0.0, "", (), "", 0)
-
-
-def after(memory: Memory, event: AuthEvent, said: str, held: tuple[AuthEvent, ...] = ()) -> Memory:
-    """Return what is remembered of a process behind an event."""
-    return quick(Memory, (event.time, said, held, memory[3], event[3].port or memory[4]))
-
-
-# The service, and the pid; where a log has no pids, the address.
-Key = tuple[str, "str | int"]
-Step = tuple[Memory, list[AuthEvent]]
 
 
 class Attempts:
     """The processes remembered, the one that has been silent longest first."""
 
-    def __init__(self, remembered: Iterable[tuple[Key, Memory]] = ()) -> None:
+    def __init__(self, remembered: Iterable[tuple[Key, Remembered]] = ()) -> None:
         """Go on with what ``items`` gave."""
-        self._memories: dict[Key, Memory] = dict(remembered)
+        self._memories: dict[Key, Remembered] = dict(remembered)
         self._held = self._count_held()  # or more: those that were decided since are in it
 
     def _count_held(self) -> int:
         return sum([len(memory.held) for memory in self._memories.values()])
 
-    def items(self) -> Iterator[tuple[Key, Memory]]:
+    def items(self) -> Iterator[tuple[Key, Remembered]]:
         """Yield what is remembered, for the next run."""
         return iter(self._memories.items())
 
@@ -142,7 +105,7 @@ class Attempts:
             event = event._replace(said=said._replace(ip=_peer(before)))
         elif before.held and not before.held[-1].said.ip and said.ip and said.event != PEER:
             held = tuple([_with_address(one, said.ip) for one in before.held])
-            before = quick(Memory, (before.time, before.said, held, before.peer, before.port))
+            before = quick(Remembered, (before.time, before.said, held, before.peer, before.port))
         memories[key], events = step(before, event)
         if len(memories) >= MAX_REMEMBERED + FORGOTTEN_AT_ONCE:
             events = [*events, *self._forget(FORGOTTEN_AT_ONCE)]
@@ -188,7 +151,7 @@ class Attempts:
         return events
 
 
-def _peer(memory: Memory) -> str:
+def _peer(memory: Remembered) -> str:
     """Return the address that lines of a process have told of its connection, '' for none."""
     return memory.peer or next((held.said.ip for held in memory.held if held.said.ip), "")
 
@@ -208,7 +171,7 @@ def _with_address(event: AuthEvent, ip: str) -> AuthEvent:
     return event._replace(said=event.said._replace(ip=ip)) if _lacks_address(event.said) else event
 
 
-def _is_over(memory: Memory, now: float) -> bool:
+def _is_over(memory: Remembered, now: float) -> bool:
     # What lies far ahead was said before the clock was set back.
     return abs(now - memory.time) >= REMEMBERED_SECONDS
 
@@ -227,13 +190,13 @@ def _is_elsewhere(key: Key, said: Finding) -> bool:
     return said.ip != "" and said.port > 0 and isinstance(key[1], int)
 
 
-def _on_success(memory: Memory, event: AuthEvent) -> Step:
+def _on_success(memory: Remembered, event: AuthEvent) -> Step:
     events = [*_refused(memory), event] if memory.held else [event]
     port = event[3].port or memory[4]
-    return quick(Memory, (event.time, memory.said or ACCEPTED, (), memory.peer, port)), events
+    return quick(Remembered, (event.time, memory.said or ACCEPTED, (), memory.peer, port)), events
 
 
-def _on_failure(memory: Memory, event: AuthEvent) -> Step:
+def _on_failure(memory: Remembered, event: AuthEvent) -> Step:
     """PAM's lines of the same attempt are void, and the connection will be no probe."""
     refused = _refused(memory) if memory.held else []
     if not refused:
@@ -241,7 +204,7 @@ def _on_failure(memory: Memory, event: AuthEvent) -> Step:
         if event.said.method == "keyboard-interactive":
             said += UNPAIRED
         port = event[3].port or memory[4]
-        return quick(Memory, (event.time, said, (), memory.peer, port)), [event]
+        return quick(Remembered, (event.time, said, (), memory.peer, port)), [event]
     if not _is_another(memory, event):
         refused = _without_last(refused, event.said.times)
     return after(memory, event, FAILED), [*refused, event]
@@ -254,7 +217,7 @@ def _without_last(refused: list[AuthEvent], times: int) -> list[AuthEvent]:
     return [*earlier, last._replace(said=last.said._replace(times=left))] if left > 0 else earlier
 
 
-def _is_another(memory: Memory, event: AuthEvent) -> bool:
+def _is_another(memory: Remembered, event: AuthEvent) -> bool:
     """Return whether a failure is of a later attempt than those that PAM told sshd of.
 
     Of passwords without a dialogue sshd does not repeat what PAM said. But PAM lets seconds
@@ -264,7 +227,7 @@ def _is_another(memory: Memory, event: AuthEvent) -> bool:
     return is_plain and event.time - memory.time >= AT_ONCE_SECONDS
 
 
-def _on_pam_failure(memory: Memory, event: AuthEvent) -> Step:
+def _on_pam_failure(memory: Remembered, event: AuthEvent) -> Step:
     if UNPAIRED in memory.said and abs(event.time - memory.time) < PAIRED_SECONDS:
         said = memory.said.replace(UNPAIRED, "")
         return after(memory, event, said, memory.held), []
@@ -276,7 +239,7 @@ def _on_pam_failure(memory: Memory, event: AuthEvent) -> Step:
     return after(memory, event, memory.said, held[-MAX_WAITING - 1 :]), refused
 
 
-def _on_invalid(memory: Memory, event: AuthEvent) -> Step:
+def _on_invalid(memory: Remembered, event: AuthEvent) -> Step:
     """A line that begins an attempt: it is held, and later ones of it may say more."""
     held = memory.held
     if not (memory.said or held):
@@ -300,7 +263,7 @@ def _with_more(held: AuthEvent, more: Finding) -> AuthEvent:
     return held._replace(said=said)
 
 
-def _on_denied(memory: Memory, event: AuthEvent) -> Step:
+def _on_denied(memory: Remembered, event: AuthEvent) -> Step:
     """PAM's account part refuses who has shown a right key or password.
 
     Of a password sshd says Failed too, of a dialogue PAM's error: those come at once before.
@@ -312,14 +275,14 @@ def _on_denied(memory: Memory, event: AuthEvent) -> Step:
     return after(memory, event, FAILED), refused
 
 
-def _on_over(memory: Memory, event: AuthEvent) -> Step:
+def _on_over(memory: Remembered, event: AuthEvent) -> Step:
     """The end of a connection of which is not said that nobody had logged in: if it is known."""
     if memory.held or (memory.peer and not memory.said):
         return _on_end(memory, event._replace(said=event.said._replace(event=END)))
     return after(memory, event, memory.said), []
 
 
-def _on_end(memory: Memory, event: AuthEvent) -> Step:
+def _on_end(memory: Remembered, event: AuthEvent) -> Step:
     """The end of a connection: a probe, unless the process has decided already."""
     over = memory.said or ENDED
     refused = _refused(memory)
@@ -337,10 +300,10 @@ def _on_end(memory: Memory, event: AuthEvent) -> Step:
     return after(memory, event, "", (end,)), []
 
 
-def _on_peer(memory: Memory, event: AuthEvent) -> Step:
+def _on_peer(memory: Remembered, event: AuthEvent) -> Step:
     """Take the first line of a connection's process: what another of that pid said is over."""
     said = event.said
-    return quick(Memory, (event.time, "", (), said.ip, said.port)), _undecided(memory)
+    return quick(Remembered, (event.time, "", (), said.ip, said.port)), _undecided(memory)
 
 
 _STEPS = {
@@ -362,7 +325,7 @@ _COUNTED = frozenset((TRIED, REJECTED, TOTAL, NUMBERED))
 _REFUSALS = (PAM_FAILURE, REJECTED)
 
 
-def _step_of_tries(event: str) -> Callable[[Memory, AuthEvent], Step] | None:
+def _step_of_tries(event: str) -> Callable[[Remembered, AuthEvent], Step] | None:
     if event not in _COUNTED:
         return None
     from textfile_users.auth.tries import STEPS
@@ -370,11 +333,11 @@ def _step_of_tries(event: str) -> Callable[[Memory, AuthEvent], Step] | None:
     return STEPS[event]
 
 
-def _refused(memory: Memory) -> list[AuthEvent]:
+def _refused(memory: Remembered) -> list[AuthEvent]:
     return [_as_event(held) for held in memory.held if held.said.event in _REFUSALS]
 
 
-def _undecided(memory: Memory) -> list[AuthEvent]:
+def _undecided(memory: Remembered) -> list[AuthEvent]:
     """Return what is held as the events that it is when no other line follows."""
     return [_as_event(held) for held in memory.held]
 

@@ -5,7 +5,8 @@ What cockpit-session writes itself tells of accounts that may not come in, where
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import FAILURE, Finding, Pattern, finding, forms, irrelevant, name
+from textfile_users.auth.finding import Pattern, finding, forms, irrelevant, name
+from textfile_users.auth_event import FAILURE, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

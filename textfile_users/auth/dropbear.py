@@ -11,11 +11,8 @@ from __future__ import annotations
 from textfile_users.auth.finding import (
     PEER,
     REJECTED,
-    SESSION_CLOSED,
-    SUCCESS,
     TOTAL,
     TRIED,
-    Finding,
     Pattern,
     address,
     finding,
@@ -25,6 +22,7 @@ from textfile_users.auth.finding import (
     name,
     number,
 )
+from textfile_users.auth_event import SESSION_CLOSED, SUCCESS, Finding
 from textfile_users.record import quick
 
 TYPE_CHECKING = False

@@ -6,14 +6,9 @@ Their lines may carry no pid, so they are paired by names.
 
 from __future__ import annotations
 
-from textfile_users.auth.attempts import PAIRED_SECONDS, REMEMBERED_SECONDS, AuthEvent
-from textfile_users.auth.finding import (
-    ASKED_AS,
-    ESCALATION,
-    ESCALATION_FAILURE,
-    PAM_ESCALATION,
-    PAM_ESCALATION_FAILURE,
-)
+from textfile_users.auth.finding import ASKED_AS, PAM_ESCALATION, PAM_ESCALATION_FAILURE
+from textfile_users.auth.remembered import PAIRED_SECONDS, REMEMBERED_SECONDS
+from textfile_users.auth_event import ESCALATION, ESCALATION_FAILURE, AuthEvent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from textfile_users.record import Record
-from textfile_users.sources.addresses import parse_ip
-from textfile_users.sources.text import decode
+from textfile_users.auth_event import NOTHING, Finding
+from textfile_users.reading.addresses import parse_ip
+from textfile_users.reading.text import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,14 +17,6 @@ if TYPE_CHECKING:
     # The finders of a program by the first word of their messages, those under b"" for any.
     Forms = dict[bytes, tuple[Finder, ...]]
 
-# Events, as `events` prints them and as they are counted.
-SUCCESS = "success"
-FAILURE = "failure"
-PROBE = "probe"
-SESSION_OPENED = "session-opened"
-SESSION_CLOSED = "session-closed"
-ESCALATION = "escalation"
-ESCALATION_FAILURE = "escalation-failure"
 # Findings that only together with others make an event, see attempts.py.
 INVALID = "invalid user"
 END = "end"
@@ -54,7 +46,6 @@ OPENED = "opened"  # what PAM said of a session
 LEFT = "left"  # what may be the end of an escalation, ``kind`` being how its line ends
 TOLD = "told"  # an escalation that counts already, and may have such an end
 WAITING = frozenset((PART, REFUSED_PART, OPENED))
-IRRELEVANT = "irrelevant"
 
 # Under which name PAM refuses who asks polkit: its helper does not know for what.
 ASKED_AS = {"pkexec": "polkit", "run0": "polkit"}
@@ -69,30 +60,6 @@ MAX_COUNT = 1_000_000
 _MAX_ORIGINS = 4096
 
 
-class Finding(Record):
-    """What a message says; what it does not say is empty.
-
-    ``kind`` is how a connection ended, and UNCLEAR where a message may name several targets;
-    ``pid`` the process that the message is about where it is another than the one that wrote it,
-    and of sudo's escalations a number that stands for the text of the line.
-    """
-
-    event: str
-    service: str
-    method: str
-    user: str
-    account: str
-    ip: str
-    host: str
-    port: int
-    times: int
-    target: str
-    tty: str
-    kind: str
-    pid: int
-
-
-NOTHING = Finding(IRRELEVANT, "", "", "", "", "", "", 0, 1, "", "", "", 0)
 # A message of a known program that no pattern knows.
 UNMATCHED = NOTHING._replace(event="unmatched")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
+from textfile_users.auth.log_lines import parse_lines
 from textfile_users.auth.log_reading import LogReading
-from textfile_users.auth.reader import AHEAD_SECONDS
-from textfile_users.collectors.auth import (
+from textfile_users.auth.logs import (
     AUTHLOG,
     BEHIND_SECONDS,
     FILES,
@@ -18,19 +18,20 @@ from textfile_users.collectors.auth import (
     modified,
     signature_of,
 )
+from textfile_users.auth.reader import AHEAD_SECONDS
+from textfile_users.auth.stamps import Stamps
 from textfile_users.deadline import paced
-from textfile_users.sources.authlog import Stamps, parse_lines
-from textfile_users.sources.files import open_regular, reason
-from textfile_users.sources.report import OK, Reports
+from textfile_users.reading.files import open_regular, reason
+from textfile_users.reading.report import OK, Reports
 from textfile_users.wanted import HISTORY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from textfile_users.accounts import Known
+    from textfile_users.accounts.known import Known
     from textfile_users.deadline import Steps
-    from textfile_users.sessions import Session
+    from textfile_users.sessions.session import Session
     from textfile_users.wanted import Scan, Wanted
 
 STRANGE = "names programs, and no line has a known form"

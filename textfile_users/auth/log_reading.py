@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 
-from textfile_users.auth.pairing import Pairing
-from textfile_users.auth.programs import PROGRAMS
-from textfile_users.auth.reader import AHEAD_SECONDS, Reader
-from textfile_users.collectors.auth import (
+from textfile_users.accounts.known import account_names, accounts
+from textfile_users.auth.logs import (
     AUTHLOG,
     HOUR,
     JOURNAL,
@@ -16,25 +14,29 @@ from textfile_users.collectors.auth import (
     AuthMemory,
     AuthNotes,
 )
+from textfile_users.auth.pairing import Pairing
+from textfile_users.auth.programs import PROGRAMS
+from textfile_users.auth.reader import AHEAD_SECONDS, Reader
+from textfile_users.auth.stamps import Stamps
 from textfile_users.counting import Counting
-from textfile_users.sources.authlog import Stamps
-from textfile_users.sources.files import reason
-from textfile_users.sources.follow import NOWHERE, Block, Position, blocks, end, since
-from textfile_users.sources.localtime import local_time
-from textfile_users.sources.passwd import account_names, accounts
+from textfile_users.reading.files import reason
+from textfile_users.reading.follow import Block, blocks, end
+from textfile_users.reading.localtime import local_time
+from textfile_users.reading.position import NOWHERE, Position
+from textfile_users.reading.search import since
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
-    from textfile_users.accounts import Known
-    from textfile_users.auth.attempts import AuthEvent
+    from textfile_users.accounts.known import Known
+    from textfile_users.accounts.passwd import Passwd
+    from textfile_users.auth.journal import Entry, Gap
+    from textfile_users.auth.journal_files import JournalPosition
     from textfile_users.auth.switching import Side
+    from textfile_users.auth_event import AuthEvent
     from textfile_users.deadline import Steps
-    from textfile_users.sessions import Session
-    from textfile_users.sources.journal import Entry, Gap
-    from textfile_users.sources.journals import JournalPosition
-    from textfile_users.sources.passwd import Passwd
+    from textfile_users.sessions.session import Session
     from textfile_users.wanted import Scan
 
     _Compare = Callable[[float, float], tuple[Side, Side]]
@@ -210,8 +212,8 @@ class LogReading:
 
     def _move_to_journal(self) -> JournalPosition:
         """Prepare for entries of the journal that files had too; return where to read on."""
+        from textfile_users.auth.journal_files import JournalPosition
         from textfile_users.auth.overlap import APART_SECONDS
-        from textfile_users.sources.journals import JournalPosition
 
         newest = self.reader.time or self.began
         start = self._move(self.reader.quiet or newest, newest, self._compare_with_journal)
@@ -235,9 +237,9 @@ class LogReading:
         return of_files(logs, self.reader.stamps, first, last, until)
 
     def _of_journal(self, first: float, last: float) -> Side:
+        from textfile_users.auth.journal_files import JournalPosition
         from textfile_users.auth.switching import of_journal
-        from textfile_users.sources.files import closing
-        from textfile_users.sources.journals import JournalPosition
+        from textfile_users.reading.files import closing
 
         with closing(self._entries(JournalPosition("", first))) as every:
             return of_journal(every, self._journal, first, last)
@@ -335,8 +337,8 @@ class LogReading:
 
     def read_journal(self, backfill: bool) -> Steps:
         """Read on in the journal, or begin with it, and yield after each entry as for files."""
-        from textfile_users.sources.journal import Entry, advance
-        from textfile_users.sources.journals import JournalPosition, ends
+        from textfile_users.auth.journal import Entry, advance
+        from textfile_users.auth.journal_files import JournalPosition, ends
 
         self.caught_up = False
         self._ends = ends(self._paths)
@@ -391,7 +393,7 @@ class LogReading:
             return False
 
     def _entries(self, position: JournalPosition) -> Generator[Entry | Gap, None, None]:
-        from textfile_users.sources.journal import entries
+        from textfile_users.auth.journal import entries
 
         return entries(self._paths, position, IDENTIFIERS, self._deadline, known=self._known)
 

@@ -6,11 +6,8 @@ A name that is typed may be any text; the terminal and the host, behind it, hold
 from __future__ import annotations
 
 from textfile_users.auth.finding import (
-    FAILURE,
     LAST,
     NUMBERED,
-    SUCCESS,
-    Finding,
     Pattern,
     address,
     finding,
@@ -20,6 +17,7 @@ from textfile_users.auth.finding import (
     number,
     terminal,
 )
+from textfile_users.auth_event import FAILURE, SUCCESS, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

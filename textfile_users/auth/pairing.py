@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from textfile_users.auth.attempts import Attempts, AuthEvent, Key, Memory
+from textfile_users.auth.attempts import Attempts
 from textfile_users.auth.finding import (
     AGAIN,
     CONTINUED,
-    ESCALATION,
-    ESCALATION_FAILURE,
-    FAILURE,
     LEFT,
     NUMBERED,
     PAM_ACCEPTED,
@@ -18,10 +15,17 @@ from textfile_users.auth.finding import (
     PAM_TOLD,
     PART,
     REFUSED_PART,
-    SESSION_OPENED,
-    SUCCESS,
     TOLD,
     WAITING,
+)
+from textfile_users.auth.remembered import Key, Remembered
+from textfile_users.auth_event import (
+    ESCALATION,
+    ESCALATION_FAILURE,
+    FAILURE,
+    SESSION_OPENED,
+    SUCCESS,
+    AuthEvent,
 )
 
 TYPE_CHECKING = False
@@ -74,7 +78,7 @@ class Pairing:
 
     def __init__(
         self,
-        remembered: Iterable[tuple[Key, Memory]] = (),
+        remembered: Iterable[tuple[Key, Remembered]] = (),
         held: Iterable[AuthEvent] = (),
         last: AuthEvent | None = None,
     ) -> None:

@@ -9,15 +9,10 @@ that are not known, are in pam_modules.py.
 from __future__ import annotations
 
 from textfile_users.auth.finding import (
-    IRRELEVANT,
-    NOTHING,
     PAM_ACCEPTED,
     PAM_ESCALATION,
     PAM_ESCALATION_FAILURE,
     PAM_REFUSED,
-    SESSION_CLOSED,
-    SESSION_OPENED,
-    Finding,
     Pattern,
     address,
     finding,
@@ -26,6 +21,7 @@ from textfile_users.auth.finding import (
     number,
     terminal,
 )
+from textfile_users.auth_event import IRRELEVANT, NOTHING, SESSION_CLOSED, SESSION_OPENED, Finding
 from textfile_users.record import Record, quick
 
 TYPE_CHECKING = False

@@ -6,17 +6,8 @@ that something is done as, which polkit does not know.
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import (
-    ESCALATION,
-    ESCALATION_FAILURE,
-    NOTHING,
-    Finding,
-    Pattern,
-    finding,
-    forms,
-    irrelevant,
-    name,
-)
+from textfile_users.auth.finding import Pattern, finding, forms, irrelevant, name
+from textfile_users.auth_event import ESCALATION, ESCALATION_FAILURE, NOTHING, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

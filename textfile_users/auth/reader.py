@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from textfile_users.auth.attempts import AuthEvent
+from textfile_users.accounts.passwd import NO_ACCOUNTS
 from textfile_users.auth.finding import (
     CONTINUED,
     END,
-    IRRELEVANT,
-    NOTHING,
     OVER,
     PAM_ESCALATION,
     PAM_ESCALATION_FAILURE,
     UNCLEAR,
     UNMATCHED,
-    Finding,
 )
+from textfile_users.auth.log_lines import begins_plainly, parse_lines, program_of
+from textfile_users.auth.message import ENDS, KEY, find
 from textfile_users.auth.pairing import RUN0, Pairing
-from textfile_users.auth.programs import ENDS, KEY, PROGRAMS, find
+from textfile_users.auth.programs import PROGRAMS
+from textfile_users.auth.stamps import Stamps
+from textfile_users.auth.syslog import REPEATED
+from textfile_users.auth_event import IRRELEVANT, NOTHING, AuthEvent, Finding
+from textfile_users.reading.text import decode
 from textfile_users.record import quick
-from textfile_users.sources.authlog import REPEATED, Stamps, begins_plainly, parse_lines, program_of
-from textfile_users.sources.passwd import NO_ACCOUNTS
-from textfile_users.sources.text import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from textfile_users.accounts.passwd import Passwd
+    from textfile_users.auth.journal import Entry
     from textfile_users.auth.overlap import Overlap
-    from textfile_users.sources.journal import Entry
-    from textfile_users.sources.passwd import Passwd
 
 MATCHED = "matched"
 IGNORED = "ignored"
@@ -170,7 +170,7 @@ class Reader:
 
     def _take_strange(self, data: bytes, start: int, line: bytes) -> None:
         if not self.strange:
-            from textfile_users.sources.forms import MAX_SHOWN, naming
+            from textfile_users.auth.log_forms import MAX_SHOWN, naming
 
             self.strange = decode(naming(line) or line[:MAX_SHOWN])
             self.strange_line = self._line_number(data, start) if self.numbered else 0
@@ -189,7 +189,7 @@ class Reader:
         text = data.replace(b"\n", b"") if is_wide else data
         if not self.strange and not any(name in text for name in PROGRAMS):
             return 0
-        from textfile_users.sources.forms import naming_word, understands
+        from textfile_users.auth.log_forms import naming_word, understands
 
         self._is_understood = understands(data, self.stamps.time_of)
         if self._is_understood or strange:

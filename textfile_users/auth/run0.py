@@ -6,8 +6,9 @@ PAM's line is another tag's: so either counts alone too, once the other may come
 
 from __future__ import annotations
 
-from textfile_users.auth.attempts import PAIRED_SECONDS, AuthEvent
-from textfile_users.auth.finding import ESCALATION, ESCALATION_FAILURE, PAM_ESCALATION
+from textfile_users.auth.finding import PAM_ESCALATION
+from textfile_users.auth.remembered import PAIRED_SECONDS
+from textfile_users.auth_event import ESCALATION, ESCALATION_FAILURE, AuthEvent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

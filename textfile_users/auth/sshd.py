@@ -10,12 +10,8 @@ from __future__ import annotations
 
 from textfile_users.auth.finding import (
     END,
-    FAILURE,
     INVALID,
-    NOTHING,
     PEER,
-    SUCCESS,
-    Finding,
     Pattern,
     address,
     forms,
@@ -23,6 +19,7 @@ from textfile_users.auth.finding import (
     name,
     number,
 )
+from textfile_users.auth_event import FAILURE, NOTHING, SUCCESS, Finding
 from textfile_users.record import quick
 
 TYPE_CHECKING = False

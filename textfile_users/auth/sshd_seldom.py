@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from textfile_users.auth.finding import (
     DENIED,
-    NOTHING,
     OVER,
     PAM_FAILURE,
-    PROBE,
     UNMATCHED,
-    Finding,
     Pattern,
     address,
     finding,
@@ -23,6 +20,7 @@ from textfile_users.auth.finding import (
     number,
 )
 from textfile_users.auth.sshd import FORMS, PLACE, PREAUTH, USER, end, tried, user_name
+from textfile_users.auth_event import NOTHING, PROBE, Finding
 from textfile_users.record import quick
 
 TYPE_CHECKING = False

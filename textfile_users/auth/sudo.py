@@ -11,14 +11,10 @@ from binascii import crc32
 
 from textfile_users.auth.finding import (
     CONTINUED,
-    ESCALATION,
-    ESCALATION_FAILURE,
     LEFT,
-    NOTHING,
     PART,
     REFUSED_PART,
     UNCLEAR,
-    Finding,
     Pattern,
     finding,
     forms,
@@ -26,6 +22,7 @@ from textfile_users.auth.finding import (
     name,
     terminal,
 )
+from textfile_users.auth_event import ESCALATION, ESCALATION_FAILURE, NOTHING, Finding
 from textfile_users.record import quick
 
 TYPE_CHECKING = False

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 from time import monotonic
 
-from textfile_users.auth.finding import IRRELEVANT, UNMATCHED
+from textfile_users.auth.finding import UNMATCHED
+from textfile_users.auth.journal import Entry, Gap
+from textfile_users.auth.journal_files import JournalPosition
+from textfile_users.auth.log_lines import parse_lines, program_of
+from textfile_users.auth.message import find
 from textfile_users.auth.overlap import Line, line_of
-from textfile_users.auth.programs import find
+from textfile_users.auth.stamps import Stamps
+from textfile_users.auth.syslog import REPEATED
+from textfile_users.auth_event import IRRELEVANT
+from textfile_users.reading.follow import blocks
+from textfile_users.reading.position import Position
+from textfile_users.reading.search import since
 from textfile_users.record import Record
-from textfile_users.sources.authlog import REPEATED, Stamps, parse_lines, program_of
-from textfile_users.sources.follow import Position, blocks, since
-from textfile_users.sources.journal import Entry, Gap
-from textfile_users.sources.journals import JournalPosition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,11 +13,8 @@ remembered is an end.
 
 from __future__ import annotations
 
-from textfile_users.auth.attempts import PAIRED_SECONDS, AuthEvent
 from textfile_users.auth.finding import (
     CONTINUED,
-    ESCALATION,
-    ESCALATION_FAILURE,
     LEFT,
     OPENED,
     PAM_ESCALATION,
@@ -25,8 +22,9 @@ from textfile_users.auth.finding import (
     REFUSED_PART,
     TOLD,
     UNCLEAR,
-    Finding,
 )
+from textfile_users.auth.remembered import PAIRED_SECONDS
+from textfile_users.auth_event import ESCALATION, ESCALATION_FAILURE, AuthEvent, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,29 +6,21 @@ number at the end says how many there were, and the end has the address.
 
 from __future__ import annotations
 
-from textfile_users.auth.attempts import ENDED, FAILED, MAX_WAITING, AuthEvent, Memory, Step, after
-from textfile_users.auth.finding import (
-    AGAIN,
-    FAILURE,
-    LAST,
-    NUMBERED,
-    PROBE,
-    REJECTED,
-    TOTAL,
-    TRIED,
-)
+from textfile_users.auth.finding import AGAIN, LAST, NUMBERED, REJECTED, TOTAL, TRIED
+from textfile_users.auth.remembered import ENDED, FAILED, MAX_WAITING, Remembered, Step, after
+from textfile_users.auth_event import FAILURE, PROBE, AuthEvent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# In Memory.said: a refusal of a name was told; its password may have a line, too.
+# In Remembered.said: a refusal of a name was told; its password may have a line, too.
 NAMED = "n"
 KEY = "k"  # a refused key, which is no failure
 MAX_TOLD = 100  # attempts of a connection that are told apart; dropbear allows 10
 
 
-def _on_tried(memory: Memory, event: AuthEvent) -> Step:
+def _on_tried(memory: Remembered, event: AuthEvent) -> Step:
     """Count a refusal that has a line: the end tells of it, too."""
     said = event.said
     if said.method == "publickey":
@@ -43,7 +35,7 @@ def _on_tried(memory: Memory, event: AuthEvent) -> Step:
     return after(memory, event, told[-MAX_TOLD:], memory.held), [failure]
 
 
-def _on_rejected(memory: Memory, event: AuthEvent) -> Step:
+def _on_rejected(memory: Remembered, event: AuthEvent) -> Step:
     """Hold a refusal until the end, or until nothing follows."""
     if not event.said.ip and memory.peer:
         event = event._replace(said=event.said._replace(ip=memory.peer))
@@ -54,7 +46,7 @@ def _on_rejected(memory: Memory, event: AuthEvent) -> Step:
     return after(memory, event, told[-MAX_TOLD:], held), over
 
 
-def _on_total(memory: Memory, event: AuthEvent) -> Step:
+def _on_total(memory: Remembered, event: AuthEvent) -> Step:
     """The end of a connection: what was refused and has had no line counts with it."""
     said = event.said
     rejected = [one.said for one in memory.held if one.said.event == REJECTED]
@@ -78,7 +70,7 @@ def _on_total(memory: Memory, event: AuthEvent) -> Step:
     return over, [event._replace(said=failure)]
 
 
-def _on_numbered(memory: Memory, event: AuthEvent) -> Step:
+def _on_numbered(memory: Remembered, event: AuthEvent) -> Step:
     """Count a refusal, but not a second line of the same number."""
     said = event.said
     is_told = said.kind == AGAIN or (said.kind == LAST and memory.said == said.target)

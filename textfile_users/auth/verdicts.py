@@ -8,26 +8,18 @@ lines.
 
 from __future__ import annotations
 
-from textfile_users.auth.attempts import (
-    AT_ONCE_SECONDS,
-    PAIRED_SECONDS,
-    REMEMBERED_SECONDS,
-    AuthEvent,
-)
 from textfile_users.auth.finding import (
     AGAIN,
     ASKED_AS,
-    FAILURE,
     NUMBERED,
     PAM_ACCEPTED,
     PAM_ESCALATION,
     PAM_ESCALATION_FAILURE,
     PAM_REFUSED,
     PAM_TOLD,
-    SESSION_OPENED,
-    SUCCESS,
-    Finding,
 )
+from textfile_users.auth.remembered import AT_ONCE_SECONDS, PAIRED_SECONDS, REMEMBERED_SECONDS
+from textfile_users.auth_event import FAILURE, SESSION_OPENED, SUCCESS, AuthEvent, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,9 +7,7 @@ thread, as well. PAM's lines are the service xrdp-sesman's, and lack the address
 from __future__ import annotations
 
 from textfile_users.auth.finding import (
-    FAILURE,
     PAM_ACCEPTED,
-    Finding,
     Pattern,
     address,
     finding,
@@ -17,6 +15,7 @@ from textfile_users.auth.finding import (
     irrelevant,
     name,
 )
+from textfile_users.auth_event import FAILURE, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

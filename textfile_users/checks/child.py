@@ -12,12 +12,11 @@ import signal
 import subprocess
 import time
 
+from textfile_users.accounts.passwd import MAX_BYTES, find_entries, find_memberships, read_passwd
 from textfile_users.paths import Paths
+from textfile_users.reading.files import read_regular
+from textfile_users.reading.text import decode
 from textfile_users.record import Record
-from textfile_users.sources.files import read_regular
-from textfile_users.sources.group import find_memberships
-from textfile_users.sources.passwd import MAX_BYTES, find_entries, read_passwd
-from textfile_users.sources.text import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

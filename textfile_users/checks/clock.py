@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import time
 
+from textfile_users.auth.log_lines import parse_lines
+from textfile_users.auth.stamps import Stamps
 from textfile_users.checks.access import READ, closed_part
 from textfile_users.checks.child import Failed, in_child
 from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, age
 from textfile_users.checks.mends import quote, service
+from textfile_users.reading.files import open_regular, read_regular, reason
+from textfile_users.reading.localtime import local_time
 from textfile_users.record import Record
-from textfile_users.sources.authlog import Stamps, parse_lines
-from textfile_users.sources.files import open_regular, read_regular, reason
-from textfile_users.sources.localtime import local_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host
+from textfile_users.processes.procfs import parse_stat, read_file
 from textfile_users.record import Record
-from textfile_users.sources.procfs import parse_stat, read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

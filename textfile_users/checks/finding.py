@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from textfile_users.checks.child import Identity
-    from textfile_users.collect import Options
     from textfile_users.node_exporter import NodeExporter
+    from textfile_users.run import Options
 
 OK = "ok"
 NOTE = "note"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
+from textfile_users.accounts.passwd import read_passwd
 from textfile_users.checks.access import WRITE, closed_part
 from textfile_users.checks.child import Failed
 from textfile_users.checks.finding import FAULT, NOTE, OK, SERVICE, Finding, Host, age
@@ -13,10 +14,9 @@ from textfile_users.node_exporter import is_systems
 from textfile_users.paths import PRIVATE as RUNTIME_PATH
 from textfile_users.paths import SERVICE_USER
 from textfile_users.paths import STATE as STATE_PATH
+from textfile_users.reading.files import reason
 from textfile_users.record import Record
 from textfile_users.service import find_service
-from textfile_users.sources.files import reason
-from textfile_users.sources.passwd import read_passwd
 from textfile_users.state_files import DURABLE, OLD_NAMES, VOLATILE
 
 TYPE_CHECKING = False

@@ -10,11 +10,11 @@ from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host
 from textfile_users.checks.mends import PROGRAM, edit, install, join, leave, quote
 from textfile_users.installing.places import BTMP_GROUP, GROUPS
 from textfile_users.installing.steps import read_numbers
+from textfile_users.metrics.redaction import mend_of, read_key
 from textfile_users.paths import REDACT_KEY
 from textfile_users.paths import SERVICE_USER as USER
-from textfile_users.redaction import mend_of, read_key
+from textfile_users.reading.files import reason
 from textfile_users.settings import SETTINGS, read_settings
-from textfile_users.sources.files import reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from textfile_users.checks.link import writes_elsewhere
 from textfile_users.checks.mends import UNITS, install, quote, run, service
 from textfile_users.checks.textfile import max_age, written_time
 from textfile_users.paths import PRIVATE, SERVICE_USER, STATE
+from textfile_users.reading.files import read_regular, reason
 from textfile_users.record import Record
-from textfile_users.sources.files import read_regular, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

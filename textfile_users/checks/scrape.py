@@ -11,8 +11,8 @@ from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, age
 from textfile_users.checks.link import served_directory
 from textfile_users.checks.mends import edit, find_service, has, quote, service
 from textfile_users.checks.textfile import ALLOY, EXPORTERS, max_age, usable
+from textfile_users.reading.addresses import is_loopback, parse_ip
 from textfile_users.record import Record
-from textfile_users.sources.addresses import is_loopback, parse_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textfile_users.checks.child import Failed, run_tool
 from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host
 from textfile_users.checks.mends import explain, quote
-from textfile_users.sessions import CLASSES, CLOSING
-from textfile_users.sources.report import OK as SOURCE_OK
+from textfile_users.reading.report import OK as SOURCE_OK
+from textfile_users.sessions.merge import CLASSES, CLOSING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import stat
 
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import Reader
+from textfile_users.auth.stamps import Stamps
 from textfile_users.checks.access import READ, closed_part, opening_command
 from textfile_users.checks.child import Failed
 from textfile_users.checks.clock import SYSLOGDS as SYSLOG_SERVICES
@@ -21,13 +22,12 @@ from textfile_users.checks.mends import (
     quote,
     service,
 )
+from textfile_users.processes.procfs import read_boot_time
+from textfile_users.reading.files import open_regular
+from textfile_users.reading.localtime import local_time
+from textfile_users.reading.report import ABSENT, DENIED
 from textfile_users.record import Record
 from textfile_users.settings import SETTINGS
-from textfile_users.sources.authlog import Stamps
-from textfile_users.sources.files import open_regular
-from textfile_users.sources.localtime import local_time
-from textfile_users.sources.procfs import read_boot_time
-from textfile_users.sources.report import ABSENT, DENIED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

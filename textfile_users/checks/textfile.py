@@ -31,10 +31,10 @@ from textfile_users.paths import (
     SERVICE_USER,
     leads_to_linked,
 )
+from textfile_users.processes.procfs import read_file
+from textfile_users.reading.files import read_regular, reason
 from textfile_users.record import Record
 from textfile_users.settings import SETTINGS
-from textfile_users.sources.files import read_regular, reason
-from textfile_users.sources.procfs import read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from textfile_users.installing.facts import Facts
 from textfile_users.installing.steps import AS_USER, Step, read_ids
 from textfile_users.messages import ERROR, PROGRAM, WARNING, say
 from textfile_users.paths import Paths
-from textfile_users.sources.files import reason
-from textfile_users.sources.procfs import parse_stat, read_file
+from textfile_users.processes.procfs import parse_stat, read_file
+from textfile_users.reading.files import reason
 
 SAID = f"{PROGRAM}: "
 

@@ -9,17 +9,17 @@ import subprocess
 import time
 from zipfile import BadZipFile
 
+from textfile_users.accounts.passwd import MAX_BYTES
 from textfile_users.checks.child import TOOLS
 from textfile_users.installing.giving import give_directory, give_files
 from textfile_users.installing.links import make_link, put_link, remove_empty, remove_link
 from textfile_users.installing.places import USER
 from textfile_users.messages import WARNING, say
 from textfile_users.paths import Paths
+from textfile_users.processes.procfs import read_file
+from textfile_users.reading.files import read_regular, reason
+from textfile_users.reading.text import decode, is_number
 from textfile_users.record import Record
-from textfile_users.sources.files import read_regular, reason
-from textfile_users.sources.passwd import MAX_BYTES
-from textfile_users.sources.procfs import read_file
-from textfile_users.sources.text import decode, is_number
 from textfile_users.unpack import unpack
 from textfile_users.writer import write_whole
 

@@ -6,12 +6,16 @@ makes them of these (collector.py), and the text is made of either (exposition.p
 
 from __future__ import annotations
 
+from textfile_users.reading.text import label as label
 from textfile_users.record import Record, quick
-from textfile_users.sources.text import label as label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from prometheus_client.metrics_core import Metric
+    from prometheus_client.samples import Sample as TheirSample
+
 
 GAUGE = "gauge"
 COUNTER = "counter"
@@ -106,3 +110,129 @@ def histogram(
         made.append(Sample(f"{name}_count", of, buckets[-1][1]))
         made.append(Sample(f"{name}_sum", of, total))
     return Family(name, documentation, HISTOGRAM, made)
+
+
+# Of a file over its limit so many bytes are for telling what is left out.
+SPARE = 16 << 10
+_UNTYPED = {"unknown": "untyped"}
+
+
+def render(families: Iterable[Family | Metric]) -> str:
+    """Return the families, ours or prometheus_client's, in the Prometheus text format 0.0.4."""
+    lines = []
+    for family in families:
+        name = family.name + "_total" if family.type == "counter" else family.name
+        lines.append(f"# HELP {name} {_escape(family.documentation)}\n")
+        lines.append(f"# TYPE {name} {_UNTYPED.get(family.type, family.type)}\n")
+        lines.append(_text_of(family.samples))
+    return "".join(lines)
+
+
+def render_within(families: Iterable[Family], limit: int, told_by: str = "") -> bytes:
+    """Return the text of families as UTF-8, at most ``limit`` bytes.
+
+    Where it would be more, all families have the same share; what one leaves goes to the others.
+    Of one over its share the samples with the longest labels are left out: who wants to fill the
+    file has to write long ones. How many is added to the family ``told_by``, by `family`, and
+    to the sum of all, whose `family` is empty.
+    """
+    texts: list[bytes] = []
+    tells = None
+    for one in families:
+        if one.name == told_by:
+            tells, place = one, len(texts)
+        texts.append(render((one,)).encode())
+    if sum(map(len, texts)) <= limit:
+        return b"".join(texts)
+    share = _equal_share(list(map(len, texts)), limit - SPARE)
+    dropped = {}
+    for index, text in enumerate(texts):
+        if len(text) > share:
+            texts[index], count = _shortest(text, share)
+            dropped[text.split(b" ", 3)[2].decode()] = float(count)
+    if tells:
+        texts[place] = render((_telling(tells, dropped),)).encode()
+    return b"".join(texts)
+
+
+def _telling(family: Family, dropped: dict[str, float]) -> Family:
+    """Return a family by `family` with the numbers in ``dropped`` added."""
+    counts = {sample.labels["family"]: sample.value for sample in family.samples}
+    total = {"": sum(dropped.values())}
+    for name, count in (*dropped.items(), *total.items()):
+        counts[name] = counts.get(name, 0.0) + count
+    samples = [
+        quick(Sample, (family.name, {"family": name}, counts[name])) for name in sorted(counts)
+    ]
+    return family._replace(samples=samples)
+
+
+def _equal_share(sizes: Sequence[int], limit: int) -> int:
+    """Return the most bytes that each of ``sizes`` may have, so that all have ``limit``."""
+    left = limit
+    for index, size in enumerate(sorted(sizes)):
+        count = len(sizes) - index
+        if size * count > left:
+            return left // count
+        left -= size
+    return limit
+
+
+def _shortest(text: bytes, share: int) -> tuple[bytes, int]:
+    """Return of a family's text what fits into ``share``, and how many samples do not.
+
+    A sample's value, whose length changes, does not decide.
+    """
+    help_line, type_line, *lines = text[:-1].split(b"\n")
+    left = share - len(help_line) - len(type_line) - 2
+    kept = set()
+    for index in sorted(range(len(lines)), key=lambda one: lines[one].rfind(b" ")):
+        left -= len(lines[index]) + 1
+        if left < 0:
+            break
+        kept.add(index)
+    rest = [lines[index] for index in sorted(kept)]
+    return b"\n".join([help_line, type_line, *rest, b""]), len(lines) - len(rest)
+
+
+def _text_of(samples: Sequence[Sample | TheirSample]) -> str:
+    """Return a line a sample; whether label values need escapes is asked once for all of them."""
+    text = "".join([_line(sample, sample.labels) for sample in samples])
+    quotes = 2 * sum([len(sample.labels) for sample in samples])
+    if "\\" in text or text.count('"') > quotes or text.count("\n") > len(samples):
+        text = "".join([_line(sample, _escaped(sample.labels)) for sample in samples])
+    return text
+
+
+def _line(sample: Sample | TheirSample, labels: dict[str, str]) -> str:
+    if not labels:
+        return f"{sample.name} {_number(sample.value)}\n"
+    names = tuple(labels)
+    if names not in _templates:
+        _templates[names] = ",".join([f'{name}="%({name})s"' for name in sorted(names)])
+    return f"{sample.name}{{{_templates[names] % labels}}} {_number(sample.value)}\n"
+
+
+# The text of labels, by their names.
+_templates: dict[tuple[str, ...], str] = {}
+
+
+def _escaped(labels: dict[str, str]) -> dict[str, str]:
+    return {name: _escape(value).replace('"', '\\"') for name, value in labels.items()}
+
+
+def _number(value: float) -> str:
+    """Return a number as prometheus_client prints it: in exponents sooner than Python, as Go."""
+    if value < 1e6:
+        text = repr(float(value))
+        return text if text != "-inf" else "-Inf"
+    text = repr(float(value))
+    whole, dot, rest = text.partition(".")
+    if not dot or "e" in rest:  # from 1e16 on as in Go
+        return {"inf": "+Inf", "nan": "NaN"}.get(text, text)
+    mantissa = f"{whole[0]}.{whole[1:]}{rest}".rstrip("0.")
+    return f"{mantissa}e+{len(whole) - 1:02d}"
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n")

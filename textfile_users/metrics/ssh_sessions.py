@@ -10,8 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from textfile_users.activity import Activity
-    from textfile_users.sessions import Session
+    from textfile_users.sessions.activity import Activity
+    from textfile_users.sessions.session import Session
     from textfile_users.snapshot import Snapshot
 
 NOT_KNOWN = "?"

@@ -6,7 +6,7 @@ from textfile_users.counting import ESCALATION_FAILURES, ESCALATIONS, LOGINS, US
 from textfile_users.metrics import users
 from textfile_users.metrics.family import Family, Sample
 from textfile_users.metrics.users import FAMILIES, TYPES
-from textfile_users.sessions import Session
+from textfile_users.sessions.session import Session
 from textfile_users.snapshot import Snapshot
 
 TYPE_CHECKING = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textfile_users.connections import count_connections
+from textfile_users.connections.connection import count_connections
 from textfile_users.metrics.family import (
     MAX_USERS,
     Family,
@@ -18,8 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from textfile_users.accounts import Account
-    from textfile_users.sessions import Session
+    from textfile_users.accounts.known import Account
+    from textfile_users.sessions.session import Session
     from textfile_users.snapshot import Snapshot
 
 TYPES = {"vnc": "vnc"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from textfile_users import __version__
-from textfile_users.connections import count_connections
+from textfile_users.connections.connection import count_connections
 from textfile_users.counting import (
     BOUNDS,
     CLEAN,
@@ -25,17 +25,17 @@ from textfile_users.metrics.family import (
     label,
     uid_label,
 )
-from textfile_users.sessions import MAX_SESSIONS, Session
+from textfile_users.reading.report import ABSENT
+from textfile_users.reading.text import printable
+from textfile_users.sessions.session import MAX_SESSIONS, Session
 from textfile_users.snapshot import Snapshot
-from textfile_users.sources.report import ABSENT
-from textfile_users.sources.text import printable
 from textfile_users.wanted import AUTH, HISTORY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from textfile_users.activity import Activity
+    from textfile_users.sessions.activity import Activity
 
 # Sources read by position, and why some of it may be skipped.
 SKIPS = {

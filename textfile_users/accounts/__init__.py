@@ -1,0 +1,1 @@
+"""Accounts: who an id is, by passwd, group and NSS."""

@@ -1,1 +1,0 @@
-"""The collectors: what one look reads, each guarded and timed by scan.py."""

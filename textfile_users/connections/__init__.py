@@ -1,0 +1,1 @@
+"""Connections: which users' programs talk to which hosts."""

@@ -1,0 +1,1 @@
+"""Processes: what /proc and cgroups say of them, and what users use."""

@@ -1,0 +1,1 @@
+"""How bytes are got: files, journals of positions, databases, and small codecs."""

@@ -1,1 +1,0 @@
-"""One module an origin: ``parse_x`` takes bytes and is pure, ``read_x`` opens the files."""
