@@ -40,11 +40,11 @@ from textfile_users.accounts.known import (
     questions,
     shown_uids,
 )
+from textfile_users.collecting import ABSENT, BROKEN, OK
 from textfile_users.memory import record_of
 from textfile_users.paths import Paths
 from textfile_users.reading.files import read_regular
 from textfile_users.reading.json_text import dumps, loads
-from textfile_users.reading.report import ABSENT, BROKEN, OK
 
 NOW = 1_765_000_000.0
 PASSWD = """root:x:0:0:root:/root:/bin/sh

@@ -17,10 +17,9 @@ from tests import hosts
 from tests.following import replace
 from tests.hosts import NOW, hurried
 from tests.long.decoders import BERLIN, zone
-from textfile_users import counting, deadline, memory, state_files
+from textfile_users import admission, counting, deadline, memory, state_files
 from textfile_users import run as collect
-from textfile_users.auth import collect_auth as auth
-from textfile_users.auth import log_reading, reader
+from textfile_users.auth import log_reading, logs, reader
 from textfile_users.auth_event import AuthEvent
 from textfile_users.reading import files
 
@@ -317,7 +316,7 @@ def test_a_log_that_may_not_be_read(run: Run, monkeypatch: pytest.MonkeyPatch) -
             raise PermissionError(errno.EACCES, "Permission denied", path)
         return files.open_regular(path)
 
-    monkeypatch.setattr(auth, "open_regular", deny)
+    monkeypatch.setattr(logs, "open_regular", deny)
     said = f"textfile-users: {run.log}: permission denied; see group adm\n"
     assert run(at=2) == (0, said)
     samples = run.samples()
@@ -451,7 +450,8 @@ def test_names_of_nobody_are_no_labels(run: Run) -> None:
 
 
 def test_too_many_users_are_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "MAX_USERS", 50)
+    for module in (admission, counting):
+        monkeypatch.setattr(module, "MAX_USERS", 50)
     run.append("")
     run.counts()
     run.append(*(accepted(1 + number / 100, f"u{number}") for number in range(200)))

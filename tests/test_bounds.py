@@ -17,6 +17,7 @@ from tests.hosts import BOOT, NOW, Record, Run
 from textfile_users import counting
 from textfile_users import run as collect
 from textfile_users.accounts import known as accounts
+from textfile_users.admission import MAX_SIZE
 from textfile_users.auth.finding import finding
 from textfile_users.auth.logs import AuthMemory
 from textfile_users.auth.remembered import Remembered
@@ -28,6 +29,7 @@ from textfile_users.auth_event import (
     AuthEvent,
     Finding,
 )
+from textfile_users.collecting import MAX_SERIES, MAX_USERS
 from textfile_users.connections.collect_connections import ConnectionsMemory
 from textfile_users.connections.connection import MAX_TITLES, Connection, known_servers
 from textfile_users.counting import (
@@ -39,8 +41,6 @@ from textfile_users.counting import (
     LOGINS,
     MAX_ADDRESSES,
     MAX_MINUTES,
-    MAX_SERIES,
-    MAX_USERS,
     MINUTE,
     SUCCESSES,
     USERS,
@@ -53,6 +53,7 @@ from textfile_users.metrics.family import by_user, family, histogram, render, re
 from textfile_users.older_memory import MAX_READ, _end_of, within
 from textfile_users.processes.collect_processes import ProcessesMemory
 from textfile_users.processes.procfs import Process
+from textfile_users.reading import addresses as addresses_module
 from textfile_users.run import MAX_FILE
 from textfile_users.sessions.collect_sessions import SessionsMemory
 from textfile_users.sessions.session import Session
@@ -229,16 +230,16 @@ def test_long_names_have_the_same_bytes_in_all() -> None:
     state = count(flood, accounts=accounts)
     require_bounds(state)
     rows = format_durable(Durable(state._replace(logins=(), last_logins={})))
-    assert len(rows) <= counting.MAX_SIZE * 1.1 + 200_000
+    assert len(rows) <= MAX_SIZE * 1.1 + 200_000
     assert sum(of(state, SUCCESSES).values()) == len(flood)
     text = render([family(SUCCESSES, "", ("a", "b", "user"), of(state, SUCCESSES).items())])
-    assert len(text) <= counting.MAX_SIZE * 1.1
+    assert len(text) <= MAX_SIZE * 1.1
 
 
 def test_all_families_at_their_bounds_fit_into_the_counters_share() -> None:
     """Else a state would drop counters, of families that nobody flooded too."""
     of_others = 100 << 10  # some hundred series without a user
-    assert len(USERS) * counting.MAX_SIZE + of_others <= SHARES["counters"]
+    assert len(USERS) * MAX_SIZE + of_others <= SHARES["counters"]
 
 
 def test_last_logins_of_names_that_somebody_has_stay() -> None:
@@ -737,7 +738,7 @@ def test_an_ipv6_address_counts_as_its_network(groups: list[int], write: Any) ->
     """Written as ipaddress writes it, however the log has written the address."""
     ip = ipaddress.IPv6Address(sum(group << 16 * (7 - at) for at, group in enumerate(groups)))
     expected = str(ipaddress.IPv6Network((int(ip), 64), strict=False))
-    assert counting._network_of(write(ip), {}) == expected
+    assert addresses_module.network_of(write(ip), {}) == expected
 
 
 @pytest.mark.parametrize(
@@ -751,7 +752,7 @@ def test_an_ipv6_address_counts_as_its_network(groups: list[int], write: Any) ->
     ],
 )
 def test_addresses_in_other_forms(text: str, expected: str) -> None:
-    assert counting._network_of(text, {}) == expected
+    assert addresses_module.network_of(text, {}) == expected
 
 
 @pytest.mark.parametrize("comm", ["screen", "Xvnc", "sshd"])

@@ -20,7 +20,7 @@ from textfile_users.processes import procfs
 from textfile_users.processes import table as processes_source
 from textfile_users.run import HOUR, times_to_scan
 from textfile_users.sessions import collect_sessions as sessions_collector
-from textfile_users.sessions import session as sessions
+from textfile_users.sessions import merge
 from textfile_users.snapshot import Snapshot
 
 
@@ -181,7 +181,7 @@ def test_labels_are_bounded_and_never_stand_twice(run: Run) -> None:
 
 def test_too_many_sessions_keep_the_newest(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(users, "MAX_SESSIONS", 3)
-    monkeypatch.setattr(sessions, "MAX_SESSIONS", 4)
+    monkeypatch.setattr(merge, "MAX_SESSIONS", 4)
     monkeypatch.setattr(users, "MAX_USERS", 2)
     for n in range(5):
         run.host.logind(

@@ -13,12 +13,12 @@ import pytest
 
 from textfile_users.accounts.known import Account
 from textfile_users.cli import COMMANDS
+from textfile_users.collecting import SESSIONS
 from textfile_users.metrics import SETS, families_of
 from textfile_users.metrics.family import Family
 from textfile_users.sessions.activity import Activity
 from textfile_users.sessions.session import Session
 from textfile_users.snapshot import CollectorReport, Snapshot
-from textfile_users.wanted import SESSIONS
 
 PROJECT = Path(__file__).parents[1]
 SCRIPT = PROJECT / "script" / "docs"

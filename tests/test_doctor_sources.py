@@ -16,7 +16,7 @@ from textfile_users.checks.sources import (
     judge_forgery,
     judge_sources,
 )
-from textfile_users.reading.report import ABSENT, BROKEN, DENIED
+from textfile_users.collecting import ABSENT, BROKEN, DENIED
 
 NOW = 1_790_000_000.0
 BOOTED = NOW - 100_000

@@ -18,10 +18,10 @@ import pytest
 from tests import hosts, test_lastlog, test_wtmpdb
 from tests.following import replace
 from tests.hosts import NOW, Record, hurried, pack_all
+from textfile_users.collecting import SourceReport
 from textfile_users.history import collect_history as history
 from textfile_users.processes.procfs import Process
 from textfile_users.reading import files
-from textfile_users.reading.report import SourceReport
 
 PASSWD = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/:/bin/sh\nbob:x:1001:1001::/:/bin/sh\n"
 LOGINS = 'users_logins_total{session_type="ssh",user="alice"}'

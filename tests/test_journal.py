@@ -41,9 +41,9 @@ from textfile_users.auth.journal_files import (
     parse_header,
 )
 from textfile_users.auth.programs import PROGRAMS
+from textfile_users.collecting import ABSENT, DENIED, OK
 from textfile_users.paths import Paths
 from textfile_users.reading.files import closing
-from textfile_users.reading.report import ABSENT, DENIED, OK
 
 MACHINE = "0123456789abcdef0123456789abcdef"
 FIRST = "b" * 32  # boots

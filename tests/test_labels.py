@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.hosts import NOW, Host, Run
 from textfile_users import counting
 from textfile_users.accounts.known import Account
+from textfile_users.collecting import AUTH, HISTORY
 from textfile_users.counting import FAILURES, SUCCESSES, USERS
 from textfile_users.metrics import sums, users
 from textfile_users.metrics.family import render
@@ -21,7 +22,6 @@ from textfile_users.sessions.activity import Activity
 from textfile_users.sessions.session import Session
 from textfile_users.snapshot import CollectorReport, Snapshot
 from textfile_users.state_files import DURABLE, OLD_NAMES
-from textfile_users.wanted import AUTH, HISTORY
 
 OLD_STATE = Path(__file__).with_name("fixtures") / "durable-1.csv"
 SSH = 'session_type="ssh"'

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import BOOT, Host
+from textfile_users.collecting import ABSENT, BROKEN, OK
 from textfile_users.paths import Paths
-from textfile_users.reading.report import ABSENT, BROKEN, OK
 from textfile_users.sessions.logind import Damaged, parse_session, read_logind
 
 # As systemd 257 (Debian 13) writes it for an SSH session with a PTY.

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from tests.hosts import BOOT, NOW, Host, Record, Run
 from textfile_users.cli import main
+from textfile_users.collecting import Wanted
 from textfile_users.networks import Network, network_of, parse_network
 from textfile_users.paths import Paths
 from textfile_users.scan import scan
-from textfile_users.wanted import Wanted
 
 Networks = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 

@@ -40,9 +40,9 @@ from textfile_users.accounts.known import (
     questions,
 )
 from textfile_users.accounts.nss import END, ask, parse_answers
+from textfile_users.collecting import BROKEN, OK
 from textfile_users.memory import record_of
 from textfile_users.paths import Paths
-from textfile_users.reading.report import BROKEN, OK
 
 NOW = 1_765_000_000.0
 TIME = 20.0  # enough for any machine; nothing here waits for its end

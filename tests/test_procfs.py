@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import BOOT, Host
+from textfile_users.collecting import ABSENT
 from textfile_users.paths import Paths
 from textfile_users.processes import procfs
 from textfile_users.processes.procfs import (
@@ -28,7 +29,6 @@ from textfile_users.processes.procfs import (
     read_processes,
     read_terminals,
 )
-from textfile_users.reading.report import ABSENT
 
 REST = b" S 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 1000 200\n"
 

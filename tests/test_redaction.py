@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.hosts import BOOT, NOW, Host, Record, Run
 from textfile_users import run as collect_module
 from textfile_users.accounts.known import Account
+from textfile_users.collecting import AUTH, HISTORY, OK, REDACTABLE, SourceReport
 from textfile_users.connections.connection import Connection
 from textfile_users.counting import (
     ESCALATION_FAILURES,
@@ -30,14 +31,12 @@ from textfile_users.metrics import SETS, families_of, redaction
 from textfile_users.metrics.family import render
 from textfile_users.metrics.redaction import hider, mend_of, read_key, redact
 from textfile_users.metrics.users import FAMILIES
-from textfile_users.reading.report import OK, SourceReport
 from textfile_users.sessions import collect_sessions as sessions_collector
 from textfile_users.sessions.activity import Activity
 from textfile_users.sessions.logind import LogindSession
 from textfile_users.sessions.session import Session
 from textfile_users.sessions.utmp import UtmpRecord
 from textfile_users.snapshot import CollectorReport, Snapshot
-from textfile_users.wanted import AUTH, HISTORY, REDACTABLE
 
 KEY = bytes(range(32))
 OTHER_KEY = bytes(range(1, 33))

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.hosts import BOOT, NOW, Host, Record
+from textfile_users.collecting import Wanted
 from textfile_users.paths import Paths
 from textfile_users.reading.text import label
 from textfile_users.scan import scan
@@ -28,7 +29,6 @@ from textfile_users.sessions.merge import (
 from textfile_users.sessions.session import Session, subject, with_unique_ids
 from textfile_users.sessions.utmp import UtmpRecord
 from textfile_users.snapshot import Snapshot
-from textfile_users.wanted import Wanted
 
 LOGIN = BOOT + 5_000
 

@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 
 from tests.hosts import BOOT, NOW, TICKS, Host, Record, pack
 from textfile_users.cli import main
+from textfile_users.collecting import BROKEN, OK, SourceReport
 from textfile_users.memory import Memory
-from textfile_users.reading.report import BROKEN, OK, SourceReport
 from textfile_users.sessions.activity import Activity
 from textfile_users.sessions.session import Session
 from textfile_users.show import Failures, Page, View, format_table, interval, size

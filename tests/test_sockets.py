@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import Host
+from textfile_users.collecting import ABSENT, BROKEN, DENIED, OK
 from textfile_users.connections import sockets
 from textfile_users.connections.sockets import (
     Owners,
@@ -32,7 +33,6 @@ from textfile_users.connections.sockets import (
 )
 from textfile_users.paths import Paths
 from textfile_users.reading import files
-from textfile_users.reading.report import ABSENT, BROKEN, DENIED, OK
 
 HEAD = (
     b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "

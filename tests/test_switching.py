@@ -20,13 +20,12 @@ from textfile_users.auth.journal import Entry
 from textfile_users.auth.journal_files import JournalPosition
 from textfile_users.auth.logs import AUTHLOG, JOURNAL, AuthFound, AuthNotes
 from textfile_users.auth.overlap import Line, Overlap, found_in, line_of
+from textfile_users.collecting import OK, Scan, Wanted
 from textfile_users.memory import Durable
 from textfile_users.paths import Paths
 from textfile_users.reading.follow import Block, blocks
 from textfile_users.reading.position import Position
-from textfile_users.reading.report import OK
 from textfile_users.state_files import format_durable, parse_durable
-from textfile_users.wanted import Scan, Wanted
 
 BEGAN = float(int(NOW))
 LINES = "users_auth_failures_total", "users_escalations_total"

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import BOOT, Host, Record, pack, pack_all
+from textfile_users.collecting import ABSENT, BROKEN, DENIED, OK
 from textfile_users.paths import Paths
-from textfile_users.reading.report import ABSENT, BROKEN, DENIED, OK
 from textfile_users.sessions import utmp
 from textfile_users.sessions.utmp import LAYOUTS, MAX_BYTES, parse_utmp, read_utmp
 

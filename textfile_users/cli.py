@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from textfile_users.collecting import Wanted
 from textfile_users.messages import ERROR, say
 from textfile_users.metrics import SSH_SESSIONS, USER_SESSIONS
 from textfile_users.options import (
@@ -26,7 +27,6 @@ from textfile_users.paths import (
     state_directories,
 )
 from textfile_users.reading.files import reason
-from textfile_users.wanted import Wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ import time
 
 from prometheus_client.metrics_core import Metric
 
+from textfile_users.collecting import AUTH, Wanted
 from textfile_users.memory import NOTHING
 from textfile_users.metrics import SETS, SSH_SESSIONS, USERS, families_of, users
 from textfile_users.metrics.family import Family
 from textfile_users.paths import Paths
 from textfile_users.scan import scan
 from textfile_users.snapshot import CollectorReport, Snapshot
-from textfile_users.wanted import AUTH, Wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

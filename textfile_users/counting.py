@@ -12,8 +12,9 @@ from textfile_users.auth_event import (
     SUCCESS,
     Finding,
 )
+from textfile_users.collecting import MAX_USERS, ROOT
 from textfile_users.logins import EVENT, MAX_LOGINS, Login, Logins
-from textfile_users.reading.addresses import ip_of_packed, packed
+from textfile_users.reading.addresses import network_of
 from textfile_users.reading.text import label
 from textfile_users.record import Record, quick
 from textfile_users.sessions.session import Session
@@ -22,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from textfile_users.admission import Admission
     from textfile_users.auth_event import AuthEvent
 
 # When counting began that leaves nothing out; 0 is never.
@@ -54,15 +56,6 @@ MAX_ADDRESSES = 10_000
 MAX_MINUTES = 100_000
 EXACT_ADDRESSES = 500
 COARSE = 10
-# What the series of a family may be: users or pairs of them, series, and their bytes.
-MAX_USERS = 1_000
-MAX_SERIES = 10_000
-MAX_SIZE = 600 << 10
-# Of series and bytes so much is left for those without a user, and as much for root's.
-SPARE_SERIES = 100
-SPARE_SIZE = 16 << 10
-ROOT = "root"
-FOR_ALL = 0.5  # of a family's places; the others are for who has an account
 MAX_REFUSED = 20  # users of an address
 BOUNDS = (1.0, 10.0, 60.0, 300.0, 1800.0, 3600.0, 14_400.0, 43_200.0, 86_400.0, 604_800.0)
 _BUCKETS = tuple((bound, str(bound)) for bound in BOUNDS)
@@ -143,13 +136,13 @@ class Counting:
         self._with_session = {session.user for session in sessions}
         self._begun = 0
         self._with_durations: set[str] = set()
-        self._taken: dict[str, _Taken] = {}
-        self._full: set[str] = set()  # families without a place for names that nobody has
+        self._admission: Admission | None = None  # most scans have no new series
         # What failures count as, by what they say.
         self._series: dict[tuple[str, str, str], Series] = {}
         self.logins = Logins(before.logins, before.forgotten, self._login, self._end)
         if len(self._counters) > MAX_USERS:
-            self._bound_counters()
+            for family, over in self._places().bound().items():
+                self._drop(family, over)
         for session in sessions:
             if session.is_login and session.start:  # else no end of it will count
                 self._begin_durations(session.type)
@@ -161,7 +154,7 @@ class Counting:
         self._failures = self._bound_addresses(MAX_ADDRESSES)
         return self._before._replace(
             counters=dict(self._counters),
-            failures=_coarser(self._failures),
+            failures=self._copied_failures(),
             attempts=dict(self._attempts),
             last_logins=dict(self._last_logins),
             boot=self._boot,
@@ -188,7 +181,7 @@ class Counting:
         self._add(series, said.times)
         self._attempt(event.time, said.times)
         if said.ip and -MINUTE <= self._now - event.time < HOUR:
-            address = _network_of(said.ip)
+            address = network_of(said.ip)
             minutes = self._failures.pop(address, None) or {}
             minute = int(event.time // MINUTE)
             minutes[minute] = minutes.get(minute, 0) + said.times
@@ -304,84 +297,17 @@ class Counting:
         if self.counts and count:
             counters = self._counters
             if series not in counters:
-                series = self._admitted(series)
+                new, series = series, self._places().admitted(series)
+                if series is not new:
+                    self._drop(new[0])
             counters[series] = counters.get(series, 0.0) + count
 
-    def _admitted(self, new: Series) -> Series:
-        """Return a new series, or what counts in its stead where its family has no place for it.
+    def _places(self) -> Admission:
+        if self._admission is None:
+            from textfile_users.admission import Admission
 
-        That is the series without whom it is aimed at, else the one without users.
-        """
-        series = new
-        is_full = new[0] in self._full
-        for place in reversed(USERS.get(new[0], ())):
-            if is_full and not self._is_known(series[place]):
-                series = (*series[:place], "", *series[place + 1 :])  # at once: it may be a flood
-            if series in self._counters or self._takes_place(series):
-                break
-            series = (*series[:place], "", *series[place + 1 :])
-        if series is not new:
-            self._drop(new[0])
-        return series
-
-    def _takes_place(self, series: Series) -> bool:
-        """Take a place in the family for a new series; return False where there is none."""
-        family, who = series[0], _who(series)
-        if family in self._full and not all(map(self._is_known, who)):
-            return False
-        taken, size = self._taken_by(family), _size(series)
-        # Half of the places are for all: mostly passwd need not be read.
-        if not any(who) or taken.leaves(who, size, FOR_ALL):
-            taken.add(who, size)
-            return True
-        share = self._share(who)
-        if share > FOR_ALL and taken.leaves(who, size, share):
-            taken.add(who, size)
-            return True
-        if share == FOR_ALL:
-            self._full.add(family)
-        return False
-
-    def _taken_by(self, family: str) -> _Taken:
-        if family not in self._taken:
-            self._taken[family] = taken = _Taken()
-            for series in self._counters:
-                if series[0] == family:
-                    taken.add(_who(series), _size(series))
-        return self._taken[family]
-
-    def _share(self, who: Series) -> float:
-        """Return which share of the places a user's new series may find taken up, or a pair's.
-
-        Nobody but root is the user or the target of more pairs than there are names.
-        """
-        if not all(map(self._is_known, who)):
-            return FOR_ALL
-        return 1.0 if len(who) == 1 or ROOT in who else 0.75
-
-    def _bound_counters(self) -> None:
-        """Leave out what an older version counted beyond the bounds."""
-        families: dict[str, list[Series]] = {family: [] for family in USERS}
-        for series in self._counters:
-            if series[0] in families:
-                families[series[0]].append(series)
-        for family, found in families.items():
-            if len(found) > MAX_SERIES or len(set(map(_who, found))) > MAX_USERS + 1:
-                self._taken[family] = _Taken()
-                ranked = sorted(found, key=self._rank)
-                first = next(
-                    (n for n, one in enumerate(ranked) if not self._takes_place(one)), len(found)
-                )
-                for series in ranked[first:]:
-                    del self._counters[series]
-                self._drop(family, len(ranked) - first)
-
-    def _rank(self, series: Series) -> float:
-        """Return what orders series by whose they are: nobody's in particular, root's, others'."""
-        who = _who(series)
-        if not any(who):
-            return -3.0
-        return -2.0 if ROOT in who else -self._share(who)
+            self._admission = Admission(self._counters, USERS, self._is_known)
+        return self._admission
 
     def _bound_last_logins(self, count: int) -> None:
         """Drop names over ``count``: those that nobody has, then those that came last."""
@@ -410,10 +336,21 @@ class Counting:
         return self._names
 
     def _bound_addresses(self, count: int) -> dict[str, dict[int, int]]:
-        kept = _most(self._failures, count)
-        if len(kept) < len(self._failures):
-            self._drop(LAST_HOUR, len(self._failures) - len(kept))
+        if len(self._failures) <= count:
+            return self._failures
+        from textfile_users.admission import most_failing
+
+        kept = most_failing(self._failures, count)
+        self._drop(LAST_HOUR, len(self._failures) - len(kept))
         return kept
+
+    def _copied_failures(self) -> dict[str, dict[int, int]]:
+        """Return the numbers, where they are too many by ten minutes for most addresses."""
+        if sum(map(len, self._failures.values())) > MAX_MINUTES:
+            from textfile_users.admission import coarser
+
+            return coarser(self._failures, EXACT_ADDRESSES, COARSE)
+        return {address: dict(minutes) for address, minutes in self._failures.items()}
 
 
 _TAKE = {
@@ -455,43 +392,6 @@ def user_of(series: Series) -> str:
     return series[places[0]] if places else ""
 
 
-def _who(series: Series) -> Series:
-    """Return the users of a series: one, or a pair."""
-    return tuple([series[place] for place in USERS[series[0]]])
-
-
-class _Taken:
-    """What the series of a family take up of its bounds."""
-
-    def __init__(self) -> None:
-        self._who: set[Series] = set()
-        self._series = self._size = 0
-
-    def add(self, who: Series, size: int) -> None:
-        """Take a place for a series of the users ``who`` and of ``size`` bytes."""
-        if any(who):
-            self._who.add(who)
-        self._series += 1
-        self._size += size
-
-    def leaves(self, who: Series, size: int, share: float) -> bool:
-        """Return whether a ``share`` of the bounds leaves a place for such a series."""
-        others = ROOT not in who
-        spare = 1 + others
-        return (
-            len(self._who) + (who not in self._who) <= min(share * MAX_USERS, MAX_USERS - others)
-            and self._series < min(share * MAX_SERIES, MAX_SERIES - spare * SPARE_SERIES)
-            and self._size + size <= min(share * MAX_SIZE, MAX_SIZE - spare * SPARE_SIZE)
-        )
-
-
-def _size(series: Series) -> int:
-    """Return how many bytes a series has in a file, about."""
-    text = ",".join(series)
-    size = 45 + len(text.encode("utf-8", "surrogatepass")) + text.count('"') + text.count("\\")
-    return size if text.isprintable() else size + 5 * sum(char < " " for char in text)
-
-
 def _of_hour(failures: Mapping[str, dict[int, int]], now: float) -> dict[str, dict[int, int]]:
     """Return copies of the numbers that are of the last hour."""
     oldest, newest = (now - HOUR) // MINUTE, now // MINUTE + COARSE
@@ -515,50 +415,3 @@ def _attempts_of_hour(before: Counts, now: float) -> dict[int, int]:
                 attempts[minute] = attempts.get(minute, 0) + n
     oldest, newest = (now - HOUR) // MINUTE, now // MINUTE + 1
     return {minute: n for minute, n in attempts.items() if oldest < minute <= newest}
-
-
-def _most(failures: dict[str, dict[int, int]], count: int) -> dict[str, dict[int, int]]:
-    """Return ``count`` of the addresses, whose last is the one that failed last.
-
-    One half are those with most failures, the other those of the rest that failed last. By
-    numbers alone one that is rarely refused would begin anew each time; so it does not, unless
-    half as many others are refused in between.
-    """
-    if len(failures) <= count:
-        return failures
-    numbers = {address: sum(minutes.values()) for address, minutes in failures.items()}
-    most = set(sorted(numbers, key=lambda one: -numbers[one])[: count // 2])
-    rest = [address for address in failures if address not in most]
-    kept = most.union(rest[len(most) - count :])
-    return {address: minutes for address, minutes in failures.items() if address in kept}
-
-
-def _coarser(failures: dict[str, dict[int, int]]) -> dict[str, dict[int, int]]:
-    """Return the numbers, where they are too many by ten minutes for most addresses.
-
-    They then count for up to nine minutes longer.
-    """
-    if sum(map(len, failures.values())) <= MAX_MINUTES:
-        return {address: dict(minutes) for address, minutes in failures.items()}
-    numbers = {address: sum(minutes.values()) for address, minutes in failures.items()}
-    exact = set(sorted(numbers, key=lambda one: -numbers[one])[:EXACT_ADDRESSES])
-    result = {}
-    for address, minutes in failures.items():
-        result[address] = sums = dict(minutes) if address in exact else {}
-        if address not in exact:
-            for minute, n in minutes.items():
-                last = minute - minute % COARSE + COARSE - 1
-                sums[last] = sums.get(last, 0) + n
-    return result
-
-
-def _network_of(ip: str, known: dict[str, str] = {}) -> str:  # noqa: B006 - a cache
-    """Return an IPv4 address as it is, and of IPv6 the network of 64 bits."""
-    if ":" not in ip:
-        return ip
-    if ip not in known:
-        if len(known) > MAX_ADDRESSES:
-            known.clear()
-        address = ip.partition("%")[0]
-        known[ip] = ip_of_packed(packed(address)[:8] + bytes(8)) + "/64"
-    return known[ip]

@@ -26,7 +26,6 @@ from textfile_users.processes.collect_processes import ProcessesMemory, Usage
 from textfile_users.reading.files import read_regular
 from textfile_users.reading.position import Position
 from textfile_users.sessions.collect_sessions import SessionsMemory
-from textfile_users.state_files import MAX_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +41,7 @@ DURABLE = "textfile-users durable"
 VOLATILE = ["textfile-users volatile", "1"]  # the boot id follows
 NO_SCAN = "no look has found sessions yet"
 MAX_READ = 64 << 20  # bytes of a durable file: the first versions had no bound
+MAX_BYTES = 8 << 20
 # Of a durable file over MAX_BYTES each kind of row may have so many bytes.
 SHARES = {
     "counter": 3200 << 10,

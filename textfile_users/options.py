@@ -8,9 +8,9 @@ gives the same plain arguments 17,280 times a day. Whatever is not plain (help, 
 from __future__ import annotations
 
 from textfile_users import __version__
+from textfile_users.collecting import COLLECTORS, REDACTABLE
 from textfile_users.messages import PROGRAM
 from textfile_users.metrics import SETS, USERS, WHAT
-from textfile_users.wanted import COLLECTORS, REDACTABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import sys
 import time
 
+from textfile_users.collecting import USER, Wanted
 from textfile_users.counting import DROPPED
 from textfile_users.deadline import Overdue, within
 from textfile_users.memory import Durable, Memory, Volatile
@@ -32,15 +32,17 @@ from textfile_users.state_files import (
     DURABLE,
     NEVER_SAVED,
     Saved,
+    close_lock,
     load_durable,
     load_volatile,
+    open_lock,
     put_aside,
     save_durable,
     save_volatile,
     state_file,
+    take_lock,
 )
-from textfile_users.wanted import USER, Wanted
-from textfile_users.writer import make_directory, open_own, write_whole
+from textfile_users.writer import make_directory, write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +54,6 @@ if TYPE_CHECKING:
 STDOUT = "-"
 MINUTE = 60.0
 HOUR = 3600.0
-LOCK_POLL = 0.02
 SAME_SECONDS = 60.0
 MAX_FILE = 8 << 20  # bytes of the file that is written
 # Faults of this look, not of the state file: a later look can read it.
@@ -162,12 +163,12 @@ class _Run:
             return self._scan_locked(faults)
         # What is left of the time is for the scan itself.
         wait = options.timeout * (1 - COLLECTOR_SHARE) if options.waits else 0.0
-        lock = _open_lock(options.state_directory, faults)
+        lock = open_lock(options.state_directory, faults)
         try:
-            if lock < 0 or _flock(lock, wait, faults):
+            if lock < 0 or take_lock(lock, wait, faults):
                 return self._scan_locked(faults)
         finally:
-            _close(lock)
+            close_lock(lock)
         if options.waits:
             say(ERROR, f"{options.output}: not written: another run is at it for {wait:g} s")
             return 1
@@ -390,42 +391,6 @@ def _save_volatile(directory: str, volatile: Volatile, boot_id: str) -> Saved:
     except ValueError as error:
         say(WARNING, f"{directory}: what this look leaves cannot be written: {error}")
     return NEVER_SAVED
-
-
-def _open_lock(directory: str, faults: list[str]) -> int:
-    """Return a descriptor of the state directory's lock file, -1 where there can be none."""
-    try:
-        make_directory(directory)
-        return open_own(os.path.join(directory, "lock"))
-    except OSError as error:
-        faults.append(f"{directory}: cannot be written: {reason(error)}; see --state-directory")
-        return -1
-
-
-def _close(descriptor: int) -> None:
-    """Close the lock file, if there is one; a failure releases it too, see close(2)."""
-    try:
-        if descriptor >= 0:
-            os.close(descriptor)
-    except OSError:
-        pass  # what was to be written is written
-
-
-def _flock(descriptor: int, wait: float, faults: list[str]) -> bool:
-    """Take the lock; return False where another run has it for ``wait`` seconds."""
-    end = time.monotonic() + wait
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EINTR):
-                faults.append(f"no lock, two runs at once may clash: {reason(error)}")
-                return True
-            if time.monotonic() >= end:
-                return False
-            time.sleep(LOCK_POLL)
-        else:
-            return True
 
 
 def _stopped_clock() -> float:

@@ -11,13 +11,27 @@ from textfile_users.accounts.collect_accounts import (
 )
 from textfile_users.auth.collect_auth import collect_auth
 from textfile_users.auth.logs import AuthFound
+from textfile_users.collecting import (
+    ABSENT,
+    ACCOUNTS,
+    AUTH,
+    CONNECTIONS,
+    HISTORY,
+    OK,
+    PROCESSES,
+    ROOT,
+    SESSIONS,
+    Reports,
+    Scan,
+    SourceReport,
+    Wanted,
+)
 from textfile_users.connections.collect_connections import ConnectionsFound, collect_connections
-from textfile_users.counting import BEGINNING, ROOT, Counts, LogRead, logins_of, user_of
+from textfile_users.counting import BEGINNING, Counts, LogRead, logins_of, user_of
 from textfile_users.deadline import newest_until
 from textfile_users.history.collect_history import HistoryFound, collect_history
 from textfile_users.memory import NOTHING, Durable, Memory, Volatile
 from textfile_users.processes.collect_processes import ProcessesFound, collect_processes, find_usage
-from textfile_users.reading.report import ABSENT, OK, Reports, SourceReport
 from textfile_users.record import Record
 from textfile_users.sessions.collect_sessions import (
     SessionsFound,
@@ -29,16 +43,6 @@ from textfile_users.sessions.collect_sessions import (
     remember,
 )
 from textfile_users.snapshot import CollectorReport, Snapshot
-from textfile_users.wanted import (
-    ACCOUNTS,
-    AUTH,
-    CONNECTIONS,
-    HISTORY,
-    PROCESSES,
-    SESSIONS,
-    Scan,
-    Wanted,
-)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,10 +8,19 @@ import sys
 import time
 from textwrap import wrap
 
+from textfile_users.collecting import (
+    ACCOUNTS,
+    AUTH,
+    BROKEN,
+    CONNECTIONS,
+    DENIED,
+    PROCESSES,
+    SESSIONS,
+    Wanted,
+)
 from textfile_users.memory import NOTHING
 from textfile_users.networks import network_of
 from textfile_users.paths import Paths
-from textfile_users.reading.report import BROKEN, DENIED
 from textfile_users.reading.text import printable
 from textfile_users.record import Record
 from textfile_users.scan import scan
@@ -19,7 +28,6 @@ from textfile_users.sessions.activity import Activity
 from textfile_users.sessions.session import Session
 from textfile_users.snapshot import Snapshot
 from textfile_users.terminal import CUT, Column, cut, has_colour, is_screen, style, table
-from textfile_users.wanted import ACCOUNTS, AUTH, CONNECTIONS, PROCESSES, SESSIONS, Wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ UTF-8 escaped; bounds are the metric sets' business.
 
 from __future__ import annotations
 
-from textfile_users.reading.report import OK, SourceReport
+from textfile_users.collecting import OK, SourceReport
 from textfile_users.record import Record
 
 TYPE_CHECKING = False

@@ -11,7 +11,9 @@ the lines before it.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import time
 from binascii import crc32
 
 from textfile_users.counting import dropping
@@ -26,7 +28,7 @@ from textfile_users.memory import (
 from textfile_users.reading.files import read_regular, reason
 from textfile_users.reading.json_text import dumps, loads
 from textfile_users.record import Record
-from textfile_users.writer import write_whole
+from textfile_users.writer import make_directory, open_own, write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ VOLATILE = "volatile.json"
 OLD_NAMES = {DURABLE: "durable.csv", VOLATILE: "volatile.csv"}
 HEADERS = {DURABLE: ["textfile-users durable", 3], VOLATILE: ["textfile-users volatile", 2]}
 MAX_BYTES = 8 << 20
+LOCK_POLL = 0.02  # seconds
 # Of a file that would be larger each kind of line may have so many bytes.
 SHARES = {
     "counters": 3200 << 10,  # of which counting.py has bounds of its own
@@ -253,3 +256,39 @@ def _parse(data: bytes) -> tuple[list[Any], dict[str, Any]]:
 def _end_of(data: bytes) -> bytes:
     """Return the last line of a state file: the checksum of the ``data`` before it."""
     return b'["end","%08x"]\n' % crc32(data)
+
+
+def open_lock(directory: str, faults: list[str]) -> int:
+    """Return a descriptor of the state directory's lock file, -1 where there can be none."""
+    try:
+        make_directory(directory)
+        return open_own(os.path.join(directory, "lock"))
+    except OSError as error:
+        faults.append(f"{directory}: cannot be written: {reason(error)}; see --state-directory")
+        return -1
+
+
+def close_lock(descriptor: int) -> None:
+    """Close the lock file, if there is one; a failure releases it too, see close(2)."""
+    try:
+        if descriptor >= 0:
+            os.close(descriptor)
+    except OSError:
+        pass  # what was to be written is written
+
+
+def take_lock(descriptor: int, wait: float, faults: list[str]) -> bool:
+    """Take the lock; return False where another run has it for ``wait`` seconds."""
+    end = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EINTR):
+                faults.append(f"no lock, two runs at once may clash: {reason(error)}")
+                return True
+            if time.monotonic() >= end:
+                return False
+            time.sleep(LOCK_POLL)
+        else:
+            return True

@@ -15,6 +15,7 @@ import pytest
 
 from tests.e2e.parts import Box, free_port
 from textfile_users.accounts.known import Account
+from textfile_users.collecting import Scan
 from textfile_users.paths import Paths
 from textfile_users.processes.procfs import (
     Process,
@@ -27,7 +28,6 @@ from textfile_users.sessions.activity import Activity, activities, with_commands
 from textfile_users.sessions.collect_sessions import SessionsMemory, collect_sessions
 from textfile_users.sessions.session import Session
 from textfile_users.sessions.unrecorded import titles_wanted, unrecorded, without_windows
-from textfile_users.wanted import Scan
 
 pytestmark = pytest.mark.e2e
 

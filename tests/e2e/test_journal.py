@@ -33,9 +33,9 @@ from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import UNTRUSTED, Reader
 from textfile_users.auth.stamps import Stamps
 from textfile_users.cli import main
+from textfile_users.collecting import DENIED, OK
 from textfile_users.paths import Paths
 from textfile_users.reading.localtime import utc_time
-from textfile_users.reading.report import DENIED, OK
 
 pytestmark = pytest.mark.e2e
 

@@ -25,9 +25,7 @@ from textfile_users.accounts.known import (
     system_users,
     with_groups,
 )
-from textfile_users.paths import Paths
-from textfile_users.reading.files import read_regular, reason
-from textfile_users.reading.report import (
+from textfile_users.collecting import (
     ABSENT,
     BROKEN,
     OK,
@@ -36,6 +34,8 @@ from textfile_users.reading.report import (
     joined,
     reports_of,
 )
+from textfile_users.paths import Paths
+from textfile_users.reading.files import read_regular, reason
 from textfile_users.record import Record
 
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from textfile_users.accounts.known import Question
-    from textfile_users.wanted import Scan
+    from textfile_users.collecting import Scan
 
 
 class AccountsFound(Record):

@@ -14,17 +14,16 @@ from textfile_users.auth.logs import (
     modified,
     signature_of,
 )
+from textfile_users.collecting import HISTORY, OK, Reports
 from textfile_users.reading.position import is_at_rest
-from textfile_users.reading.report import OK, Reports
-from textfile_users.wanted import HISTORY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from textfile_users.accounts.known import Known
+    from textfile_users.collecting import Scan
     from textfile_users.sessions.session import Session
-    from textfile_users.wanted import Scan
 
 
 def collect_auth(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 
+from textfile_users.collecting import ABSENT, DENIED, OK
 from textfile_users.paths import Paths
 from textfile_users.reading.files import open_regular, read_regular
-from textfile_users.reading.report import ABSENT, DENIED, OK
 from textfile_users.reading.text import decode
 from textfile_users.record import Record
 

@@ -20,19 +20,18 @@ from textfile_users.auth.logs import (
 )
 from textfile_users.auth.reader import AHEAD_SECONDS
 from textfile_users.auth.stamps import Stamps
+from textfile_users.collecting import HISTORY, OK, Reports
 from textfile_users.deadline import paced
 from textfile_users.reading.files import open_regular, reason
-from textfile_users.reading.report import OK, Reports
-from textfile_users.wanted import HISTORY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from textfile_users.accounts.known import Known
+    from textfile_users.collecting import Scan, Wanted
     from textfile_users.deadline import Steps
     from textfile_users.sessions.session import Session
-    from textfile_users.wanted import Scan, Wanted
 
 STRANGE = "names programs, and no line has a known form"
 TAIL = 64 << 10

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from textfile_users.auth.journal_files import JournalPosition
     from textfile_users.auth.switching import Side
     from textfile_users.auth_event import AuthEvent
+    from textfile_users.collecting import Scan
     from textfile_users.deadline import Steps
     from textfile_users.sessions.session import Session
-    from textfile_users.wanted import Scan
 
     _Compare = Callable[[float, float], tuple[Side, Side]]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
+from textfile_users.collecting import ABSENT, BROKEN, DENIED, OK, Reports, SourceReport
 from textfile_users.counting import Counts
 from textfile_users.paths import Paths
 from textfile_users.reading.files import open_regular, reason
 from textfile_users.reading.position import Position
-from textfile_users.reading.report import ABSENT, BROKEN, DENIED, OK, Reports, SourceReport
 from textfile_users.record import Record
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from textfile_users.auth.journal_files import JournalPosition
     from textfile_users.auth.remembered import Key, Remembered
     from textfile_users.auth_event import AuthEvent
-    from textfile_users.wanted import Scan
+    from textfile_users.collecting import Scan
 
 
 AUTO = "auto"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textfile_users.checks.child import Failed, run_tool
 from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host
 from textfile_users.checks.mends import explain, quote
-from textfile_users.reading.report import OK as SOURCE_OK
+from textfile_users.collecting import OK as SOURCE_OK
 from textfile_users.sessions.merge import CLASSES, CLOSING
 
 TYPE_CHECKING = False

@@ -22,10 +22,10 @@ from textfile_users.checks.mends import (
     quote,
     service,
 )
+from textfile_users.collecting import ABSENT, DENIED
 from textfile_users.processes.procfs import read_boot_time
 from textfile_users.reading.files import open_regular
 from textfile_users.reading.localtime import local_time
-from textfile_users.reading.report import ABSENT, DENIED
 from textfile_users.record import Record
 from textfile_users.settings import SETTINGS
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textfile_users.collecting import DENIED, OK, Reports, SourceReport, reports_of
 from textfile_users.connections.connection import (
     SERVERS,
     SSH,
@@ -21,16 +22,15 @@ from textfile_users.connections.sockets import (
     read_sockets,
 )
 from textfile_users.processes.procfs import read_command_lines
-from textfile_users.reading.report import DENIED, OK, Reports, SourceReport, reports_of
 from textfile_users.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from textfile_users.collecting import Scan, Wanted
     from textfile_users.paths import Paths
     from textfile_users.processes.procfs import Process
-    from textfile_users.wanted import Scan, Wanted
 
 # For so long what was found is believed while the kernel's counts of connections stay the same:
 # one that begins while another ends, unseen, leaves them so.

@@ -12,11 +12,11 @@ import sys
 import time
 from binascii import unhexlify
 
+from textfile_users.collecting import ABSENT, BROKEN, DENIED, OK, SourceReport
 from textfile_users.paths import Paths
 from textfile_users.processes.procfs import read_file
 from textfile_users.reading.addresses import ip_of_packed
 from textfile_users.reading.files import open_regular, reason
-from textfile_users.reading.report import ABSENT, BROKEN, DENIED, OK, SourceReport
 from textfile_users.record import Record
 
 TYPE_CHECKING = False

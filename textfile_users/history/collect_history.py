@@ -6,6 +6,7 @@ import os
 
 from textfile_users.accounts.known import account_names
 from textfile_users.accounts.passwd import read_passwd
+from textfile_users.collecting import ABSENT, BROKEN, DENIED, OK, Reports, SourceReport
 from textfile_users.counting import BEGINNING, CLEAN, CRASH, Counting, Counts, LogRead
 from textfile_users.deadline import paced
 from textfile_users.logins import MAX_LOGINS, WTMP, Login
@@ -17,7 +18,6 @@ from textfile_users.processes.procfs import (
 )
 from textfile_users.reading.files import UnreadableDatabase, open_regular, reason
 from textfile_users.reading.position import NOWHERE, Position, is_at_rest, signature
-from textfile_users.reading.report import ABSENT, BROKEN, DENIED, OK, Reports, SourceReport
 from textfile_users.record import Record
 from textfile_users.sessions.session import MAX_START_AFTER_LOGIN, is_terminal
 from textfile_users.sessions.utmp import LAYOUTS, UtmpRecord, detect_layout, parse_utmp
@@ -26,11 +26,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from textfile_users.collecting import Scan
     from textfile_users.deadline import Steps
     from textfile_users.history.wtmp import Turn
     from textfile_users.history.wtmpdb import WtmpdbPosition
     from textfile_users.sessions.session import Session
-    from textfile_users.wanted import Scan
 
 
 WTMPDB = "wtmpdb"

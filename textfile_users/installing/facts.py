@@ -14,13 +14,13 @@ from textfile_users.auth.journal_files import journal_state
 from textfile_users.checks.access import READ, closed_part, parts_of
 from textfile_users.checks.child import TOOLS as SEARCH
 from textfile_users.checks.child import Failed, Identity, in_child, run_tool
+from textfile_users.collecting import ABSENT
 from textfile_users.installing import places
 from textfile_users.installing.steps import read_ids, read_numbers
 from textfile_users.node_exporter import NodeExporter, find_blind, find_node_exporters
 from textfile_users.options import parse_collect
 from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
 from textfile_users.reading.files import read_regular
-from textfile_users.reading.report import ABSENT
 from textfile_users.record import Record
 from textfile_users.settings import OPTIONS, TEXTFILE_DIRECTORY, read_settings
 from textfile_users.unpack import running_archive

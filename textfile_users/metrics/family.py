@@ -6,6 +6,7 @@ makes them of these (collector.py), and the text is made of either (exposition.p
 
 from __future__ import annotations
 
+from textfile_users.collecting import MAX_USERS
 from textfile_users.reading.text import label as label
 from textfile_users.record import Record, quick
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 GAUGE = "gauge"
 COUNTER = "counter"
 HISTOGRAM = "histogram"
-
-MAX_USERS = 1_000
 
 
 class Sample(Record):

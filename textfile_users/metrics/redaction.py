@@ -7,6 +7,7 @@ import os
 import re
 
 from textfile_users.accounts.known import Account
+from textfile_users.collecting import HOST, IP, USER
 from textfile_users.counting import USERS
 from textfile_users.reading.addresses import parse_ip
 from textfile_users.reading.files import open_regular
@@ -14,7 +15,6 @@ from textfile_users.sessions.logind import LogindSession
 from textfile_users.sessions.session import Session
 from textfile_users.sessions.utmp import parse_origin
 from textfile_users.snapshot import Snapshot
-from textfile_users.wanted import HOST, IP, USER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

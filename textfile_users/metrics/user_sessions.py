@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
+from textfile_users.collecting import AUTH, HISTORY, MAX_USERS
 from textfile_users.connections.connection import count_connections
-from textfile_users.metrics.family import (
-    MAX_USERS,
-    Family,
-    by_user,
-    family,
-    gauge,
-    label,
-    uid_label,
-)
-from textfile_users.wanted import AUTH, HISTORY
+from textfile_users.metrics.family import Family, by_user, family, gauge, label, uid_label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,31 +5,13 @@ from __future__ import annotations
 import sys
 
 from textfile_users import __version__
+from textfile_users.collecting import ABSENT, AUTH, HISTORY, MAX_SERIES, MAX_USERS
 from textfile_users.connections.connection import count_connections
-from textfile_users.counting import (
-    BOUNDS,
-    CLEAN,
-    CRASH,
-    DROPPED,
-    DURATION,
-    DURATION_SUM,
-    MAX_SERIES,
-    user_of,
-)
-from textfile_users.metrics.family import (
-    MAX_USERS,
-    Family,
-    by_user,
-    family,
-    histogram,
-    label,
-    uid_label,
-)
-from textfile_users.reading.report import ABSENT
+from textfile_users.counting import BOUNDS, CLEAN, CRASH, DROPPED, DURATION, DURATION_SUM, user_of
+from textfile_users.metrics.family import Family, by_user, family, histogram, label, uid_label
 from textfile_users.reading.text import printable
 from textfile_users.sessions.session import MAX_SESSIONS, Session
 from textfile_users.snapshot import Snapshot
-from textfile_users.wanted import AUTH, HISTORY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from textfile_users.accounts.known import name_of, shown_uids
+from textfile_users.collecting import Reports, reports_of
 from textfile_users.paths import Paths
 from textfile_users.processes.procfs import Process, count_processors, read_file
 from textfile_users.processes.table import read_all, with_resident
-from textfile_users.reading.report import Reports, reports_of
 from textfile_users.reading.text import is_number
 from textfile_users.record import Record
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from textfile_users.accounts.known import Known
+    from textfile_users.collecting import Scan
     from textfile_users.processes.procfs import Process
     from textfile_users.processes.table import Places
-    from textfile_users.wanted import Scan
 
 # Version 2, beside version 1 (hybrid: it accounts without being told to), and version 1.
 HIERARCHIES = (

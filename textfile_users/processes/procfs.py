@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 
+from textfile_users.collecting import ABSENT, OK, SourceReport
 from textfile_users.paths import BOOT_ID, Paths
-from textfile_users.reading.report import ABSENT, OK, SourceReport
 from textfile_users.reading.text import decode, is_number
 from textfile_users.record import Record
 

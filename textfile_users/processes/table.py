@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from textfile_users.collecting import ABSENT, BROKEN, DENIED, OK, SourceReport
 from textfile_users.paths import Paths
 from textfile_users.processes.procfs import (
     CLOCK_TICKS,
@@ -16,7 +17,6 @@ from textfile_users.processes.procfs import (
     read_file,
     read_owned,
 )
-from textfile_users.reading.report import ABSENT, BROKEN, DENIED, OK, SourceReport
 from textfile_users.reading.text import decode
 from textfile_users.record import quick
 

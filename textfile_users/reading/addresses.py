@@ -5,6 +5,7 @@ The arithmetic is our own: importing ipaddress costs a tenth of a run, _socket a
 
 from __future__ import annotations
 
+MAX_KNOWN = 10_000
 MAX_ZONE = 15  # IFNAMSIZ of net/if.h, without its NUL
 HEX = "0123456789abcdef"
 _MAPPED = b"\0" * 10 + b"\xff\xff"  # before an IPv4 address
@@ -117,3 +118,15 @@ def _is_usual_ipv6(text: str) -> bool:
     return all(
         len(group) <= 4 and group[:1] not in ("", "0") and not group.strip(HEX) for group in groups
     )
+
+
+def network_of(ip: str, known: dict[str, str] = {}) -> str:  # noqa: B006 - a cache
+    """Return an IPv4 address as it is, and of IPv6 the network of 64 bits."""
+    if ":" not in ip:
+        return ip
+    if ip not in known:
+        if len(known) > MAX_KNOWN:
+            known.clear()
+        address = ip.partition("%")[0]
+        known[ip] = ip_of_packed(packed(address)[:8] + bytes(8)) + "/64"
+    return known[ip]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from textfile_users.accounts.known import Account, name_of
+from textfile_users.collecting import OK, Reports, reports_of
 from textfile_users.connections.connection import SSH
 from textfile_users.connections.sockets import read_peers
 from textfile_users.logins import logged_addresses
@@ -15,7 +16,6 @@ from textfile_users.processes.procfs import (
     read_terminals,
     stat_terminals,
 )
-from textfile_users.reading.report import OK, Reports, reports_of
 from textfile_users.record import Record
 from textfile_users.sessions.activity import activities, with_commands
 from textfile_users.sessions.logind import read_logind
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from textfile_users.accounts.known import Known
+    from textfile_users.collecting import Scan
     from textfile_users.connections.connection import Connection
     from textfile_users.logins import Login
     from textfile_users.paths import Paths
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from textfile_users.sessions.activity import Activity
     from textfile_users.sessions.merge import Verdict
     from textfile_users.sessions.unrecorded import Remote
-    from textfile_users.wanted import Scan
 
     Key = TypeVar("Key")
     # The id, leader and start of a session of which no source of sessions has the address.

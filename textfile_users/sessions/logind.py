@@ -9,9 +9,9 @@ from __future__ import annotations
 import errno
 import os
 
+from textfile_users.collecting import ABSENT, BROKEN, DENIED, OK, SourceReport
 from textfile_users.paths import Paths
 from textfile_users.reading.files import read_regular, reason
-from textfile_users.reading.report import ABSENT, BROKEN, DENIED, OK, SourceReport
 from textfile_users.reading.text import decode
 from textfile_users.record import Record
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from struct import Struct
 
+from textfile_users.collecting import ABSENT, BROKEN, DENIED, OK, SourceReport
 from textfile_users.paths import Paths
 from textfile_users.reading.addresses import ip_of_record, parse_ip
 from textfile_users.reading.files import read_regular, reason
-from textfile_users.reading.report import ABSENT, BROKEN, DENIED, OK, SourceReport
 from textfile_users.reading.text import field, is_number
 from textfile_users.record import Record
 

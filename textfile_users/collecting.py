@@ -1,4 +1,4 @@
-"""What a scan is to find, where and when."""
+"""What a collector is given: the scan it is part of; and what it reports of its sources."""
 
 from __future__ import annotations
 
@@ -20,9 +20,49 @@ COLLECTORS = (SESSIONS, AUTH, HISTORY, PROCESSES, CONNECTIONS, ACCOUNTS)
 # What keyed hashes can stand for.
 USER, HOST, IP = REDACTABLE = ("user", "host", "ip")
 
+# What the series of a family may be: so many, of so many users or pairs of them.
+MAX_USERS = 1_000
+MAX_SERIES = 10_000
+ROOT = "root"
+
+# What a source says of itself.
+OK = "ok"
+ABSENT = "absent"  # the host rightly lacks it: no fault
+DENIED = "denied"
+BROKEN = "broken"
+
+
+class SourceReport(Record):
+    """What a source says of itself: its status, faults to tell, and records left out."""
+
+    name: str
+    status: str
+    faults: tuple[str, ...] = ()
+    unusable: tuple[tuple[str, int], ...] = ()
+
+
+class Reports(Record):
+    """What the sources of a collector say, its faults, and whether it got all that it should."""
+
+    sources: tuple[SourceReport, ...] = ()
+    faults: tuple[str, ...] = ()
+    success: bool = True
+
+
+def reports_of(*sources: SourceReport) -> Reports:
+    """Return the reports of sources: success is that none is denied or broken."""
+    faults = tuple([fault for source in sources for fault in source.faults])
+    return Reports(sources, faults, all(source.status in (OK, ABSENT) for source in sources))
+
+
+def joined(one: Reports, other: Reports) -> Reports:
+    """Return the reports of two steps of a collector."""
+    sources, faults = (*one.sources, *other.sources), (*one.faults, *other.faults)
+    return Reports(sources, faults, one.success and other.success)
+
 
 class Wanted(Record):
-    """What a look is to find: ``auth_source`` is auto, files, journal or none.
+    """What a scan is to find: ``auth_source`` is auto, files, journal or none.
 
     ``commands`` are those of sessions, which may hold secrets; of ``networks`` the first that holds
     an address names it. ``refused_users`` are the users of the last hour's failures, by address.
