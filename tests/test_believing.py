@@ -11,7 +11,7 @@ from tests.hosts import Host
 from tests.test_journal import fields
 from textfile_users.accounts.known import UID, Answer, accounts
 from textfile_users.accounts.passwd import NO_ACCOUNTS, Passwd, parse_subuid
-from textfile_users.auth.journal import Entry, parse_entry
+from textfile_users.auth.journal_entry import Entry, parse_entry
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import IGNORED, MATCHED, UNMATCHED_LINES, UNTRUSTED, Reader
 from textfile_users.auth.stamps import Stamps

@@ -43,7 +43,7 @@ from textfile_users.checks.mends import PROGRAM
 from textfile_users.cli import _options, main
 from textfile_users.collecting import ABSENT, DENIED
 from textfile_users.node_exporter import NodeExporter
-from textfile_users.options import parse_collect
+from textfile_users.parsers import parse_collect
 from textfile_users.paths import LINKED_OUTPUT, PUBLIC
 from textfile_users.service import Service
 from textfile_users.settings import SETTINGS, Fault, parse_settings

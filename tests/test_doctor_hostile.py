@@ -20,7 +20,7 @@ from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, Seen
 from textfile_users.checks.schedule import Entry, Facts, judge_schedule
 from textfile_users.cli import _options
 from textfile_users.node_exporter import OWN_USER, find_node_exporters, is_systems
-from textfile_users.options import parse_collect
+from textfile_users.parsers import parse_collect
 from textfile_users.paths import PRIVATE as RUNTIME
 from textfile_users.paths import SERVICE_USER, STATE, Paths
 from textfile_users.settings import SETTINGS, read_settings

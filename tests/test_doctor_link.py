@@ -19,7 +19,7 @@ from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host
 from textfile_users.checks.mends import PROGRAM
 from textfile_users.cli import _options
 from textfile_users.node_exporter import NodeExporter
-from textfile_users.options import parse_collect
+from textfile_users.parsers import parse_collect
 from textfile_users.paths import LINKED_OUTPUT, SERVICE_USER
 
 NOW = 1_790_000_000.0

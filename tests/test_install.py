@@ -55,7 +55,7 @@ from textfile_users.installing.steps import (
     write,
 )
 from textfile_users.node_exporter import NodeExporter
-from textfile_users.options import parse_collect
+from textfile_users.parsers import parse_collect
 from textfile_users.paths import Paths, leads_to_linked
 from textfile_users.run import _wait_apart
 

@@ -16,23 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import BOOT, Host
-from textfile_users.auth import journal
-from textfile_users.auth.journal import (
-    BINARIES,
-    LOST,
-    MAX_LINE,
-    MAX_MESSAGE,
-    MAX_WHOLE,
-    NOBODY,
-    Entry,
-    Gap,
-    Refused,
-    advance,
-    entries,
-    is_believed,
-    is_roots,
-    parse_entry,
-)
+from textfile_users.auth import journal, journalctl
+from textfile_users.auth.journal import MAX_WHOLE, advance, entries
+from textfile_users.auth.journal_entry import LOST, MAX_MESSAGE, Entry, Gap, parse_entry
 from textfile_users.auth.journal_files import (
     JournalPosition,
     ends,
@@ -40,6 +26,8 @@ from textfile_users.auth.journal_files import (
     journal_state,
     parse_header,
 )
+from textfile_users.auth.journal_trust import BINARIES, NOBODY, is_believed, is_roots
+from textfile_users.auth.journalctl import MAX_LINE, Refused
 from textfile_users.auth.programs import PROGRAMS
 from textfile_users.collecting import ABSENT, DENIED, OK
 from textfile_users.paths import Paths
@@ -1183,7 +1171,7 @@ def test_the_place_of_a_huge_line_is_found_wherever_it_is_cut(
     data = before + b'"__CURSOR":"%s"}\n' % cursor(2).encode()
     at = len(before) + cut
     monkeypatch.setattr(
-        journal, "_output", lambda argv, left: (part for part in (data[:at], data[at:]))
+        journalctl, "_output", lambda argv, left: (part for part in (data[:at], data[at:]))
     )
     monkeypatch.setattr(journal, "read_id", lambda paths, path: "")
     found = list(entries(Paths(), BEGINNING, SSHD, time.monotonic() + 30))
@@ -1233,7 +1221,7 @@ class Model:
         return is_ahead or any(number in seen for number, _ in last)
 
     def output(self, argv: list[str], left: object) -> Iterator[bytes]:
-        """Stand for journal._output, in chunks of an odd size."""
+        """Stand for journalctl._output, in chunks of an odd size."""
         if self.refused and any(word.startswith(self.refused) for word in argv):
             raise Refused(errno.EIO, "unrecognized option", "journalctl")
         if "--field=_BOOT_ID" in argv:
@@ -1281,7 +1269,7 @@ def test_each_entry_is_read_exactly_once_or_a_gap_is_said(
     seen: list[int] = []
     gaps = 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(journal, "_output", model.output)
+        patch.setattr(journalctl, "_output", model.output)
         patch.setattr(journal, "read_id", lambda paths, path: model.boots[-1])
         for step, count in [*steps, ("append", 1), ("read", 1000)]:
             if step == "append":

@@ -9,13 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textfile_users.cli import main
-from textfile_users.options import (
-    COLLECT_OPTIONS,
-    Values,
-    add_options,
-    parse_collect,
-    parse_plain,
-)
+from textfile_users.options import COLLECT_OPTIONS, Values, parse_plain
+from textfile_users.parsers import add_options, parse_collect
 
 FLAGS = [option.flag for option in COLLECT_OPTIONS]
 WORDS = st.one_of(

@@ -28,7 +28,7 @@ from textfile_users.collecting import BROKEN, OK, SourceReport
 from textfile_users.memory import Memory
 from textfile_users.sessions.activity import Activity
 from textfile_users.sessions.session import Session
-from textfile_users.show import Failures, Page, View, format_table, interval, size
+from textfile_users.show_table import Failures, Page, View, format_table, interval, size
 from textfile_users.snapshot import Snapshot
 from textfile_users.terminal import Column, columns_of, cut, style, table
 

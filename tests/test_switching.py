@@ -16,7 +16,7 @@ from textfile_users.accounts.known import NOTHING as NOBODY
 from textfile_users.auth import journal, switching
 from textfile_users.auth import journal_files as journals
 from textfile_users.auth.collect_auth import collect_auth
-from textfile_users.auth.journal import Entry
+from textfile_users.auth.journal_entry import Entry
 from textfile_users.auth.journal_files import JournalPosition
 from textfile_users.auth.logs import AUTHLOG, JOURNAL, AuthFound, AuthNotes
 from textfile_users.auth.overlap import Line, Overlap, found_in, line_of

@@ -123,7 +123,7 @@ def test_every_command_has_help_and_version(
 def test_difflib_is_imported_for_mistakes_alone() -> None:
     program = (
         "import sys\n"
-        "from textfile_users.options import parse_collect\n"
+        "from textfile_users.parsers import parse_collect\n"
         "parse_collect(['-v', '--metrics', 'users'])\n"
         "assert 'difflib' not in sys.modules\n"
         "try:\n    parse_collect(['shwo'])\nexcept SystemExit:\n    pass\n"

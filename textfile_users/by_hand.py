@@ -5,14 +5,8 @@ from __future__ import annotations
 import os
 
 from textfile_users.messages import ERROR, WARNING, say
-from textfile_users.options import (
-    COLLECT_OPTIONS,
-    WRONG_USAGE,
-    Values,
-    WrongUsage,
-    parse,
-    parse_collect,
-)
+from textfile_users.options import COLLECT_OPTIONS, WRONG_USAGE, Values, WrongUsage
+from textfile_users.parsers import parse, parse_collect
 from textfile_users.paths import Paths
 from textfile_users.reading.files import reason
 from textfile_users.service import Service, become, find_service

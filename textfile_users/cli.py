@@ -9,11 +9,11 @@ from textfile_users.collecting import Wanted
 from textfile_users.messages import ERROR, say
 from textfile_users.metrics import SSH_SESSIONS, USER_SESSIONS
 from textfile_users.options import (
+    COLLECT_OPTIONS,
     WRONG_USAGE,
     Values,
     WrongUsage,
-    parse,
-    parse_collect,
+    parse_plain,
     port,
     require_together,
 )
@@ -79,7 +79,8 @@ def _collect_as_service(argv: list[str]) -> int:
     from textfile_users.run import collect, say_if_due
 
     try:
-        options = _options(parse_collect(argv))
+        values = parse_plain(argv, COLLECT_OPTIONS)
+        options = _options(_parse("collect", argv) if values is None else values)
     except WrongUsage as error:
         from textfile_users.settings import SETTINGS
 
@@ -87,6 +88,12 @@ def _collect_as_service(argv: list[str]) -> int:
         say_if_due(runtime_directory, f"{error.said}; mind OPTIONS in {SETTINGS}")
         return WRONG_USAGE
     return collect(options)
+
+
+def _parse(command: str, argv: list[str]) -> Values:
+    from textfile_users.parsers import parse  # the timer's runs do without argparse
+
+    return parse(command, argv)
 
 
 def _options(values: Values) -> Options:
@@ -192,14 +199,14 @@ def _show(argv: list[str]) -> int:
 
 
 def _records(argv: list[str]) -> int:
-    values = parse("records", argv)
+    values = _parse("records", argv)
     from textfile_users.records import records
 
     return records(values.files)
 
 
 def _events(argv: list[str]) -> int:
-    values = parse("events", argv)
+    values = _parse("events", argv)
     from textfile_users.events import events
 
     return events(values.files, values.unmatched, values.now)
@@ -214,7 +221,7 @@ def _doctor(argv: list[str]) -> int:
 
 
 def _install(argv: list[str]) -> int:
-    values = parse("install", argv)
+    values = _parse("install", argv)
     from textfile_users.install import install
 
     return install(
@@ -227,7 +234,7 @@ def _install(argv: list[str]) -> int:
 
 
 def _uninstall(argv: list[str]) -> int:
-    values = parse("uninstall", argv)
+    values = _parse("uninstall", argv)
     from textfile_users.install import uninstall
 
     return uninstall(values.root, values.textfile_directory or "", values.dry_run)

@@ -90,3 +90,14 @@ class Scan(Record):
     paths: Paths
     now: float
     wanted: Wanted = Wanted()
+
+
+class LogRead(Record):
+    """How far the auth log was read, '' for no log: its events come before records of them.
+
+    ``time`` is that of the newest line read.
+    """
+
+    source: str = ""
+    time: float = 0.0
+    caught_up: bool = True

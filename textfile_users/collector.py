@@ -7,9 +7,10 @@ import time
 from prometheus_client.metrics_core import Metric
 
 from textfile_users.collecting import AUTH, Wanted
+from textfile_users.counting import DURATION
 from textfile_users.memory import NOTHING
 from textfile_users.metrics import SETS, SSH_SESSIONS, USERS, families_of, users
-from textfile_users.metrics.family import Family
+from textfile_users.metrics.family import Family, family, histogram
 from textfile_users.paths import Paths
 from textfile_users.scan import scan
 from textfile_users.snapshot import CollectorReport, Snapshot
@@ -52,7 +53,7 @@ class Collector:
     def describe(self) -> Iterator[Metric]:
         """Yield the families without samples, so that a registry knows the names."""
         for name in self._sets:
-            empty = users.describe() if name == USERS else families_of(name, EVERYTHING)
+            empty = _of_users() if name == USERS else families_of(name, EVERYTHING)
             yield from (_of_theirs(one._replace(samples=[])) for one in empty)
 
     def collect(self) -> Iterator[Metric]:
@@ -77,9 +78,15 @@ EVERYTHING = Snapshot(
 )
 
 
-def _of_theirs(family: Family) -> Metric:
+def _of_users() -> Iterator[Family]:
+    """Yield every family of the set, also those that come only with something to tell."""
+    for name, about in users.FAMILIES.items():
+        yield (histogram if name == DURATION else family)(name, *about, ())
+
+
+def _of_theirs(made: Family) -> Metric:
     """Return the family as prometheus_client's."""
-    metric = Metric(family.name, family.documentation, family.type)
-    for sample in family.samples:
+    metric = Metric(made.name, made.documentation, made.type)
+    for sample in made.samples:
         metric.add_sample(*sample)
     return metric

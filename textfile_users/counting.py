@@ -87,17 +87,6 @@ class Counts(Record):
     forgotten: float = 0.0
 
 
-class LogRead(Record):
-    """How far the auth log was read, '' for no log: its events come before records of them.
-
-    ``time`` is that of the newest line read.
-    """
-
-    source: str = ""
-    time: float = 0.0
-    caught_up: bool = True
-
-
 class Counting:
     """Counts the events of a look on top of the state before it.
 
@@ -322,8 +311,7 @@ class Counting:
 
     def _is_known(self, name: str) -> bool:
         """Return whether an account or a session has the name, or it is ''."""
-        is_plain = not name or name == ROOT or name in self._with_session
-        return is_plain or name in self._account_names()
+        return name in ("", ROOT) or name in self._with_session or name in self._account_names()
 
     def _known(self, user: str) -> str:
         """Return ``user`` if the host knows the name, else ''."""
@@ -379,11 +367,6 @@ def dropping(counts: Counts, family: str, times: int) -> Counts:
     series = DROPPED, family
     before = counts.counters.get(series, 0.0)
     return counts._replace(counters={**counts.counters, series: before + times})
-
-
-def logins_of(user: str, counts: Counts) -> float:
-    """Return how many logins of a user were counted, of all types."""
-    return sum(n for series, n in counts.counters.items() if series[:2] == (LOGINS, user))
 
 
 def user_of(series: Series) -> str:

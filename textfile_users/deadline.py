@@ -1,4 +1,4 @@
-"""Waits for what may hang, no longer than it is allowed to take, and keeps what had come."""
+"""How long a scan and its collectors may take; what hangs is left, and what had come is kept."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import _thread
 import os
 import time
 
+from textfile_users.collecting import AUTH, HISTORY, PROCESSES
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from typing import TypeVar
+
+    from textfile_users.collecting import Wanted
 
     Value = TypeVar("Value")
     # What paced() goes through: each yields whether what was reached may be kept.
@@ -133,3 +137,28 @@ def paced(
     finally:
         steps.close()
     return True
+
+
+# Of the whole run's time a scan may take so much, and of that a collector.
+SCAN_SHARE = 0.9
+COLLECTOR_SHARE = 0.25
+# More for a table, which is read at once or not at all, and for what comes last and may have
+# much to catch up with; see docs/decisions.md.
+SHARES = {PROCESSES: 0.75, AUTH: 0.75, HISTORY: 0.75}
+LEAST_SHARE = 0.02  # what is left for each step that follows
+# Of a collector's time, what it may begin a further block in.
+READING_SHARE = 0.9
+
+
+def seconds_of(collectors: Sequence[str], wanted: Wanted, timeout: float, left: float) -> float:
+    """Return what the first of ``collectors`` may take: its share, if enough is left for others."""
+    if not collectors:
+        return timeout
+    least = timeout * LEAST_SHARE
+    share = timeout * share_of(collectors[0], wanted)
+    return max(least, min(share, left - (len(collectors) - 1) * least))
+
+
+def share_of(name: str, wanted: Wanted) -> float:
+    """Return which part of a run's time a collector may take."""
+    return SCAN_SHARE if wanted.backfill else SHARES.get(name, COLLECTOR_SHARE)

@@ -1,4 +1,4 @@
-"""The options of the command line: one table, read fast, or by argparse where that is unsure.
+"""The options of the command line: one table, read fast; what is unsure is for parsers.py.
 
 Importing and filling argparse costs half as much as starting Python does, and the timer
 gives the same plain arguments 17,280 times a day. Whatever is not plain (help, mistakes,
@@ -7,36 +7,19 @@ gives the same plain arguments 17,280 times a day. Whatever is not plain (help, 
 
 from __future__ import annotations
 
-from textfile_users import __version__
 from textfile_users.collecting import COLLECTORS, REDACTABLE
-from textfile_users.messages import PROGRAM
 from textfile_users.metrics import SETS, USERS, WHAT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from argparse import ArgumentParser
     from collections.abc import Callable, Iterable
-    from typing import Any, NoReturn
+    from typing import Any
 
     from textfile_users.networks import Network
 
 WRONG_USAGE = 2
-MAX_MESSAGE = 300  # characters of what is wrong with the arguments
 # With these the names of the set `what` would be those of others.
 _TAKEN = ("users", "unix", "unix_user", "ssh", "ssh_session", "ssh_sessions", "user_sessions")
-
-DESCRIPTION = (
-    "Look once at who is logged in, write one .prom file for node_exporter's textfile "
-    "collector, and exit."
-)
-COMMANDS_HELP = """commands:
-  collect        look once, write, exit (the default)
-  show           the same as a table for people
-  events FILE    what auth logs say, as JSON lines; - is stdin
-  records FILE   what utmp, wtmp and btmp files hold, as JSON lines
-  doctor         check the set-up and suggest a fix for each problem
-  install        put timer or cron entry in place; uninstall removes them
-Each has --help of its own."""
 
 
 class WrongUsage(SystemExit):
@@ -299,129 +282,10 @@ class Values:
         def __getattr__(self, name: str) -> Any: ...
 
 
-def parse_collect(argv: list[str]) -> Values:
-    """Return the values of `collect`'s arguments. Raises SystemExit as argparse does."""
-    values = parse_plain(argv, COLLECT_OPTIONS)
-    return parse("collect", argv) if values is None else values
-
-
 def require_together(values: Values) -> None:
     """Raise WrongUsage for options of `collect` that go together ill."""
     if values.aggregate_only and values.metrics != (USERS,):
         raise WrongUsage("--aggregate-only leaves nothing of other sets than users: see --metrics")
-
-
-def parse(command: str, argv: list[str], start: Values | None = None) -> Values:
-    """Return the values of a command's arguments, which go before and add to those of ``start``.
-
-    Raises WrongUsage, and SystemExit for what argparse answers itself: --help, --version.
-    """
-    parser = PARSERS[command]()
-    values = Values()
-    for name, value in vars(start or values).items():
-        setattr(values, name, list(value) if isinstance(value, list) else value)
-    words = argv[: argv.index("--")] if "--" in argv else argv
-    # argparse would take -help for -h with a value.
-    unknown = [word for word in words if word[:1] == "-" and f"-{word}" in _flags(parser)]
-    if not unknown:
-        values, unknown = parser.parse_known_args(argv, values)
-    if unknown:
-        from textfile_users.unknown import tell_unknown
-
-        word = next((word for word in unknown if word != "--"), "--")
-        flags = {name: _flags(make()) for name, make in PARSERS.items()}
-        parser.error(tell_unknown(word, command, flags))
-    return values
-
-
-def _flags(parser: ArgumentParser) -> tuple[str, ...]:
-    return tuple(parser._option_string_actions)
-
-
-def _collect_parser() -> ArgumentParser:
-    parser = _parser(PROGRAM, DESCRIPTION, COMMANDS_HELP)
-    add_options(parser, COLLECT_OPTIONS)
-    parser.add_argument(
-        "-v",
-        "--verbose",
-        action="count",
-        default=0,
-        help="say which sessions began and ended; twice: why a record or line counts or not",
-    )
-    return parser
-
-
-def _show_parser() -> ArgumentParser:
-    parser = _parser(f"{PROGRAM} show", "Show who is logged in as a table.")
-    add_options(parser, HOST_OPTIONS)
-    parser.add_argument("--json", action="store_true", help="as one JSON object")
-    parser.add_argument("--watch", action="store_true", help="look again and again, until Ctrl-C")
-    return parser
-
-
-def _doctor_parser() -> ArgumentParser:
-    parser = _parser(
-        f"{PROGRAM} doctor",
-        "Check the set-up and suggest a fix for each problem; 1 where there is one.",
-    )
-    add_options(parser, COLLECT_OPTIONS)
-    parser.add_argument("--json", action="store_true", help="as one JSON list")
-    return parser
-
-
-def _install_parser() -> ArgumentParser:
-    parser = _parser(
-        f"{PROGRAM} install", "Put the timer or the cron entry in place and scan once. As root."
-    )
-    add_options(parser, (INSTALL_ROOT, TEXTFILE_DIRECTORY))
-    parser.add_argument("--cron", action="store_true", help="cron, though systemd is there")
-    parser.add_argument(
-        "--in-place",
-        action="store_true",
-        help="write users.prom into the textfile directory itself, not to /run with a link there",
-    )
-    parser.add_argument("--dry-run", action="store_true", help="print each step, do nothing")
-    return parser
-
-
-def _uninstall_parser() -> ArgumentParser:
-    parser = _parser(f"{PROGRAM} uninstall", "Remove what install has put in place. As root.")
-    add_options(parser, (INSTALL_ROOT, TEXTFILE_DIRECTORY))
-    parser.add_argument("--dry-run", action="store_true", help="print each step, do nothing")
-    return parser
-
-
-def _events_parser() -> ArgumentParser:
-    parser = _parser(f"{PROGRAM} events", "Print the events that auth logs tell of as JSON lines.")
-    parser.add_argument("files", metavar="FILE", nargs="*", help="- is stdin, the default")
-    parser.add_argument(
-        "--unmatched",
-        action="store_true",
-        help="print the lines of known programs that no pattern knows instead",
-    )
-    add_options(parser, (NOW,))
-    return parser
-
-
-def _records_parser() -> ArgumentParser:
-    parser = _parser(
-        f"{PROGRAM} records",
-        "Print the records of utmp, wtmp, btmp and wtmp.db as JSON lines.",
-    )
-    parser.add_argument("files", metavar="FILE", nargs="+")
-    return parser
-
-
-# What reads the arguments of each command, where they are not plain.
-PARSERS: dict[str, Callable[[], ArgumentParser]] = {
-    "collect": _collect_parser,
-    "show": _show_parser,
-    "events": _events_parser,
-    "records": _records_parser,
-    "doctor": _doctor_parser,
-    "install": _install_parser,
-    "uninstall": _uninstall_parser,
-}
 
 
 def parse_plain(argv: list[str], options: Iterable[Option]) -> Values | None:
@@ -458,54 +322,3 @@ def parse_plain(argv: list[str], options: Iterable[Option]) -> Values | None:
         else:
             setattr(values, option.name, value)
     return values
-
-
-def add_options(parser: ArgumentParser, options: Iterable[Option]) -> None:
-    """Add the options of a table to an argparse parser."""
-    for option in options:
-        if not option.metavar:
-            parser.add_argument(option.flag, action="store_true", help=option.help_text)
-            continue
-        parser.add_argument(
-            option.flag,
-            metavar=option.metavar,
-            help=option.help_text,
-            type=_for_argparse(option.parse),
-            default=[] if option.repeats else option.default,
-            action="append" if option.repeats else "store",
-        )
-
-
-def _for_argparse(parse: Callable[[str], object]) -> Callable[[str], object]:
-    from argparse import ArgumentTypeError
-
-    def parse_or_tell(text: str) -> object:
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise ArgumentTypeError(str(error)) from None
-
-    return parse_or_tell
-
-
-def _parser(prog: str, description: str, epilog: str = "") -> ArgumentParser:
-    import argparse
-
-    class Parser(argparse.ArgumentParser):
-        """Says what is wrong with the arguments in one line."""
-
-        def error(self, message: str) -> NoReturn:
-            shown = message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}..."
-            raise WrongUsage(f"{shown} (see {self.prog} --help)")
-
-    parser = Parser(
-        prog=prog,
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "--version", action="version", version=f"{PROGRAM} {__version__}", help="print the version"
-    )
-    return parser

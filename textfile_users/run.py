@@ -9,7 +9,7 @@ import time
 
 from textfile_users.collecting import USER, Wanted
 from textfile_users.counting import DROPPED
-from textfile_users.deadline import Overdue, within
+from textfile_users.deadline import COLLECTOR_SHARE, Overdue, within
 from textfile_users.memory import Durable, Memory, Volatile
 from textfile_users.messages import ERROR, NOTICE, WARNING, say
 from textfile_users.metrics import SUMS, WHAT, families_of
@@ -25,7 +25,7 @@ from textfile_users.processes.procfs import read_boot_id
 from textfile_users.reading.files import reason
 from textfile_users.reading.text import printable, printable_lines
 from textfile_users.record import Record
-from textfile_users.scan import COLLECTOR_SHARE, scan
+from textfile_users.scan import scan
 from textfile_users.sessions.session import subject
 from textfile_users.snapshot import Snapshot
 from textfile_users.state_files import (

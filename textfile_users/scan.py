@@ -21,14 +21,15 @@ from textfile_users.collecting import (
     PROCESSES,
     ROOT,
     SESSIONS,
+    LogRead,
     Reports,
     Scan,
     SourceReport,
     Wanted,
 )
 from textfile_users.connections.collect_connections import ConnectionsFound, collect_connections
-from textfile_users.counting import BEGINNING, Counts, LogRead, logins_of, user_of
-from textfile_users.deadline import newest_until
+from textfile_users.counting import BEGINNING, LOGINS, Counts, user_of
+from textfile_users.deadline import READING_SHARE, SCAN_SHARE, newest_until, seconds_of, share_of
 from textfile_users.history.collect_history import HistoryFound, collect_history
 from textfile_users.memory import NOTHING, Durable, Memory, Volatile
 from textfile_users.processes.collect_processes import ProcessesFound, collect_processes, find_usage
@@ -56,16 +57,6 @@ if TYPE_CHECKING:
     Step = Callable[[Scan, "Found", float], Iterator["Found"]]
     Steps = Sequence[tuple[str, Step]]
     Value = TypeVar("Value")
-
-# Of the whole run's time a scan may take so much, and of that a collector.
-SCAN_SHARE = 0.9
-COLLECTOR_SHARE = 0.25
-# More for a table, which is read at once or not at all, and for what comes last and may have
-# much to catch up with; see docs/decisions.md.
-SHARES = {PROCESSES: 0.75, AUTH: 0.75, HISTORY: 0.75}
-LEAST_SHARE = 0.02  # what is left for each step that follows
-# Of a collector's time, what it may begin a further block in.
-READING_SHARE = 0.9
 
 
 class Found(Record):
@@ -285,7 +276,7 @@ def _snapshot(scan: Scan, found: Found, excluded: Callable[[str], bool]) -> Snap
         usages=None if usages is None else _without(excluded, usages),
         cpu_ratios=None if ratios is None else _without(excluded, ratios),
         refused_users={ip: _without(excluded, who) for ip, who in auth.refused_users.items()},
-        root_logins=logins_of(ROOT, counts),
+        root_logins=sum(n for one, n in counts.counters.items() if one[:2] == (LOGINS, ROOT)),
         system_users=found.accounts.system_users,
     )
 
@@ -346,12 +337,13 @@ def _go_through(
 
     Of that one the report says that it took the time it had; what it had reached is kept.
     """
+    names = [name for name, _ in steps]
     given: list[tuple[float, float]] = []  # to each step: how many seconds, and until when
 
     def give(index: int) -> None:
         """Before the step ahead of it ends: else that one's time would count as up."""
         now = time.monotonic()
-        seconds = _seconds_of(steps[index:], scan.wanted, timeout, end - now)
+        seconds = seconds_of(names[index:], scan.wanted, timeout, end - now)
         given.append((seconds, now + seconds))
 
     def go() -> Iterator[tuple[int, Found]]:
@@ -372,21 +364,8 @@ def _go_through(
         return reached, ()
     name, seconds = steps[count][0], given[count][0]
     # Its share, whatever was left: a fault that changes is said each time.
-    why = f"no answer within {timeout * _share_of(name, scan.wanted):g} s"
+    why = f"no answer within {timeout * share_of(name, scan.wanted):g} s"
     return _timed(_failed(reached, name, why), name, seconds), steps[count + 1 :]
-
-
-def _seconds_of(steps: Steps, wanted: Wanted, timeout: float, left: float) -> float:
-    """Return what the first of ``steps`` may take: its share, if enough is left for the others."""
-    if not steps:
-        return timeout
-    least = timeout * LEAST_SHARE
-    share = timeout * _share_of(steps[0][0], wanted)
-    return max(least, min(share, left - (len(steps) - 1) * least))
-
-
-def _share_of(name: str, wanted: Wanted) -> float:
-    return SCAN_SHARE if wanted.backfill else SHARES.get(name, COLLECTOR_SHARE)
 
 
 def _guarded(name: str, step: Step, scan: Scan, before: Found, deadline: float) -> Iterator[Found]:

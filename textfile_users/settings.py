@@ -133,7 +133,8 @@ def _check_options(value: str) -> None:
     import io
     from contextlib import redirect_stdout
 
-    from textfile_users.options import WrongUsage, parse_collect, require_together
+    from textfile_users.options import WrongUsage, require_together
+    from textfile_users.parsers import parse_collect
 
     if any(char in value for char in "'\""):
         raise ValueError("OPTIONS holds quotes; its words are divided at blanks, so leave them out")

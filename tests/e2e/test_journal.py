@@ -20,14 +20,10 @@ from tests.e2e.parts import PASSWORD, SUDOERS, Box
 from tests.hosts import Host
 from textfile_users.accounts.known import accounts
 from textfile_users.auth import collect_auth as auth
-from textfile_users.auth import journal as source
+from textfile_users.auth import journalctl as source
 from textfile_users.auth import log_choice, log_reading
-from textfile_users.auth.journal import (
-    Entry,
-    Gap,
-    advance,
-    entries,
-)
+from textfile_users.auth.journal import advance, entries
+from textfile_users.auth.journal_entry import Entry, Gap
 from textfile_users.auth.journal_files import JournalPosition, ends, journal_state
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import UNTRUSTED, Reader

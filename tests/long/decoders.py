@@ -21,7 +21,7 @@ from textfile_users.accounts.nss import parse_answers
 from textfile_users.accounts.passwd import find_entries, find_groups, parse_passwd
 from textfile_users.auth import log_forms as forms
 from textfile_users.auth import log_lines as authlog
-from textfile_users.auth.journal import parse_entry
+from textfile_users.auth.journal_entry import parse_entry
 from textfile_users.auth.journal_files import parse_header
 from textfile_users.auth.logs import AuthNotes
 from textfile_users.auth.message import find

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from textfile_users.accounts.known import Known
     from textfile_users.accounts.passwd import Passwd
-    from textfile_users.auth.journal import Entry, Gap
+    from textfile_users.auth.journal_entry import Entry, Gap
     from textfile_users.auth.journal_files import JournalPosition
     from textfile_users.auth.switching import Side
     from textfile_users.auth_event import AuthEvent
@@ -337,7 +337,8 @@ class LogReading:
 
     def read_journal(self, backfill: bool) -> Steps:
         """Read on in the journal, or begin with it, and yield after each entry as for files."""
-        from textfile_users.auth.journal import Entry, advance
+        from textfile_users.auth.journal import advance
+        from textfile_users.auth.journal_entry import Entry
         from textfile_users.auth.journal_files import JournalPosition, ends
 
         self.caught_up = False

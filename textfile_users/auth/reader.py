@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from textfile_users.accounts.passwd import Passwd
-    from textfile_users.auth.journal import Entry
+    from textfile_users.auth.journal_entry import Entry
     from textfile_users.auth.overlap import Overlap
 
 MATCHED = "matched"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from time import monotonic
 
 from textfile_users.auth.finding import UNMATCHED
-from textfile_users.auth.journal import Entry, Gap
+from textfile_users.auth.journal_entry import Entry, Gap
 from textfile_users.auth.journal_files import JournalPosition
 from textfile_users.auth.log_lines import parse_lines, program_of
 from textfile_users.auth.message import find

@@ -6,8 +6,8 @@ import os
 
 from textfile_users.accounts.known import account_names
 from textfile_users.accounts.passwd import read_passwd
-from textfile_users.collecting import ABSENT, BROKEN, DENIED, OK, Reports, SourceReport
-from textfile_users.counting import BEGINNING, CLEAN, CRASH, Counting, Counts, LogRead
+from textfile_users.collecting import ABSENT, BROKEN, DENIED, OK, LogRead, Reports, SourceReport
+from textfile_users.counting import BEGINNING, CLEAN, CRASH, Counting, Counts
 from textfile_users.deadline import paced
 from textfile_users.logins import MAX_LOGINS, WTMP, Login
 from textfile_users.processes.procfs import (

@@ -18,7 +18,7 @@ from textfile_users.collecting import ABSENT
 from textfile_users.installing import places
 from textfile_users.installing.steps import read_ids, read_numbers
 from textfile_users.node_exporter import NodeExporter, find_blind, find_node_exporters
-from textfile_users.options import parse_collect
+from textfile_users.parsers import parse_collect
 from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
 from textfile_users.reading.files import read_regular
 from textfile_users.record import Record

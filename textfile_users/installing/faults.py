@@ -11,7 +11,7 @@ from textfile_users.installing.links import is_own, target_of
 from textfile_users.installing.places import LINKED_OUTPUT, USER
 from textfile_users.installing.plan import Wish, is_own_link, uses_link, uses_timer
 from textfile_users.node_exporter import FIRST_USER
-from textfile_users.options import parse_collect
+from textfile_users.parsers import parse_collect
 from textfile_users.settings import OPTIONS
 
 TYPE_CHECKING = False

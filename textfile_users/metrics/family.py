@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
     from prometheus_client.samples import Sample as TheirSample
 
+    from textfile_users.sessions.session import Session
+
 
 GAUGE = "gauge"
 COUNTER = "counter"
@@ -235,3 +237,23 @@ def _number(value: float) -> str:
 
 def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def sessions_by_user(
+    sessions: tuple[Session, ...], recent: tuple[tuple[str, str], ...], root: str
+) -> tuple[list[tuple[tuple[str, str], float]], int]:
+    """Return the number of sessions by (user, type), and how many such pairs were left out.
+
+    Of too many users root and those with the newest sessions are kept.
+    """
+    counts: dict[tuple[str, str], int] = {}
+    for session in sessions:
+        pair = label(session.user), session.type
+        counts[pair] = counts.get(pair, 0) + 1
+    for user, type_ in recent:
+        counts.setdefault((label(user), type_), 0)
+    newest_first = dict.fromkeys(label(session.user) for session in reversed(sessions))
+    newest_first.update(dict.fromkeys(user for user, _ in counts))
+    kept = set(sorted(newest_first, key=lambda user: user != root)[:MAX_USERS])
+    samples = [(pair, float(count)) for pair, count in counts.items() if pair[0] in kept]
+    return samples, len(counts) - len(samples)

@@ -8,7 +8,15 @@ from textfile_users import __version__
 from textfile_users.collecting import ABSENT, AUTH, HISTORY, MAX_SERIES, MAX_USERS
 from textfile_users.connections.connection import count_connections
 from textfile_users.counting import BOUNDS, CLEAN, CRASH, DROPPED, DURATION, DURATION_SUM, user_of
-from textfile_users.metrics.family import Family, by_user, family, histogram, label, uid_label
+from textfile_users.metrics.family import (
+    Family,
+    by_user,
+    family,
+    histogram,
+    label,
+    sessions_by_user,
+    uid_label,
+)
 from textfile_users.reading.text import printable
 from textfile_users.sessions.session import MAX_SESSIONS, Session
 from textfile_users.snapshot import Snapshot
@@ -170,11 +178,7 @@ FAMILIES: dict[str, tuple[str, tuple[str, ...]]] = {
         ("version", "python"),
     ),
 }
-SESSION_FAMILIES = (
-    "users_sessions",
-    "users_session_info",
-    "users_session_start_timestamp_seconds",
-)
+_LISTED = ("users_session_info", "users_session_start_timestamp_seconds")
 
 
 def families(snapshot: Snapshot, hidden: Collection[str] = ()) -> Iterator[Family]:
@@ -183,7 +187,7 @@ def families(snapshot: Snapshot, hidden: Collection[str] = ()) -> Iterator[Famil
     Those of sessions are left out where no source of sessions could be read: not known is
     not zero. What bounds left out of families that are ``hidden`` is not told.
     """
-    dropped = dict.fromkeys(SESSION_FAMILIES, 0)
+    dropped = dict.fromkeys(("users_sessions", *_LISTED), 0)
     if snapshot.sessions is not None:
         yield from _session_families(snapshot, snapshot.sessions, dropped)
     yield from process_families(snapshot, dropped)
@@ -215,7 +219,9 @@ def families(snapshot: Snapshot, hidden: Collection[str] = ()) -> Iterator[Famil
         [((collector.name,), collector.seconds) for collector in snapshot.collectors],
     )
     yield _gauge("users_run_timestamp_seconds", [((), snapshot.now)])
-    yield _gauge("users_build_info", [((__version__, _python_version()), 1.0)])
+    yield _gauge(
+        "users_build_info", [((__version__, ".".join(map(str, sys.version_info[:3]))), 1.0)]
+    )
 
 
 def _dropped(snapshot: Snapshot, now: Mapping[str, int], hidden: Collection[str]) -> list[_Sample]:
@@ -229,21 +235,15 @@ def _dropped(snapshot: Snapshot, now: Mapping[str, int], hidden: Collection[str]
     return [((name,), count) for name, count in told.items()]
 
 
-def describe() -> Iterator[Family]:
-    """Yield every family of the set without samples, for a registry to know their names."""
-    for name in FAMILIES:
-        yield _family(name)
-
-
 def _session_families(
     snapshot: Snapshot, sessions: tuple[Session, ...], dropped: dict[str, int]
 ) -> Iterator[Family]:
     yield _gauge("users_logged_in", [((), float(len({session.user for session in sessions})))])
-    counts, dropped["users_sessions"] = _sessions_by_user(sessions, snapshot.recent, snapshot.root)
+    counts, dropped["users_sessions"] = sessions_by_user(sessions, snapshot.recent, snapshot.root)
     yield _gauge("users_sessions", counts)
     yield _gauge("users_sessions_closing", [((), float(snapshot.closing))])
     newest = sessions[-MAX_SESSIONS:]
-    for name in ("users_session_info", "users_session_start_timestamp_seconds"):
+    for name in _LISTED:
         dropped[name] = snapshot.dropped + len(sessions) - len(newest)
     info = {}
     starts = {}
@@ -263,10 +263,8 @@ def _session_families(
 def _activity_families(
     sessions: Iterable[Session], activities: Mapping[str, Activity]
 ) -> Iterator[Family]:
-    inputs: dict[tuple[str, ...], float] = {}
-    seconds: dict[tuple[str, ...], float] = {}
-    processes: dict[tuple[str, ...], float] = {}
-    commands: dict[tuple[str, ...], float] = {}
+    samples: tuple[dict[tuple[str, ...], float], ...] = ({}, {}, {}, {})
+    inputs, seconds, processes, commands = samples
     for session in sessions:
         found = activities.get(session.id)
         if found is None:
@@ -290,10 +288,8 @@ def process_families(snapshot: Snapshot, dropped: dict[str, int]) -> Iterator[Fa
     """Yield what users do to the host: connections, CPU time, memory, processes, accounts."""
     if snapshot.connections is not None:
         counts = count_connections(snapshot.connections)
-        yield _gauge(
-            "users_remote_connections",
-            [((protocol,), float(count)) for protocol, count in counts.items()],
-        )
+        protocols = [((protocol,), float(count)) for protocol, count in counts.items()]
+        yield _gauge("users_remote_connections", protocols)
     if snapshot.cpu_seconds is not None and snapshot.usages is not None:
         usages = snapshot.usages
         by_family = {
@@ -307,21 +303,17 @@ def process_families(snapshot: Snapshot, dropped: dict[str, int]) -> Iterator[Fa
     if snapshot.accounts is not None:
         kept = snapshot.accounts[:MAX_USERS]
         dropped["users_account_info"] = len(snapshot.accounts) - len(kept)
-        yield _gauge(
-            "users_account_info",
-            dict.fromkeys(
-                (
-                    (label(one.user), uid_label(one.uid), label(one.group), label(one.name))
-                    for one in kept
-                ),
-                1.0,
-            ).items(),
-        )
+        info = {
+            (label(one.user), uid_label(one.uid), label(one.group), label(one.name)): 1.0
+            for one in kept
+        }
+        yield _gauge("users_account_info", info.items())
 
 
 def login_families(snapshot: Snapshot) -> Iterator[Family]:
     """Yield what was counted of logins and their ends, boots and records."""
-    yield _counter("users_logins_total", snapshot, _open_pairs(snapshot))
+    pairs = [(label(one.user), one.type) for one in snapshot.sessions or ()]
+    yield _counter("users_logins_total", snapshot, pairs[-MAX_USERS:])
     yield _durations(snapshot)
     yield _counter("users_reboots_total", snapshot, [(kind,) for kind in BOOTS])
     yield _gauge(
@@ -359,11 +351,6 @@ def auth_families(snapshot: Snapshot, dropped: dict[str, int]) -> Iterator[Famil
         {(source, result): 0.0 for result in RESULTS} if source else {}
     )
     yield _counter("users_auth_log_lines_total", snapshot, lines)
-
-
-def _open_pairs(snapshot: Snapshot) -> list[tuple[str, ...]]:
-    pairs: list[tuple[str, ...]] = [(label(one.user), one.type) for one in snapshot.sessions or ()]
-    return pairs[-MAX_USERS:]
 
 
 def _durations(snapshot: Snapshot) -> Family:
@@ -407,35 +394,5 @@ def _counter(name: str, snapshot: Snapshot, zeros: Iterable[tuple[str, ...]]) ->
     return family(name, *FAMILIES[name], samples.items())
 
 
-def _sessions_by_user(
-    sessions: tuple[Session, ...], recent: tuple[tuple[str, str], ...], root: str
-) -> tuple[list[tuple[tuple[str, str], float]], int]:
-    """Return the number of sessions by (user, type), and how many such pairs were left out.
-
-    Of too many users root and those with the newest sessions are kept.
-    """
-    counts: dict[tuple[str, str], int] = {}
-    for session in sessions:
-        pair = label(session.user), session.type
-        counts[pair] = counts.get(pair, 0) + 1
-    for user, type_ in recent:
-        counts.setdefault((label(user), type_), 0)
-    newest_first = dict.fromkeys(label(session.user) for session in reversed(sessions))
-    newest_first.update(dict.fromkeys(user for user, _ in counts))
-    kept = set(sorted(newest_first, key=lambda user: user != root)[:MAX_USERS])
-    samples = [(pair, float(count)) for pair, count in counts.items() if pair[0] in kept]
-    return samples, len(counts) - len(samples)
-
-
 def _gauge(name: str, samples: Iterable[_Sample]) -> Family:
     return family(name, *FAMILIES[name], samples)
-
-
-def _family(name: str) -> Family:
-    """Return a family of the set without samples."""
-    make = histogram if name == DURATION else family
-    return make(name, *FAMILIES[name], ())
-
-
-def _python_version() -> str:
-    return ".".join(map(str, sys.version_info[:3]))

@@ -289,7 +289,7 @@ def _dropbear(
         worker = programs[0] if programs else leader
         uid = worker.uid
         tty = name_of(worker.tty)
-        user = _name(uid, names)
+        user = names.get(uid, str(uid))
         counted = _is_recorded(leader, known) or _is_on(user, tty, known)
         if not counted and leader.state not in ENDED and (uid > 0 or (programs and uid == 0)):
             yield _session(worker, leader, "ssh", user, tty, peers.get(pid, ""))
@@ -314,7 +314,7 @@ def _mosh(known: _Known, names: Mapping[int, str]) -> Iterator[Session]:
     for pid in servers:
         server = known.by_pid[pid]
         tty = next((name_of(child.tty) for child in children.get(pid, ()) if child.tty), "")
-        user = _name(server.uid, names)
+        user = names.get(server.uid, str(server.uid))
         counted = pid in known.claimed or known.owner[pid] or _is_on(user, tty, known)
         if not counted and server.ppid not in servers:
             yield _session(server, server, "mosh", user, tty, "")
@@ -368,14 +368,9 @@ def _multiplexers(
     """Yield each server of a user without a session; windows are not sessions."""
     pids = {server.pid for server in servers}
     for server in servers:
-        user = _name(server.uid, names)
+        user = names.get(server.uid, str(server.uid))
         if users.isdisjoint(_spellings(user)) and server.ppid not in pids:
             yield _session(server, server, MULTIPLEXER, user, "", "")
-
-
-def _name(uid: int, names: Mapping[int, str]) -> str:
-    """Return the account's name, the uid where it has none, as ps and ls do."""
-    return names.get(uid, str(uid))
 
 
 def _spellings(user: str) -> tuple[str, str]:
