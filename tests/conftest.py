@@ -37,6 +37,6 @@ os.umask(0o022)
 @pytest.fixture(autouse=True)
 def _no_service_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether the program is installed on the machine that runs the tests changes nothing."""
-    monkeypatch.setattr("textfile_users.service.UNIT_DIRECTORIES", ())
-    monkeypatch.setattr("textfile_users.service.CRON_D", "/nonexistent")
-    monkeypatch.setattr("textfile_users.service.CRONTABS", ())
+    monkeypatch.setattr("textfile_users.setup.service.UNIT_DIRECTORIES", ())
+    monkeypatch.setattr("textfile_users.setup.service.CRON_D", "/nonexistent")
+    monkeypatch.setattr("textfile_users.setup.service.CRONTABS", ())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from textfile_users.alloy import MAX_BYTES, config_files, config_of, parse_directories
+from textfile_users.setup.alloy import MAX_BYTES, config_files, config_of, parse_directories
 
 UNIX = 'prometheus.exporter.unix "host" {'
 

@@ -11,7 +11,7 @@ from tests.hosts import Host
 from tests.test_journal import fields
 from textfile_users.accounts.known import UID, Answer, accounts
 from textfile_users.accounts.passwd import NO_ACCOUNTS, Passwd, parse_subuid
-from textfile_users.auth.journal_entry import Entry, parse_entry
+from textfile_users.auth.journal_entry import JournalEntry, parse_entry
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import IGNORED, MATCHED, UNMATCHED_LINES, UNTRUSTED, Reader
 from textfile_users.auth.stamps import Stamps
@@ -189,7 +189,7 @@ CASES = [
 ]  # fmt: skip
 
 
-def entry_of(case: Case) -> Entry:
+def entry_of(case: Case) -> JournalEntry:
     changed: dict[str, object] = {
         "SYSLOG_IDENTIFIER": case.program,
         "MESSAGE": case.message,
@@ -201,7 +201,7 @@ def entry_of(case: Case) -> Entry:
     }
     known = {key: value for key, value in fields(1, **changed).items() if value}
     found = parse_entry(json.dumps(known).encode())
-    assert isinstance(found, Entry)
+    assert isinstance(found, JournalEntry)
     return found
 
 

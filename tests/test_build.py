@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.hosts import busy_host
-from textfile_users.unpack import find_python, running_archive, unpack
+from textfile_users.setup.unpack import find_python, running_archive, unpack
 
 PROJECT = Path(__file__).parents[1]
 PACK = PROJECT / "script" / "pyz.py"
@@ -277,7 +277,8 @@ def test_an_image_without_a_python_for_it(tmp_path: Path, target: str) -> None:
 
 def test_which_file_runs(archive: Path) -> None:
     assert running_archive() == ""
-    code = f"import sys; sys.path.insert(0, {str(archive)!r}); from textfile_users import unpack\n"
+    code = f"import sys; sys.path.insert(0, {str(archive)!r})\n"
+    code += "from textfile_users.setup import unpack\n"
     code += "print(unpack.running_archive())"
     done = subprocess.run(
         [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True

@@ -22,39 +22,37 @@ import pytest
 
 from tests.hosts import Host as Root
 from textfile_users import by_hand
-from textfile_users import doctor as module
 from textfile_users.accounts.passwd import find_memberships
-from textfile_users.checks import (
-    access,
-    clock,
-    container,
-    mends,
-    places,
-    rights,
-    schedule,
-    scrape,
-    textfile,
-)
-from textfile_users.checks import sessions as sessions_check
-from textfile_users.checks.child import Failed, Identity, in_child, own_identity, run_tool
-from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Seen, age
-from textfile_users.checks.finding import Host as Checked
-from textfile_users.checks.mends import PROGRAM
 from textfile_users.cli import _options, main
 from textfile_users.collecting import ABSENT, DENIED
-from textfile_users.node_exporter import NodeExporter
 from textfile_users.parsers import parse_collect
 from textfile_users.paths import LINKED_OUTPUT, PUBLIC
-from textfile_users.service import Service
-from textfile_users.settings import SETTINGS, Fault, parse_settings
+from textfile_users.setup import doctor as module
+from textfile_users.setup import fixes as mends
+from textfile_users.setup.checks import access, clock, container, rights, schedule, scrape, textfile
+from textfile_users.setup.checks import directories as places
+from textfile_users.setup.checks import sessions as sessions_check
+from textfile_users.setup.checks.child import (
+    ChildFailed,
+    Identity,
+    in_child,
+    own_identity,
+    run_tool,
+)
+from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Seen, age
+from textfile_users.setup.checks.result import Host as Checked
+from textfile_users.setup.fixes import PROGRAM
+from textfile_users.setup.node_exporter import NodeExporter
+from textfile_users.setup.service import Service
+from textfile_users.setup.settings import SETTINGS, Fault, parse_settings
 
 NOW = 1_790_000_000.0
 USER = Identity("textfile-users", 995, 995, (995, 4, 43))
 
 
-def one(findings: Any) -> Finding:
+def one(findings: Any) -> CheckResult:
     (finding,) = findings
-    assert isinstance(finding, Finding)
+    assert isinstance(finding, CheckResult)
     return finding
 
 
@@ -217,7 +215,7 @@ def test_names_are_the_hosts(
 STATE = places.Place("/var/lib/textfile-users", "directory", 995, "textfile-users", 0o700)
 
 
-def judge_place(place: places.Place, *, by_timer: bool = False) -> Finding:
+def judge_place(place: places.Place, *, by_timer: bool = False) -> CheckResult:
     return one(
         places.judge_place("state directory", place, USER, by_timer, NOW, installing="INSTALL")
     )
@@ -508,12 +506,12 @@ def test_an_old_file_before_the_first_scan_of_a_boot() -> None:
 
 
 def test_a_page_before_the_first_scan() -> None:
-    view = scrape.View(scrape_error=0, mtimes={})
+    view = scrape.ExporterView(scrape_error=0, mtimes={})
     asked = ASKED._replace(written=None, awaits_scan=True)
     assert scrape.judge_view(view, asked).status == OK
     assert scrape.judge_view(view, asked._replace(written=NOW)).status == FAULT, "it is there"
     assert scrape.judge_view(view, asked._replace(awaits_scan=False)).status == FAULT
-    assert scrape.judge_view(scrape.View(), asked).status == FAULT, "the collector is off"
+    assert scrape.judge_view(scrape.ExporterView(), asked).status == FAULT, "the collector is off"
 
 
 # --- not installed
@@ -552,7 +550,7 @@ def test_not_installed_is_one_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (install.check, install.status) == ("install", FAULT)
     assert install.found.startswith("not installed: run script/install")
     assert install.mend == f"{PROGRAM} install"
-    assert sources == Finding("sources", OK, "textfile-users can read: utmp; not: btmp")
+    assert sources == CheckResult("sources", OK, "textfile-users can read: utmp; not: btmp")
 
 
 # --- textfile directory and file
@@ -563,7 +561,7 @@ DIRECTORY = textfile.Directory(
 )
 
 
-def judge_directory(**changed: Any) -> Finding:
+def judge_directory(**changed: Any) -> CheckResult:
     facts = DIRECTORY._replace(**changed)
     return one(textfile.judge_directory(facts, USER, lambda directory: f"INSTALL {directory}"))
 
@@ -631,17 +629,17 @@ def test_a_link_in_the_directory_serves_a_file_elsewhere(tmp_path: Path) -> None
     assert is_served(str(served), "users.prom", (str(tmp_path / "x"), str(served))), "two flags"
 
 
-FILE = textfile.File(
+FILE = textfile.PromFile(
     "/srv/textfile/users.prom", "file", 0o644, written=NOW - 3, owner="textfile-users"
 )
 
 
-def judge_file(**changed: Any) -> Finding:
+def judge_file(**changed: Any) -> CheckResult:
     return textfile.judge_file(FILE._replace(**changed), USER, NOW, 5.0, "RUN")
 
 
 def test_a_file_as_it_should_be() -> None:
-    assert judge_file() == Finding("users.prom", OK, "written 3 s ago, mode 0644")
+    assert judge_file() == CheckResult("users.prom", OK, "written 3 s ago, mode 0644")
 
 
 @pytest.mark.parametrize(
@@ -780,7 +778,7 @@ def test_where_a_node_exporter_is_asked(text: str, place: tuple[str, int] | None
 
 
 PATHS = ["/srv/textfile/users.prom"]
-TAKEN = scrape.View(scrape_error=0, mtimes={PATHS[0]: NOW})
+TAKEN = scrape.ExporterView(scrape_error=0, mtimes={PATHS[0]: NOW})
 ASKED = scrape.Asked("127.0.0.1:9100", 9, tuple(PATHS), True, NOW + 5)
 
 
@@ -788,21 +786,21 @@ ASKED = scrape.Asked("127.0.0.1:9100", 9, tuple(PATHS), True, NOW + 5)
     ("view", "status", "found", "mend"),
     [
         (TAKEN, OK, "takes the file", ""),
-        (scrape.View("HTTP 401", is_closed=True), NOTE, "HTTP 401", ""),
+        (scrape.ExporterView("HTTP 401", is_closed=True), NOTE, "HTTP 401", ""),
         (
-            scrape.View("connection refused"),
+            scrape.ExporterView("connection refused"),
             FAULT,
             "127.0.0.1:9100: connection refused",
             "systemctl restart prometheus-node-exporter",
         ),
         (
-            scrape.View(),
+            scrape.ExporterView(),
             FAULT,
             "collector is off: it needs --collector.textfile.directory=",
             "tr '\\0' ' ' </proc/9/cmdline",
         ),
         (
-            scrape.View(scrape_error=1),
+            scrape.ExporterView(scrape_error=1),
             FAULT,
             "cannot take the file",
             "promtool check metrics </srv/textfile/users.prom",
@@ -815,20 +813,20 @@ ASKED = scrape.Asked("127.0.0.1:9100", 9, tuple(PATHS), True, NOW + 5)
             '>/dev/null 2>&1; [ $? != 1 ] || ls -dq "$f"; done',
         ),
         (
-            scrape.View(scrape_error=0, mtimes={"/srv/other/users.prom": NOW}),
+            scrape.ExporterView(scrape_error=0, mtimes={"/srv/other/users.prom": NOW}),
             FAULT,
             "does not see /srv/textfile/users.prom",
             "tr '\\0' ' ' </proc/9/cmdline; ls -l /srv/textfile/users.prom",
         ),
         (
-            scrape.View(scrape_error=0, mtimes={PATHS[0]: NOW - 600}),
+            scrape.ExporterView(scrape_error=0, mtimes={PATHS[0]: NOW - 600}),
             FAULT,
             "/srv/textfile/users.prom is 10 min older than the one here",
             "systemctl restart prometheus-node-exporter",
         ),
     ],
 )
-def test_what_a_view_means(view: scrape.View, status: str, found: str, mend: str) -> None:
+def test_what_a_view_means(view: scrape.ExporterView, status: str, found: str, mend: str) -> None:
     finding = scrape.judge_view(view, ASKED)
     assert finding.status == status
     assert found in finding.found
@@ -839,7 +837,7 @@ def test_the_flags_of_node_exporter_are_edited_where_they_are(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(scrape, "FLAGS_FILE", str(tmp_path))
-    finding = scrape.judge_view(scrape.View(), ASKED)
+    finding = scrape.judge_view(scrape.ExporterView(), ASKED)
     restart = "systemctl restart prometheus-node-exporter"
     assert finding.mend == f"${{EDITOR:-vi}} {tmp_path} && {restart}"
 
@@ -898,7 +896,9 @@ def test_a_page_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     with Server(PAGE) as port:
         assert scrape.read_view("127.0.0.1", port).scrape_error == 0
     with Server(PAGE, 401) as port:
-        assert scrape.read_view("127.0.0.1", port) == scrape.View("HTTP 401", is_closed=True)
+        assert scrape.read_view("127.0.0.1", port) == scrape.ExporterView(
+            "HTTP 401", is_closed=True
+        )
     assert "refused" in scrape.read_view("127.0.0.1", port).error
     server = Server(PAGE)
     with server as port:
@@ -906,7 +906,7 @@ def test_a_page_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert server.asked == ["/metrics?collect[]=textfile"], "the whole page may take long"
     server = Server(b"", refuses=True)
     with server as port:
-        assert scrape.read_view("127.0.0.1", port) == scrape.View(), "the collector is off"
+        assert scrape.read_view("127.0.0.1", port) == scrape.ExporterView(), "the collector is off"
     assert server.asked[1:] == ["/metrics"]
     monkeypatch.setattr(scrape, "SECONDS", 0.2)
     with Server(PAGE, pause=1) as port:
@@ -966,7 +966,7 @@ SERVICE = {
     "ExecMainStatus": "0",
 }
 PATH = {"Id": "textfile-users.path", "LoadState": "loaded", "ActiveState": "active"}
-ENTRY = schedule.Entry("/etc/cron.d/textfile-users", True)
+ENTRY = schedule.CronEntry("/etc/cron.d/textfile-users", True)
 
 
 def systemd(
@@ -974,7 +974,7 @@ def systemd(
     service: dict[str, str] | None = None,
     path: dict[str, str] | None = None,
     **changed: Any,
-) -> schedule.Facts:
+) -> schedule.ScheduleFacts:
     units = {
         unit["Id"]: unit
         for unit in (
@@ -987,10 +987,10 @@ def systemd(
 
 
 def scheduled(
-    is_systemd: bool, units: dict[str, dict[str, str]], entries: tuple[schedule.Entry, ...]
-) -> schedule.Facts:
+    is_systemd: bool, units: dict[str, dict[str, str]], entries: tuple[schedule.CronEntry, ...]
+) -> schedule.ScheduleFacts:
     """Return the facts of a host whose looks are on time."""
-    return schedule.Facts(
+    return schedule.ScheduleFacts(
         is_systemd,
         units,
         entries,
@@ -1004,11 +1004,11 @@ def scheduled(
     )
 
 
-def cron(**changed: Any) -> schedule.Facts:
+def cron(**changed: Any) -> schedule.ScheduleFacts:
     return scheduled(False, {}, (ENTRY,))._replace(**changed)
 
 
-def unhealthy(facts: schedule.Facts) -> list[Finding]:
+def unhealthy(facts: schedule.ScheduleFacts) -> list[CheckResult]:
     return [finding for finding in schedule.judge_schedule(facts) if finding.status != OK]
 
 
@@ -1026,7 +1026,7 @@ def test_schedules_as_they_should_be() -> None:
 
 RESTART = "systemctl reset-failed textfile-users.timer; systemctl enable --now textfile-users.timer"
 LOG = "journalctl -u textfile-users.service -n 5"
-SCHEDULE_FAULTS: list[tuple[schedule.Facts, str, str, str, str]] = [
+SCHEDULE_FAULTS: list[tuple[schedule.ScheduleFacts, str, str, str, str]] = [
     (cron(entries=(), silence=None), FAULT, "schedule", "neither", "INSTALL"),
     (
         cron(entries=(), silence=900.0, is_systemd=True),
@@ -1130,7 +1130,7 @@ SCHEDULE_FAULTS: list[tuple[schedule.Facts, str, str, str, str]] = [
 
 @pytest.mark.parametrize(("facts", "status", "check", "found", "mend"), SCHEDULE_FAULTS)
 def test_faults_of_a_schedule(
-    facts: schedule.Facts, status: str, check: str, found: str, mend: str
+    facts: schedule.ScheduleFacts, status: str, check: str, found: str, mend: str
 ) -> None:
     finding = one(unhealthy(facts))
     assert (finding.status, finding.check) == (status, check)
@@ -1152,7 +1152,7 @@ def test_a_slower_timer_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     assert unhealthy(systemd(hourly, interval=3600.0)) == []
     assert unhealthy(systemd(hourly))[0].found == "active, but last ran 30 min ago"
 
-    def runner(timer: dict[str, str], *entries: schedule.Entry) -> tuple[bool, float]:
+    def runner(timer: dict[str, str], *entries: schedule.CronEntry) -> tuple[bool, float]:
         return find_runner(monkeypatch, {TIMER["Id"]: timer}, *entries)[:2]
 
     assert runner(timer) == (True, 3600)
@@ -1166,7 +1166,7 @@ def test_a_slower_timer_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
 def find_runner(
     monkeypatch: pytest.MonkeyPatch,
     units: dict[str, dict[str, str]],
-    *entries: schedule.Entry,
+    *entries: schedule.CronEntry,
     booted: float = 0.0,
 ) -> schedule.Runner:
     monkeypatch.setattr(schedule, "_read_units", lambda: (units, ""))
@@ -1237,7 +1237,7 @@ def test_an_entry_in_a_closed_directory(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_what_cannot_be_seen_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    hidden = schedule.Entry("/var/spool/cron/crontabs/textfile-users", False, is_hidden=True)
+    hidden = schedule.CronEntry("/var/spool/cron/crontabs/textfile-users", False, is_hidden=True)
     assert find_runner(monkeypatch, {}, ENTRY).is_there
     assert not find_runner(monkeypatch, {}, hidden).is_there
     assert unhealthy(systemd(entries=(hidden,))) == []
@@ -1324,7 +1324,7 @@ def test_an_entry_of_comments_alone() -> None:
 # --- clock
 
 
-CLOCK = clock.Facts(NOW, True, "/etc/localtime")
+CLOCK = clock.ClockFacts(NOW, True, "/etc/localtime")
 
 
 @pytest.mark.parametrize(
@@ -1440,7 +1440,7 @@ def test_a_session_that_ends_between_loginctls_answers(
             return "1 1000 alice\n"
         left -= 1
         if left >= 0:
-            raise Failed("loginctl: No session '7' known")
+            raise ChildFailed("loginctl: No session '7' known")
         return "Id=1\nClass=user\nState=active\n"
 
     monkeypatch.setattr(sessions_check, "run_tool", tool)
@@ -1479,7 +1479,7 @@ def test_what_loginctl_shows() -> None:
 
 def compare(
     monkeypatch: pytest.MonkeyPatch, shown: list[str], *, ours: str = "1", later: str = "1"
-) -> Finding:
+) -> CheckResult:
     """Return what is found where loginctl lists 1 and answers in turn, and we see ``ours``."""
     answers = iter(shown)
 
@@ -1527,7 +1527,7 @@ def test_sessions_that_change_while_they_are_compared(
 # --- container
 
 
-HOST = container.Facts("/", "systemd", "", True)
+HOST = container.ContainerFacts("/", "systemd", "", True)
 
 
 @pytest.mark.parametrize(
@@ -1648,7 +1648,7 @@ def test_settings() -> None:
     assert one(judge({"OPTIONS": ""}, (), exists=True)).found == "set: OPTIONS"
     finding = one(judge({}, (Fault(3, "blanks"),), exists=True))
     mend = "${EDITOR:-vi} +3 /etc/default/textfile-users"
-    assert finding == Finding("settings", FAULT, "line 3: blanks", mend)
+    assert finding == CheckResult("settings", FAULT, "line 3: blanks", mend)
     finding = one(judge({}, (Fault(0, "others can write it", "chmod 644 X"),), exists=True))
     assert (finding.found, finding.mend) == ("others can write it", "chmod 644 X")
 
@@ -1684,12 +1684,12 @@ def test_a_child_answers_fails_or_is_ended() -> None:
     before = children.read_text()
     assert in_child(lambda: [1, "two"], 5) == [1, "two"]
     assert len(in_child(lambda: "x" * 1_000_000, 5)) == 1_000_000
-    with pytest.raises(Failed, match="ZeroDivisionError"):
+    with pytest.raises(ChildFailed, match="ZeroDivisionError"):
         in_child(lambda: 1 // 0, 5)
-    with pytest.raises(Failed, match="its process ended"):
+    with pytest.raises(ChildFailed, match="its process ended"):
         in_child(lambda: os._exit(3), 5)
     began = time.monotonic()
-    with pytest.raises(Failed, match="no answer within"):
+    with pytest.raises(ChildFailed, match="no answer within"):
         in_child(lambda: time.sleep(60), 0.1)
     assert time.monotonic() - began < 30
     assert children.read_text() == before
@@ -1704,7 +1704,7 @@ def test_a_child_is_another_user() -> None:
 
 def test_what_a_child_starts_ends_with_it(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
-    with pytest.raises(Failed):
+    with pytest.raises(ChildFailed):
         in_child(lambda: run_tool(["sh", "-c", f"echo $$ >{mark}; exec sleep 60"], 60), 1)
     pid = int(mark.read_text())
     for _ in range(100):
@@ -1717,11 +1717,11 @@ def test_what_a_child_starts_ends_with_it(tmp_path: Path) -> None:
 
 def test_tools() -> None:
     assert run_tool(["sh", "-c", "echo $TZ $LC_ALL"], 5) == "UTC C\n"
-    with pytest.raises(Failed, match="there is no nosuchtool"):
+    with pytest.raises(ChildFailed, match="there is no nosuchtool"):
         run_tool(["nosuchtool"], 5)
-    with pytest.raises(Failed, match="sh: told"):
+    with pytest.raises(ChildFailed, match="sh: told"):
         run_tool(["sh", "-c", "echo told >&2; exit 1"], 5)
-    with pytest.raises(Failed, match="timed out"):
+    with pytest.raises(ChildFailed, match="timed out"):
         run_tool(["sleep", "60"], 0.1)
 
 
@@ -1806,7 +1806,7 @@ def test_no_command_is_for_another_host(tmp_path: Path) -> None:
 def test_the_callers_time_zone_is_not_the_units(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def examine(_: object) -> list[Finding]:
+    def examine(_: object) -> list[CheckResult]:
         seen.append(os.environ.get("TZ"))
         return []
 
@@ -1826,10 +1826,10 @@ def test_the_callers_time_zone_is_not_the_units(monkeypatch: pytest.MonkeyPatch)
 def test_a_check_that_fails_or_hangs_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: object) -> list[Finding]:
+    def fail(_: object) -> list[CheckResult]:
         raise ValueError("odd")
 
-    def hang(_: object) -> list[Finding]:
+    def hang(_: object) -> list[CheckResult]:
         time.sleep(60)
         return []
 
@@ -1843,9 +1843,9 @@ def test_a_check_that_fails_or_hangs_is_told(
 
 def test_lines_for_people() -> None:
     findings = [
-        Finding("clock", OK, "set"),
-        Finding("node_exporter", NOTE, "pid 9 of \x1b[31mmallory"),
-        Finding("textfile directory", FAULT, "gone", "install -d x\ny"),
+        CheckResult("clock", OK, "set"),
+        CheckResult("node_exporter", NOTE, "pid 9 of \x1b[31mmallory"),
+        CheckResult("textfile directory", FAULT, "gone", "install -d x\ny"),
     ]
     assert module.format_findings(findings, colour=False).split("\n") == [
         "ok     clock               set",

@@ -13,17 +13,19 @@ from typing import Any
 
 import pytest
 
-from textfile_users import service
-from textfile_users.checks import access, mends, places, rights, textfile
-from textfile_users.checks.child import Identity
-from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, Seen
-from textfile_users.checks.schedule import Entry, Facts, judge_schedule
 from textfile_users.cli import _options
-from textfile_users.node_exporter import OWN_USER, find_node_exporters, is_systems
 from textfile_users.parsers import parse_collect
 from textfile_users.paths import PRIVATE as RUNTIME
 from textfile_users.paths import SERVICE_USER, STATE, Paths
-from textfile_users.settings import SETTINGS, read_settings
+from textfile_users.setup import fixes as mends
+from textfile_users.setup import service
+from textfile_users.setup.checks import access, rights, textfile
+from textfile_users.setup.checks import directories as places
+from textfile_users.setup.checks.child import Identity
+from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host, Seen
+from textfile_users.setup.checks.schedule import CronEntry, ScheduleFacts, judge_schedule
+from textfile_users.setup.node_exporter import OWN_USER, find_node_exporters, is_systems
+from textfile_users.setup.settings import SETTINGS, read_settings
 
 USER = Identity(SERVICE_USER, 64321, 64321, (64321,))
 NOW = 1_765_100_000.0
@@ -112,8 +114,8 @@ def test_settings_that_others_can_write_suggest_nothing(place: Path) -> None:
 @pytest.mark.parametrize("dislike", ["it is not root's", "others can write it"])
 def test_an_entry_that_others_could_write_does_not_become_roots(dislike: str) -> None:
     """cron would run what they have written, as whom they have written."""
-    entry = Entry("/etc/cron.d/textfile-users", True, dislike)
-    facts = Facts(False, {}, (entry,), True, NOW, 1.0, installing="INSTALL")
+    entry = CronEntry("/etc/cron.d/textfile-users", True, dislike)
+    facts = ScheduleFacts(False, {}, (entry,), True, NOW, 1.0, installing="INSTALL")
     (found,) = judge_schedule(facts)
     assert (found.status, found.mend) == (FAULT, f"rm {entry.path} && INSTALL")
 
@@ -338,5 +340,5 @@ def test_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is printed for a shell is quoted, whatever somebody has put into a name."""
     odd = (textfile.Odd("/srv/$(id)\n.prom", "a FIFO", SERVICE_USER),)
     (found,) = textfile.judge_odd(odd, USER)
-    assert isinstance(found, Finding)
+    assert isinstance(found, CheckResult)
     assert found.mend == "rm -r '/srv/$(id)\n.prom'"

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from textfile_users import paths
-from textfile_users.checks import link, schedule, textfile
-from textfile_users.checks.access import Part
-from textfile_users.checks.child import Identity
-from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host
-from textfile_users.checks.mends import PROGRAM
 from textfile_users.cli import _options
-from textfile_users.node_exporter import NodeExporter
 from textfile_users.parsers import parse_collect
 from textfile_users.paths import LINKED_OUTPUT, SERVICE_USER
+from textfile_users.setup.checks import link, schedule, textfile
+from textfile_users.setup.checks.access import Part
+from textfile_users.setup.checks.child import Identity
+from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host
+from textfile_users.setup.fixes import PROGRAM
+from textfile_users.setup.node_exporter import NodeExporter
 
 NOW = 1_790_000_000.0
 USER = Identity(SERVICE_USER, 995, 995, (995,))
@@ -44,7 +44,7 @@ def linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hos
     return make
 
 
-def findings(host: Host) -> list[Finding]:
+def findings(host: Host) -> list[CheckResult]:
     return list(link.check_link(host))
 
 

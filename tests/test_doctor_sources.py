@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from textfile_users.checks import mends
-from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Seen
-from textfile_users.checks.mends import PROGRAM
-from textfile_users.checks.sources import (
-    Facts,
-    File,
+from textfile_users.collecting import ABSENT, BROKEN, DENIED
+from textfile_users.setup import fixes as mends
+from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Seen
+from textfile_users.setup.checks.sources import (
+    SourceFacts,
+    SourceFile,
     judge_collectors,
     judge_forgery,
     judge_sources,
 )
-from textfile_users.collecting import ABSENT, BROKEN, DENIED
+from textfile_users.setup.fixes import PROGRAM
 
 NOW = 1_790_000_000.0
 BOOTED = NOW - 100_000
@@ -51,22 +51,22 @@ def _tools_of_debian(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def facts(
     statuses: dict[str, str], files: dict[str, dict[str, Any]] | None = None, **changed: Any
-) -> Facts:
+) -> SourceFacts:
     """Return the facts of a host whose files are as they should be, but for what `files` says."""
     found = {}
     for name, path in PATHS.items():
         values: dict[str, Any] = {"size": 384, "modified": NOW - 10, **(files or {}).get(name, {})}
-        found[name] = File(path, **values)
+        found[name] = SourceFile(path, **values)
     told: dict[str, tuple[str, ...]] = changed.pop("told", {})
     sources = {name: (status, told.get(name, ())) for name, status in statuses.items()}
     auth_log = next((log for log in ("authlog", "journal") if statuses.get(log) == OK), "")
     faults = tuple(fault for faults in told.values() for fault in faults)
     seen = Seen(sources, (), faults, (), changed.pop("auth_log", auth_log))
     given = {"is_systemd": statuses.get("logind") == OK, **changed}
-    return Facts(seen, found, NOW, BOOTED, "textfile-users", **given)
+    return SourceFacts(seen, found, NOW, BOOTED, "textfile-users", **given)
 
 
-def told(of: Facts) -> dict[str, Finding]:
+def told(of: SourceFacts) -> dict[str, CheckResult]:
     """Return what is found that is not ok, by check."""
     findings = list(judge_sources(of))
     assert len({finding.check for finding in findings}) == len(findings), "one line a check"
@@ -95,7 +95,7 @@ def test_what_stands_in_for_what_is_absent_is_said() -> None:
 ADM = {"authlog": {"mend": "usermod -aG adm textfile-users"}}
 NOBODY = "install -m 664 -g utmp /dev/null /run/utmp"
 EDIT = "${EDITOR:-vi} /etc/default/textfile-users"
-FAULTS: list[tuple[str, Facts, str, str, str]] = [
+FAULTS: list[tuple[str, SourceFacts, str, str, str]] = [
     # reason, facts, check, part of what is found, mend
     ("no source of sessions", facts({**ALPINE, "utmp": ABSENT}), "utmp", "nobody is seen", NOBODY),
     ("no source of sessions", facts({**ALPINE, "utmp": ABSENT}), "logind", "absent", NOBODY),
@@ -254,7 +254,9 @@ FAULTS: list[tuple[str, Facts, str, str, str]] = [
     [case[1:] for case in FAULTS],
     ids=[f"{case[0]}: {case[2]}" for case in FAULTS],
 )
-def test_faults_are_told_with_their_mend(of: Facts, check: str, found: str, mend: str) -> None:
+def test_faults_are_told_with_their_mend(
+    of: SourceFacts, check: str, found: str, mend: str
+) -> None:
     finding = told(of)[check]
     if of.status("journal") == ABSENT and check in ("auth log", "journal"):
         assert len({"auth log", "journal"} & told(of).keys()) == 1, "one line a fault"
@@ -263,7 +265,7 @@ def test_faults_are_told_with_their_mend(of: Facts, check: str, found: str, mend
     assert finding.mend == mend
 
 
-NOTES: list[tuple[str, Facts, str, str, str]] = [
+NOTES: list[tuple[str, SourceFacts, str, str, str]] = [
     (
         "left from before the boot, and logind is there",
         facts(DEBIAN_12, {"utmp": {"modified": BOOTED - 3600}}),
@@ -344,7 +346,7 @@ NOTES: list[tuple[str, Facts, str, str, str]] = [
     [case[1:] for case in NOTES],
     ids=[case[0] for case in NOTES],
 )
-def test_notes_are_no_faults(of: Facts, check: str, found: str, mend: str) -> None:
+def test_notes_are_no_faults(of: SourceFacts, check: str, found: str, mend: str) -> None:
     findings = told(of)
     assert list(findings) == [check]
     assert findings[check].status == NOTE

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from textfile_users import node_exporter as module
-from textfile_users.node_exporter import (
+from textfile_users.paths import SERVICE_USER, Paths
+from textfile_users.setup import node_exporter as module
+from textfile_users.setup.node_exporter import (
     MAX_COMMAND_LINE,
+    Launch,
     NodeExporter,
-    Origin,
     expand,
     find_blind,
     find_node_exporters,
     parse_flags,
     why_not_trusted,
 )
-from textfile_users.paths import SERVICE_USER, Paths
 
 USER = (990, 990, 990, 990)
 PROGRAM = "/usr/bin/node_exporter"
@@ -51,24 +51,24 @@ def test_flags(words: tuple[str, ...], values: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("origin", "why"),
     [
-        (Origin(USER, PROGRAM), ""),
-        (Origin((0, 0, 0, 0), "/opt/prometheus-node-exporter"), ""),
-        (Origin((1000,) * 4, PROGRAM), "it is an ordinary user's (uid 1000)"),
+        (Launch(USER, PROGRAM), ""),
+        (Launch((0, 0, 0, 0), "/opt/prometheus-node-exporter"), ""),
+        (Launch((1000,) * 4, PROGRAM), "it is an ordinary user's (uid 1000)"),
         # A setuid program may have any first word and any flags.
-        (Origin((1000, 0, 0, 0), PROGRAM), "it is an ordinary user's (uid 1000)"),
-        (Origin((33, 0, 0, 0), PROGRAM), "its real user is not the one whose rights it has"),
-        (Origin((), PROGRAM), "it has ended"),
-        (Origin(USER, ""), "only root sees what it runs"),
-        (Origin(USER, "/bin/sleep"), "what it runs is /bin/sleep"),
-        (Origin(USER, PROGRAM, owner=990), f"others than root can write {PROGRAM}"),
-        (Origin(USER, PROGRAM, mode=0o775), f"others than root can write {PROGRAM}"),
-        (Origin(USER, PROGRAM, mode=0o757), f"others than root can write {PROGRAM}"),
-        (Origin(USER, PROGRAM, same_root=False),
+        (Launch((1000, 0, 0, 0), PROGRAM), "it is an ordinary user's (uid 1000)"),
+        (Launch((33, 0, 0, 0), PROGRAM), "its real user is not the one whose rights it has"),
+        (Launch((), PROGRAM), "it has ended"),
+        (Launch(USER, ""), "only root sees what it runs"),
+        (Launch(USER, "/bin/sleep"), "what it runs is /bin/sleep"),
+        (Launch(USER, PROGRAM, owner=990), f"others than root can write {PROGRAM}"),
+        (Launch(USER, PROGRAM, mode=0o775), f"others than root can write {PROGRAM}"),
+        (Launch(USER, PROGRAM, mode=0o757), f"others than root can write {PROGRAM}"),
+        (Launch(USER, PROGRAM, same_root=False),
          "it has another root directory, as in a container"),
-        (Origin(USER, PROGRAM, elsewhere="/srv"), "/srv is another directory in its view"),
+        (Launch(USER, PROGRAM, elsewhere="/srv"), "/srv is another directory in its view"),
     ],
 )  # fmt: skip
-def test_who_is_trusted(origin: Origin, why: str) -> None:
+def test_who_is_trusted(origin: Launch, why: str) -> None:
     assert why_not_trusted(origin) == why
 
 
@@ -140,7 +140,7 @@ def test_what_others_could_have_made_is_not_trusted(tmp_path: Path) -> None:
 
 def test_a_directory_that_is_another_one_for_it(tmp_path: Path) -> None:
     """With the host's root directory, but a mount of its own over the textfile directory."""
-    from textfile_users.node_exporter import _is_same
+    from textfile_users.setup.node_exporter import _is_same
 
     for name in ("one", "two"):
         (tmp_path / name).mkdir()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from textfile_users.installing.giving import give_directory, give_files
+from textfile_users.setup.giving import give_directory, give_files
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives")
 OWN, OTHER = 64321, 64322

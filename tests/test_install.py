@@ -16,18 +16,22 @@ from typing import Any
 import pytest
 
 from textfile_users import cli
-from textfile_users import install as command
+from textfile_users import product as places
 from textfile_users.cli import _file_in, main
-from textfile_users.installing import facts as facts_module
-from textfile_users.installing import first, places
-from textfile_users.installing.facts import (
+from textfile_users.parsers import parse_collect
+from textfile_users.paths import Paths, leads_to_linked
+from textfile_users.run import _wait_apart
+from textfile_users.setup import facts as facts_module
+from textfile_users.setup import first_scan as first
+from textfile_users.setup import install as command
+from textfile_users.setup.facts import (
     DIRECTORY,
     FILE,
     LINK,
     OTHER,
     Before,
-    Entry,
-    Facts,
+    FoundEntry,
+    HostFacts,
     choose_directory,
     format_record,
     parse_before,
@@ -35,8 +39,9 @@ from textfile_users.installing.facts import (
     read_facts,
     share_files,
 )
-from textfile_users.installing.faults import find_faults, find_notes
-from textfile_users.installing.plan import (
+from textfile_users.setup.faults import find_faults, find_notes
+from textfile_users.setup.node_exporter import NodeExporter
+from textfile_users.setup.plan import (
     Wish,
     find_leftovers,
     install_steps,
@@ -46,50 +51,47 @@ from textfile_users.installing.plan import (
     uses_link,
     uses_timer,
 )
-from textfile_users.installing.steps import (
-    Failed,
+from textfile_users.setup.steps import (
     Step,
+    StepFailed,
     _end_processes,
     do,
     shell,
     write,
 )
-from textfile_users.node_exporter import NodeExporter
-from textfile_users.parsers import parse_collect
-from textfile_users.paths import Paths, leads_to_linked
-from textfile_users.run import _wait_apart
 
 TEXTFILE = "/var/lib/prometheus/node-exporter"
 OUTPUT = f"{TEXTFILE}/users.prom"
 PYTHON = "/opt/textfile-users/bin/python3"
 LINKED, PAGE = places.LINKS  # what shells and man(1) find
 LINKS = tuple(
-    Entry(path, LINK, target=f"/opt/textfile-users/{to}") for path, to in places.LINKS.items()
+    FoundEntry(path, LINK, target=f"/opt/textfile-users/{to}") for path, to in places.LINKS.items()
 )
 ABOVE = tuple(
-    Entry(path, DIRECTORY, mode=0o755) for path in ("/", "/var", "/var/lib", "/var/lib/prometheus")
+    FoundEntry(path, DIRECTORY, mode=0o755)
+    for path in ("/", "/var", "/var/lib", "/var/lib/prometheus")
 )
 # A Debian on which nothing of ours is.
-FRESH = Facts(
+FRESH = HostFacts(
     groups=frozenset({"adm", "systemd-journal", "utmp"}),
     cron="/etc/cron.d",
     directory=TEXTFILE,
-    entry=Entry(TEXTFILE, DIRECTORY, mode=0o755),
+    entry=FoundEntry(TEXTFILE, DIRECTORY, mode=0o755),
     above=ABOVE,
-    output=Entry(OUTPUT),
-    state=Entry("/var/lib/textfile-users"),
-    python=Entry(PYTHON, LINK, target="/usr/bin/python3"),
+    output=FoundEntry(OUTPUT),
+    state=FoundEntry("/var/lib/textfile-users"),
+    python=FoundEntry(PYTHON, LINK, target="/usr/bin/python3"),
 )
 # The same after an install with the timer that wrote the file in place, as all did before.
 IN_PLACE = FRESH._replace(
     uid=990,
     gid=990,
-    entry=Entry(TEXTFILE, DIRECTORY, gid=990, mode=0o1775),
-    output=Entry(OUTPUT, FILE, 990, 990, 0o644),
+    entry=FoundEntry(TEXTFILE, DIRECTORY, gid=990, mode=0o1775),
+    output=FoundEntry(OUTPUT, FILE, 990, 990, 0o644),
     before=Before(TEXTFILE, 0, 0o755),
-    old_entry=Entry(TEXTFILE, DIRECTORY, gid=990, mode=0o1775),
-    old_output=Entry(OUTPUT, FILE, 990, 990, 0o644),
-    state=Entry("/var/lib/textfile-users", DIRECTORY, 990, 990, 0o700),
+    old_entry=FoundEntry(TEXTFILE, DIRECTORY, gid=990, mode=0o1775),
+    old_output=FoundEntry(OUTPUT, FILE, 990, 990, 0o644),
+    state=FoundEntry("/var/lib/textfile-users", DIRECTORY, 990, 990, 0o700),
     prefixes=(places.PREFIX,),
     links=LINKS,
     made=(os.path.dirname(PAGE),),
@@ -101,9 +103,9 @@ TARGET = "../../../../run/textfile-users/public/users.prom"
 INSTALLED = IN_PLACE._replace(
     entry=FRESH.entry,
     old_entry=FRESH.entry,
-    output=Entry(OUTPUT, LINK, target=TARGET),
-    old_output=Entry(OUTPUT, LINK, target=TARGET),
-    run=Entry(places.RUN, DIRECTORY, mode=0o755),
+    output=FoundEntry(OUTPUT, LINK, target=TARGET),
+    old_output=FoundEntry(OUTPUT, LINK, target=TARGET),
+    run=FoundEntry(places.RUN, DIRECTORY, mode=0o755),
     present=IN_PLACE.present - {places.DROP_IN, places.DROP_INS} | {places.TMPFILES, places.PUBLIC},
 )
 BY_CRON = FRESH._replace(is_systemd=False)
@@ -124,12 +126,12 @@ def _lock_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "LOCK", str(tmp_path / "install.lock"))
 
 
-def steps(facts: Facts, wish: Wish = TIMER) -> list[str]:
+def steps(facts: HostFacts, wish: Wish = TIMER) -> list[str]:
     """Return what install does, files without their content."""
     return [_short(step, facts.root) for step in install_steps(facts, wish, SHARE)]
 
 
-def removal(facts: Facts) -> list[str]:
+def removal(facts: HostFacts) -> list[str]:
     return [_short(step) for step in uninstall_steps(facts)]
 
 
@@ -137,7 +139,7 @@ def _short(step: Step, root: str = "/") -> str:
     return f"write {step.words[1]}" if step.words[0] == "write" else shell(step, root)
 
 
-def written(facts: Facts, wish: Wish, path: str) -> str:
+def written(facts: HostFacts, wish: Wish, path: str) -> str:
     (text,) = [
         step.text for step in install_steps(facts, wish, SHARE) if step.words[:2] == ("write", path)
     ]
@@ -281,7 +283,7 @@ def test_install_knows_the_link_that_it_has_made(real: str) -> None:
     target = link_target(FRESH._replace(real=real))
     assert os.path.normpath(os.path.join(real, target)) == places.LINKED_OUTPUT
     assert leads_to_linked(target), "else a run would write another file, and install refuse it"
-    output = Entry(OUTPUT, LINK, target=target)
+    output = FoundEntry(OUTPUT, LINK, target=target)
     again = INSTALLED._replace(real=real, output=output, old_output=output)
     assert find_faults(again, TIMER) == ()
     assert f"rm -f {OUTPUT}" in removal(again)
@@ -312,7 +314,7 @@ def test_what_the_service_puts_in_its_place_does_not_hinder_an_update(
     kind: str, is_cleared: bool
 ) -> None:
     """systemd-tmpfiles fails at a FIFO, a link or a directory that has the name of its file."""
-    found = steps(INSTALLED._replace(linked=Entry(places.LINKED_OUTPUT, kind, 990, 990)))
+    found = steps(INSTALLED._replace(linked=FoundEntry(places.LINKED_OUTPUT, kind, 990, 990)))
     making = found.index(f"systemd-tmpfiles --create {places.TMPFILES}")
     assert (found[making - 1] == f"rm -rf {places.PUBLIC}") == is_cleared
 
@@ -327,7 +329,7 @@ def test_an_install_in_place_is_taken_over() -> None:
     assert f"rm -f {OUTPUT}" not in found, "a scrape would find no file"
     assert not [step for step in found if "/var/lib/textfile-users" in step and "rm" in step]
     # The directory's rights that an Ansible role has set back stay as they are.
-    role = IN_PLACE._replace(entry=Entry(TEXTFILE, DIRECTORY, 991, 991, 0o755))
+    role = IN_PLACE._replace(entry=FoundEntry(TEXTFILE, DIRECTORY, 991, 991, 0o755))
     assert not [step for step in steps(role) if step.startswith(("chgrp", "chown 0"))]
     unknown = IN_PLACE._replace(before=None)
     assert back in steps(unknown), "as distributions have it"
@@ -349,7 +351,7 @@ def test_an_install_in_place_is_taken_over() -> None:
         (FRESH._replace(root="/image"), TIMER, True),
     ],
 )
-def test_where_the_file_is_written(facts: Facts, wish: Wish, is_link: bool) -> None:
+def test_where_the_file_is_written(facts: HostFacts, wish: Wish, is_link: bool) -> None:
     found = steps(facts, wish)
     above = "" if facts.root == "/" else facts.root
     given = [step for step in found if step.endswith(f" && chmod 1775 {above}{TEXTFILE}")]
@@ -373,17 +375,25 @@ def test_back_from_a_link_to_the_file_in_place() -> None:
 @pytest.mark.parametrize(
     ("output", "is_put", "why"),
     [
-        (Entry(OUTPUT, LINK, target=TARGET), False, "it is right"),
-        (Entry(OUTPUT), True, "somebody has removed it"),
-        (Entry(OUTPUT, FILE, 0, 0, 0o644), True, "somebody has put a file there"),
-        (Entry(OUTPUT, LINK, 990, 990, target=TARGET), True, "our user's, who could change it"),
-        (Entry(OUTPUT, LINK, target="../run/textfile-users/public/users.prom"), True, "too short"),
-        (Entry(OUTPUT, LINK, target=places.LINKED_OUTPUT), True, "absolute"),
-        (Entry(OUTPUT, LINK, target=places.OLD_OUTPUT), True, "of --runtime-file before"),
+        (FoundEntry(OUTPUT, LINK, target=TARGET), False, "it is right"),
+        (FoundEntry(OUTPUT), True, "somebody has removed it"),
+        (FoundEntry(OUTPUT, FILE, 0, 0, 0o644), True, "somebody has put a file there"),
+        (
+            FoundEntry(OUTPUT, LINK, 990, 990, target=TARGET),
+            True,
+            "our user's, who could change it",
+        ),
+        (
+            FoundEntry(OUTPUT, LINK, target="../run/textfile-users/public/users.prom"),
+            True,
+            "too short",
+        ),
+        (FoundEntry(OUTPUT, LINK, target=places.LINKED_OUTPUT), True, "absolute"),
+        (FoundEntry(OUTPUT, LINK, target=places.OLD_OUTPUT), True, "of --runtime-file before"),
     ],
 )
 def test_the_link_is_put_in_the_place_of_what_is_there(
-    output: Entry, is_put: bool, why: str
+    output: FoundEntry, is_put: bool, why: str
 ) -> None:
     facts = INSTALLED._replace(output=output)
     assert find_faults(facts, TIMER) == (), why
@@ -392,7 +402,7 @@ def test_the_link_is_put_in_the_place_of_what_is_there(
 
 def test_our_directory_in_run_becomes_roots() -> None:
     """What an install of before has made there is our user's: it is moved as a whole."""
-    before = IN_PLACE._replace(run=Entry(places.RUN, DIRECTORY, 990, 990, 0o700))
+    before = IN_PLACE._replace(run=FoundEntry(places.RUN, DIRECTORY, 990, 990, 0o700))
     new = "/run/textfile-users.new"
     move = (
         f"sh -c 'rm -rf {new} && mkdir -m 755 {new} && mv /run/textfile-users {new}/private && "
@@ -403,7 +413,7 @@ def test_our_directory_in_run_becomes_roots() -> None:
         assert move in found
         assert "rm -f /run/textfile-users/private/users.prom" in found
         assert not [step for step in steps(INSTALLED, wish) if new in step]
-    roots = IN_PLACE._replace(run=Entry(places.RUN, DIRECTORY, 0, 0, 0o700))
+    roots = IN_PLACE._replace(run=FoundEntry(places.RUN, DIRECTORY, 0, 0, 0o700))
     assert "chown 0:0 /run/textfile-users && chmod 0755 /run/textfile-users" in steps(roots)
     assert not [step for step in steps(before._replace(root="/image")) if new in step]
 
@@ -444,7 +454,8 @@ def test_another_prefix_is_in_units_and_entries() -> None:
 
 
 def test_a_directory_that_is_not_the_distributions() -> None:
-    facts = FRESH._replace(directory="/srv/prom", entry=Entry("/srv/prom", DIRECTORY, mode=0o755),
+    entry = FoundEntry("/srv/prom", DIRECTORY, mode=0o755)
+    facts = FRESH._replace(directory="/srv/prom", entry=entry,
                            is_default=False)  # fmt: skip
     assert "\nTEXTFILE_DIRECTORY=/srv/prom\n" in written(facts, Wish(), places.SETTINGS)
     in_place = Wish(in_place=True)
@@ -463,7 +474,7 @@ def test_a_directory_that_is_not_the_distributions() -> None:
     assert "write /etc/textfile-users/installed" in found
     # So it is with a link: node_exporter would count each series twice.
     moved = INSTALLED._replace(directory="/srv/prom", entry=facts.entry, is_default=False,
-                               output=Entry("/srv/prom/users.prom"))  # fmt: skip
+                               output=FoundEntry("/srv/prom/users.prom"))  # fmt: skip
     assert f"rm -f {OUTPUT}" in steps(moved)
     assert "ln -sfn ../../run/textfile-users/public/users.prom /srv/prom/users.prom" in steps(moved)
 
@@ -473,7 +484,7 @@ def test_a_file_of_anothers_is_written_anew(uid: int) -> None:
     """It may be another name of any file of root's: it is removed, and never given away."""
     wish = Wish(in_place=True)
     for facts in (FRESH, IN_PLACE):
-        found = steps(facts._replace(output=Entry(OUTPUT, FILE, uid, 0, 0o644)), wish)
+        found = steps(facts._replace(output=FoundEntry(OUTPUT, FILE, uid, 0, 0o644)), wish)
         assert f"rm -f {OUTPUT}" in found
         assert not [step for step in found if "chown" in step and "users.prom" in step]
     assert f"rm -f {OUTPUT}" not in steps(IN_PLACE, wish), "our user's stays until the first scan"
@@ -521,20 +532,20 @@ def test_uninstall_removes_what_is_there() -> None:
 
 def test_uninstall_leaves_alone_what_is_not_ours() -> None:
     """Rights that somebody has set since, a file of another's, a host without us."""
-    changed = Entry(TEXTFILE, DIRECTORY, gid=50, mode=0o775)
-    other = Entry(OUTPUT, FILE, 1000, 1000, 0o644)
+    changed = FoundEntry(TEXTFILE, DIRECTORY, gid=50, mode=0o775)
+    other = FoundEntry(OUTPUT, FILE, 1000, 1000, 0o644)
     facts = INSTALLED._replace(entry=changed, old_entry=changed, output=other, old_output=other)
     found = removal(facts)
     assert not [step for step in found if step.startswith(("chgrp", "chmod"))]
     assert f"rm -f {OUTPUT}" not in found
     assert [step for step in removal(FRESH) if not step.startswith("find ")] == []
     # Nobody has installed anything here: root's users.prom may be another program's.
-    roots = FRESH._replace(output=Entry(OUTPUT, FILE, 0, 0, 0o644))
+    roots = FRESH._replace(output=FoundEntry(OUTPUT, FILE, 0, 0, 0o644))
     assert f"rm -f {OUTPUT}" not in removal(roots)
     assert f"rm -f {OUTPUT}" in removal(roots._replace(is_output_ours=True))
-    recorded = INSTALLED._replace(old_output=Entry(OUTPUT, FILE, 0, 0, 0o644))
+    recorded = INSTALLED._replace(old_output=FoundEntry(OUTPUT, FILE, 0, 0, 0o644))
     assert f"rm -f {OUTPUT}" in removal(recorded)
-    gone = INSTALLED._replace(old_entry=Entry(TEXTFILE), entry=Entry(TEXTFILE))
+    gone = INSTALLED._replace(old_entry=FoundEntry(TEXTFILE), entry=FoundEntry(TEXTFILE))
     assert not [step for step in removal(gone) if TEXTFILE in step]
 
 
@@ -542,18 +553,24 @@ def test_uninstall_leaves_alone_what_is_not_ours() -> None:
     ("uid", "output", "is_removed", "is_told", "why"),
     [
         (0, INSTALLED.output, True, False, "root's link to where the directory is now"),
-        (0, Entry(OUTPUT, LINK, target=places.OLD_OUTPUT), True, False, "of an install before"),
+        (
+            0,
+            FoundEntry(OUTPUT, LINK, target=places.OLD_OUTPUT),
+            True,
+            False,
+            "of an install before",
+        ),
         (990, INSTALLED.output, False, True, "through a link of another's nothing is removed"),
         (0, IN_PLACE.output, False, True, "a file, which may have another name elsewhere"),
-        (0, Entry(OUTPUT, LINK, target="/etc/passwd"), False, False, "it is not ours"),
-        (0, Entry(OUTPUT), False, False, "nothing is there"),
+        (0, FoundEntry(OUTPUT, LINK, target="/etc/passwd"), False, False, "it is not ours"),
+        (0, FoundEntry(OUTPUT), False, False, "nothing is there"),
     ],
 )
 def test_uninstall_where_a_link_has_the_place_of_the_directory(
-    uid: int, output: Entry, is_removed: bool, is_told: bool, why: str
+    uid: int, output: FoundEntry, is_removed: bool, is_told: bool, why: str
 ) -> None:
     """Left there, install's link would lead to nothing: an error with each scrape."""
-    link = Entry(TEXTFILE, LINK, uid, target="/srv/textfile")
+    link = FoundEntry(TEXTFILE, LINK, uid, target="/srv/textfile")
     for before in (INSTALLED.before, None):
         facts = INSTALLED._replace(entry=link, old_entry=link, output=output, old_output=output,
                                    before=before)  # fmt: skip
@@ -561,7 +578,7 @@ def test_uninstall_where_a_link_has_the_place_of_the_directory(
         wanted = [Step(("remove link", OUTPUT, output.target))] if is_removed else []
         assert removing == wanted, why
         assert list(find_leftovers(facts)) == [OUTPUT] * is_told, why
-    real = Entry("/srv/textfile", DIRECTORY, mode=0o755)
+    real = FoundEntry("/srv/textfile", DIRECTORY, mode=0o755)
     moved = facts._replace(before=INSTALLED.before, directory="/srv/textfile", entry=real)
     assert not [one for one in install_steps(moved, TIMER, SHARE) if "remove link" in one.words]
 
@@ -586,7 +603,7 @@ def test_uninstall_where_a_link_has_the_place_of_the_directory(
 def test_what_has_the_place_of_the_link(
     kind: str, target: str, is_made: bool, is_foreign: bool, is_removed: bool, why: str
 ) -> None:
-    links = (Entry(LINKED, kind, target=target), LINKS[1])
+    links = (FoundEntry(LINKED, kind, target=target), LINKS[1])
     facts = INSTALLED._replace(links=links, prefixes=("/srv/old", places.PREFIX))
     made = [
         step.words[1:]
@@ -603,7 +620,9 @@ def test_what_has_the_place_of_the_link(
 
 
 def test_pip_has_linked_a_program_that_is_in_no_environment() -> None:
-    facts = FRESH._replace(is_environment=False, links=(Entry(LINKED, FILE), Entry(PAGE, FILE)))
+    facts = FRESH._replace(
+        is_environment=False, links=(FoundEntry(LINKED, FILE), FoundEntry(PAGE, FILE))
+    )
     assert not [step for step in steps(facts) if "/usr/local" in step]
     assert list(find_notes(facts, TIMER)) == []
     assert "prefix" not in written(facts, Wish(), places.RECORD)
@@ -702,19 +721,19 @@ def test_only_our_users_processes_are_ended(uid: int) -> None:
     assert not [step for step in removal(INSTALLED._replace(uid=uid)) if "kill" in step]
 
 
-def entry(**changes: Any) -> Facts:
+def entry(**changes: Any) -> HostFacts:
     return FRESH._replace(entry=FRESH.entry._replace(**changes))
 
 
-def parent(**changes: Any) -> Facts:
+def parent(**changes: Any) -> HostFacts:
     return FRESH._replace(above=(*ABOVE[:3], ABOVE[3]._replace(**changes)))
 
 
-def python(path: str, **changes: Any) -> Facts:
+def python(path: str, **changes: Any) -> HostFacts:
     ways = (
-        Entry("/opt/textfile-users"),  # not made yet
-        *(Entry(name, DIRECTORY, mode=0o755) for name in ("/", "/srv")),
-        Entry("/srv/python3", FILE, mode=0o755),
+        FoundEntry("/opt/textfile-users"),  # not made yet
+        *(FoundEntry(name, DIRECTORY, mode=0o755) for name in ("/", "/srv")),
+        FoundEntry("/srv/python3", FILE, mode=0o755),
     )
     return FRESH._replace(
         to_python=tuple(one._replace(**changes) if one.path == path else one for one in ways)
@@ -738,10 +757,10 @@ def python(path: str, **changes: Any) -> Facts:
         (python("/srv", mode=0o775, gid=50), "/srv: others can write it"),
         (python("/srv/python3", mode=0o777), "/srv/python3: others can write it"),
         (
-            FRESH._replace(to_python=(Entry("/home/a/python3", FILE, mode=0o755),)),
+            FRESH._replace(to_python=(FoundEntry("/home/a/python3", FILE, mode=0o755),)),
             "/home/a/python3: the unit does not see this Python",
         ),
-        (FRESH._replace(python=Entry(PYTHON)), f"{PYTHON}: is missing"),
+        (FRESH._replace(python=FoundEntry(PYTHON)), f"{PYTHON}: is missing"),
         (FRESH._replace(setting_faults=("line 1: x",)), "/etc/default/textfile-users: line 1: x"),
         (FRESH._replace(directory="", why="no textfile directory"), "no textfile directory"),
         (FRESH._replace(directory="/srv/a%b"), "without odd characters"),
@@ -757,16 +776,22 @@ def python(path: str, **changes: Any) -> Facts:
         (parent(uid=1000), "run: chown root /var/lib/prometheus"),
         (parent(mode=0o777), "run: chmod go-w /var/lib/prometheus"),
         (parent(mode=0o775, gid=50), "run: chmod go-w /var/lib/prometheus"),
-        (FRESH._replace(output=Entry(OUTPUT, LINK, target="/etc/passwd")), "is a link to /etc/pas"),
-        (FRESH._replace(output=Entry(OUTPUT, DIRECTORY)), f"run: rm -r {OUTPUT}"),
-        (FRESH._replace(output=Entry(OUTPUT, OTHER)), "is no file"),
-        (FRESH._replace(state=Entry(places.STATE, LINK, target="/srv")), "is a link to /srv"),
-        (FRESH._replace(state=Entry(places.STATE, FILE)), "is no directory"),
-        (FRESH._replace(run=Entry(places.RUN, LINK, target="/srv")), f"run: rm {places.RUN}"),
-        (FRESH._replace(state=Entry(places.STATE, DIRECTORY, 1000)), "another user's (uid 1000)"),
+        (
+            FRESH._replace(output=FoundEntry(OUTPUT, LINK, target="/etc/passwd")),
+            "is a link to /etc/pas",
+        ),
+        (FRESH._replace(output=FoundEntry(OUTPUT, DIRECTORY)), f"run: rm -r {OUTPUT}"),
+        (FRESH._replace(output=FoundEntry(OUTPUT, OTHER)), "is no file"),
+        (FRESH._replace(state=FoundEntry(places.STATE, LINK, target="/srv")), "is a link to /srv"),
+        (FRESH._replace(state=FoundEntry(places.STATE, FILE)), "is no directory"),
+        (FRESH._replace(run=FoundEntry(places.RUN, LINK, target="/srv")), f"run: rm {places.RUN}"),
+        (
+            FRESH._replace(state=FoundEntry(places.STATE, DIRECTORY, 1000)),
+            "another user's (uid 1000)",
+        ),
     ],
 )
-def test_each_fault_is_one_line(facts: Facts, fault: str) -> None:
+def test_each_fault_is_one_line(facts: HostFacts, fault: str) -> None:
     (said,) = find_faults(facts, Wish())
     assert fault in said
     assert "\n" not in said
@@ -784,14 +809,17 @@ def test_each_fault_is_one_line(facts: Facts, fault: str) -> None:
         (entry(mode=0o1775, gid=990)._replace(gid=990), "ours already"),
         (parent(uid=990), "a system user's, as Debian's /var/lib/prometheus"),
         (parent(mode=0o1777), "sticky, as /tmp"),
-        (FRESH._replace(output=Entry(OUTPUT, LINK, target=TARGET)), "our link"),
-        (FRESH._replace(output=Entry(OUTPUT, LINK, 65534, target=TARGET)), "as NFS makes it ours"),
-        (FRESH._replace(state=Entry(places.STATE, DIRECTORY, 0)), "root's own looks made it"),
+        (FRESH._replace(output=FoundEntry(OUTPUT, LINK, target=TARGET)), "our link"),
+        (
+            FRESH._replace(output=FoundEntry(OUTPUT, LINK, 65534, target=TARGET)),
+            "as NFS makes it ours",
+        ),
+        (FRESH._replace(state=FoundEntry(places.STATE, DIRECTORY, 0)), "root's own looks made it"),
         (INSTALLED, "twice"),
-        (FRESH._replace(python=Entry(PYTHON), archive="/x.pyz"), "made by the first step"),
+        (FRESH._replace(python=FoundEntry(PYTHON), archive="/x.pyz"), "made by the first step"),
     ],
 )
-def test_what_is_no_fault(facts: Facts, reason: str) -> None:
+def test_what_is_no_fault(facts: HostFacts, reason: str) -> None:
     assert find_faults(facts, Wish()) == (), reason
 
 
@@ -968,7 +996,7 @@ def test_a_step_that_fails_is_named(capsys: pytest.CaptureFixture[str], tmp_path
     assert err.startswith(f"textfile-users: failed: ls {tmp_path}/none: ls: cannot access")
     assert err.endswith("; mend that and install again, which goes on from there\n")
     assert err.count("\n") == 1
-    with pytest.raises(Failed, match=r"[Nn]o such file"):
+    with pytest.raises(StepFailed, match=r"[Nn]o such file"):
         do(Step(("no-such-program-anywhere",)), "/")
 
 
@@ -1034,7 +1062,7 @@ def test_an_update_that_fails_leaves_the_looks_running(
     def one(step: Step, _: str) -> None:
         done.append(_short(step))
         if "systemd-sysusers" in done[-1]:
-            raise Failed("no room")
+            raise StepFailed("no room")
 
     facts = INSTALLED._replace(active=("textfile-users.timer",), archive="/x.pyz")
     monkeypatch.setattr(command, "read_facts", lambda *_: facts)
@@ -1054,7 +1082,7 @@ def test_an_update_that_fails_leaves_the_looks_running(
 def test_a_damaged_file_is_said(tmp_path: Path) -> None:
     archive = tmp_path / "cut.pyz"
     archive.write_bytes(b"PK")
-    with pytest.raises(Failed, match="not a zip file"):
+    with pytest.raises(StepFailed, match="not a zip file"):
         do(Step(("unpack", str(archive), "/", str(tmp_path / "opt"))), "/")
 
 
@@ -1067,7 +1095,7 @@ def test_uninstall_says_what_is_gone_and_what_stays(
         monkeypatch.setattr(command, "read_facts", lambda *_, facts=facts: facts)
         assert command.uninstall("/", "", False) == 0
         assert capsys.readouterr().err.count("redact.key was removed too") == lines
-    facts = INSTALLED._replace(old_entry=Entry(TEXTFILE, LINK, 990, target="/srv/x"))
+    facts = INSTALLED._replace(old_entry=FoundEntry(TEXTFILE, LINK, 990, target="/srv/x"))
     monkeypatch.setattr(command, "read_facts", lambda *_: facts)
     assert command.uninstall("/", "", False) == 0
     assert f"{OUTPUT}: stays, for {TEXTFILE} is a link now" in capsys.readouterr().err
@@ -1121,15 +1149,15 @@ def test_the_link_takes_the_place_of_what_is_there(tmp_path: Path) -> None:
         assert os.readlink(place) == "../../run/x"
         place.unlink()
     place.mkdir()
-    with pytest.raises(Failed):
+    with pytest.raises(StepFailed):
         do(step, str(tmp_path))
     assert os.listdir(served) == ["users.prom"], "nothing is left beside it"
-    with pytest.raises(Failed):
+    with pytest.raises(StepFailed):
         do(Step(("put link", "/nowhere/users.prom", "x")), str(tmp_path))
     if os.geteuid() == 0:
         (tmp_path / "way").symlink_to("var")
         os.chown(tmp_path / "way", 64_321, -1, follow_symlinks=False)
-        with pytest.raises(Failed, match="a link on the way is not root's"):
+        with pytest.raises(StepFailed, match="a link on the way is not root's"):
             do(Step(("put link", "/way/textfile/x.prom", "x")), str(tmp_path))
 
 
@@ -1139,14 +1167,14 @@ def test_the_link_takes_the_place_of_what_is_there(tmp_path: Path) -> None:
         (True, TIMER, FRESH.output, False),
         (False, TIMER, FRESH.output, True),
         (False, TIMER, INSTALLED.output, False),  # it is there already
-        (False, TIMER, Entry(OUTPUT, LINK, 0, target="../x"), True),
+        (False, TIMER, FoundEntry(OUTPUT, LINK, 0, target="../x"), True),
         (False, Wish(in_place=True), FRESH.output, False),
         (False, Wish(cron=True), FRESH.output, False),
     ],
 )
 def test_where_no_link_can_be_made_nothing_is_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-    can_link: bool, wish: Wish, output: Entry, is_refused: bool,
+    can_link: bool, wish: Wish, output: FoundEntry, is_refused: bool,
 ) -> None:  # fmt: skip
     """Later the units would be new, the looks stopped, and the file at its old place."""
     done: list[Step] = []
@@ -1369,7 +1397,7 @@ IN_UTMP = INSTALLED._replace(is_in_utmp=True)
     ],
 )  # fmt: skip
 def test_the_group_that_writes_btmp_is_taken_where_btmp_is_read(
-    facts: Facts, found: list[str], missing: list[str], why: str
+    facts: HostFacts, found: list[str], missing: list[str], why: str
 ) -> None:
     text = "\n".join(steps(facts))
     assert all(words in text for words in found), (why, text)
@@ -1586,7 +1614,7 @@ def test_what_the_first_scan_by_cron_says(
 # What journalctl of systemd 252 prints for the unit, and for the program within an hour.
 EXITED = (
     "textfile-users.service: Main process exited, code=exited, status={}\n"
-    "textfile-users.service: Failed with result 'exit-code'.\n"
+    "textfile-users.service: StepFailed with result 'exit-code'.\n"
 )
 SYSTEMCTL = """#!/bin/sh
 [ "$*" = "start textfile-users.service" ] && [ $(cat {}/status) = 0 ] && exit
@@ -1657,7 +1685,7 @@ def test_a_failure_is_said_without_a_journal(
     ],
 )  # fmt: skip
 def test_what_is_said_of_what_runs_it(
-    monkeypatch: pytest.MonkeyPatch, facts: Facts, wish: Wish, has_crond: bool, said: str
+    monkeypatch: pytest.MonkeyPatch, facts: HostFacts, wish: Wish, has_crond: bool, said: str
 ) -> None:
     monkeypatch.setattr(first, "has_crond", lambda: has_crond)
     assert said in first.describe(

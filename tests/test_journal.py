@@ -18,7 +18,13 @@ from hypothesis import strategies as st
 from tests.hosts import BOOT, Host
 from textfile_users.auth import journal, journalctl
 from textfile_users.auth.journal import MAX_WHOLE, advance, entries
-from textfile_users.auth.journal_entry import LOST, MAX_MESSAGE, Entry, Gap, parse_entry
+from textfile_users.auth.journal_entry import (
+    LOST,
+    MAX_MESSAGE,
+    JournalEntry,
+    JournalGap,
+    parse_entry,
+)
 from textfile_users.auth.journal_files import (
     JournalPosition,
     ends,
@@ -103,7 +109,7 @@ class Fake:
 
     def read(
         self, position: JournalPosition = BEGINNING, seconds: float = 30.0
-    ) -> Generator[Entry | Gap, None, None]:
+    ) -> Generator[JournalEntry | JournalGap, None, None]:
         """Start to read."""
         return entries(self.paths, position, SSHD, time.monotonic() + seconds)
 
@@ -125,10 +131,13 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
         assert not found.has_child()
 
 
-def messages(found: Iterator[Entry | Gap] | list[Entry | Gap]) -> list[str]:
+def messages(
+    found: Iterator[JournalEntry | JournalGap] | list[JournalEntry | JournalGap],
+) -> list[str]:
     """Return the messages of entries, and the reasons of gaps in angles."""
     return [
-        item.message.decode() if isinstance(item, Entry) else f"<{item.reason}>" for item in found
+        item.message.decode() if isinstance(item, JournalEntry) else f"<{item.reason}>"
+        for item in found
     ]
 
 
@@ -136,7 +145,7 @@ def messages(found: Iterator[Entry | Gap] | list[Entry | Gap]) -> list[str]:
 
 
 def test_an_entry_has_what_journald_says_of_it() -> None:
-    assert parse_entry(line(7)) == Entry(
+    assert parse_entry(line(7)) == JournalEntry(
         cursor(7), START + 7.0, "sshd-session", 100, b"message 7", True,
         0, NOBODY, "/usr/lib/openssh/sshd-session",
     )  # fmt: skip
@@ -161,7 +170,7 @@ def test_the_time_is_exact_to_the_microsecond() -> None:
 )
 def test_messages_are_bytes(value: object, message: bytes, why: str) -> None:
     found = parse_entry(line(1, MESSAGE=value))
-    assert isinstance(found, Entry)
+    assert isinstance(found, JournalEntry)
     assert found.message == message
 
 
@@ -183,7 +192,7 @@ def test_messages_are_bytes(value: object, message: bytes, why: str) -> None:
 )
 def test_what_is_no_message_is_skipped_with_its_place(value: object, reason: str, why: str) -> None:
     """With the cursor, so that it is counted once."""
-    assert parse_entry(line(3, MESSAGE=value)) == Gap(reason, cursor(3), START + 3.0)
+    assert parse_entry(line(3, MESSAGE=value)) == JournalGap(reason, cursor(3), START + 3.0)
 
 
 @pytest.mark.parametrize(
@@ -203,12 +212,14 @@ def test_what_is_no_message_is_skipped_with_its_place(value: object, reason: str
     ],
 )
 def test_what_is_no_entry_is_damaged(data: bytes) -> None:
-    assert parse_entry(data) == Gap("damaged", "", 0.0)
+    assert parse_entry(data) == JournalGap("damaged", "", 0.0)
 
 
 @pytest.mark.parametrize("stamp", [None, "", "x", "-1", 1765000001000000, "9" * 40, ["1", "2"]])
 def test_an_entry_without_a_time_is_damaged(stamp: object) -> None:
-    assert parse_entry(line(1, __REALTIME_TIMESTAMP=stamp)) == Gap("damaged", cursor(1), START + 1)
+    assert parse_entry(line(1, __REALTIME_TIMESTAMP=stamp)) == JournalGap(
+        "damaged", cursor(1), START + 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -224,7 +235,7 @@ def test_an_entry_without_a_time_is_damaged(stamp: object) -> None:
 )
 def test_pids(changed: dict[str, object], pid: int, why: str) -> None:
     found = parse_entry(line(1, **changed))
-    assert isinstance(found, Entry)
+    assert isinstance(found, JournalEntry)
     assert found.pid == pid
 
 
@@ -239,19 +250,19 @@ def test_pids(changed: dict[str, object], pid: int, why: str) -> None:
 )
 def test_without_the_kernels_word_nothing_is_trusted(changed: dict[str, object], why: str) -> None:
     found = parse_entry(line(1, **changed))
-    assert isinstance(found, Entry)
+    assert isinstance(found, JournalEntry)
     assert not found.trusted
 
 
 def test_a_program_named_twice_is_none() -> None:
     found = parse_entry(line(1, SYSLOG_IDENTIFIER=["sudo", "x"], _UID="1", _EXE="/usr/bin/sudo"))
-    assert isinstance(found, Entry)
+    assert isinstance(found, JournalEntry)
     assert (found.program, found.trusted) == ("", False)
 
 
 def test_a_programs_name_is_text_that_can_be_printed() -> None:
     found = parse_entry(line(1, SYSLOG_IDENTIFIER="caf\u00e9 \ud800"))
-    assert isinstance(found, Entry)
+    assert isinstance(found, JournalEntry)
     assert found.program == "caf\u00e9 \\xed\\xa0\\x80"
 
 
@@ -277,7 +288,7 @@ HOSTILE = st.one_of(
 @given(HOSTILE)
 def test_no_line_raises(data: bytes) -> None:
     found = parse_entry(data)
-    if isinstance(found, Entry):
+    if isinstance(found, JournalEntry):
         assert found.cursor
         assert found.time > 0
         assert found.pid >= 0
@@ -479,20 +490,20 @@ def test_what_is_believed_of_roots_uid_with_another_group(
 )
 def test_uids(changed: dict[str, object], expected: tuple[int, int], why: str) -> None:
     found = parse_entry(line(1, **changed))
-    assert isinstance(found, Entry)
+    assert isinstance(found, JournalEntry)
     assert (found.uid, found.login_uid) == expected
 
 
 def test_of_a_program_upgraded_while_it_runs_the_file_is_what_it_was() -> None:
     found = parse_entry(line(1, _EXE="/usr/sbin/sshd (deleted)"))
-    assert isinstance(found, Entry)
+    assert isinstance(found, JournalEntry)
     assert (found.exe, found.trusted) == ("/usr/sbin/sshd", True)
 
 
 @pytest.mark.parametrize("name", ["_EXE", "_TRANSPORT", "_COMM"])
 def test_what_is_given_twice_is_not_missing(name: str) -> None:
     found = parse_entry(line(1, **{name: ["/usr/sbin/sshd", "x"]}))
-    assert isinstance(found, Entry)
+    assert isinstance(found, JournalEntry)
     assert not found.trusted
 
 
@@ -544,7 +555,7 @@ def test_where_others_may_write_the_program_is_not_believed_on_the_own_host(
     monkeypatch.setattr(journal, "is_roots", lambda path: path != local)
     paths = Paths() if is_own else fake.paths
     with closing(entries(paths, BEGINNING, SSHD, time.monotonic() + 60)) as every:
-        found = {item.exe: item.trusted for item in every if isinstance(item, Entry)}
+        found = {item.exe: item.trusted for item in every if isinstance(item, JournalEntry)}
     assert found == {"/usr/lib/openssh/sshd-session": True, local: not is_own}
 
 
@@ -564,7 +575,7 @@ def test_the_store_of_nix_is_looked_at_on_the_own_host(
     fake.prints(line(1), line(2, _EXE=exe))
     monkeypatch.setattr(journal, "is_roots", lambda path: path in roots)
     with closing(entries(Paths(), BEGINNING, SSHD, time.monotonic() + 60)) as every:
-        found = {item.exe: item.trusted for item in every if isinstance(item, Entry)}
+        found = {item.exe: item.trusted for item in every if isinstance(item, JournalEntry)}
     assert found[exe] is is_trusted, why
 
 
@@ -889,7 +900,7 @@ def test_a_malformed_cursor_is_a_gap_and_time_decides(fake: Fake, malformed: str
 
 def test_a_time_that_no_float_holds_makes_a_cursor_malformed() -> None:
     far = cursor(1).replace(";t=", ";t=" + "9" * 300)
-    assert parse_entry(line(1, __CURSOR=far, MESSAGE=7)) == Gap("damaged", far, 0.0)
+    assert parse_entry(line(1, __CURSOR=far, MESSAGE=7)) == JournalGap("damaged", far, 0.0)
 
 
 def test_what_is_skipped_is_left_behind() -> None:
@@ -898,7 +909,7 @@ def test_what_is_skipped_is_left_behind() -> None:
     assert advance(position, entry) == JournalPosition(cursor(2), START + 2.0, START + 2.0)
     gap = parse_entry(line(2, MESSAGE=None))
     assert advance(position, gap) == JournalPosition(cursor(2), START + 2.0, START + 2.0)
-    assert advance(position, Gap("damaged", "", 0.0)) == position
+    assert advance(position, JournalGap("damaged", "", 0.0)) == position
     assert advance(position, LOST) == position, "the entry behind the gap moves it"
 
 
@@ -921,7 +932,7 @@ def test_a_long_message_that_cannot_be_read_again_is_skipped(fake: Fake, whole: 
     (fake.directory / "out").write_bytes(line(1, MESSAGE=None) + b"\n" + line(3) + b"\n")
     (fake.directory / "whole").write_bytes(whole + b"\n" if whole else b"")
     fake.does('case "$*" in *--all*) cat whole;; *) cat out;; esac')
-    assert next(iter(list(fake.read()))) == Gap("too-long", cursor(1), START + 1.0)
+    assert next(iter(list(fake.read()))) == JournalGap("too-long", cursor(1), START + 1.0)
 
 
 def test_of_many_long_messages_few_are_read_again(fake: Fake) -> None:
@@ -1159,7 +1170,7 @@ def test_a_huge_line_is_skipped_in_constant_memory(fake: Fake, place: str) -> No
         tracemalloc.stop()
     assert messages([first, last]) == ["message 1", "message 3"]
     known = place != "none"
-    assert gap == Gap("too-long", cursor(2) if known else "", START + 2.0 if known else 0.0)
+    assert gap == JournalGap("too-long", cursor(2) if known else "", START + 2.0 if known else 0.0)
 
 
 @pytest.mark.parametrize("cut", range(-2, 200, 7))
@@ -1175,7 +1186,7 @@ def test_the_place_of_a_huge_line_is_found_wherever_it_is_cut(
     )
     monkeypatch.setattr(journal, "read_id", lambda paths, path: "")
     found = list(entries(Paths(), BEGINNING, SSHD, time.monotonic() + 30))
-    assert found == [Gap("too-long", cursor(2), START + 2.0)]
+    assert found == [JournalGap("too-long", cursor(2), START + 2.0)]
 
 
 # Whatever happens between reads.
@@ -1285,7 +1296,7 @@ def test_each_entry_is_read_exactly_once_or_a_gap_is_said(
                 reading = entries(Paths(), position, SSHD, time.monotonic() + 60)
                 for done, item in enumerate(reading, 1):
                     position = advance(position, item)
-                    if isinstance(item, Gap):
+                    if isinstance(item, JournalGap):
                         gaps += 1
                     else:
                         seen.append(int(item.message.split()[1]))

@@ -13,7 +13,7 @@ from tests.hosts import Host
 from textfile_users.accounts.passwd import (
     MAX_BYTES,
     MAX_REAL_NAME,
-    Entry,
+    PasswdEntry,
     find_entries,
     parse_passwd,
     read_passwd,
@@ -102,7 +102,7 @@ def test_entries_are_those_of_the_accounts(data: bytes) -> None:
     ],
 )
 def test_an_entry_has_group_and_real_name(line: bytes, gid: int, name: str, why: str) -> None:
-    entry = Entry("alice", 1000, gid, name)
+    entry = PasswdEntry("alice", 1000, gid, name)
     for data in (line, ROOT + line + b"\nalice:x:1000:5:other:/:\n"):
         assert find_entries(data, {"alice", "bob"}, {1000}) == ({"alice": entry}, {1000: entry})
 
@@ -111,8 +111,8 @@ def test_a_user_and_a_uid_may_have_different_entries() -> None:
     """Two names of one uid: getpwuid(3) has the first one, getpwnam(3) each."""
     toor = b"toor:x:0:7:Toor:/:\n"
     by_user, by_uid = find_entries(ROOT + toor, {"toor"}, {0})
-    assert by_user == {"toor": Entry("toor", 0, 7, "Toor")}
-    assert by_uid == {0: Entry("root", 0, 0, "root")}
+    assert by_user == {"toor": PasswdEntry("toor", 0, 7, "Toor")}
+    assert by_uid == {0: PasswdEntry("root", 0, 0, "root")}
 
 
 def test_a_real_name_is_bounded() -> None:

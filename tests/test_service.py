@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from textfile_users import service
 from textfile_users.paths import SERVICE_UNIT
-from textfile_users.service import Service, find_service, parse_crontab, parse_unit
+from textfile_users.setup import service
+from textfile_users.setup.service import Service, find_service, parse_crontab, parse_unit
 
 PROJECT = Path(__file__).parents[1]
 OWN = Service("textfile-users", "/var/lib/textfile-users", "/run/textfile-users/private")

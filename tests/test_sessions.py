@@ -17,7 +17,7 @@ from textfile_users.collecting import Wanted
 from textfile_users.paths import Paths
 from textfile_users.reading.text import label
 from textfile_users.scan import scan
-from textfile_users.sessions import session as sessions
+from textfile_users.sessions import merge as merge_module
 from textfile_users.sessions.logind import LogindSession
 from textfile_users.sessions.merge import (
     CLASSES,
@@ -941,7 +941,7 @@ def test_sessions_of_one_name_have_other_labels(tty: str, why: str) -> None:
 
 
 def test_of_too_many_logins_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "MAX_SESSIONS", 2)
+    monkeypatch.setattr(merge_module, "MAX_SESSIONS", 2)
     third, first, second = (utmp_record(pid)._replace(time=-pid) for pid in (1001, 1003, 1002))
     logout = utmp_record(1000)._replace(type=8)
     made = LogindSession("5", "alice", "active", "user", "tty", "sshd", "", "", 1000, 0.0)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from textfile_users.paths import Paths
-from textfile_users.settings import KNOWN, SETTINGS, parse_settings, read_settings
+from textfile_users.setup.settings import KNOWN, SETTINGS, parse_settings, read_settings
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from textfile_users.accounts.known import NOTHING as NOBODY
 from textfile_users.auth import journal, switching
 from textfile_users.auth import journal_files as journals
 from textfile_users.auth.collect_auth import collect_auth
-from textfile_users.auth.journal_entry import Entry
+from textfile_users.auth.journal_entry import JournalEntry
 from textfile_users.auth.journal_files import JournalPosition
 from textfile_users.auth.logs import AUTHLOG, JOURNAL, AuthFound, AuthNotes
 from textfile_users.auth.overlap import Line, Overlap, found_in, line_of
@@ -45,7 +45,7 @@ class World:
         self.is_on = True
         self.is_queued = False  # whether what comes while it is off waits for it
         self.log = self.host.write("var/log/auth.log", "")
-        self.entries: list[Entry] = []
+        self.entries: list[JournalEntry] = []
         self.waiting: list[str] = []
         self.total = 0
         self.durable = Durable()
@@ -57,7 +57,7 @@ class World:
         """Log a line, to the journal and, if syslogd is on, to the file."""
         cursor = f"{len(self.entries)}"
         name, _, _ = program.partition("[")
-        entry = Entry(cursor, self.now, name, pid, message.encode(), True, uid=0)
+        entry = JournalEntry(cursor, self.now, name, pid, message.encode(), True, uid=0)
         self.entries.append(entry)
         self.total += 1
         at = self.now + self.late
@@ -111,7 +111,7 @@ class World:
         counters = self.durable.counts.counters
         return sum(n for series, n in counters.items() if series[0] in LINES)
 
-    def journal_entries(self, position: JournalPosition) -> Iterator[Entry]:
+    def journal_entries(self, position: JournalPosition) -> Iterator[JournalEntry]:
         start = int(position.cursor) + 1 if position.cursor else 0
         for entry in self.entries[start:]:
             if entry.time >= position.time:
@@ -136,7 +136,9 @@ def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., World
 
 
 def with_journal(patch: pytest.MonkeyPatch, worlds: list[World]) -> None:
-    def entries(_: Paths, position: JournalPosition, *_more: object, known: str) -> Iterator[Entry]:
+    def entries(
+        _: Paths, position: JournalPosition, *_more: object, known: str
+    ) -> Iterator[JournalEntry]:
         return worlds[0].journal_entries(position)
 
     patch.setattr(journal, "entries", entries)

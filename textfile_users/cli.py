@@ -82,7 +82,7 @@ def _collect_as_service(argv: list[str]) -> int:
         values = parse_plain(argv, COLLECT_OPTIONS)
         options = _options(_parse("collect", argv) if values is None else values)
     except WrongUsage as error:
-        from textfile_users.settings import SETTINGS
+        from textfile_users.setup.settings import SETTINGS
 
         _, runtime_directory = state_directories(None, None)
         say_if_due(runtime_directory, f"{error.said}; mind OPTIONS in {SETTINGS}")
@@ -214,7 +214,7 @@ def _events(argv: list[str]) -> int:
 
 def _doctor(argv: list[str]) -> int:
     from textfile_users.by_hand import parse_for_doctor
-    from textfile_users.doctor import doctor
+    from textfile_users.setup.doctor import doctor
 
     values = parse_for_doctor(argv)
     return doctor(_options(values), values.json)
@@ -222,7 +222,7 @@ def _doctor(argv: list[str]) -> int:
 
 def _install(argv: list[str]) -> int:
     values = _parse("install", argv)
-    from textfile_users.install import install
+    from textfile_users.setup.install import install
 
     return install(
         values.root,
@@ -235,7 +235,7 @@ def _install(argv: list[str]) -> int:
 
 def _uninstall(argv: list[str]) -> int:
     values = _parse("uninstall", argv)
-    from textfile_users.install import uninstall
+    from textfile_users.setup.install import uninstall
 
     return uninstall(values.root, values.textfile_directory or "", values.dry_run)
 

@@ -319,7 +319,7 @@ def _redacted(options: Options, snapshot: Snapshot) -> tuple[Snapshot, Hide | No
     try:
         key = read_key(REDACT_KEY)
     except OSError as error:
-        from textfile_users.service import find_service
+        from textfile_users.setup.service import find_service
 
         service = find_service()  # whose key it is, also where root asks
         owner = service.user if service else SERVICE_USER if os.geteuid() else "root"

@@ -23,7 +23,7 @@ from textfile_users.auth import collect_auth as auth
 from textfile_users.auth import journalctl as source
 from textfile_users.auth import log_choice, log_reading
 from textfile_users.auth.journal import advance, entries
-from textfile_users.auth.journal_entry import Entry, Gap
+from textfile_users.auth.journal_entry import JournalEntry, JournalGap
 from textfile_users.auth.journal_files import JournalPosition, ends, journal_state
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import UNTRUSTED, Reader
@@ -89,7 +89,7 @@ class Journal:
         )
         assert done.returncode == 0, done.stderr
 
-    def read(self, count: int = 1000) -> list[Entry | Gap]:
+    def read(self, count: int = 1000) -> list[JournalEntry | JournalGap]:
         """Go on reading, `count` at most."""
         found = entries(self.paths, self.position, PROGRAMS, time.monotonic() + 60)
         read = list(islice(found, count))
@@ -101,7 +101,7 @@ class Journal:
     def messages(self, count: int = 1000) -> list[str]:
         """Go on reading; return messages, and gaps' reasons in angles."""
         return [
-            item.message.decode() if isinstance(item, Entry) else f"<{item.reason}>"
+            item.message.decode() if isinstance(item, JournalEntry) else f"<{item.reason}>"
             for item in self.read(count)
         ]
 
@@ -201,7 +201,7 @@ def test_entries_are_what_was_logged_and_believed_by_uid_and_file(journal: Journ
         exported(11, SYSLOG_IDENTIFIER=b"newdm", SYSLOG_FACILITY=b"9"),
     )
     found = journal.read()
-    assert all(isinstance(item, Entry) for item in found)
+    assert all(isinstance(item, JournalEntry) for item in found)
     assert [item[1:6] for item in found] == [
         (START + 1.0, "sshd-session", 100, b"message 1", True),
         (START + 2.0, "sudo", 100, b"message 2", True),
@@ -226,7 +226,8 @@ def test_long_messages(journal: Journal) -> None:
         exported(7),
     )
     found = journal.read()
-    assert [len(item.message) if isinstance(item, Entry) else item.reason for item in found] == [
+    told = [one.reason if isinstance(one, JournalGap) else len(one.message) for one in found]
+    assert told == [
         4000, 65536, 65536, "too-long", "too-long", "too-long", 9,
     ]  # fmt: skip
     assert journal.read() == [], "what was skipped is not skipped again"
@@ -368,12 +369,12 @@ def journald(box: Box) -> Iterator[Box]:
     box.run("rm", "-rf", "/dev/log", "/run/systemd/journal", "/run/log", "/var/log/journal")
 
 
-def read_on(box: Box, position: JournalPosition) -> tuple[list[Entry], JournalPosition]:
+def read_on(box: Box, position: JournalPosition) -> tuple[list[JournalEntry], JournalPosition]:
     """Return what has come since; nothing of it is a gap."""
     box.run("journalctl", "--sync")
     found = []
     for item in entries(Paths(str(box.root)), position, PROGRAMS, time.monotonic() + 60):
-        assert isinstance(item, Entry)
+        assert isinstance(item, JournalEntry)
         found.append(item)
         position = advance(position, item)
     return found, position
@@ -471,7 +472,7 @@ def told(box: Box) -> tuple[list[str], int]:
     reader = Reader(Pairing(), Stamps(0.0, utc_time), lambda: accounts(paths))
     events = []
     for entry in entries(paths, BEGINNING, (*PROGRAMS, "doas", "polkitd"), time.monotonic() + 60):
-        assert isinstance(entry, Entry)
+        assert isinstance(entry, JournalEntry)
         events += reader.read_entry(entry)
     events += reader.pairing.finish()
     said = [event.said for event in events]
@@ -611,7 +612,7 @@ def test_a_directory_does_not_hide_a_refusal(escalating: Box, command: str) -> N
 
 
 def test_flushed_rotated_and_vacuumed_each_entry_is_read_once(journald: Box) -> None:
-    found: list[Entry] = []
+    found: list[JournalEntry] = []
     position = BEGINNING
     changes: tuple[list[str], ...] = (
         [],
@@ -636,8 +637,8 @@ def test_flushed_rotated_and_vacuumed_each_entry_is_read_once(journald: Box) -> 
     paths = Paths(str(journald.root))
     journald.run("journalctl", "--sync")
     rest = list(entries(paths, position, PROGRAMS, time.monotonic() + 60))
-    assert rest[0] == Gap("gap", "", 0.0), "the last position was vacuumed away, and more"
-    assert [item.message for item in rest[1:] if isinstance(item, Entry)] == [b"last"]
+    assert rest[0] == JournalGap("gap", "", 0.0), "the last position was vacuumed away, and more"
+    assert [item.message for item in rest[1:] if isinstance(item, JournalEntry)] == [b"last"]
     expected = [
         f"{word} {number}" for number in range(len(changes)) for word in ("before", "unread") * 2
     ]
@@ -648,7 +649,7 @@ def test_vacuums_that_lose_nothing_are_no_gaps(journald: Box) -> None:
     """What was vacuumed away had been read each time, except the last."""
     paths = Paths(str(journald.root))
     position, known = BEGINNING, ""
-    found: list[Entry | Gap] = []
+    found: list[JournalEntry | JournalGap] = []
     for number in range(10):
         log(journald, f"message {number}")
         log(journald, f"message {number}", user="tu-bob")
@@ -664,7 +665,7 @@ def test_vacuums_that_lose_nothing_are_no_gaps(journald: Box) -> None:
         if number < 8:
             journald.run("journalctl", "--rotate")
             journald.run("journalctl", "--vacuum-files=1")
-    said = [item.message.decode() if isinstance(item, Entry) else "<gap>" for item in found]
+    said = [item.message.decode() if isinstance(item, JournalEntry) else "<gap>" for item in found]
     twice = [text for number in range(9) for text in [f"message {number}"] * 2]
     assert said == [*twice, "<gap>", "last"]
 

@@ -16,8 +16,8 @@ from tests.e2e.debian import program
 from tests.e2e.parts import NodeExporter, free_port, run
 from tests.hosts import NOW, busy_host
 from textfile_users.cli import main
-from textfile_users.node_exporter import find_blind
 from textfile_users.paths import Paths
+from textfile_users.setup.node_exporter import find_blind
 
 pytestmark = pytest.mark.e2e
 

@@ -56,7 +56,7 @@ from textfile_users.sessions.activity import parse_command
 from textfile_users.sessions.collect_sessions import SessionsMemory
 from textfile_users.sessions.logind import parse_session
 from textfile_users.sessions.utmp import LAYOUTS, parse_origin, parse_utmp
-from textfile_users.settings import parse_settings
+from textfile_users.setup.settings import parse_settings
 from textfile_users.state_files import (
     _end_of,
     format_durable,

@@ -43,7 +43,7 @@ class Passwd(Record):
 NO_ACCOUNTS = Passwd({}, {})
 
 
-class Entry(Record):
+class PasswdEntry(Record):
     """An account: its name, uid, primary gid (-1 where the line has none) and real name."""
 
     user: str
@@ -68,18 +68,18 @@ def parse_passwd(data: bytes) -> Passwd:
 
 def find_entries(
     data: bytes, users: AbstractSet[str], uids: AbstractSet[int]
-) -> tuple[dict[str, Entry], dict[int, Entry]]:
+) -> tuple[dict[str, PasswdEntry], dict[int, PasswdEntry]]:
     """Return the entries of ``users`` and of ``uids`` in ``data``, the bytes of a passwd file.
 
     The first line counts, as in getpwnam(3) and getpwuid(3). Raises nothing.
     """
-    by_user: dict[str, Entry] = {}
-    by_uid: dict[int, Entry] = {}
+    by_user: dict[str, PasswdEntry] = {}
+    by_uid: dict[int, PasswdEntry] = {}
     for name, uid, fields in _lines(data):
         if name in users or uid in uids:
             gid = decode(fields[3])
             group = int(gid) if is_number(gid) and int(gid) <= MAX_UID else -1
-            entry = Entry(name, uid, group, real_name(fields[4] if len(fields) > 4 else b""))
+            entry = PasswdEntry(name, uid, group, real_name(fields[4] if len(fields) > 4 else b""))
             if name in users:
                 by_user.setdefault(name, entry)
             if uid in uids:

@@ -10,8 +10,8 @@ import time
 
 from textfile_users.auth.journal_entry import (
     LOST,
-    Entry,
-    Gap,
+    JournalEntry,
+    JournalGap,
     boot_of,
     cursor_of,
     cursor_parts,
@@ -53,7 +53,7 @@ def entries(
     deadline: float,
     clock: Clock = time.monotonic,
     known: str = "",
-) -> Generator[Entry | Gap, None, None]:
+) -> Generator[JournalEntry | JournalGap, None, None]:
     """Yield what the programs named ``identifiers`` logged behind ``position``, and PAM, in order.
 
     All was read when ends() said ``known``: where the position's entry has gone, but nothing
@@ -72,17 +72,17 @@ def entries(
             if is_lost and not holds_all_since(paths, known):
                 yield LOST
             is_lost = False
-            yield _seen(found) if paths.is_own_host and isinstance(found, Entry) else found
+            yield _seen(found) if paths.is_own_host and isinstance(found, JournalEntry) else found
 
 
-def advance(position: JournalPosition, found: Entry | Gap) -> JournalPosition:
+def advance(position: JournalPosition, found: JournalEntry | JournalGap) -> JournalPosition:
     """Return the position behind ``found``, which was yielded when reading from ``position``."""
     if not found.cursor:
         return position
     return JournalPosition(found.cursor, found.time, max(found.time, position.newest))
 
 
-def _seen(entry: Entry) -> Entry:
+def _seen(entry: JournalEntry) -> JournalEntry:
     """Return an entry of this host, not trusted where others may write its program's file."""
     exe = entry.exe
     if exe.startswith(STORES) and not os.path.lexists(exe):  # the garbage was collected since
@@ -93,7 +93,7 @@ def _seen(entry: Entry) -> Entry:
 
 def _find(
     paths: Paths, position: JournalPosition, identifiers: Iterable[str], left: Countdown
-) -> Generator[Entry | Gap, None, None]:
+) -> Generator[JournalEntry | JournalGap, None, None]:
     """Yield what ``entries`` does, and LOST wherever the cursor's entry is missed."""
     if position.cursor and not cursor_parts(position.cursor):
         yield LOST
@@ -122,7 +122,7 @@ def _read(
     position: JournalPosition,
     boots: set[str],
     left: Countdown,
-) -> Generator[Entry | Gap, None, None]:
+) -> Generator[JournalEntry | JournalGap, None, None]:
     """Yield what ``boots``, all where there is none, logged behind ``position``."""
     more = [*_start(position), *_matches(names, boots)]
     behind = position.time - MICROSECOND / 2  # half of one, since floats are not exact
@@ -161,7 +161,7 @@ def _read_boots(
     position: JournalPosition,
     boot: str,
     left: Countdown,
-) -> Generator[Entry | Gap, None, None]:
+) -> Generator[JournalEntry | JournalGap, None, None]:
     """Yield what earlier boots logged behind ``position``, then what ``boot``, the last, did.
 
     journalctl puts boots in order by real time alone: one whose clock was behind would lie
@@ -237,11 +237,13 @@ def _is_at(line: bytes | None, sought: dict[str, str], names: str) -> bool:
     return all(parts.get(name) == sought[name] for name in names)
 
 
-def _is_long(found: Entry | Gap) -> bool:
-    return isinstance(found, Gap) and found.reason == "too-long"
+def _is_long(found: JournalEntry | JournalGap) -> bool:
+    return isinstance(found, JournalGap) and found.reason == "too-long"
 
 
-def _parse_whole(command: list[str], found: Entry | Gap, left: Countdown) -> Entry | Gap:
+def _parse_whole(
+    command: list[str], found: JournalEntry | JournalGap, left: Countdown
+) -> JournalEntry | JournalGap:
     """Return the entry of a message over the 4 KiB that journalctl shows, else ``found``.
 
     It is read again, but only of trusted programs: others' messages may have hundreds of

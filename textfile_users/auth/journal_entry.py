@@ -27,7 +27,7 @@ TOO_LONG = b"too long:"
 DELETED = " (deleted)"  # of a program upgraded while it ran
 
 
-class Entry(Record):
+class JournalEntry(Record):
     """One entry: ``time`` is when journald received it, ``trusted`` what is_believed says.
 
     ``uid`` and ``login_uid`` are whose process wrote it and who had logged in, NOBODY where that
@@ -63,7 +63,7 @@ class Entry(Record):
         return self.program.rstrip("]") not in BINARIES
 
 
-class Gap(Record):
+class JournalGap(Record):
     """Something that could not be read.
 
     ``reason`` is "too-long" or "damaged" for an entry skipped, "gap" where entries behind
@@ -75,11 +75,11 @@ class Gap(Record):
     time: float
 
 
-LOST = Gap("gap", "", 0.0)
+LOST = JournalGap("gap", "", 0.0)
 _Fields = dict[str, object]
 
 
-def parse_entry(line: bytes) -> Entry | Gap:
+def parse_entry(line: bytes) -> JournalEntry | JournalGap:
     """Return the entry in a line of JSON, or why it is none. Raises nothing."""
     if line.startswith(TOO_LONG):
         return _skipped("too-long", cursor_of(line))
@@ -94,7 +94,7 @@ def parse_entry(line: bytes) -> Entry | Gap:
         return _skipped("too-long", cursor)
     if message is None:
         return _skipped("damaged", cursor)
-    return Entry(
+    return JournalEntry(
         cursor=cursor,
         time=micros / 1e6,
         program=text_of(fields.get("SYSLOG_IDENTIFIER")),
@@ -156,8 +156,8 @@ def _message(value: object) -> bytes | None:
         return None
 
 
-def _skipped(reason: str, cursor: str) -> Gap:
-    return Gap(reason, cursor, int(cursor_parts(cursor).get("t", "0"), 16) / 1e6)
+def _skipped(reason: str, cursor: str) -> JournalGap:
+    return JournalGap(reason, cursor, int(cursor_parts(cursor).get("t", "0"), 16) / 1e6)
 
 
 def cursor_of(line: bytes) -> str:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from textfile_users.accounts.known import Known
     from textfile_users.accounts.passwd import Passwd
-    from textfile_users.auth.journal_entry import Entry, Gap
+    from textfile_users.auth.journal_entry import JournalEntry, JournalGap
     from textfile_users.auth.journal_files import JournalPosition
     from textfile_users.auth.switching import Side
     from textfile_users.auth_event import AuthEvent
@@ -338,7 +338,7 @@ class LogReading:
     def read_journal(self, backfill: bool) -> Steps:
         """Read on in the journal, or begin with it, and yield after each entry as for files."""
         from textfile_users.auth.journal import advance
-        from textfile_users.auth.journal_entry import Entry
+        from textfile_users.auth.journal_entry import JournalEntry
         from textfile_users.auth.journal_files import JournalPosition, ends
 
         self.caught_up = False
@@ -353,7 +353,7 @@ class LogReading:
         self._journal = position
         try:
             for found in self._entries(position):
-                if isinstance(found, Entry):
+                if isinstance(found, JournalEntry):
                     self._take(self.reader.read_entry(found))
                 else:
                     self._counting.skipped(JOURNAL, ((found.reason, 1),))
@@ -393,7 +393,9 @@ class LogReading:
         except OSError:
             return False
 
-    def _entries(self, position: JournalPosition) -> Generator[Entry | Gap, None, None]:
+    def _entries(
+        self, position: JournalPosition
+    ) -> Generator[JournalEntry | JournalGap, None, None]:
         from textfile_users.auth.journal import entries
 
         return entries(self._paths, position, IDENTIFIERS, self._deadline, known=self._known)

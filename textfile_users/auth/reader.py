@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from textfile_users.accounts.passwd import Passwd
-    from textfile_users.auth.journal_entry import Entry
+    from textfile_users.auth.journal_entry import JournalEntry
     from textfile_users.auth.overlap import Overlap
 
 MATCHED = "matched"
@@ -241,7 +241,7 @@ class Reader:
             line = data[start:end].rstrip(b"\n")
             self.unmatched.append((self._line_number(data, start), line))
 
-    def read_entry(self, entry: Entry) -> list[AuthEvent]:
+    def read_entry(self, entry: JournalEntry) -> list[AuthEvent]:
         """Return the events of an entry of the journal."""
         tag = entry.program.rstrip("]").encode("utf-8", "replace")
         program = program_of(tag, entry.message)
@@ -270,7 +270,7 @@ class Reader:
         self.time = entry.time
         return self.pairing.take(AuthEvent(entry.time, entry.pid, 0, self._completed(entry, said)))
 
-    def believes(self, entry: Entry, said: Finding) -> bool:
+    def believes(self, entry: JournalEntry, said: Finding) -> bool:
         """Return whether an entry may say what it does: a user's may tell of that user alone.
 
         Users choose what their programs write, and some of what the system's do. Of an account
@@ -299,7 +299,7 @@ class Reader:
             uid >= 0 and uid not in accounts.by_uid and not accounts.lends(uid) for uid in writers
         )
 
-    def _completed(self, entry: Entry, said: Finding) -> Finding:
+    def _completed(self, entry: JournalEntry, said: Finding) -> Finding:
         """Return a finding with the names that the kernel tells: of who acts, or is acted as."""
         is_doas = said.service == "doas" and said.kind == UNCLEAR  # it writes as the target
         is_pam = not said.user and said.event != CONTINUED and not entry.is_of_system
@@ -314,7 +314,7 @@ class Reader:
         return self._accounts
 
 
-def _is_of_login(entry: Entry, said: Finding) -> bool:
+def _is_of_login(entry: JournalEntry, said: Finding) -> bool:
     """Return whether the process of sshd's wrote it that is a user's own.
 
     What it tells of is a login: its end too, of which OpenSSH 10.6 tells as of a stranger's.

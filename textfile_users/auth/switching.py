@@ -8,7 +8,7 @@ from __future__ import annotations
 from time import monotonic
 
 from textfile_users.auth.finding import UNMATCHED
-from textfile_users.auth.journal_entry import Entry, Gap
+from textfile_users.auth.journal_entry import JournalEntry, JournalGap
 from textfile_users.auth.journal_files import JournalPosition
 from textfile_users.auth.log_lines import parse_lines, program_of
 from textfile_users.auth.message import find
@@ -95,7 +95,10 @@ def _of_file(
 
 
 def of_journal(
-    entries: Iterable[Entry | Gap], position: JournalPosition | None, first: float, last: float
+    entries: Iterable[JournalEntry | JournalGap],
+    position: JournalPosition | None,
+    first: float,
+    last: float,
 ) -> Side:
     """Return what counts of the journal's ``entries``, from ``first`` to ``last``.
 
@@ -105,7 +108,7 @@ def of_journal(
     reached = position if position and position.cursor and position.time >= first else None
     is_read = reached is not None
     for found in entries:
-        if isinstance(found, Entry) and first <= found.time <= last and found.trusted:
+        if isinstance(found, JournalEntry) and first <= found.time <= last and found.trusted:
             tag = found.program.rstrip("]").encode("utf-8", "replace")
             program = program_of(tag, found.message)
             said = UNMATCHED if program is None else find(program, found.message)

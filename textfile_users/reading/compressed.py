@@ -5,7 +5,15 @@ from __future__ import annotations
 import os
 
 from textfile_users.reading.lines import BLOCK
-from textfile_users.reading.plain import MARK, PROBE, File, Gap, Plain, descriptor_of, mark
+from textfile_users.reading.plain import (
+    MARK,
+    PROBE,
+    FollowedFile,
+    Plain,
+    Unreadable,
+    descriptor_of,
+    mark,
+)
 from textfile_users.reading.position import Position
 
 TYPE_CHECKING = False
@@ -22,18 +30,19 @@ COMPRESSIONS = (*RESUMED, "zst")
 _ITS_END = 1 << 62
 
 
-def open_file(file: File) -> Reader:
-    """Return the file's reader. Raises OSError, Gap, Changed where it is another by now."""
+def open_file(file: FollowedFile) -> Reader:
+    """Return the file's reader. Raises OSError, Unreadable, Changed where it is another by now."""
     return Compressed(file) if file.compression else Plain(file)
 
 
 class Compressed:
     """Reads a compressed file as what it was, once from its beginning, in bounded memory.
 
-    Raises Gap where it cannot be decompressed here, OSError, Changed where it is another by now.
+    Raises Unreadable where it cannot be decompressed here, OSError, and Changed where it is
+    another by now.
     """
 
-    def __init__(self, file: File) -> None:
+    def __init__(self, file: FollowedFile) -> None:
         """Open it."""
         self.file = file
         self.packed = os.fdopen(descriptor_of(file), "rb")
@@ -47,7 +56,7 @@ class Compressed:
             self.stream, self.faults = decompress(self.packed, file.compression)
         except ImportError:
             self.close()
-            raise Gap from None
+            raise Unreadable from None
 
     def status(self) -> os.stat_result:
         """Return what fstat(2) says of the compressed file."""
@@ -60,19 +69,19 @@ class Compressed:
     def read(self, position: Position, size: int) -> tuple[bytes, bytes, bool]:  # noqa: ARG002
         """Return what Plain.read does; the position is in what the last call returned.
 
-        It ends where the file does. Raises Gap where the rest is damaged, or too far.
+        It ends where the file does. Raises Unreadable where the rest is damaged, or too far.
         """
         if self.is_far:
             if position.offset in (_ITS_END, self._length()):
                 return b"", b"", True
-            raise Gap
+            raise Unreadable
         done = position.offset - self.offset
         self.before = (self.before + self.data[:done])[-MARK:]
         self.data = self.data[done:]
         self.offset = position.offset
         more = self._more(BLOCK - len(self.data))
         if self.is_damaged and not more:
-            raise Gap
+            raise Unreadable
         self.data += more
         return self.before, self.data, len(self.data) < BLOCK and not self.is_damaged
 

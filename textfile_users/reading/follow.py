@@ -19,7 +19,7 @@ import errno
 from textfile_users.reading.compressed import open_file
 from textfile_users.reading.files import closing
 from textfile_users.reading.lines import take_lines, take_records
-from textfile_users.reading.plain import MARK, Changed, File, Gap, Plain, mark
+from textfile_users.reading.plain import MARK, Changed, FollowedFile, Plain, Unreadable, mark
 from textfile_users.reading.position import (
     NOWHERE,
     Position,
@@ -60,7 +60,7 @@ class Block(Record):
 class _Part(Record):
     """A file that is to be read as far as ``status`` says; superseded: a newer one has content."""
 
-    file: File
+    file: FollowedFile
     status: os.stat_result
     has_content: bool
     superseded: bool
@@ -103,7 +103,7 @@ def end(path: str, unit: int = 0) -> Position:
 
 def _read_on(path: str, position: Position, unit: int) -> Generator[Block, None, None]:
     """Read on in the path's file. Raises Changed where the position is not in it."""
-    with closing(Plain(File(path, "", "", position.inode))) as reader:
+    with closing(Plain(FollowedFile(path, "", "", position.inode))) as reader:
         status = reader.status()
         seen = stamp_of(status)
         position = yield from _read(reader, position, unit, status.st_size, False, seen)
@@ -135,7 +135,7 @@ def _read_across(path: str, position: Position, unit: int) -> Generator[Block, N
 
 
 def _read_parts(
-    files: list[File],
+    files: list[FollowedFile],
     parts: list[_Part],
     position: Position,
     unit: int,
@@ -165,7 +165,7 @@ def _read_parts(
                 gaps = 0
                 position = block.position
                 yield block._replace(skipped=skipped)
-        except Gap:
+        except Unreadable:
             gaps += 1
         finally:
             if reader:
@@ -205,7 +205,7 @@ def _read(
     return position
 
 
-def _find(files: list[File], position: Position) -> tuple[int, Reader | None]:
+def _find(files: list[FollowedFile], position: Position) -> tuple[int, Reader | None]:
     """Return the index of the file that the position is in, and its reader, which has been there.
 
     That of the same inode first, then the newest first. -1: none. NOWHERE: before the first.
@@ -219,7 +219,7 @@ def _find(files: list[File], position: Position) -> tuple[int, Reader | None]:
             continue  # no content to know it by
         try:
             reader = open_file(file)
-        except Gap:
+        except Unreadable:
             continue
         if reader.fits(position):
             return index, reader
@@ -227,7 +227,7 @@ def _find(files: list[File], position: Position) -> tuple[int, Reader | None]:
     return -1, None
 
 
-def _parts(files: list[File]) -> list[_Part]:
+def _parts(files: list[FollowedFile]) -> list[_Part]:
     """Return what is to be read of each file, oldest first. Raises Changed.
 
     The newest is asked first: a writer that has begun a newer file has left the older one,
@@ -256,18 +256,18 @@ def _seen_of_rotated(parts: list[_Part]) -> str:
     return seen
 
 
-def _has_content(file: File) -> bool:
+def _has_content(file: FollowedFile) -> bool:
     """Return whether there is something in a file that is not empty: it may be compressed."""
     if not file.compression:
         return True
     try:
         with closing(open_file(file)) as reader:
             return reader.has_content()
-    except Gap:
+    except Unreadable:
         return True
 
 
-def beginning_of(file: File, left: str = "") -> Position:
+def beginning_of(file: FollowedFile, left: str = "") -> Position:
     """Return the position before all of the file, which nothing but its inode tells."""
     return Position(file.inode, 0, "", "", False, "", left)
 
@@ -280,7 +280,7 @@ def leaving_older(path: str, position: Position) -> Position:
     return position._replace(left=_with_left("", *plain[-MAX_LEFT:])) if plain else position
 
 
-def _is_left(file: File, left: str) -> bool:
+def _is_left(file: FollowedFile, left: str) -> bool:
     """Return whether a rotated file was read: a copy of one may have any name."""
     beginning = _beginning(file) if left and file.suffix else b""
     for word in left.split():
@@ -292,7 +292,7 @@ def _is_left(file: File, left: str) -> bool:
     return False
 
 
-def _with_left(left: str, *files: File) -> str:
+def _with_left(left: str, *files: FollowedFile) -> str:
     """Return Position.left with the beginnings of further files, which must not be read again."""
     known = left.split()
     for file in files:
@@ -303,11 +303,11 @@ def _with_left(left: str, *files: File) -> str:
     return " ".join(known[-MAX_LEFT:])
 
 
-def _beginning(file: File) -> bytes:
+def _beginning(file: FollowedFile) -> bytes:
     try:
         with closing(open_file(file)) as reader:
             return reader.beginning(BEGINNING)
-    except Gap:
+    except Unreadable:
         return b""
 
 
@@ -321,14 +321,14 @@ def at_rest(path: str, find: Callable[[], Position]) -> Position:
     raise OSError(errno.EAGAIN, "is being rotated again and again", path)
 
 
-def end_of(files: list[File], unit: int, superseded: bool) -> Position:
+def end_of(files: list[FollowedFile], unit: int, superseded: bool) -> Position:
     """Return the end of the newest file of which something could have been consumed."""
     for file in reversed(files):
         try:
             with closing(open_file(file)) as reader:
                 position = reader.end(unit, superseded)
                 superseded = superseded or reader.has_content()
-        except Gap:
+        except Unreadable:
             superseded = True
         else:
             if position.offset:
@@ -336,7 +336,7 @@ def end_of(files: list[File], unit: int, superseded: bool) -> Position:
     return NOWHERE
 
 
-def _end_of_rotated(files: list[File], unit: int) -> Position:
+def _end_of_rotated(files: list[FollowedFile], unit: int) -> Position:
     own = [status_of(file.path) for file in files if not file.suffix]
     superseded = any(status and status.st_size > 0 for status in own)
     return end_of([file for file in files if file.suffix], unit, superseded)

@@ -18,7 +18,7 @@ _PRIME = 0xADF85458A2BB4A9AAFDC563D
 PROBE = 2 * MAX_LINE
 
 
-class File(Record):
+class FollowedFile(Record):
     """The file at the path itself, or a rotated one, whose name goes on with ``suffix``."""
 
     path: str
@@ -31,7 +31,7 @@ class Changed(Exception):
     """The files are not, or no longer, as they were taken to be."""
 
 
-class Gap(Exception):
+class Unreadable(Exception):
     """A rotated file, or the rest of it, cannot be read, and a later run could not either."""
 
 
@@ -46,15 +46,15 @@ def mark(data: bytes) -> str:
     return f"{int.from_bytes(data, 'big') % _PRIME:x}" if data else ""
 
 
-def _fault(file: File, error: OSError) -> Exception:
+def _fault(file: FollowedFile, error: OSError) -> Exception:
     """Return what a fault of reading means: a rotated file can be done without."""
     if file.suffix and error.errno in _LASTING:
-        return Gap()
+        return Unreadable()
     return OSError(error.errno, error.strerror, file.path)
 
 
-def descriptor_of(file: File) -> int:
-    """Return the open file. Raises OSError, Gap, Changed where it is another by now."""
+def descriptor_of(file: FollowedFile) -> int:
+    """Return the open file. Raises OSError, Unreadable, Changed where it is another by now."""
     try:
         descriptor = open_regular(file.path)
     except (FileNotFoundError, NotADirectoryError):
@@ -70,10 +70,10 @@ def descriptor_of(file: File) -> int:
 class Plain:
     """Reads a file as it is; it may be emptied or replaced at any time.
 
-    Its methods raise OSError, Gap, and Changed where that has happened.
+    Its methods raise OSError, Unreadable, and Changed where that has happened.
     """
 
-    def __init__(self, file: File) -> None:
+    def __init__(self, file: FollowedFile) -> None:
         """Open it."""
         self.file = file
         self.stream = os.fdopen(descriptor_of(file), "rb", 0)
@@ -107,7 +107,7 @@ class Plain:
         """Return whether the content before the position is what its marks say."""
         try:
             self.read(position, position.offset)
-        except (Gap, Changed):
+        except (Unreadable, Changed):
             return False
         return True
 

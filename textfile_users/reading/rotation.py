@@ -7,14 +7,14 @@ import os
 
 from textfile_users.reading.compressed import COMPRESSIONS
 from textfile_users.reading.files import closing
-from textfile_users.reading.plain import Changed, File, Gap, Plain
+from textfile_users.reading.plain import Changed, FollowedFile, Plain, Unreadable
 from textfile_users.reading.position import status_of
 
 MAX_ENTRIES = 100_000  # of the directory
 ATTEMPTS = 10  # to find the files at rest; logrotate needs milliseconds
 
 
-def files_of(path: str) -> list[File]:
+def files_of(path: str) -> list[FollowedFile]:
     """Return the rotated files, oldest first, and the path's own file last if it is there.
 
     A list made while files are renamed can lack one: two in a row that are equal do not.
@@ -26,7 +26,7 @@ def files_of(path: str) -> list[File]:
         files = _rotated(path)
         status = status_of(path)
         if status:
-            files.append(File(path, "", "", status.st_ino))
+            files.append(FollowedFile(path, "", "", status.st_ino))
         if files == before:
             if len(files) > 1 and _is_copy(files[-2], files[-1]):
                 del files[-2]
@@ -35,7 +35,7 @@ def files_of(path: str) -> list[File]:
     raise Changed
 
 
-def _is_copy(rotated: File, own: File) -> bool:
+def _is_copy(rotated: FollowedFile, own: FollowedFile) -> bool:
     """Return whether copytruncate is copying the path's file and has not emptied it yet."""
     if own.suffix or rotated.compression:
         return False
@@ -43,11 +43,11 @@ def _is_copy(rotated: File, own: File) -> bool:
         with closing(Plain(rotated)) as copy, closing(Plain(own)) as original:
             size = copy.status().st_size
             return size > 0 and copy.ends(size) == original.ends(size)
-    except Gap:
+    except Unreadable:
         return False
 
 
-def _rotated(path: str) -> list[File]:
+def _rotated(path: str) -> list[FollowedFile]:
     """Return the rotated files, oldest first; none where there is no directory."""
     directory, name = os.path.split(path)
     found = {}
@@ -56,7 +56,7 @@ def _rotated(path: str) -> list[File]:
         stem, compression = _split_suffix(suffix)
         # Both are there while one is compressed; the plain one comes first and is whole.
         if stem and stem not in found:
-            found[stem] = File(path + suffix, suffix, compression, status.st_ino)
+            found[stem] = FollowedFile(path + suffix, suffix, compression, status.st_ino)
             times[stem] = status.st_mtime_ns
     if len({_is_number(stem) for stem in found}) > 1:
         return [found[stem] for stem in sorted(found, key=times.__getitem__)]

@@ -6,7 +6,7 @@ from textfile_users.reading.compressed import Compressed, open_file
 from textfile_users.reading.files import closing
 from textfile_users.reading.follow import at_rest, beginning_of, end_of, leaving_older
 from textfile_users.reading.lines import MAX_LINE, take_lines
-from textfile_users.reading.plain import PROBE, File, Gap
+from textfile_users.reading.plain import PROBE, FollowedFile, Unreadable
 from textfile_users.reading.position import NOWHERE, Position
 from textfile_users.reading.rotation import files_of
 
@@ -30,7 +30,9 @@ def since(path: str, time: float, time_of: Callable[[bytes], float | None]) -> P
     return at_rest(path, lambda: leaving_older(path, _since(files_of(path), time, time_of)))
 
 
-def _since(files: list[File], time: float, time_of: Callable[[bytes], float | None]) -> Position:
+def _since(
+    files: list[FollowedFile], time: float, time_of: Callable[[bytes], float | None]
+) -> Position:
     newer = None  # the beginning of a newer file: all in it is of `time` or later
     for file in reversed(files):
         try:
@@ -40,7 +42,7 @@ def _since(files: list[File], time: float, time_of: Callable[[bytes], float | No
                 position = _search(reader, beginning_of(file), time, time_of)
                 if reader.has_content():
                     newer = beginning_of(file)
-        except Gap:
+        except Unreadable:
             continue  # told by blocks()
         if position:
             return position

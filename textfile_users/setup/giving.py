@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 
-from textfile_users.installing.links import open_directory
+from textfile_users.setup.links import open_directory
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 

@@ -7,24 +7,24 @@ import os
 import stat
 import time
 
-from textfile_users.checks.child import Failed, run_tool
-from textfile_users.checks.container import hides_processes
-from textfile_users.checks.finding import (
+from textfile_users.paths import PRIVATE, SERVICE_USER, STATE
+from textfile_users.reading.files import read_regular, reason
+from textfile_users.record import Record
+from textfile_users.setup.checks.child import ChildFailed, run_tool
+from textfile_users.setup.checks.container import hides_processes
+from textfile_users.setup.checks.link import writes_elsewhere
+from textfile_users.setup.checks.result import (
     FAULT,
     NOTE,
     OK,
     SERVICE,
     TIMER,
-    Finding,
+    CheckResult,
     Host,
     age,
 )
-from textfile_users.checks.link import writes_elsewhere
-from textfile_users.checks.mends import UNITS, install, quote, run, service
-from textfile_users.checks.textfile import max_age, written_time
-from textfile_users.paths import PRIVATE, SERVICE_USER, STATE
-from textfile_users.reading.files import read_regular, reason
-from textfile_users.record import Record
+from textfile_users.setup.checks.textfile import max_age, written_time
+from textfile_users.setup.fixes import UNITS, install, quote, run, service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ RESULTS = {
 }
 
 
-class Entry(Record):
+class CronEntry(Record):
     """A cron entry: whether a line of it is one, and what cron dislikes in the file.
 
     ``is_hidden`` is whether one may be there that this user cannot see; ``changed`` is when it was.
@@ -84,7 +84,7 @@ class Runner(Record):
     is_there: bool = True
 
 
-class Facts(Record):
+class ScheduleFacts(Record):
     """``units`` are systemctl's properties by unit, empty where it could not be asked (``error``).
 
     ``silence`` is the age of users.prom in seconds, None without; ``directory`` is the one
@@ -94,7 +94,7 @@ class Facts(Record):
 
     is_systemd: bool
     units: Mapping[str, Mapping[str, str]]
-    entries: tuple[Entry, ...]
+    entries: tuple[CronEntry, ...]
     has_crond: bool
     now: float
     silence: float | None
@@ -151,7 +151,7 @@ def period_of(timer: Mapping[str, str]) -> float:
     return max(0.0, following - last) if last and following else 0.0
 
 
-def check_schedule(host: Host) -> Iterator[Finding]:
+def check_schedule(host: Host) -> Iterator[CheckResult]:
     """Yield what runs the program, and whether that works."""
     if not host.options.paths.is_own_host:
         return iter(())
@@ -162,7 +162,7 @@ def check_schedule(host: Host) -> Iterator[Finding]:
         silence = None
     units, error = _read_units() if host.is_systemd else ({}, "")
     return judge_schedule(
-        Facts(
+        ScheduleFacts(
             host.is_systemd,
             units,
             _read_entries(),
@@ -180,15 +180,15 @@ def check_schedule(host: Host) -> Iterator[Finding]:
     )
 
 
-def judge_schedule(facts: Facts) -> Iterator[Finding]:
+def judge_schedule(facts: ScheduleFacts) -> Iterator[CheckResult]:
     """Yield what is found of timer and cron."""
     live = [entry for entry in facts.entries if entry.is_live]
     hidden = [entry for entry in facts.entries if entry.is_hidden]
     if facts.error:
-        yield Finding("timer", NOTE, facts.error)
+        yield CheckResult("timer", NOTE, facts.error)
     if facts.has_timer and facts.units[TIMER].get("ActiveState") == "active" and live:
         found = f"the timer and {live[0].path} both run it"
-        yield Finding("schedule", FAULT, found, f"rm {quote(live[0].path)}")
+        yield CheckResult("schedule", FAULT, found, f"rm {quote(live[0].path)}")
     if facts.has_timer and not (live and facts.units[TIMER].get("ActiveState") == "inactive"):
         yield from _judge_units(facts)
     for entry in facts.entries:
@@ -198,71 +198,73 @@ def judge_schedule(facts: Facts) -> Iterator[Finding]:
         yield _judge_nothing(facts, bool(hidden))
 
 
-def _judge_nothing(facts: Facts, is_hidden: bool) -> Finding:
+def _judge_nothing(facts: ScheduleFacts, is_hidden: bool) -> CheckResult:
     if facts.silence is not None and -60 < facts.silence < max_age(facts.interval):
         found = "neither timer nor cron entry; something else runs it"
-        return Finding("schedule", NOTE, found)
+        return CheckResult("schedule", NOTE, found)
     if is_hidden:
-        return Finding("schedule", NOTE, "no timer, and the users' crontabs cannot be seen")
-    return Finding("schedule", FAULT, "neither timer nor cron entry", facts.installing)
+        return CheckResult("schedule", NOTE, "no timer, and the users' crontabs cannot be seen")
+    return CheckResult("schedule", FAULT, "neither timer nor cron entry", facts.installing)
 
 
-def _judge_units(facts: Facts) -> Iterator[Finding]:
+def _judge_units(facts: ScheduleFacts) -> Iterator[CheckResult]:
     yield _judge_timer(facts.units[TIMER], facts)
     yield _judge_service(facts.units.get(SERVICE, {}), facts)
     path = facts.units.get(PATH_UNIT, {})
     if path.get("LoadState") != "loaded":
         found = "not installed: a login is seen with the next look only"
-        yield Finding(PATH_UNIT, NOTE, found, facts.installing)
+        yield CheckResult(PATH_UNIT, NOTE, found, facts.installing)
     elif path.get("ActiveState") != "active":
         state = path.get("ActiveState", "") or "unknown"
         mend = f"systemctl reset-failed {PATH_UNIT}; systemctl enable --now {PATH_UNIT}"
-        yield Finding(PATH_UNIT, FAULT, f"{state}: it watches no more", mend)
+        yield CheckResult(PATH_UNIT, FAULT, f"{state}: it watches no more", mend)
     else:
-        yield Finding(PATH_UNIT, OK, "active")
+        yield CheckResult(PATH_UNIT, OK, "active")
     for name, unit in facts.units.items():
         if unit.get("NeedDaemonReload") == "yes":
             found = "its file has changed since systemd read it"
-            yield Finding(name, NOTE, found, "systemctl daemon-reload")
+            yield CheckResult(name, NOTE, found, "systemctl daemon-reload")
 
 
-def _judge_timer(timer: Mapping[str, str], facts: Facts) -> Finding:
+def _judge_timer(timer: Mapping[str, str], facts: ScheduleFacts) -> CheckResult:
     state = timer.get("ActiveState", "")
     if state != "active":
         mend = f"systemctl reset-failed {TIMER}; systemctl enable --now {TIMER}"
-        return Finding("timer", FAULT, f"{TIMER} is {state or 'unknown'}", mend)
+        return CheckResult("timer", FAULT, f"{TIMER} is {state or 'unknown'}", mend)
     last = parse_time(timer.get("LastTriggerUSec", ""))
     if last and facts.now - last > max_age(facts.interval):
         found = f"active, but last ran {age(facts.now - last)} ago"
-        return Finding("timer", FAULT, found, f"systemctl restart {TIMER}")
+        return CheckResult("timer", FAULT, found, f"systemctl restart {TIMER}")
     if last and last - facts.now > max_age(facts.interval):
         found = f"last ran {age(last - facts.now)} in the future: see the clock"
-        return Finding("timer", FAULT, found, f"systemctl restart {TIMER}")
+        return CheckResult("timer", FAULT, found, f"systemctl restart {TIMER}")
     if timer.get("UnitFileState", "enabled") in ("disabled", ""):
         found = "active, but not after the next boot"
-        return Finding("timer", FAULT, found, f"systemctl enable {TIMER}")
+        return CheckResult("timer", FAULT, found, f"systemctl enable {TIMER}")
     said = f", last ran {age(max(0.0, facts.now - last))} ago" if last else ", has not run yet"
-    return Finding("timer", OK, f"active{said}")
+    return CheckResult("timer", OK, f"active{said}")
 
 
-def _judge_service(unit: Mapping[str, str], facts: Facts) -> Finding:
+def _judge_service(unit: Mapping[str, str], facts: ScheduleFacts) -> CheckResult:
     if unit.get("LoadState") != "loaded":
-        return Finding("service", FAULT, f"{SERVICE} is not there", facts.installing)
+        return CheckResult("service", FAULT, f"{SERVICE} is not there", facts.installing)
     result = unit.get("Result", "")
     if result not in ("success", ""):
         meaning = RESULTS.get(result, "it failed")
         found = f"the last run: {meaning} ({result})"
         if unit.get("ExecMainStatus") == "203":
-            return Finding("service", FAULT, "its program is not there", facts.installing)
-        return Finding("service", FAULT, found, f"journalctl -u {SERVICE} -n 5")
+            return CheckResult("service", FAULT, "its program is not there", facts.installing)
+        return CheckResult("service", FAULT, found, f"journalctl -u {SERVICE} -n 5")
     if unit.get("ActiveState") == RUNNING and not facts.awaits_scan:
         found = f"a scan is running, for more than {WAIT_SECONDS:g} s"
-        return Finding("service", NOTE, found)
+        return CheckResult("service", NOTE, found)
     writable = [path.lstrip("-+") for path in unit.get("ReadWritePaths", "").split()]
     if facts.directory and writable and not _is_below(facts.directory, writable):
         found = f"the unit may not write {facts.directory}"
-        return Finding("service", FAULT, found, facts.admitting)
-    return Finding("service", OK, "no scan yet" if facts.awaits_scan else "the last run was good")
+        return CheckResult("service", FAULT, found, facts.admitting)
+    return CheckResult(
+        "service", OK, "no scan yet" if facts.awaits_scan else "the last run was good"
+    )
 
 
 def _is_below(directory: str, paths: list[str]) -> bool:
@@ -270,25 +272,25 @@ def _is_below(directory: str, paths: list[str]) -> bool:
     return any(f"{directory}/".startswith(f"{path.rstrip('/')}/") for path in (*paths, *given))
 
 
-def _judge_entry(entry: Entry, facts: Facts) -> Finding:
+def _judge_entry(entry: CronEntry, facts: ScheduleFacts) -> CheckResult:
     path = quote(entry.path)
     if entry.error:
-        return Finding("cron", NOTE, f"{entry.path}: {entry.error}")
+        return CheckResult("cron", NOTE, f"{entry.path}: {entry.error}")
     if not entry.is_live:
-        return Finding("cron", NOTE, f"{entry.path} has no entry: all is comment")
+        return CheckResult("cron", NOTE, f"{entry.path} has no entry: all is comment")
     if entry.dislike:
         # Whoever could write it has maybe written what is in it, for cron to run.
         mend = f"rm {path} && {facts.installing}"
-        return Finding("cron", FAULT, f"{entry.path} is passed over: {entry.dislike}", mend)
+        return CheckResult("cron", FAULT, f"{entry.path} is passed over: {entry.dislike}", mend)
     if not facts.has_crond:
         mend = service("start", SERVICES, facts.is_systemd)
-        return Finding("cron", FAULT, f"{entry.path} is there, and no crond runs", mend)
+        return CheckResult("cron", FAULT, f"{entry.path} is there, and no crond runs", mend)
     if facts.awaits_scan:
-        return Finding("cron", OK, f"{entry.path}, and a crond runs; no scan yet")
+        return CheckResult("cron", OK, f"{entry.path}, and a crond runs; no scan yet")
     if facts.silence is not None and facts.silence > max_age(facts.interval):
         found = f"a crond runs, and the last run was {age(facts.silence)} ago"
-        return Finding("cron", FAULT, found, f"cat -v {path}; {facts.running}")
-    return Finding("cron", OK, f"{entry.path}, and a crond runs")
+        return CheckResult("cron", FAULT, found, f"cat -v {path}; {facts.running}")
+    return CheckResult("cron", OK, f"{entry.path}, and a crond runs")
 
 
 def parse_units(text: str) -> dict[str, dict[str, str]]:
@@ -313,7 +315,7 @@ def parse_time(text: str) -> float:
         return 0.0
 
 
-def judge_entry_file(path: str, uid: int, mode: int, data: bytes) -> Entry:
+def judge_entry_file(path: str, uid: int, mode: int, data: bytes) -> CronEntry:
     """Return what a crontab is; cron passes over one of /etc/cron.d that others could write."""
     is_live = any(_is_command(line.strip()) for line in data.split(b"\n"))
     dislike = ""
@@ -321,7 +323,7 @@ def judge_entry_file(path: str, uid: int, mode: int, data: bytes) -> Entry:
         dislike = "it is not root's"
     elif mode & 0o022:
         dislike = "others can write it"
-    return Entry(path, is_live, dislike)
+    return CronEntry(path, is_live, dislike)
 
 
 def _is_command(line: bytes) -> bool:
@@ -330,20 +332,20 @@ def _is_command(line: bytes) -> bool:
     return bool(line) and is_timed and (b"textfile_users" in line or b"textfile-users" in line)
 
 
-def _read_entries() -> tuple[Entry, ...]:
+def _read_entries() -> tuple[CronEntry, ...]:
     return tuple(entry for entry in map(_read_entry, ENTRIES) if entry)
 
 
-def _read_entry(path: str) -> Entry | None:
+def _read_entry(path: str) -> CronEntry | None:
     try:
         status = os.stat(path)
         data = read_regular(path, MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError:
-        return Entry(path, is_live=False, is_hidden=True)  # those of users are closed to others
+        return CronEntry(path, is_live=False, is_hidden=True)  # those of users are closed to others
     except OSError as error:
-        return Entry(path, is_live=False, error=reason(error))
+        return CronEntry(path, is_live=False, error=reason(error))
     entry = judge_entry_file(path, status.st_uid, stat.S_IMODE(status.st_mode), data)
     return entry._replace(changed=status.st_mtime)
 
@@ -359,7 +361,7 @@ def _read_units() -> tuple[dict[str, dict[str, str]], str]:
     while True:
         try:
             units = parse_units(run_tool(argv, SECONDS))
-        except Failed as error:
+        except ChildFailed as error:
             return {}, str(error)
         if units.get(SERVICE, {}).get("ActiveState") != RUNNING or time.monotonic() > end:
             return units, ""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host
 from textfile_users.processes.procfs import parse_stat, read_file
 from textfile_users.record import Record
+from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ SYSTEMD = "systemd"
 MEND = "# run it with --root and the mounts of docs/deploy.md, Containers"
 
 
-class Facts(Record):
+class ContainerFacts(Record):
     """``init`` is process 1's name, '' where the root shows none; ``mark`` what shows a container.
 
     ``has_sessions`` is whether logind's directory is there. ``is_hidden`` is whether processes of
@@ -59,28 +59,32 @@ def hides_processes(host: Host) -> bool:
     return not host.init and os.geteuid() != 0 and host.options.paths.is_own_host
 
 
-def check_container(host: Host) -> Iterator[Finding]:
+def check_container(host: Host) -> Iterator[CheckResult]:
     """Yield whether the host that is looked at is all there."""
     paths = host.options.paths
     has_sessions = os.path.isdir(paths.logind_sessions())
     is_hidden = hides_processes(host)
-    return judge_container(Facts(paths.root, host.init, host.container, has_sessions, is_hidden))
+    return judge_container(
+        ContainerFacts(paths.root, host.init, host.container, has_sessions, is_hidden)
+    )
 
 
-def judge_container(facts: Facts) -> Iterator[Finding]:
+def judge_container(facts: ContainerFacts) -> Iterator[CheckResult]:
     """Yield what is missing of the host, or that nothing is."""
     check = CONTAINER if facts.mark or facts.root != "/" else "host"
     if facts.is_hidden:
-        yield Finding(check, NOTE, "the processes of others are hidden from this user: hidepid=")
+        yield CheckResult(
+            check, NOTE, "the processes of others are hidden from this user: hidepid="
+        )
     elif facts.init not in INITS:
         name = f"process 1 is {facts.init}" if facts.init else "there is no process 1"
         if check == "host":
-            yield Finding(check, NOTE, f"{name}: not a whole host?")
+            yield CheckResult(check, NOTE, f"{name}: not a whole host?")
         else:
-            yield Finding(check, FAULT, f"{name}: not the host's processes", MEND)
+            yield CheckResult(check, FAULT, f"{name}: not the host's processes", MEND)
     elif facts.init == SYSTEMD and check == CONTAINER and not facts.has_sessions:
         found = "systemd runs, and /run/systemd/sessions is missing: not the host's"
-        yield Finding(check, FAULT, found, MEND)
+        yield CheckResult(check, FAULT, found, MEND)
     else:
         where = "" if facts.root == "/" else f" below {facts.root}"
-        yield Finding(check, OK, f"a whole host{where}, process 1 is {facts.init}")
+        yield CheckResult(check, OK, f"a whole host{where}, process 1 is {facts.init}")

@@ -10,13 +10,13 @@ from __future__ import annotations
 import glob
 import os
 
-from textfile_users import alloy
 from textfile_users.accounts.passwd import read_passwd
 from textfile_users.paths import RUN, SERVICE_USER, Paths, link_text
 from textfile_users.processes.procfs import read_file
 from textfile_users.reading.files import read_regular
 from textfile_users.reading.text import decode
 from textfile_users.record import Record
+from textfile_users.setup import alloy
 
 NAMES = ("prometheus-node-exporter", "node_exporter")
 DIRECTORY_FLAG = "collector.textfile.directory"
@@ -74,7 +74,7 @@ class NodeExporter(Record):
     config: str = ""
 
 
-class Origin(Record):
+class Launch(Record):
     """What the kernel says of a process that calls itself node_exporter.
 
     ``uids`` are its real, effective, saved and file system one. ``program`` is the path of what
@@ -144,7 +144,7 @@ def parse_flags(words: tuple[str, ...], name: str) -> tuple[str, ...]:
     return tuple(values)
 
 
-def why_not_trusted(origin: Origin) -> str:
+def why_not_trusted(origin: Launch) -> str:
     """Return why root must not act on what the process was told, '' where it may."""
     if not origin.uids:
         return "it has ended"
@@ -273,7 +273,7 @@ def _read(paths: Paths, pid: int) -> NodeExporter | None:
     user = _name(paths, uids[0]) if uids else ""
     if any(uid >= FIRST_USER for uid in uids) or user == SERVICE_USER:
         # Never believed: of what it says, which may be long or hang, nothing is looked at.
-        why = OWN_USER if user == SERVICE_USER else why_not_trusted(Origin(uids, ""))
+        why = OWN_USER if user == SERVICE_USER else why_not_trusted(Launch(uids, ""))
         return NodeExporter(pid, user, uids[0], (), "", False, why)
     directories, why = _directories(paths, words, name)
     origin = _origin(paths, pid, uids, program, directories)
@@ -290,18 +290,18 @@ def _read(paths: Paths, pid: int) -> NodeExporter | None:
 
 def _origin(
     paths: Paths, pid: int, uids: tuple[int, ...], program: str, directories: tuple[str, ...]
-) -> Origin:
+) -> Launch:
     if not program:
-        return Origin(uids, "")
+        return Launch(uids, "")
     root = paths.proc(f"{pid}/root")
     try:
         # The file that runs, whatever has its name by now.
         status = os.stat(paths.proc(f"{pid}/exe"))
         same_root = os.path.samestat(os.stat(root + "/"), os.stat(paths.below("/")))
     except OSError:
-        return Origin(uids, "")
+        return Launch(uids, "")
     elsewhere = (path for path in directories if not _is_same(root + path, paths.below(path)))
-    return Origin(uids, program, status.st_uid, status.st_mode, same_root, next(elsewhere, ""))
+    return Launch(uids, program, status.st_uid, status.st_mode, same_root, next(elsewhere, ""))
 
 
 def _is_same(one: str, other: str) -> bool:

@@ -9,21 +9,21 @@ import stat
 import sys
 import sysconfig
 
+from textfile_users import product as places
 from textfile_users.accounts.passwd import MAX_BYTES, find_memberships
 from textfile_users.auth.journal_files import journal_state
-from textfile_users.checks.access import READ, closed_part, parts_of
-from textfile_users.checks.child import TOOLS as SEARCH
-from textfile_users.checks.child import Failed, Identity, in_child, run_tool
 from textfile_users.collecting import ABSENT
-from textfile_users.installing import places
-from textfile_users.installing.steps import read_ids, read_numbers
-from textfile_users.node_exporter import NodeExporter, find_blind, find_node_exporters
 from textfile_users.parsers import parse_collect
 from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
 from textfile_users.reading.files import read_regular
 from textfile_users.record import Record
-from textfile_users.settings import OPTIONS, TEXTFILE_DIRECTORY, read_settings
-from textfile_users.unpack import running_archive
+from textfile_users.setup.checks.access import READ, closed_part, parts_of
+from textfile_users.setup.checks.child import TOOLS as SEARCH
+from textfile_users.setup.checks.child import ChildFailed, Identity, in_child, run_tool
+from textfile_users.setup.node_exporter import NodeExporter, find_blind, find_node_exporters
+from textfile_users.setup.settings import OPTIONS, TEXTFILE_DIRECTORY, read_settings
+from textfile_users.setup.steps import read_ids, read_numbers
+from textfile_users.setup.unpack import running_archive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ OWN = (
 )
 
 
-class Entry(Record):
+class FoundEntry(Record):
     """A path as lstat(2) has it; ``kind`` is '' where nothing is there. ``target`` is a link's."""
 
     path: str
@@ -86,7 +86,7 @@ class Before(Record):
     mode: int
 
 
-class Facts(Record):
+class HostFacts(Record):
     """A host. Paths in it are the host's own, without ``root``.
 
     ``reads_btmp`` is whether btmp is there, but neither a journal nor a log that our user may read.
@@ -125,21 +125,21 @@ class Facts(Record):
     directory: str = ""
     why: str = ""
     is_default: bool = True
-    entry: Entry = Entry("")
+    entry: FoundEntry = FoundEntry("")
     real: str = ""
-    above: tuple[Entry, ...] = ()
+    above: tuple[FoundEntry, ...] = ()
     is_in_memory: bool = False
     blind: tuple[int, ...] = ()
     doubtful: tuple[int, ...] = ()
     is_unsure: bool = False
-    run: Entry = Entry(places.RUN)
-    linked: Entry = Entry(places.LINKED_OUTPUT)
-    output: Entry = Entry("")
+    run: FoundEntry = FoundEntry(places.RUN)
+    linked: FoundEntry = FoundEntry(places.LINKED_OUTPUT)
+    output: FoundEntry = FoundEntry("")
     is_output_ours: bool = False
     before: Before | None = None
-    old_entry: Entry = Entry("")
-    old_output: Entry = Entry("")
-    state: Entry = Entry("")
+    old_entry: FoundEntry = FoundEntry("")
+    old_output: FoundEntry = FoundEntry("")
+    state: FoundEntry = FoundEntry("")
     present: frozenset[str] = frozenset()
     settings: tuple[tuple[str, str], ...] = ()
     setting_faults: tuple[str, ...] = ()
@@ -148,11 +148,11 @@ class Facts(Record):
     is_selinux: bool = False
     prefix: str = places.PREFIX
     prefixes: tuple[str, ...] = ()
-    links: tuple[Entry, ...] = tuple(map(Entry, places.LINKS))
+    links: tuple[FoundEntry, ...] = tuple(map(FoundEntry, places.LINKS))
     missing: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
-    python: Entry = Entry("")
-    to_python: tuple[Entry, ...] = ()
+    python: FoundEntry = FoundEntry("")
+    to_python: tuple[FoundEntry, ...] = ()
     is_environment: bool = True
     archive: str = ""
 
@@ -162,7 +162,7 @@ class Facts(Record):
         return self.root == "/"
 
 
-def read_facts(root: str, given: str) -> Facts:
+def read_facts(root: str, given: str) -> HostFacts:
     """Return what there is below ``root``; ``given`` is the textfile directory asked for, ''."""
     paths = Paths(os.path.realpath(root))
     values, faults = read_settings(paths)
@@ -176,7 +176,7 @@ def read_facts(root: str, given: str) -> Facts:
     prefix, archive = _prefix(paths), running_archive()
     numbers, cron = read_numbers(paths, "/etc/group"), _cron(paths)
     blind, doubtful = (_blind(paths, directory, ordinary=ordinary) for ordinary in (False, True))
-    return Facts(
+    return HostFacts(
         root=paths.root,
         is_root=os.geteuid() == 0,
         is_systemd=_is_systemd(paths),
@@ -265,17 +265,19 @@ def choose_directory(
     )
 
 
-def read_entry(paths: Paths, path: str) -> Entry:
+def read_entry(paths: Paths, path: str) -> FoundEntry:
     """Return what ``path`` of the host is; '' is nothing."""
     try:
         if not path.startswith("/"):
-            return Entry(path)
+            return FoundEntry(path)
         status = os.lstat(paths.below(path))
         kind = _KINDS.get(stat.S_IFMT(status.st_mode), OTHER)
         target = os.readlink(paths.below(path)) if kind == LINK else ""
     except OSError:
-        return Entry(path)
-    return Entry(path, kind, status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode), target)
+        return FoundEntry(path)
+    return FoundEntry(
+        path, kind, status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode), target
+    )
 
 
 def parse_before(text: str, own: int) -> Before | None:
@@ -406,7 +408,7 @@ def _is_roots(status: os.stat_result) -> bool:
     return status.st_uid in (0, os.geteuid()) and not (is_link or status.st_mode & 0o022)
 
 
-def _above(paths: Paths, directory: str) -> tuple[Entry, ...]:
+def _above(paths: Paths, directory: str) -> tuple[FoundEntry, ...]:
     """Return what leads to ``directory``, from / on: its own path's, and that without links."""
     ways = []
     for path in (directory, _real(paths, directory)):
@@ -431,7 +433,7 @@ def _blind(paths: Paths, directory: str, *, ordinary: bool) -> tuple[int, ...] |
         return tuple(
             in_child(lambda: find_blind(paths, directory, ordinary=ordinary), TOOL_SECONDS)
         )
-    except (Failed, OSError):
+    except (ChildFailed, OSError):
         return None
 
 
@@ -487,7 +489,7 @@ def _ask(*words: str) -> str:
     """Return what a command prints, '' where it fails or cannot be run."""
     try:
         return run_tool(list(words), TOOL_SECONDS)
-    except Failed:
+    except ChildFailed:
         return ""
 
 
@@ -522,7 +524,7 @@ def _is_enforcing(paths: Paths) -> bool:
         return False
 
 
-def _to_python(paths: Paths, prefix: str) -> tuple[Entry, ...]:
+def _to_python(paths: Paths, prefix: str) -> tuple[FoundEntry, ...]:
     real = os.path.realpath(sys.executable)
     ways = (*_above(paths, f"{prefix}/bin/python3"), *_above(paths, real))
     return (*dict.fromkeys(ways), read_entry(paths, real))

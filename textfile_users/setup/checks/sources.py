@@ -8,11 +8,16 @@ import stat
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.reader import Reader
 from textfile_users.auth.stamps import Stamps
-from textfile_users.checks.access import READ, closed_part, opening_command
-from textfile_users.checks.child import Failed
-from textfile_users.checks.clock import SYSLOGDS as SYSLOG_SERVICES
-from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, age
-from textfile_users.checks.mends import (
+from textfile_users.collecting import ABSENT, DENIED
+from textfile_users.processes.procfs import read_boot_time
+from textfile_users.reading.files import open_regular
+from textfile_users.reading.localtime import local_time
+from textfile_users.record import Record
+from textfile_users.setup.checks.access import READ, closed_part, opening_command
+from textfile_users.setup.checks.child import ChildFailed
+from textfile_users.setup.checks.clock import SYSLOGDS as SYSLOG_SERVICES
+from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host, age
+from textfile_users.setup.fixes import (
     PROGRAM,
     add_option,
     edit,
@@ -22,19 +27,14 @@ from textfile_users.checks.mends import (
     quote,
     service,
 )
-from textfile_users.collecting import ABSENT, DENIED
-from textfile_users.processes.procfs import read_boot_time
-from textfile_users.reading.files import open_regular
-from textfile_users.reading.localtime import local_time
-from textfile_users.record import Record
-from textfile_users.settings import SETTINGS
+from textfile_users.setup.settings import SETTINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from textfile_users.checks.finding import Seen
     from textfile_users.paths import Paths
+    from textfile_users.setup.checks.result import Seen
 
 DAY = 86_400.0
 TAIL = 64 << 10
@@ -45,7 +45,7 @@ EMPTY_UTMP = "install -m 664 -g utmp /dev/null /run/utmp"
 FORGEABLE = "who has an account here can forge its lines"
 
 
-class File(Record):
+class SourceFile(Record):
     """What stat says of a source's file: ``size`` -1 where it is not there; ``mend`` opens it.
 
     ``is_mounted`` is whether it lies on another file system than the root directory, ``strange``
@@ -61,11 +61,11 @@ class File(Record):
     strange: str = ""
 
 
-class Facts(Record):
+class SourceFacts(Record):
     """What sources are judged by."""
 
     seen: Seen
-    files: Mapping[str, File]
+    files: Mapping[str, SourceFile]
     now: float
     booted: float
     user: str
@@ -84,13 +84,13 @@ class Facts(Record):
         return next(iter((*faults, *(told if self.files[name].path else ()))), "cannot be read")
 
 
-def check_sources(host: Host) -> Iterator[Finding]:
+def check_sources(host: Host) -> Iterator[CheckResult]:
     """Yield a finding a source."""
     if host.seen is None:
         return iter(())
     paths = host.options.paths
     return judge_sources(
-        Facts(
+        SourceFacts(
             host.seen,
             {
                 name: _read_file(host, path)._replace(
@@ -126,14 +126,14 @@ def _files(paths: Paths) -> dict[str, str]:
     }
 
 
-def _read_file(host: Host, path: str) -> File:
+def _read_file(host: Host, path: str) -> SourceFile:
     try:
         status = os.stat(path)
     except OSError:
-        return File(path, mend=_opening(host, path))
+        return SourceFile(path, mend=_opening(host, path))
     is_directory = stat.S_ISDIR(status.st_mode)
     is_mounted = status.st_dev != os.stat(host.options.paths.root).st_dev
-    return File(
+    return SourceFile(
         path, status.st_size, status.st_mtime, is_directory, _opening(host, path), is_mounted
     )
 
@@ -159,12 +159,12 @@ def _strange(host: Host, path: str) -> str:
 def _opening(host: Host, path: str) -> str:
     try:
         part = path and closed_part(path, READ, host.identity)
-    except (Failed, OSError):
+    except (ChildFailed, OSError):
         return ""
     return opening_command(part, READ if part.path == path else 1, host.identity) if part else ""
 
 
-def judge_sources(facts: Facts) -> Iterator[Finding]:
+def judge_sources(facts: SourceFacts) -> Iterator[CheckResult]:
     """Yield what is found of each source, in the order of the look."""
     yield from _judge_sessions(facts)
     yield from _judge_logs(facts)
@@ -172,59 +172,59 @@ def judge_sources(facts: Facts) -> Iterator[Finding]:
     yield from _judge_plain(facts)
 
 
-def _judge_sessions(facts: Facts) -> Iterator[Finding]:
+def _judge_sessions(facts: SourceFacts) -> Iterator[CheckResult]:
     utmp, logind = facts.status("utmp"), facts.status("logind")
     if MISSING in (utmp, logind):
         return
     yield _judge_utmp(facts, utmp, logind)
     count = len(facts.seen.sessions or ())
     if logind == OK:
-        yield Finding("logind", OK, f"read; sessions now: {count}")
+        yield CheckResult("logind", OK, f"read; sessions now: {count}")
     elif logind == ABSENT and facts.is_systemd:
         found = "systemd runs and has no /run/systemd/sessions"
-        yield Finding("logind", FAULT, found, "systemctl restart systemd-logind")
+        yield CheckResult("logind", FAULT, found, "systemctl restart systemd-logind")
     elif logind == ABSENT:
         status = OK if utmp == OK else FAULT
         found = "absent, as without systemd" + (": utmp does its work" if utmp == OK else "")
-        yield Finding("logind", status, found, "" if utmp == OK else EMPTY_UTMP)
+        yield CheckResult("logind", status, found, "" if utmp == OK else EMPTY_UTMP)
     else:
         yield _unreadable(facts, "logind", logind)
 
 
-def _judge_utmp(facts: Facts, utmp: str, logind: str) -> Finding:
+def _judge_utmp(facts: SourceFacts, utmp: str, logind: str) -> CheckResult:
     file = facts.files["utmp"]
     if utmp == ABSENT:
         if logind == OK:
-            return Finding("utmp", OK, "absent, as on Debian 13: logind does its work")
-        return Finding("utmp", FAULT, "absent, and no logind: nobody is seen", EMPTY_UTMP)
+            return CheckResult("utmp", OK, "absent, as on Debian 13: logind does its work")
+        return CheckResult("utmp", FAULT, "absent, and no logind: nobody is seen", EMPTY_UTMP)
     if utmp != OK:
         return _unreadable(facts, "utmp", utmp)
     # What lies in memory is of this boot, whatever the clock said when it was written.
     if 0 < file.modified < facts.booted - 60 and file.size > 0 and not file.is_mounted:
         found = f"{file.path} is from before the boot: nothing writes it"
         if logind == OK:
-            return Finding("utmp", NOTE, f"{found}; logind does its work", EMPTY_UTMP)
-        return Finding("utmp", FAULT, found, EMPTY_UTMP)
+            return CheckResult("utmp", NOTE, f"{found}; logind does its work", EMPTY_UTMP)
+        return CheckResult("utmp", FAULT, found, EMPTY_UTMP)
     if file.size == 0:
         said = ": logind does its work" if logind == OK else ": nobody has logged in since boot"
-        return Finding("utmp", OK if logind == OK else NOTE, f"empty{said}")
+        return CheckResult("utmp", OK if logind == OK else NOTE, f"empty{said}")
     told = facts.seen.sources["utmp"][1]
-    return Finding("utmp", NOTE, told[0]) if told else Finding("utmp", OK, "read")
+    return CheckResult("utmp", NOTE, told[0]) if told else CheckResult("utmp", OK, "read")
 
 
-def _judge_logs(facts: Facts) -> Iterator[Finding]:
+def _judge_logs(facts: SourceFacts) -> Iterator[CheckResult]:
     files, journal = facts.status("authlog"), facts.status("journal")
     if MISSING in (files, journal):
         return
     if facts.auth_source == "none":
-        yield Finding("auth log", OK, "not read: --auth-source none")
+        yield CheckResult("auth log", OK, "not read: --auth-source none")
         return
     if files == ABSENT == journal and facts.auth_source == "auto":
         has_btmp = facts.status("btmp") == OK
         found = "neither a log file nor a journal: " + (
             "failures are btmp's alone" if has_btmp else "no login or failure is counted"
         )
-        yield Finding("auth log", NOTE, found, package("rsyslog"))
+        yield CheckResult("auth log", NOTE, found, package("rsyslog"))
         return
     if facts.auth_source != "journal":
         yield _judge_file(facts, files, journal)
@@ -232,59 +232,63 @@ def _judge_logs(facts: Facts) -> Iterator[Finding]:
         yield _judge_journal(facts, files, journal)
 
 
-def _judge_file(facts: Facts, files: str, journal: str) -> Finding:
+def _judge_file(facts: SourceFacts, files: str, journal: str) -> CheckResult:
     has_journal = journal == OK
     file = facts.files["authlog"]
     if files == ABSENT and has_journal:
-        return Finding("auth log", OK, "absent: the journal is read")
+        return CheckResult("auth log", OK, "absent: the journal is read")
     if files == ABSENT and facts.auth_source == "files":
         found = f"{file.path} is absent, and --auth-source files asks for nothing else"
-        return Finding("auth log", FAULT, found, edit(SETTINGS))
+        return CheckResult("auth log", FAULT, found, edit(SETTINGS))
     if files == ABSENT:
         found = "absent, and the journal cannot be read"
-        return Finding("auth log", FAULT, found, _journal_mend(facts))
+        return CheckResult("auth log", FAULT, found, _journal_mend(facts))
     if files != OK and has_journal:
-        return Finding("auth log", NOTE, f"{facts.why('authlog')}; the journal is read", file.mend)
+        return CheckResult(
+            "auth log", NOTE, f"{facts.why('authlog')}; the journal is read", file.mend
+        )
     if files != OK:
         return _unreadable(facts, "authlog", files)
     if file.strange:
         found = f"{file.path} names programs, and no line has a known form: {file.strange}"
         read = "; the journal is read" if facts.seen.auth_log == "journal" else ""
         show = f"{PROGRAM} events --unmatched {quote(file.path)} | head -n 3"
-        return Finding("auth log", NOTE if read else FAULT, found + read, show)
+        return CheckResult("auth log", NOTE if read else FAULT, found + read, show)
     silence = facts.now - file.modified
     if silence <= DAY:
         empty = " is empty" if file.size == 0 else " is read"
-        return Finding("auth log", OK, file.path + empty)
+        return CheckResult("auth log", OK, file.path + empty)
     found = f"{file.path} is silent for {age(silence)}"
     if has_journal:
-        return Finding("auth log", NOTE, f"{found}; the journal is asked too")
+        return CheckResult("auth log", NOTE, f"{found}; the journal is asked too")
     if facts.has_syslogd:
-        return Finding("auth log", NOTE, found, f"tail -n 3 {quote(file.path)} | cat -v")
+        return CheckResult("auth log", NOTE, found, f"tail -n 3 {quote(file.path)} | cat -v")
     mend = service("restart", SYSLOG_SERVICES, facts.is_systemd)
-    return Finding("auth log", FAULT, f"{found}, and no syslogd runs", mend)
+    return CheckResult("auth log", FAULT, f"{found}, and no syslogd runs", mend)
 
 
-def _judge_journal(facts: Facts, files: str, journal: str) -> Finding:
+def _judge_journal(facts: SourceFacts, files: str, journal: str) -> CheckResult:
     if journal == OK:
         used = facts.seen.auth_log == "journal"
-        return Finding("journal", OK, "read" if used else "can be read; the log file is written")
+        return CheckResult(
+            "journal", OK, "read" if used else "can be read; the log file is written"
+        )
     if journal == ABSENT and facts.auth_source == "journal":
-        return Finding("journal", FAULT, "absent, and --auth-source journal", edit(SETTINGS))
+        return CheckResult("journal", FAULT, "absent, and --auth-source journal", edit(SETTINGS))
     if journal == ABSENT:
-        return Finding("journal", OK, "absent" + (": the log file is read" * (files == OK)))
+        return CheckResult("journal", OK, "absent" + (": the log file is read" * (files == OK)))
     status = NOTE if files == OK else FAULT
     found = facts.why("journal") if journal != DENIED else f"closed to {facts.user}"
-    return Finding("journal", status, found, _journal_mend(facts))
+    return CheckResult("journal", status, found, _journal_mend(facts))
 
 
-def _journal_mend(facts: Facts) -> str:
+def _journal_mend(facts: SourceFacts) -> str:
     if facts.status("journal") == DENIED:
         return join(facts.user, ["systemd-journal"])
     return "journalctl --verify"
 
 
-def _judge_history(facts: Facts) -> Iterator[Finding]:
+def _judge_history(facts: SourceFacts) -> Iterator[CheckResult]:
     wtmp, wtmpdb = facts.status("wtmp"), facts.status("wtmpdb")
     if MISSING in (wtmp, wtmpdb):
         return
@@ -294,9 +298,9 @@ def _judge_history(facts: Facts) -> Iterator[Finding]:
             if name == "wtmp":
                 mend = "" if has_log else "install -m 664 -g utmp /dev/null /var/log/wtmp"
                 found = "neither is here: logins are the log's and the sessions' alone"
-                yield Finding("wtmp, wtmpdb", NOTE, found, mend)
+                yield CheckResult("wtmp, wtmpdb", NOTE, found, mend)
         elif facts.status(name) == ABSENT:
-            yield Finding(name, OK, f"absent: {other} does its work")
+            yield CheckResult(name, OK, f"absent: {other} does its work")
         else:
             yield _judge_record(facts, name)
     yield _judge_btmp(facts, has_log)
@@ -305,46 +309,48 @@ def _judge_history(facts: Facts) -> Iterator[Finding]:
             yield _judge_record(facts, name)
 
 
-def _judge_btmp(facts: Facts, has_log: bool) -> Finding:
+def _judge_btmp(facts: SourceFacts, has_log: bool) -> CheckResult:
     if facts.status("btmp") != ABSENT:
         return _judge_record(facts, "btmp")
-    return Finding("btmp", OK, "absent" + (": the log tells of failures" if has_log else ""))
+    return CheckResult("btmp", OK, "absent" + (": the log tells of failures" if has_log else ""))
 
 
-def _judge_record(facts: Facts, name: str) -> Finding:
+def _judge_record(facts: SourceFacts, name: str) -> CheckResult:
     status = facts.status(name)
     if status != OK:
         return _unreadable(facts, name, status)
-    return Finding(name, OK, "empty" if facts.files[name].size == 0 else "read")
+    return CheckResult(name, OK, "empty" if facts.files[name].size == 0 else "read")
 
 
-def _judge_plain(facts: Facts) -> Iterator[Finding]:
+def _judge_plain(facts: SourceFacts) -> Iterator[CheckResult]:
     mends = {"procfs": "mount -t proc proc /proc", "accounts": "ls -l /etc/passwd /etc/group"}
     for name in ("procfs", "sockets", "accounts"):
         status = facts.status(name)
         if status == MISSING:
             continue
         if status == OK:
-            yield Finding(name, OK, "read")
+            yield CheckResult(name, OK, "read")
         elif status == ABSENT:
             graver = NOTE if name == "sockets" else FAULT
-            yield Finding(name, graver, f"{facts.files[name].path} is absent", mends.get(name, ""))
+            yield CheckResult(
+                name, graver, f"{facts.files[name].path} is absent", mends.get(name, "")
+            )
         elif name == "procfs" and status == DENIED:
-            yield Finding(name, FAULT, facts.why(name), "mount -o remount,hidepid=0 /proc")
+            yield CheckResult(name, FAULT, facts.why(name), "mount -o remount,hidepid=0 /proc")
         else:
             yield _unreadable(facts, name, status)
 
 
-def _unreadable(facts: Facts, name: str, status: str) -> Finding:
+def _unreadable(facts: SourceFacts, name: str, status: str) -> CheckResult:
     file = facts.files[name]
     label = "auth log" if name == "authlog" else name
     if file.is_directory and name not in ("logind", "procfs"):
         found = f"{file.path} is a directory, as a missing bind mount leaves"
-        return Finding(label, FAULT, found, f"rmdir {quote(file.path)}")
+        return CheckResult(label, FAULT, found, f"rmdir {quote(file.path)}")
     if status == DENIED:
         found = f"{file.path} is closed to {facts.user}"
-        return Finding(label, FAULT, found, file.mend or f"ls -ld {quote(file.path)}")
-    return Finding(label, FAULT, facts.why(name), _repair(name, file.path))
+        return CheckResult(label, FAULT, found, file.mend or f"ls -ld {quote(file.path)}")
+    return CheckResult(label, FAULT, facts.why(name), _repair(name, file.path))
 
 
 def _repair(name: str, path: str) -> str:
@@ -355,30 +361,30 @@ def _repair(name: str, path: str) -> str:
     return f"ls -ld {quote(path)}"
 
 
-def check_readable(host: Host) -> Iterator[Finding]:
+def check_readable(host: Host) -> Iterator[CheckResult]:
     """Yield in one line what this user can read here."""
     if host.seen is not None:
         yield judge_readable(host.seen, host.identity.user)
 
 
-def judge_readable(seen: Seen, user: str) -> Finding:
+def judge_readable(seen: Seen, user: str) -> CheckResult:
     """Return which sources ``user`` can read, and which are there and cannot be read."""
     read = [name for name, (status, _) in seen.sources.items() if status == OK]
     others = [name for name, (status, _) in seen.sources.items() if status not in (OK, ABSENT)]
     found = f"{user} can read: {', '.join(read) or 'none'}"
     if others:
         found += f"; not: {', '.join(others)}"
-    return Finding("sources", OK if read else NOTE, found)
+    return CheckResult("sources", OK if read else NOTE, found)
 
 
-def check_collectors(host: Host) -> Iterator[Finding]:
+def check_collectors(host: Host) -> Iterator[CheckResult]:
     """Yield how the look went as a whole."""
     if host.seen is None:
         return iter(())
     return judge_collectors(host.seen, explain(host))
 
 
-def judge_collectors(seen: Seen, look: str) -> Iterator[Finding]:
+def judge_collectors(seen: Seen, look: str) -> Iterator[CheckResult]:
     """Yield the faults of the look that no source told, or that all collectors succeeded.
 
     ``look`` is the command that explains one.
@@ -387,15 +393,15 @@ def judge_collectors(seen: Seen, look: str) -> Iterator[Finding]:
     status = FAULT if seen.failed else NOTE
     others = [fault for fault in seen.faults if fault not in told]
     for fault in others:
-        yield Finding("look", status, fault, look)
+        yield CheckResult("look", status, fault, look)
     if seen.failed and not others:
-        yield Finding("look", NOTE, f"gets less than it should of: {', '.join(seen.failed)}")
+        yield CheckResult("look", NOTE, f"gets less than it should of: {', '.join(seen.failed)}")
     elif not others:
         count = seen.collectors
-        yield Finding("look", OK, f"{count} collectors succeed, in {seen.seconds:.2f} s")
+        yield CheckResult("look", OK, f"{count} collectors succeed, in {seen.seconds:.2f} s")
 
 
-def check_forgery(host: Host) -> Iterator[Finding]:
+def check_forgery(host: Host) -> Iterator[CheckResult]:
     """Yield whether local users can forge what is counted."""
     if host.seen is None or not host.seen.auth_log:
         return iter(())
@@ -403,10 +409,10 @@ def check_forgery(host: Host) -> Iterator[Finding]:
     return judge_forgery(host.seen.auth_log, status, host.values)
 
 
-def judge_forgery(auth_log: str, journal: str, values: Mapping[str, str]) -> Iterator[Finding]:
+def judge_forgery(auth_log: str, journal: str, values: Mapping[str, str]) -> Iterator[CheckResult]:
     """Yield what a local user can forge: any line of a file, nothing of the journal's."""
     if auth_log == "journal":
-        yield Finding("forgery", OK, "the journal tells who wrote a line")
+        yield CheckResult("forgery", OK, "the journal tells who wrote a line")
     else:
         mend = add_option(values, "--auth-source journal") if journal == OK else ""
-        yield Finding("forgery", NOTE, f"{FORGEABLE} (logger)", mend)
+        yield CheckResult("forgery", NOTE, f"{FORGEABLE} (logger)", mend)

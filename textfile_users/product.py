@@ -10,7 +10,7 @@ from textfile_users.paths import REDACT_KEY as REDACT_KEY
 from textfile_users.paths import RUN as RUN
 from textfile_users.paths import SERVICE_UNIT, SERVICE_USER
 from textfile_users.paths import STATE as STATE
-from textfile_users.settings import SETTINGS as SETTINGS
+from textfile_users.setup.settings import SETTINGS as SETTINGS
 
 USER = SERVICE_USER
 GROUPS = ("adm", "systemd-journal")  # of the logs' files, where a host has them

@@ -5,12 +5,6 @@ from __future__ import annotations
 import os
 import stat
 
-from textfile_users.checks.access import WRITE, closed_part
-from textfile_users.checks.child import Failed, in_child
-from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host
-from textfile_users.checks.mends import install, link, quote
-from textfile_users.installing.places import TMPFILES
-from textfile_users.node_exporter import NOBODY, find_blind
 from textfile_users.paths import (
     LINKED_OUTPUT,
     OUTPUT_NAME,
@@ -19,8 +13,14 @@ from textfile_users.paths import (
     default_textfile_directory,
     leads_to_linked,
 )
+from textfile_users.product import TMPFILES
 from textfile_users.record import Record
-from textfile_users.settings import TEXTFILE_DIRECTORY
+from textfile_users.setup.checks.access import WRITE, closed_part
+from textfile_users.setup.checks.child import ChildFailed, in_child
+from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host
+from textfile_users.setup.fixes import install, link, quote
+from textfile_users.setup.node_exporter import NOBODY, find_blind
+from textfile_users.setup.settings import TEXTFILE_DIRECTORY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def served_directory(host: Host) -> str:
     return os.path.dirname(os.path.abspath(host.options.output))
 
 
-def check_link(host: Host) -> Iterator[Finding]:
+def check_link(host: Host) -> Iterator[CheckResult]:
     """Yield what is found of the link, where install has put one."""
     if not is_linked(host):
         return
@@ -93,17 +93,17 @@ def check_link(host: Host) -> Iterator[Finding]:
     paths, directory = host.options.paths, set_directory(host)
     try:
         pids = in_child(lambda: find_blind(paths, directory, ordinary=True), SECONDS)
-    except Failed:
+    except ChildFailed:
         return  # by what it names an ordinary user could hinder the check
     if pids:
         found = (
             f"process {', '.join(map(str, pids))} of an ordinary user, as in a container, does not "
             f"see {RUN}: the link leads it nowhere; if it is yours, install in place"
         )
-        yield Finding("link", NOTE, found, install(host, in_place=True))
+        yield CheckResult("link", NOTE, found, install(host, in_place=True))
 
 
-def judge_link(facts: Link, installing: str) -> Finding:
+def judge_link(facts: Link, installing: str) -> CheckResult:
     """Return the fault of install's link, or that there is none."""
     path = quote(facts.path)
     away = f"{facts.path} leads to {facts.leads}, not to {LINKED_OUTPUT}"
@@ -128,11 +128,11 @@ def judge_link(facts: Link, installing: str) -> Finding:
         (facts.blind, blind, installing),
     )
     if facts.is_hidden:
-        return Finding("link", NOTE, f"{facts.path} cannot be seen by this user")
+        return CheckResult("link", NOTE, f"{facts.path} cannot be seen by this user")
     for is_so, found, mend in faults:
         if is_so:
-            return Finding("link", FAULT, found, mend)
-    return Finding("link", OK, f"{facts.path} leads to {facts.leads}")
+            return CheckResult("link", FAULT, found, mend)
+    return CheckResult("link", OK, f"{facts.path} leads to {facts.leads}")
 
 
 def _read_link(host: Host) -> Link:
@@ -165,7 +165,7 @@ def _opening(host: Host, directory: str) -> str:
     try:
         if not host.has_rights or closed_part(directory, WRITE, host.identity):
             return ""
-    except Failed:
+    except ChildFailed:
         return ""  # the directory's check tells
     status, identity = os.stat(directory), host.identity
     if status.st_uid == identity.uid:

@@ -8,12 +8,15 @@ import subprocess
 from contextlib import contextmanager
 from zipfile import BadZipFile
 
-from textfile_users.checks.mends import program
-from textfile_users.installing import places
-from textfile_users.installing.facts import FILE, Facts, read_facts, share_files
-from textfile_users.installing.faults import find_faults, find_image_faults, find_notes
-from textfile_users.installing.links import try_link
-from textfile_users.installing.plan import (
+from textfile_users import product as places
+from textfile_users.messages import ERROR, WARNING, put, say
+from textfile_users.paths import Paths
+from textfile_users.reading.files import reason
+from textfile_users.setup.facts import FILE, HostFacts, read_facts, share_files
+from textfile_users.setup.faults import find_faults, find_image_faults, find_notes
+from textfile_users.setup.fixes import program
+from textfile_users.setup.links import try_link
+from textfile_users.setup.plan import (
     Wish,
     find_leftovers,
     install_steps,
@@ -25,10 +28,7 @@ from textfile_users.installing.plan import (
     uses_link,
     uses_timer,
 )
-from textfile_users.installing.steps import WRITE, Failed, Step, do, shell
-from textfile_users.messages import ERROR, WARNING, put, say
-from textfile_users.paths import Paths
-from textfile_users.reading.files import reason
+from textfile_users.setup.steps import WRITE, Step, StepFailed, do, shell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _install(root: str, textfile_directory: str, wish: Wish, dry_run: bool) -> i
     return 0
 
 
-def _link_faults(facts: Facts, wish: Wish, dry_run: bool) -> Iterator[str]:
+def _link_faults(facts: HostFacts, wish: Wish, dry_run: bool) -> Iterator[str]:
     """Yield why no link can be made in the textfile directory: its step would fail half-way."""
     if dry_run or not (uses_link(facts, wish) and lacks_link(facts)):
         return
@@ -160,7 +160,7 @@ def carry_out(steps: Iterable[Step], root: str, what: str, dry_run: bool) -> boo
         try:
             _require_inside(paths, step)
             do(step, root)
-        except Failed as error:
+        except StepFailed as error:
             why = str(error)
         except OSError as error:
             why = f"{error.filename}: {reason(error)}"
@@ -183,9 +183,9 @@ def _require_inside(paths: Paths, step: Step) -> None:
             paths.require_inside(os.path.dirname(word) + "/.")
 
 
-def _finish(facts: Facts, wish: Wish, scan: Step) -> int:
+def _finish(facts: HostFacts, wish: Wish, scan: Step) -> int:
     """Do the first scan on the host that runs, and print doctor's verdict; return the status."""
-    from textfile_users.installing.first import describe, scan_first
+    from textfile_users.setup.first_scan import describe, scan_first
 
     is_timer, is_link = uses_timer(facts, wish), uses_link(facts, wish)
     print(describe(facts, is_timer=is_timer, is_link=is_link), flush=True)

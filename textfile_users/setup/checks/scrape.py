@@ -7,12 +7,12 @@ import time
 from contextlib import suppress
 from socket import SHUT_RDWR
 
-from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, age
-from textfile_users.checks.link import served_directory
-from textfile_users.checks.mends import edit, find_service, has, quote, service
-from textfile_users.checks.textfile import ALLOY, EXPORTERS, max_age, usable
 from textfile_users.reading.addresses import is_loopback, parse_ip
 from textfile_users.record import Record
+from textfile_users.setup.checks.link import served_directory
+from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host, age
+from textfile_users.setup.checks.textfile import ALLOY, EXPORTERS, max_age, usable
+from textfile_users.setup.fixes import edit, find_service, has, quote, service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ REFUSED = "HTTP 400"
 HERE = ("", "0.0.0.0", "::", "localhost")  # noqa: S104 - where it listens
 
 
-class View(Record):
+class ExporterView(Record):
     """What node_exporter says: ``error`` is why nothing, ``is_closed`` whether it did answer.
 
     ``scrape_error`` is None where its textfile collector is off; ``mtimes`` are by file.
@@ -61,19 +61,19 @@ class Asked(Record):
     awaits_scan: bool = False
 
 
-def check_view(host: Host) -> Iterator[Finding]:
+def check_view(host: Host) -> Iterator[CheckResult]:
     """Yield what each node_exporter says of the file."""
     output = host.options.output
     if output in ("", "-"):
         return
     for exporter in usable(host):
         if exporter.config:
-            yield Finding("scrape", NOTE, f"{ALLOY} is not asked for what it reads")
+            yield CheckResult("scrape", NOTE, f"{ALLOY} is not asked for what it reads")
             continue
         place = parse_listen(exporter.listen)
         if place is None:
             found = f"listens on {exporter.listen}, no loopback address: not asked"
-            yield Finding("scrape", NOTE, found)
+            yield CheckResult("scrape", NOTE, found)
             continue
         view = read_view(*place)
         name = os.path.basename(output)
@@ -89,40 +89,40 @@ def check_view(host: Host) -> Iterator[Finding]:
         yield judge_view(view, asked._replace(awaits_scan=host.awaits_scan))
 
 
-def judge_view(view: View, asked: Asked) -> Finding:
+def judge_view(view: ExporterView, asked: Asked) -> CheckResult:
     """Return what the view means for the file."""
     restart = service("restart", EXPORTERS, asked.is_systemd)
     flags = f"tr '\\0' ' ' </proc/{asked.pid}/cmdline"
     if view.is_closed:
-        return Finding("scrape", NOTE, f"{asked.address} does not show its page: {view.error}")
+        return CheckResult("scrape", NOTE, f"{asked.address} does not show its page: {view.error}")
     if view.error:
-        return Finding("scrape", FAULT, f"{asked.address}: {view.error}", restart)
+        return CheckResult("scrape", FAULT, f"{asked.address}: {view.error}", restart)
     if view.scrape_error is None:
         found = f"node_exporter's textfile collector is off: it needs {FLAG}="
         mend = f"{edit(FLAGS_FILE)} && {restart}" if os.path.exists(FLAGS_FILE) else flags
-        return Finding("scrape", FAULT, found, mend)
+        return CheckResult("scrape", FAULT, found, mend)
     ours = set(map(os.path.realpath, asked.paths))
     times = [at for path, at in view.mtimes.items() if os.path.realpath(path) in ours]
     if view.scrape_error:
         return _judge_error(asked, bool(times))
     if not times and asked.awaits_scan and asked.written is None:
-        return Finding("scrape", OK, "no scan yet, and node_exporter reads its textfiles")
+        return CheckResult("scrape", OK, "no scan yet, and node_exporter reads its textfiles")
     if not times:
         found = f"node_exporter does not see {asked.paths[0]}"
-        return Finding("scrape", FAULT, found, f"{flags}; ls -l {quote(asked.paths[0])}")
+        return CheckResult("scrape", FAULT, found, f"{flags}; ls -l {quote(asked.paths[0])}")
     off = asked.written - times[0] if asked.written is not None else 0.0
     if abs(off) > asked.max_age:
         side = "older" if off > 0 else "newer"
         found = f"node_exporter's {asked.paths[0]} is {age(abs(off))} {side} than the one here"
-        return Finding("scrape", FAULT, found, restart)
-    return Finding("scrape", OK, "node_exporter takes the file, without an error")
+        return CheckResult("scrape", FAULT, found, restart)
+    return CheckResult("scrape", OK, "node_exporter takes the file, without an error")
 
 
-def _judge_error(asked: Asked, is_known: bool) -> Finding:
+def _judge_error(asked: Asked, is_known: bool) -> CheckResult:
     """Return which file node_exporter cannot take: those that it takes have a time."""
     if not is_known:
         mend = f"promtool check metrics <{quote(asked.paths[0])}"
-        return Finding("scrape", FAULT, "node_exporter cannot take the file", mend)
+        return CheckResult("scrape", FAULT, "node_exporter cannot take the file", mend)
     directory = os.path.dirname(asked.paths[-1])
     found = f"node_exporter takes the file, and not all others in {directory}"
     log = f"journalctl -u {find_service(EXPORTERS) or EXPORTERS[0]} | grep textfile | tail -n 3"
@@ -133,7 +133,7 @@ def _judge_error(asked: Asked, is_known: bool) -> Finding:
         "done"
     )
     is_logged = asked.is_systemd and not has("promtool")
-    return Finding("scrape", FAULT, found, log if is_logged else every)
+    return CheckResult("scrape", FAULT, found, log if is_logged else every)
 
 
 def _quote_glob(path: str) -> str:
@@ -152,7 +152,7 @@ def parse_listen(text: str) -> tuple[str, int] | None:
     return (host, int(port)) if is_loopback(parse_ip(host)) else None
 
 
-def parse_page(lines: Iterator[bytes]) -> View:
+def parse_page(lines: Iterator[bytes]) -> ExporterView:
     """Return what the lines of a page say of textfiles."""
     scrape_error = None
     mtimes = {}
@@ -168,20 +168,20 @@ def parse_page(lines: Iterator[bytes]) -> View:
             scrape_error = number
         elif name.startswith(MTIME) and name.endswith('"}'):
             mtimes[_unescape(name[len(MTIME) : -2])] = number
-    return View(scrape_error=scrape_error, mtimes=mtimes)
+    return ExporterView(scrape_error=scrape_error, mtimes=mtimes)
 
 
 def _unescape(text: str) -> str:
     return text.replace('\\"', '"').replace("\\\\", "\\")
 
 
-def read_view(host: str, port: int) -> View:
+def read_view(host: str, port: int) -> ExporterView:
     """Ask a node_exporter of this machine for what it says of textfiles.
 
     One whose textfile collector is off refuses to show that alone: then the whole page tells.
     """
     end = time.monotonic() + SECONDS
-    view = View()
+    view = ExporterView()
     for page in PAGES:
         view = _read_page(host, port, page, end)
         if view.error != REFUSED:
@@ -189,7 +189,7 @@ def read_view(host: str, port: int) -> View:
     return view
 
 
-def _read_page(host: str, port: int, page: str, end: float) -> View:
+def _read_page(host: str, port: int, page: str, end: float) -> ExporterView:
     from http.client import HTTPConnection, HTTPException
     from threading import Timer
 
@@ -204,16 +204,16 @@ def _read_page(host: str, port: int, page: str, end: float) -> View:
         connection.request("GET", page)
         answer = connection.getresponse()
         if answer.status != 200:
-            return View(f"HTTP {answer.status}", is_closed=True)
+            return ExporterView(f"HTTP {answer.status}", is_closed=True)
         return parse_page(_lines(iter(lambda: answer.read(BLOCK), b""), end))
     except TimeoutError:
-        return View(f"no answer within {SECONDS:g} s")
+        return ExporterView(f"no answer within {SECONDS:g} s")
     except (HTTPException, OSError) as error:
         if time.monotonic() >= end:
-            return View(f"no answer within {SECONDS:g} s")
+            return ExporterView(f"no answer within {SECONDS:g} s")
         if isinstance(error, HTTPException):
-            return View(f"no HTTP: {type(error).__name__}")
-        return View((error.strerror or str(error)).lower())
+            return ExporterView(f"no HTTP: {type(error).__name__}")
+        return ExporterView((error.strerror or str(error)).lower())
     finally:
         timer.cancel()
         connection.close()

@@ -9,17 +9,17 @@ import shutil
 import sys
 from shlex import quote as quote
 
-from textfile_users.checks.child import TOOLS
-from textfile_users.checks.finding import SERVICE
-from textfile_users.installing.places import DROP_IN, PREFIX
-from textfile_users.settings import OPTIONS, SETTINGS, TEXTFILE_DIRECTORY
-from textfile_users.unpack import running_archive
+from textfile_users.product import DROP_IN, PREFIX
+from textfile_users.setup.checks.child import TOOLS
+from textfile_users.setup.checks.result import SERVICE
+from textfile_users.setup.settings import OPTIONS, SETTINGS, TEXTFILE_DIRECTORY
+from textfile_users.setup.unpack import running_archive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from textfile_users.checks.finding import Host
+    from textfile_users.setup.checks.result import Host
 
 NAME = "textfile-users"
 LINK = f"/usr/local/bin/{NAME}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from textfile_users.checks.child import Failed, run_tool
-from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host
-from textfile_users.checks.mends import explain, quote
 from textfile_users.collecting import OK as SOURCE_OK
 from textfile_users.sessions.merge import CLASSES, CLOSING
+from textfile_users.setup.checks.child import ChildFailed, run_tool
+from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host
+from textfile_users.setup.fixes import explain, quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,9 @@ MAX_ID = 64
 SHOW = ("loginctl", "show-session", "--property=Id", "--property=Class", "--property=State")
 
 
-def check_sessions(host: Host, again: Callable[[], tuple[tuple[str, str], ...]]) -> list[Finding]:
+def check_sessions(
+    host: Host, again: Callable[[], tuple[tuple[str, str], ...]]
+) -> list[CheckResult]:
     """Return how our sessions compare; ``again`` scans once more, for logins meanwhile."""
     if host.seen is None or host.seen.sources.get("logind", ("",))[0] != SOURCE_OK:
         return []
@@ -32,10 +34,12 @@ def check_sessions(host: Host, again: Callable[[], tuple[tuple[str, str], ...]])
             before, ours, after = read_sessions(), again(), read_sessions()
             stayed = {ident: one for ident, one in before.items() if after.get(ident) == one}
             findings = list(judge_sessions(ours, stayed, explain(host)))
-    except Failed as error:
-        return [Finding("loginctl", NOTE, str(error))]
+    except ChildFailed as error:
+        return [CheckResult("loginctl", NOTE, str(error))]
     except NoAnswer as error:
-        return [Finding("loginctl", FAULT, f"the check itself failed: {error}", show(error.idents))]
+        return [
+            CheckResult("loginctl", FAULT, f"the check itself failed: {error}", show(error.idents))
+        ]
     return findings
 
 
@@ -56,7 +60,7 @@ def show(idents: list[str]) -> str:
 
 def judge_sessions(
     ours: tuple[tuple[str, str], ...], told: Mapping[str, tuple[str, str]], look: str
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     """Yield the sessions of logind that should count and do not, or count and should not.
 
     ``ours`` are pairs of id and user, ``told`` is class and state by id, ``look`` the
@@ -71,22 +75,22 @@ def judge_sessions(
     mend = f"loginctl list-sessions; {look}"
     if missing:
         found = f"logind has sessions that are not counted: {' '.join(missing[:9])}"
-        yield Finding("loginctl", FAULT, found, mend)
+        yield CheckResult("loginctl", FAULT, found, mend)
     if extra:
         found = f"counted, though logind does not take them for people: {' '.join(extra[:9])}"
-        yield Finding("loginctl", FAULT, found, mend)
+        yield CheckResult("loginctl", FAULT, found, mend)
     if not (missing or extra):
-        yield Finding("loginctl", OK, f"agrees: sessions {len(counted)}")
+        yield CheckResult("loginctl", OK, f"agrees: sessions {len(counted)}")
 
 
 def read_sessions() -> dict[str, tuple[str, str]]:
-    """Return class and state of logind's sessions by id. Raises Failed and NoAnswer.
+    """Return class and state of logind's sessions by id. Raises ChildFailed and NoAnswer.
 
     The first column is the id in every version; JSON came later, and lacks the class at first.
     """
     try:
         return _read_sessions()
-    except Failed as error:
+    except ChildFailed as error:
         if "No session" not in str(error):
             raise
     except NoAnswer:

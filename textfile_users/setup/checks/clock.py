@@ -7,13 +7,13 @@ import time
 
 from textfile_users.auth.log_lines import parse_lines
 from textfile_users.auth.stamps import Stamps
-from textfile_users.checks.access import READ, closed_part
-from textfile_users.checks.child import Failed, in_child
-from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, age
-from textfile_users.checks.mends import quote, service
 from textfile_users.reading.files import open_regular, read_regular, reason
 from textfile_users.reading.localtime import local_time
 from textfile_users.record import Record
+from textfile_users.setup.checks.access import READ, closed_part
+from textfile_users.setup.checks.child import ChildFailed, in_child
+from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host, age
+from textfile_users.setup.fixes import quote, service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ SYSLOGDS = ("rsyslog", "syslog-ng", "syslog")
 NEAR = 5.0  # seconds from a line's stamp to its being written
 
 
-class Facts(Record):
+class ClockFacts(Record):
     """``zone_error`` is why /etc/localtime cannot be read, '' where it can or is not there.
 
     ``stamped`` is when the last line of ``log`` with a traditional stamp says that it was written,
@@ -46,13 +46,13 @@ class Facts(Record):
     written: float = 0.0
 
 
-def check_clock(host: Host) -> Iterator[Finding]:
+def check_clock(host: Host) -> Iterator[CheckResult]:
     """Yield what is found of clock and zone, which the unit's user reads too."""
     paths = host.options.paths
     zone = paths.below(ZONE)
     log = next((path for path in paths.auth_logs() if os.path.exists(path)), "")
     variable = os.environ.get("TZ") if paths.is_own_host else None
-    facts = Facts(
+    facts = ClockFacts(
         host.now,
         host.is_systemd,
         zone,
@@ -68,37 +68,41 @@ def check_clock(host: Host) -> Iterator[Finding]:
     return judge_clock(facts._replace(stamped=stamped, written=written))
 
 
-def judge_clock(facts: Facts) -> Iterator[Finding]:
+def judge_clock(facts: ClockFacts) -> Iterator[CheckResult]:
     """Yield what is found of clock and time zone."""
     if facts.now < FIRST_YEAR:
         found = f"it is {time.gmtime(facts.now).tm_year}: the clock is not set"
         mend = "timedatectl set-ntp true" if facts.is_systemd else "ntpd -gq || date -s 'TIME'"
-        yield Finding("clock", FAULT, found, mend)
+        yield CheckResult("clock", FAULT, found, mend)
     else:
-        yield Finding("clock", OK, time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(facts.now)))
+        yield CheckResult(
+            "clock", OK, time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(facts.now))
+        )
     if facts.zone_error:
         found = f"{facts.zone}: {facts.zone_error}"
         mend = f"chmod 644 $(readlink -f {quote(facts.zone)})"
-        yield Finding("time zone", FAULT, found, mend)
+        yield CheckResult("time zone", FAULT, found, mend)
     elif not facts.is_variable_known:
-        yield Finding("time zone", FAULT, f"TZ={facts.variable} is no zone: UTC holds", "unset TZ")
+        yield CheckResult(
+            "time zone", FAULT, f"TZ={facts.variable} is no zone: UTC holds", "unset TZ"
+        )
     elif facts.stamped is not None:
         yield _judge_stamp(facts, facts.stamped)
     else:
         told = f"TZ={facts.variable}" if facts.variable else "the host's"
-        yield Finding("time zone", OK, told)
+        yield CheckResult("time zone", OK, told)
 
 
-def _judge_stamp(facts: Facts, stamped: float) -> Finding:
+def _judge_stamp(facts: ClockFacts, stamped: float) -> CheckResult:
     off = stamped - facts.written
     steps = round(off / STEP)
     if not steps or abs(off - steps * STEP) > NEAR:
-        return Finding("time zone", OK, f"{os.path.basename(facts.log)} is stamped in it")
+        return CheckResult("time zone", OK, f"{os.path.basename(facts.log)} is stamped in it")
     side = "future" if off > 0 else "past"
     found = f"{facts.log} is stamped {age(abs(steps * STEP))} in the {side}: another zone"
     mend = "unset TZ" if facts.variable else service("restart", SYSLOGDS, facts.is_systemd)
     # An old line may have the same distance by accident; a line of tomorrow has not.
-    return Finding("time zone", FAULT if off > 0 else NOTE, found, mend)
+    return CheckResult("time zone", FAULT if off > 0 else NOTE, found, mend)
 
 
 def _zone_error(host: Host, path: str) -> str:
@@ -118,7 +122,7 @@ def _zone_error(host: Host, path: str) -> str:
             part = closed_part(path, READ, host.identity)
             return f"closed to {host.identity.user}" if part else ""
         return str(in_child(read, 2.0, host.identity))
-    except Failed as error:
+    except ChildFailed as error:
         return str(error)
 
 

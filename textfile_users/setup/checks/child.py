@@ -30,7 +30,7 @@ REAP_SECONDS = 0.2
 TOOLS = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-class Failed(Exception):
+class ChildFailed(Exception):
     """What ran in the child raised, or did not end in time; the message says which."""
 
 
@@ -66,7 +66,7 @@ def own_identity() -> Identity:
 def in_child(function: Callable[[], Any], seconds: float, identity: Identity | None = None) -> Any:
     """Return what ``function`` returns, as JSON carries it, after at most ``seconds``.
 
-    As root it runs as ``identity`` where that is another user. Raises Failed.
+    As root it runs as ``identity`` where that is another user. Raises ChildFailed.
     """
     out, end = os.pipe()
     pid = os.fork()
@@ -77,17 +77,17 @@ def in_child(function: Callable[[], Any], seconds: float, identity: Identity | N
     try:
         answer = json.loads(_receive(out, time.monotonic() + seconds) or b"{}")
     except TimeoutError:
-        raise Failed(f"no answer within {seconds:g} s") from None
+        raise ChildFailed(f"no answer within {seconds:g} s") from None
     finally:
         os.close(out)
         _end(pid)
     if "value" not in answer:
-        raise Failed(answer.get("error", "its process ended"))
+        raise ChildFailed(answer.get("error", "its process ended"))
     return answer["value"]
 
 
 def run_tool(argv: list[str], seconds: float) -> str:
-    """Return what a command printed, in C's locale and UTC. Raises Failed with the reason."""
+    """Return what a command printed, in C's locale and UTC. Raises ChildFailed with the reason."""
     environment = {"PATH": TOOLS, "LC_ALL": "C", "TZ": "UTC", "SYSTEMD_COLORS": "0"}
     try:
         done = subprocess.run(  # noqa: S603 - arguments of our own
@@ -99,12 +99,12 @@ def run_tool(argv: list[str], seconds: float) -> str:
             env=environment,
         )
     except FileNotFoundError:
-        raise Failed(f"there is no {argv[0]}") from None
+        raise ChildFailed(f"there is no {argv[0]}") from None
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Failed(f"{argv[0]}: {error}") from None
+        raise ChildFailed(f"{argv[0]}: {error}") from None
     if done.returncode:
         lines = decode(done.stderr).strip().split("\n")
-        raise Failed(f"{argv[0]}: {lines[0] or f'status {done.returncode}'}")
+        raise ChildFailed(f"{argv[0]}: {lines[0] or f'status {done.returncode}'}")
     return decode(done.stdout[:MAX_ANSWER])
 
 

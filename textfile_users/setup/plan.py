@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 import shlex
 
-from textfile_users.installing import places
-from textfile_users.installing.facts import (
+from textfile_users import product as places
+from textfile_users.paths import leads_to_linked, link_text
+from textfile_users.product import LINKED_OUTPUT, USER
+from textfile_users.record import Record
+from textfile_users.setup.facts import (
     DIRECTORY,
     FILE,
     LINK,
     Before,
-    Entry,
-    Facts,
+    FoundEntry,
+    HostFacts,
     format_record,
 )
-from textfile_users.installing.links import is_own, target_of
-from textfile_users.installing.places import LINKED_OUTPUT, USER
-from textfile_users.installing.steps import (
+from textfile_users.setup.links import is_own, target_of
+from textfile_users.setup.settings import TEXTFILE_DIRECTORY
+from textfile_users.setup.steps import (
     AS_USER,
     END,
     GIVE,
@@ -31,9 +34,6 @@ from textfile_users.installing.steps import (
     command,
     write,
 )
-from textfile_users.paths import leads_to_linked, link_text
-from textfile_users.record import Record
-from textfile_users.settings import TEXTFILE_DIRECTORY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,12 +68,12 @@ def give(directory: str, owner: str, group: str, mode: int) -> Step:
     return Step((GIVE, directory, owner, group, f"{mode:04o}"))
 
 
-def uses_timer(facts: Facts, wish: Wish) -> bool:
+def uses_timer(facts: HostFacts, wish: Wish) -> bool:
     """Return whether systemd's timer runs the program, not cron."""
     return facts.is_systemd and not wish.cron
 
 
-def uses_link(facts: Facts, wish: Wish) -> bool:
+def uses_link(facts: HostFacts, wish: Wish) -> bool:
     """Return whether the file lies in /run, and only a link of root's in the textfile directory."""
     return uses_timer(facts, wish) and not (wish.in_place or facts.blind)
 
@@ -83,7 +83,7 @@ def is_own_link(target: str) -> bool:
     return leads_to_linked(target) or target == places.OLD_OUTPUT
 
 
-def install_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Iterator[Step]:
+def install_steps(facts: HostFacts, wish: Wish, share: Mapping[str, bytes]) -> Iterator[Step]:
     """Yield what installs the program, or brings it up to date."""
     if facts.archive:
         yield Step((UNPACK, facts.archive, facts.root, facts.prefix))
@@ -112,14 +112,14 @@ def install_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Itera
         yield from _start_steps(facts)
 
 
-def resume_steps(facts: Facts) -> Iterator[Step]:
+def resume_steps(facts: HostFacts) -> Iterator[Step]:
     """Yield what starts the looks again that ran before an install that has failed."""
     if facts.active:
         yield command("systemctl", "daemon-reload")  # some units may be new by now
         yield command("systemctl", "start", *facts.active)
 
 
-def uninstall_steps(facts: Facts) -> Iterator[Step]:
+def uninstall_steps(facts: HostFacts) -> Iterator[Step]:
     """Yield what removes all that install has put in place, of what is there."""
     yield from _quiet(facts)
     yield from _remove_units(facts, (*places.UNIT_FILES, places.PTRACE))
@@ -138,7 +138,7 @@ def uninstall_steps(facts: Facts) -> Iterator[Step]:
     yield from _remove_user(facts)
 
 
-def find_leftovers(facts: Facts) -> Iterator[str]:
+def find_leftovers(facts: HostFacts) -> Iterator[str]:
     """Yield what uninstall leaves of ours: a link of another's has the directory's place by now."""
     for before, entry, output in _textfile_directories(facts):
         is_removed = _is_behind_link(entry, output) and entry.uid == 0
@@ -146,7 +146,7 @@ def find_leftovers(facts: Facts) -> Iterator[str]:
             yield f"{before.directory}/{places.OUTPUT_NAME}"
 
 
-def _textfile_directories(facts: Facts) -> Iterator[tuple[Before, Entry, Entry]]:
+def _textfile_directories(facts: HostFacts) -> Iterator[tuple[Before, FoundEntry, FoundEntry]]:
     """Yield the textfile directories of before and of now, each with itself and the file in it."""
     if facts.before:
         yield facts.before, facts.old_entry, facts.old_output
@@ -155,19 +155,19 @@ def _textfile_directories(facts: Facts) -> Iterator[tuple[Before, Entry, Entry]]
         yield Before(facts.directory, 0, 0o755), facts.entry, facts.output
 
 
-def _is_behind_link(entry: Entry, output: Entry) -> bool:
+def _is_behind_link(entry: FoundEntry, output: FoundEntry) -> bool:
     """Return whether install's link is behind a link in the place of the directory ``entry``."""
     return entry.kind == LINK and is_own_link(output.target)
 
 
-def _quiet(facts: Facts) -> Iterator[Step]:
+def _quiet(facts: HostFacts) -> Iterator[Step]:
     """Yield what stops the looks while things change."""
     units = [unit for unit in (*places.STARTERS, places.SERVICE) if _unit(unit) in facts.present]
     if units and facts.is_systemd and facts.is_running:
         yield command("systemctl", "stop", *units)
 
 
-def _end_looks(facts: Facts) -> Iterator[Step]:
+def _end_looks(facts: HostFacts) -> Iterator[Step]:
     """Yield what ends a minute of looks that cron began: it would write the file once more."""
     if facts.uid > 0 and facts.is_running:
         yield Step((END, USER))
@@ -177,22 +177,22 @@ def _unit(name: str) -> str:
     return f"{places.UNIT_DIRECTORY}/{name}"
 
 
-def _below(facts: Facts, path: str) -> str:
+def _below(facts: HostFacts, path: str) -> str:
     return path if facts.root == "/" else facts.root + path
 
 
-def _remove(facts: Facts, paths: tuple[str, ...]) -> Iterator[Step]:
+def _remove(facts: HostFacts, paths: tuple[str, ...]) -> Iterator[Step]:
     there = [_below(facts, path) for path in paths if path in facts.present]
     if there:
         yield command("rm", "-f", *there)
 
 
-def _systemctl(facts: Facts, *words: str) -> Step:
+def _systemctl(facts: HostFacts, *words: str) -> Step:
     root = () if facts.is_running else (f"--root={facts.root}",)
     return command("systemctl", *root, *words)
 
 
-def _user_steps(facts: Facts, share: Mapping[str, bytes]) -> Iterator[Step]:
+def _user_steps(facts: HostFacts, share: Mapping[str, bytes]) -> Iterator[Step]:
     image = () if facts.is_running else (f"--root={facts.root}",)
     wanted = (*places.GROUPS, places.BTMP_GROUP) if facts.reads_btmp else places.GROUPS
     groups = [group for group in wanted if group in facts.groups]
@@ -213,7 +213,7 @@ def _user_steps(facts: Facts, share: Mapping[str, bytes]) -> Iterator[Step]:
     yield from _leave_btmp(facts)
 
 
-def _leave_btmp(facts: Facts) -> Iterator[Step]:
+def _leave_btmp(facts: HostFacts) -> Iterator[Step]:
     """Yield what takes our user out of the group that can write btmp, where it reads a log.
 
     An install of before has put it there, and maybe a file that does so again at each boot.
@@ -227,7 +227,7 @@ def _leave_btmp(facts: Facts) -> Iterator[Step]:
             yield command("delgroup", USER, places.BTMP_GROUP)
 
 
-def _busybox_user(facts: Facts, groups: list[str]) -> Iterator[Step]:
+def _busybox_user(facts: HostFacts, groups: list[str]) -> Iterator[Step]:
     if facts.gid < 0:
         yield command("addgroup", "-S", USER)
     if facts.uid < 0:
@@ -237,7 +237,7 @@ def _busybox_user(facts: Facts, groups: list[str]) -> Iterator[Step]:
         yield command("addgroup", USER, group)
 
 
-def _remove_user(facts: Facts) -> Iterator[Step]:
+def _remove_user(facts: HostFacts) -> Iterator[Step]:
     image = () if facts.is_running else (f"--root={facts.root}",)
     group = shlex.quote(_below(facts, "/etc/group"))
     if "userdel" in facts.tools:
@@ -255,14 +255,16 @@ def _remove_user(facts: Facts) -> Iterator[Step]:
         yield command("sh", "-c", test)
 
 
-def _leave_old_directory(facts: Facts) -> Iterator[Step]:
+def _leave_old_directory(facts: HostFacts) -> Iterator[Step]:
     """Yield what clears the textfile directory of before, where it is another one now."""
     if facts.before and facts.before.directory != facts.directory:
         yield from _end_looks(facts)
         yield from _restore(facts, facts.before, facts.old_entry, facts.old_output)
 
 
-def _restore(facts: Facts, before: Before, entry: Entry, output: Entry) -> Iterator[Step]:
+def _restore(
+    facts: HostFacts, before: Before, entry: FoundEntry, output: FoundEntry
+) -> Iterator[Step]:
     """Yield what takes our files out of a textfile directory and gives it its old rights."""
     if entry.kind != DIRECTORY:
         return
@@ -271,7 +273,7 @@ def _restore(facts: Facts, before: Before, entry: Entry, output: Entry) -> Itera
     yield from _rights_back(facts, before, entry)
 
 
-def _is_ours(facts: Facts, before: Before, output: Entry) -> bool:
+def _is_ours(facts: HostFacts, before: Before, output: FoundEntry) -> bool:
     """Return whether what has the file's name in a textfile directory is ours to remove."""
     # Root's own looks may have written it, or somebody else a file of that name.
     is_roots = output.uid == 0 and (before == facts.before or facts.is_output_ours)
@@ -279,7 +281,7 @@ def _is_ours(facts: Facts, before: Before, output: Entry) -> bool:
     return is_ours or is_own_link(output.target)
 
 
-def _rights_back(facts: Facts, before: Before, entry: Entry) -> Iterator[Step]:
+def _rights_back(facts: HostFacts, before: Before, entry: FoundEntry) -> Iterator[Step]:
     """Yield what removes leftovers of runs from a textfile directory, and sets its rights back."""
     directory = _below(facts, before.directory)
     yield command("find", directory, "-maxdepth", "1", "-name", TEMPORARY, "-delete")
@@ -287,7 +289,7 @@ def _rights_back(facts: Facts, before: Before, entry: Entry) -> Iterator[Step]:
         yield give(before.directory, "", str(before.gid), before.mode)
 
 
-def _directory_steps(facts: Facts) -> Iterator[Step]:
+def _directory_steps(facts: HostFacts) -> Iterator[Step]:
     """Yield what makes the state directory, and writes down what is there."""
     state, record = _below(facts, places.STATE), _below(facts, places.RECORD)
     yield command("mkdir", "-p", state, record.rpartition("/")[0])
@@ -298,7 +300,7 @@ def _directory_steps(facts: Facts) -> Iterator[Step]:
     yield from _record_steps(facts, record)
 
 
-def _in_place_steps(facts: Facts) -> Iterator[Step]:
+def _in_place_steps(facts: HostFacts) -> Iterator[Step]:
     """Yield what gives our user its part of the textfile directory."""
     yield give(facts.directory, "", USER, SHARED_MODE)
     if facts.output.kind == LINK or (facts.output.kind and facts.output.uid != facts.uid):
@@ -308,7 +310,7 @@ def _in_place_steps(facts: Facts) -> Iterator[Step]:
         yield command("rm", "-rf", places.PUBLIC)
 
 
-def _output_link_steps(facts: Facts) -> Iterator[Step]:
+def _output_link_steps(facts: HostFacts) -> Iterator[Step]:
     """Yield what puts the link into the textfile directory, which is not ours any more.
 
     The directory goes back first: then nobody whom root does not trust can write there.
@@ -325,18 +327,18 @@ def _output_link_steps(facts: Facts) -> Iterator[Step]:
         yield Step((PUT_LINK, f"{facts.directory}/{places.OUTPUT_NAME}", link_target(facts)))
 
 
-def lacks_link(facts: Facts) -> bool:
+def lacks_link(facts: HostFacts) -> bool:
     """Return whether the link is to be put, for it is not there as it should be."""
     output = facts.output
     return (output.kind, output.uid, output.target) != (LINK, 0, link_target(facts))
 
 
-def link_target(facts: Facts) -> str:
+def link_target(facts: HostFacts) -> str:
     """Return what the link says: relative, so that it is true in a container and an image too."""
     return link_text(facts.real or facts.directory, LINKED_OUTPUT)
 
 
-def _rights_before(facts: Facts) -> Before:
+def _rights_before(facts: HostFacts) -> Before:
     """Return what the textfile directory was before install has given it to our group.
 
     Where nothing tells: as distributions have it. Never our group's, which would get it back.
@@ -348,7 +350,7 @@ def _rights_before(facts: Facts) -> Before:
     return Before(facts.directory, 0, 0o755)
 
 
-def _record_steps(facts: Facts, path: str) -> Iterator[Step]:
+def _record_steps(facts: HostFacts, path: str) -> Iterator[Step]:
     """Yield what writes down what uninstall must know, where that has changed."""
     before, prefixes, made = _rights_before(facts), facts.prefixes, facts.made
     if facts.is_environment:
@@ -358,7 +360,7 @@ def _record_steps(facts: Facts, path: str) -> Iterator[Step]:
         yield write(path, format_record(before, prefixes, made))
 
 
-def _link_steps(facts: Facts) -> Iterator[Step]:
+def _link_steps(facts: HostFacts) -> Iterator[Step]:
     """Yield what makes the links, or leads those of before to where the program is now.
 
     What is no link of ours stays, see find_notes(). Without an environment pip has put the
@@ -370,7 +372,7 @@ def _link_steps(facts: Facts) -> Iterator[Step]:
             yield Step((MAKE_LINK, entry.path, target, entry.target))
 
 
-def _unlink_steps(facts: Facts) -> Iterator[Step]:
+def _unlink_steps(facts: HostFacts) -> Iterator[Step]:
     """Yield what removes our links, and the directories that were made for them."""
     for entry in facts.links:
         if is_own(facts, entry):
@@ -379,7 +381,7 @@ def _unlink_steps(facts: Facts) -> Iterator[Step]:
         yield Step((REMOVE_EMPTY, path))
 
 
-def _run_steps(facts: Facts, wish: Wish) -> Iterator[Step]:
+def _run_steps(facts: HostFacts, wish: Wish) -> Iterator[Step]:
     """Yield what makes the directories in /run, as far as systemd does not with each run."""
     run, private = places.RUN, places.PRIVATE
     if facts.run.kind and facts.run.uid:
@@ -394,7 +396,7 @@ def _run_steps(facts: Facts, wish: Wish) -> Iterator[Step]:
         yield give(private, USER, USER, 0o700)
 
 
-def _setting_steps(facts: Facts) -> Iterator[Step]:
+def _setting_steps(facts: HostFacts) -> Iterator[Step]:
     path = _below(facts, places.SETTINGS)
     line = f"{TEXTFILE_DIRECTORY}={facts.directory}"
     if places.SETTINGS not in facts.present:
@@ -405,11 +407,11 @@ def _setting_steps(facts: Facts) -> Iterator[Step]:
         yield command("sh", "-c", f"printf '\\n{line}\\n' >>{shlex.quote(path)}")
 
 
-def _rendered(facts: Facts, data: bytes) -> str:
+def _rendered(facts: HostFacts, data: bytes) -> str:
     return data.decode().replace(places.PREFIX, facts.prefix)
 
 
-def _unit_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Iterator[Step]:
+def _unit_steps(facts: HostFacts, wish: Wish, share: Mapping[str, bytes]) -> Iterator[Step]:
     yield command("mkdir", "-p", _below(facts, places.UNIT_DIRECTORY))  # a small image lacks it
     for name in (places.SERVICE, *places.STARTERS):
         text = _rendered(facts, share[f"systemd-timer/{name}"])
@@ -432,7 +434,7 @@ def _unit_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Iterato
     yield write(_below(facts, places.DROP_IN), "\n".join([*lines, ""]))
 
 
-def _tmpfiles(facts: Facts) -> str:
+def _tmpfiles(facts: HostFacts) -> str:
     """Return what systemd-tmpfiles makes at boot, see tmpfiles.d(5)."""
     both = f"{USER} {USER} -"
     lines = [
@@ -447,7 +449,7 @@ def _tmpfiles(facts: Facts) -> str:
     return "\n".join([*lines, ""])
 
 
-def _start_steps(facts: Facts) -> Iterator[Step]:
+def _start_steps(facts: HostFacts) -> Iterator[Step]:
     if facts.is_running:
         yield command("systemctl", "daemon-reload")
         yield command("systemctl", "enable", "--now", *places.STARTERS)
@@ -455,7 +457,7 @@ def _start_steps(facts: Facts) -> Iterator[Step]:
         yield _systemctl(facts, "enable", *places.STARTERS)
 
 
-def _remove_units(facts: Facts, files: tuple[str, ...]) -> Iterator[Step]:
+def _remove_units(facts: HostFacts, files: tuple[str, ...]) -> Iterator[Step]:
     """Yield what removes the units, which no longer run: their ``files``."""
     starters = [name for name in places.STARTERS if _unit(name) in facts.present]
     if starters and "systemctl" in facts.tools:
@@ -467,25 +469,25 @@ def _remove_units(facts: Facts, files: tuple[str, ...]) -> Iterator[Step]:
         yield command("systemctl", "reset-failed", f"{USER}.*")
 
 
-def _remove_empty_drop_ins(facts: Facts) -> Iterator[Step]:
+def _remove_empty_drop_ins(facts: HostFacts) -> Iterator[Step]:
     """Yield what removes the directory; what the administrator has put there stays."""
     if places.DROP_INS in facts.present:
         directory = _below(facts, places.DROP_INS)
         yield command("find", directory, "-maxdepth", "0", "-empty", "-delete")
 
 
-def _cron_steps(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Iterator[Step]:
+def _cron_steps(facts: HostFacts, wish: Wish, share: Mapping[str, bytes]) -> Iterator[Step]:
     others = tuple(path for path in places.CRON_ENTRIES if path != f"{facts.cron}/{USER}")
     yield from _remove(facts, others)
     yield write(_below(facts, f"{facts.cron}/{USER}"), _cron_entry(facts, wish, share))
 
 
-def _cron_entry(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> str:
+def _cron_entry(facts: HostFacts, wish: Wish, share: Mapping[str, bytes]) -> str:
     name = f"cron/{USER}.crontab" if is_busybox(facts, wish) else f"cron/{USER}"
     return _rendered(facts, share[name])
 
 
-def scan_step(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Step:
+def scan_step(facts: HostFacts, wish: Wish, share: Mapping[str, bytes]) -> Step:
     """Return the step that scans once: as the timer starts a scan, or as cron's entry does."""
     if uses_timer(facts, wish):
         return command("systemctl", "start", places.SERVICE)
@@ -497,6 +499,6 @@ def scan_step(facts: Facts, wish: Wish, share: Mapping[str, bytes]) -> Step:
     return Step((AS_USER, "env", "-i", *variables, "/bin/sh", "-c", line))
 
 
-def is_busybox(facts: Facts, wish: Wish) -> bool:
+def is_busybox(facts: HostFacts, wish: Wish) -> bool:
     """Return whether busybox's cron runs the program: no users, variables or @reboot in entries."""
     return not uses_timer(facts, wish) and facts.cron in places.CRONTABS

@@ -8,14 +8,23 @@ import sys
 import time
 from io import TextIOWrapper
 
-from textfile_users.checks.child import Failed, find_identity, in_child, own_identity
-from textfile_users.checks.clock import check_clock
-from textfile_users.checks.container import CONTAINER, INITS, check_container, read_init, read_mark
-from textfile_users.checks.finding import FAULT, NOTE, Finding, Host, Seen
-from textfile_users.checks.link import check_link
-from textfile_users.checks.mends import explain
-from textfile_users.checks.places import RUNTIME, STATE, check_runtime, check_state
-from textfile_users.checks.rights import (
+from textfile_users.paths import SERVICE_USER, Paths
+from textfile_users.processes.procfs import parse_stat, read_boot_time, read_file
+from textfile_users.reading.text import printable
+from textfile_users.scan import scan
+from textfile_users.setup.checks.child import ChildFailed, find_identity, in_child, own_identity
+from textfile_users.setup.checks.clock import check_clock
+from textfile_users.setup.checks.container import (
+    CONTAINER,
+    INITS,
+    check_container,
+    read_init,
+    read_mark,
+)
+from textfile_users.setup.checks.directories import RUNTIME, STATE, check_runtime, check_state
+from textfile_users.setup.checks.link import check_link
+from textfile_users.setup.checks.result import FAULT, NOTE, CheckResult, Host, Seen
+from textfile_users.setup.checks.rights import (
     KEY,
     check_installed,
     check_key,
@@ -23,23 +32,20 @@ from textfile_users.checks.rights import (
     check_settings,
     check_user,
 )
-from textfile_users.checks.schedule import Runner, check_schedule, find_runner
-from textfile_users.checks.scrape import check_view
-from textfile_users.checks.sessions import check_sessions
-from textfile_users.checks.sources import (
+from textfile_users.setup.checks.schedule import Runner, check_schedule, find_runner
+from textfile_users.setup.checks.scrape import check_view
+from textfile_users.setup.checks.sessions import check_sessions
+from textfile_users.setup.checks.sources import (
     check_collectors,
     check_forgery,
     check_readable,
     check_sources,
 )
-from textfile_users.checks.textfile import check_directory, check_exporters, check_file
-from textfile_users.node_exporter import NodeExporter, find_node_exporters
-from textfile_users.paths import SERVICE_USER, Paths
-from textfile_users.processes.procfs import parse_stat, read_boot_time, read_file
-from textfile_users.reading.text import printable
-from textfile_users.scan import scan
-from textfile_users.service import find_service
-from textfile_users.settings import read_settings
+from textfile_users.setup.checks.textfile import check_directory, check_exporters, check_file
+from textfile_users.setup.fixes import explain
+from textfile_users.setup.node_exporter import NodeExporter, find_node_exporters
+from textfile_users.setup.service import find_service
+from textfile_users.setup.settings import read_settings
 from textfile_users.terminal import has_colour, style
 
 TYPE_CHECKING = False
@@ -47,8 +53,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from textfile_users.checks.child import Identity
     from textfile_users.run import Options
+    from textfile_users.setup.checks.child import Identity
 
 SECONDS = 10.0  # of a check; one that scans has the scan's own time beside
 TOTAL_SECONDS = 60.0  # of all, as a slow host needs
@@ -56,12 +62,12 @@ MIN_SECONDS = 1.0
 COLOURS = {FAULT: "red", NOTE: "yellow"}
 WIDTHS = (5, 18)
 
-LOGINCTL: tuple[str, Callable[[Host], Iterable[Finding]]] = (
+LOGINCTL: tuple[str, Callable[[Host], Iterable[CheckResult]]] = (
     "loginctl",
     lambda host: check_sessions(host, lambda: _look(host).sessions or ()),
 )
 # In the order in which they are told: what others rest on comes first.
-CHECKS: tuple[tuple[str, Callable[[Host], Iterable[Finding]]], ...] = (
+CHECKS: tuple[tuple[str, Callable[[Host], Iterable[CheckResult]]], ...] = (
     ("container", check_container),
     ("settings", check_settings),
     ("user", check_user),
@@ -103,7 +109,7 @@ def doctor(options: Options, as_json: bool) -> int:
     return 1 if any(finding.status == FAULT for finding in findings) else 0
 
 
-def format_findings(findings: Iterable[Finding], *, colour: bool) -> str:
+def format_findings(findings: Iterable[CheckResult], *, colour: bool) -> str:
     """Return a line for each finding, and for each mend one below."""
     lines = []
     for finding in findings:
@@ -115,10 +121,10 @@ def format_findings(findings: Iterable[Finding], *, colour: bool) -> str:
     return "\n".join(lines)
 
 
-def examine(options: Options) -> list[Finding]:
+def examine(options: Options) -> list[CheckResult]:
     """Return what every check finds; one that fails or hangs is a finding itself."""
     end = time.monotonic() + TOTAL_SECONDS
-    findings: list[Finding] = []
+    findings: list[CheckResult] = []
     host = _with_scan(_host(options, findings), findings)
     for name, check in CHECKS if host.is_installed else FIRST_CHECKS:
         seconds = max(MIN_SECONDS, min(SECONDS + options.timeout, end - time.monotonic()))
@@ -130,16 +136,16 @@ def examine(options: Options) -> list[Finding]:
 
 
 def _guarded(
-    name: str, seconds: float, check: Callable[[Host], Iterable[Finding]], host: Host
-) -> list[Finding]:
+    name: str, seconds: float, check: Callable[[Host], Iterable[CheckResult]], host: Host
+) -> list[CheckResult]:
     try:
         rows = in_child(lambda: [list(finding) for finding in check(host)], seconds)
-        return [Finding(*row) for row in rows]
-    except (Failed, OSError) as error:
-        return [Finding(name, FAULT, f"the check itself failed: {error}")]
+        return [CheckResult(*row) for row in rows]
+    except (ChildFailed, OSError) as error:
+        return [CheckResult(name, FAULT, f"the check itself failed: {error}")]
 
 
-def _host(options: Options, findings: list[Finding]) -> Host:
+def _host(options: Options, findings: list[CheckResult]) -> Host:
     """Return what the checks go on; what cannot be found out is among the findings."""
     paths = options.paths
     now = time.time() if options.now is None else options.now
@@ -151,8 +157,8 @@ def _host(options: Options, findings: list[Finding]) -> Host:
     def ask(name: str, question: Callable[[], Any], seconds: float, otherwise: Any) -> Any:
         try:
             return in_child(question, seconds)
-        except (Failed, OSError) as error:
-            findings.append(Finding(name, FAULT, f"cannot be found out: {error}"))
+        except (ChildFailed, OSError) as error:
+            findings.append(CheckResult(name, FAULT, f"cannot be found out: {error}"))
             return otherwise
 
     values = ask("settings", lambda: read_settings(paths)[0], SECONDS, {})
@@ -179,14 +185,14 @@ def _host(options: Options, findings: list[Finding]) -> Host:
     return host._replace(is_installed=is_there or _is_used(host))
 
 
-def _with_scan(host: Host, findings: list[Finding]) -> Host:
+def _with_scan(host: Host, findings: list[CheckResult]) -> Host:
     """Return the host with what a scan finds, where this process can make one as the runs do."""
     if not host.has_rights:
         return host
     try:
         return host._replace(seen=_look(host))
-    except (Failed, OSError) as error:
-        findings.append(Finding("look", FAULT, str(error), explain(host)))
+    except (ChildFailed, OSError) as error:
+        findings.append(CheckResult("look", FAULT, str(error), explain(host)))
         return host
 
 
@@ -227,7 +233,7 @@ def _service_identity() -> Identity | None:
 
 
 def _look(host: Host) -> Seen:
-    """Return what a scan as the unit's user finds; it saves and locks nothing. Raises Failed."""
+    """Return what a scan as the unit's user finds, without saving. Raises ChildFailed."""
     options = host.options
     seconds = options.timeout
 

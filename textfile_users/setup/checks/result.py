@@ -9,9 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from textfile_users.checks.child import Identity
-    from textfile_users.node_exporter import NodeExporter
     from textfile_users.run import Options
+    from textfile_users.setup.checks.child import Identity
+    from textfile_users.setup.node_exporter import NodeExporter
 
 OK = "ok"
 NOTE = "note"
@@ -21,7 +21,7 @@ TIMER = "textfile-users.timer"
 SERVICE = SERVICE_UNIT
 
 
-class Finding(Record):
+class CheckResult(Record):
     """What one check says: ``mend`` is a command, '' where there is nothing to mend."""
 
     check: str

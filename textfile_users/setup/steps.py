@@ -10,17 +10,17 @@ import time
 from zipfile import BadZipFile
 
 from textfile_users.accounts.passwd import MAX_BYTES
-from textfile_users.checks.child import TOOLS
-from textfile_users.installing.giving import give_directory, give_files
-from textfile_users.installing.links import make_link, put_link, remove_empty, remove_link
-from textfile_users.installing.places import USER
 from textfile_users.messages import WARNING, say
 from textfile_users.paths import Paths
 from textfile_users.processes.procfs import read_file
+from textfile_users.product import USER
 from textfile_users.reading.files import read_regular, reason
 from textfile_users.reading.text import decode, is_number
 from textfile_users.record import Record
-from textfile_users.unpack import unpack
+from textfile_users.setup.checks.child import TOOLS
+from textfile_users.setup.giving import give_directory, give_files
+from textfile_users.setup.links import make_link, put_link, remove_empty, remove_link
+from textfile_users.setup.unpack import unpack
 from textfile_users.writer import write_whole
 
 TYPE_CHECKING = False
@@ -56,7 +56,7 @@ class Step(Record):
     text: str = ""
 
 
-class Failed(Exception):
+class StepFailed(Exception):
     """A step could not be done: its text is why."""
 
 
@@ -121,7 +121,7 @@ def _name(name: str, root: str, file: str) -> str:
 
 
 def do(step: Step, root: str) -> None:
-    """Do the step on the host below ``root``. Raises Failed."""
+    """Do the step on the host below ``root``. Raises StepFailed."""
     kind, *rest = step.words
     try:
         if kind == WRITE:
@@ -131,11 +131,11 @@ def do(step: Step, root: str) -> None:
         else:
             _run(step.words)
     except OSError as error:
-        raise Failed(
+        raise StepFailed(
             ": ".join(filter(None, (error.filename, error.strerror or str(error))))
         ) from None
     except (ValueError, BadZipFile) as error:
-        raise Failed(str(error)) from None
+        raise StepFailed(str(error)) from None
 
 
 def _link(root: str, path: str, target: str, old: str) -> None:
@@ -158,11 +158,11 @@ def _run(words: tuple[str, ...]) -> None:
     )
     if done.returncode:
         lines = done.stderr.decode("utf-8", "backslashreplace").strip().split("\n")
-        raise Failed(lines[-1] or f"status {done.returncode}")
+        raise StepFailed(lines[-1] or f"status {done.returncode}")
 
 
 def _end_processes(uid: int) -> None:
-    """Kill the host's processes of ``uid``, and wait until they are gone. Raises Failed.
+    """Kill the host's processes of ``uid``, and wait until they are gone. Raises StepFailed.
 
     In a container, which has another root directory, the number may be somebody else's.
     """
@@ -185,7 +185,7 @@ def _end_processes(uid: int) -> None:
         if not running:
             return
         time.sleep(0.05)
-    raise Failed("its processes do not end")
+    raise StepFailed("its processes do not end")
 
 
 def _give(root: str, path: str, owner: str, group: str, mode: str) -> None:

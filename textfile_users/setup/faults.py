@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 
-from textfile_users.installing import places
-from textfile_users.installing.facts import DIRECTORY, FILE, LINK, Entry, Facts
-from textfile_users.installing.links import is_own, target_of
-from textfile_users.installing.places import LINKED_OUTPUT, USER
-from textfile_users.installing.plan import Wish, is_own_link, uses_link, uses_timer
-from textfile_users.node_exporter import FIRST_USER
+from textfile_users import product as places
 from textfile_users.parsers import parse_collect
-from textfile_users.settings import OPTIONS
+from textfile_users.product import LINKED_OUTPUT, USER
+from textfile_users.setup.facts import DIRECTORY, FILE, LINK, FoundEntry, HostFacts
+from textfile_users.setup.links import is_own, target_of
+from textfile_users.setup.node_exporter import FIRST_USER
+from textfile_users.setup.plan import Wish, is_own_link, uses_link, uses_timer
+from textfile_users.setup.settings import OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ PLAIN = re.compile(r"/[A-Za-z0-9/._+@,=-]*")
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
 
 
-def find_faults(facts: Facts, wish: Wish) -> tuple[str, ...]:
+def find_faults(facts: HostFacts, wish: Wish) -> tuple[str, ...]:
     """Return why nothing can be installed, each with what to do; () where it can."""
     return (
         *find_image_faults(facts),
@@ -38,7 +38,7 @@ def find_faults(facts: Facts, wish: Wish) -> tuple[str, ...]:
     )
 
 
-def find_image_faults(facts: Facts) -> Iterator[str]:
+def find_image_faults(facts: HostFacts) -> Iterator[str]:
     """Yield why nothing can be changed in an image, neither by install nor by uninstall.
 
     Its owner may have put links there that lead to this host, and programs that must not run here.
@@ -50,7 +50,7 @@ def find_image_faults(facts: Facts) -> Iterator[str]:
         yield "useradd and userdel are missing here: install shadow"
 
 
-def _host_faults(facts: Facts, wish: Wish) -> Iterator[str]:
+def _host_faults(facts: HostFacts, wish: Wish) -> Iterator[str]:
     if not facts.is_root:
         yield "needs root's rights: run it as root"
     if not uses_timer(facts, wish) and not facts.cron:
@@ -62,7 +62,7 @@ def _host_faults(facts: Facts, wish: Wish) -> Iterator[str]:
         yield f"no program makes users: make a system user {USER} with a group of that name"
 
 
-def _program_faults(facts: Facts, wish: Wish) -> Iterator[str]:
+def _program_faults(facts: HostFacts, wish: Wish) -> Iterator[str]:
     if not PLAIN.fullmatch(facts.prefix):
         yield f"{facts.prefix}: cannot stand in a unit or crontab; use another --prefix"
     if uses_timer(facts, wish) and _is_below(facts.prefix, HIDDEN):
@@ -73,7 +73,7 @@ def _program_faults(facts: Facts, wish: Wish) -> Iterator[str]:
         yield f"{facts.python.path}: is missing; install with the one file, see script/build"
 
 
-def _python_faults(to_python: tuple[Entry, ...], is_timer: bool) -> Iterator[str]:
+def _python_faults(to_python: tuple[FoundEntry, ...], is_timer: bool) -> Iterator[str]:
     """Yield the first thing that keeps our user from the Python, or lets others replace it."""
     path = to_python[-1].path
     if is_timer and _is_below(path, HIDDEN):
@@ -94,7 +94,7 @@ def _python_faults(to_python: tuple[Entry, ...], is_timer: bool) -> Iterator[str
         return
 
 
-def _option_faults(facts: Facts, wish: Wish) -> Iterator[str]:
+def _option_faults(facts: HostFacts, wish: Wish) -> Iterator[str]:
     """Yield the settings' flags by which runs would write where the link does not lead."""
     if not (facts.directory and uses_link(facts, wish)):
         return
@@ -110,7 +110,7 @@ def _option_faults(facts: Facts, wish: Wish) -> Iterator[str]:
             yield f"{places.SETTINGS}: {OPTIONS} has {flag} {value}, to which no link leads; {mend}"
 
 
-def _directory_faults(facts: Facts, wish: Wish) -> Iterator[str]:
+def _directory_faults(facts: HostFacts, wish: Wish) -> Iterator[str]:
     entry = facts.entry
     if not facts.directory:
         yield facts.why
@@ -128,7 +128,7 @@ def _directory_faults(facts: Facts, wish: Wish) -> Iterator[str]:
         yield from _output_faults(facts.output)
 
 
-def _right_faults(facts: Facts, *, is_given: bool) -> Iterator[str]:
+def _right_faults(facts: HostFacts, *, is_given: bool) -> Iterator[str]:
     """Yield what would let others than root and system users choose what is changed.
 
     ``is_given`` is whether the directory becomes our group's.
@@ -149,7 +149,7 @@ def _right_faults(facts: Facts, *, is_given: bool) -> Iterator[str]:
         )
 
 
-def _is_open(entry: Entry) -> bool:
+def _is_open(entry: FoundEntry) -> bool:
     """Return whether others than root can write a file, or put one in another's place."""
     # In a sticky directory nobody can put something else in the place of another's.
     is_sticky = entry.kind == DIRECTORY and entry.mode & 0o1000
@@ -157,14 +157,14 @@ def _is_open(entry: Entry) -> bool:
     return bool(entry.mode & 0o022) and not (is_sticky or is_roots)
 
 
-def _output_faults(entry: Entry) -> Iterator[str]:
+def _output_faults(entry: FoundEntry) -> Iterator[str]:
     if entry.kind == LINK and not is_own_link(entry.target):
         yield f"{entry.path}: is a link to {entry.target}; run: rm {entry.path}"
     elif entry.kind not in ("", FILE, LINK):
         yield f"{entry.path}: is no file; run: rm -r {entry.path}"
 
 
-def _state_faults(facts: Facts) -> Iterator[str]:
+def _state_faults(facts: HostFacts) -> Iterator[str]:
     state = facts.state
     if state.kind == LINK:
         yield f"{state.path}: is a link to {state.target}; run: rm {state.path}"
@@ -176,12 +176,12 @@ def _state_faults(facts: Facts) -> Iterator[str]:
         yield f"{state.path}: others could write it; run: rm -r {state.path}"
 
 
-def _run_faults(run: Entry) -> Iterator[str]:
+def _run_faults(run: FoundEntry) -> Iterator[str]:
     if run.kind not in ("", DIRECTORY):
         yield f"{run.path}: is no directory; run: rm {run.path}"
 
 
-def find_notes(facts: Facts, wish: Wish) -> Iterator[str]:
+def find_notes(facts: HostFacts, wish: Wish) -> Iterator[str]:
     """Yield what does not hinder installing, and should be known."""
     if facts.blind and uses_timer(facts, wish) and not wish.in_place:
         pids = ", ".join(map(str, facts.blind))

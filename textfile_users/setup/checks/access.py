@@ -6,11 +6,11 @@ import os
 import stat
 
 from textfile_users.accounts.passwd import MAX_BYTES, PATH, find_groups
-from textfile_users.checks.child import Identity, in_child
-from textfile_users.checks.mends import join, quote
-from textfile_users.installing.places import BTMP_GROUP
+from textfile_users.product import BTMP_GROUP
 from textfile_users.reading.files import read_regular
 from textfile_users.record import Record
+from textfile_users.setup.checks.child import Identity, in_child
+from textfile_users.setup.fixes import join, quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,24 +5,6 @@ from __future__ import annotations
 import os
 import stat
 
-from textfile_users.checks.access import READ, WRITE, closed_part, group_name
-from textfile_users.checks.child import Failed, Identity
-from textfile_users.checks.container import hides_processes
-from textfile_users.checks.finding import FAULT, NOTE, OK, Finding, Host, age
-from textfile_users.checks.link import is_linked, served_directory, writes_elsewhere
-from textfile_users.checks.mends import (
-    SOME_DIRECTORY,
-    edit,
-    find_service,
-    install,
-    link,
-    package,
-    quote,
-    run,
-    service,
-)
-from textfile_users.checks.places import owner_name
-from textfile_users.node_exporter import FIRST_USER
 from textfile_users.paths import (
     LINKED_OUTPUT,
     OUTPUT_NAME,
@@ -34,13 +16,31 @@ from textfile_users.paths import (
 from textfile_users.processes.procfs import read_file
 from textfile_users.reading.files import read_regular, reason
 from textfile_users.record import Record
-from textfile_users.settings import SETTINGS
+from textfile_users.setup.checks.access import READ, WRITE, closed_part, group_name
+from textfile_users.setup.checks.child import ChildFailed, Identity
+from textfile_users.setup.checks.container import hides_processes
+from textfile_users.setup.checks.directories import owner_name
+from textfile_users.setup.checks.link import is_linked, served_directory, writes_elsewhere
+from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host, age
+from textfile_users.setup.fixes import (
+    SOME_DIRECTORY,
+    edit,
+    find_service,
+    install,
+    link,
+    package,
+    quote,
+    run,
+    service,
+)
+from textfile_users.setup.node_exporter import FIRST_USER
+from textfile_users.setup.settings import SETTINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from textfile_users.node_exporter import NodeExporter
+    from textfile_users.setup.node_exporter import NodeExporter
 
 MAX_BYTES = 64 << 20
 MAX_WRITTEN = 8 << 20  # the file's bound
@@ -83,7 +83,7 @@ class Directory(Record):
     is_hidden: bool = False
 
 
-class File(Record):
+class PromFile(Record):
     """users.prom: ``kind`` is file, dangling, other or '' for nothing; ``what`` names another.
 
     ``closed`` is the part of its path that ``reader``, node_exporter's user, may not see.
@@ -130,7 +130,7 @@ def _is_systems_user(exporter: NodeExporter) -> bool:
     return is_asked and bool(exporter.directories or not exporter.config)
 
 
-def check_exporters(host: Host) -> Iterator[Finding]:
+def check_exporters(host: Host) -> Iterator[CheckResult]:
     """Yield the node_exporters that run, and why those that do not count do not."""
     if not host.options.paths.is_own_host:
         return  # those that run here say nothing of another host's
@@ -138,23 +138,25 @@ def check_exporters(host: Host) -> Iterator[Finding]:
     for one in host.exporters:
         if one.config and one.directories and one in trusted:
             found = f"pid {one.pid} of {one.user}: {ALLOY}, by {one.config}"
-            yield Finding("node_exporter", OK, found)
+            yield CheckResult("node_exporter", OK, found)
         elif one.config and not one.directories:
-            yield Finding("node_exporter", NOTE, f"pid {one.pid} of {one.user}: {ALLOY}: {one.why}")
+            yield CheckResult(
+                "node_exporter", NOTE, f"pid {one.pid} of {one.user}: {ALLOY}: {one.why}"
+            )
         elif one in trusted:
-            yield Finding("node_exporter", OK, f"pid {one.pid} of {one.user}, on {one.listen}")
+            yield CheckResult("node_exporter", OK, f"pid {one.pid} of {one.user}, on {one.listen}")
         else:
             found = f"pid {one.pid} of {one.user} is not believed: {one.why}"
-            yield Finding("node_exporter", NOTE, found)
+            yield CheckResult("node_exporter", NOTE, found)
     # Alloy that serves no textfiles may be there for something else.
     if [one for one in host.exporters if one.directories or not one.config] and not trusted:
-        yield Finding("node_exporter", NOTE, "none that can be believed: none is asked")
+        yield CheckResult("node_exporter", NOTE, "none that can be believed: none is asked")
     elif hides_processes(host):
-        yield Finding("node_exporter", NOTE, "none is seen: other users' processes are hidden")
+        yield CheckResult("node_exporter", NOTE, "none is seen: other users' processes are hidden")
     elif not trusted:
         status = NOTE if host.container else FAULT
         mend = "" if status == NOTE else _start_exporter(host.is_systemd)
-        yield Finding("node_exporter", status, "none runs here", mend)
+        yield CheckResult("node_exporter", status, "none runs here", mend)
 
 
 def _start_exporter(is_systemd: bool) -> str:
@@ -163,16 +165,16 @@ def _start_exporter(is_systemd: bool) -> str:
     return package(EXPORTERS[0], ("apt-get", "pacman", "apk")) or NO_PACKAGE
 
 
-def check_directory(host: Host) -> Iterator[Finding]:
+def check_directory(host: Host) -> Iterator[CheckResult]:
     """Yield what is found of the textfile directory."""
     output = host.options.output
     if not output:
         found = "none is known"
         mend = install(host, SOME_DIRECTORY)
-        yield Finding("textfile directory", FAULT, found, mend)
+        yield CheckResult("textfile directory", FAULT, found, mend)
         return
     if output == "-":
-        yield Finding("textfile directory", NOTE, "none: the output is stdout")
+        yield CheckResult("textfile directory", NOTE, "none: the output is stdout")
         return
     facts = _read_directory(host, LINKED_OUTPUT if is_linked(host) else output)
     is_ours = host.runs_by_timer and host.identity.user == SERVICE_USER
@@ -185,7 +187,7 @@ def check_directory(host: Host) -> Iterator[Finding]:
 
 def judge_directory(
     facts: Directory, identity: Identity, installing: Callable[[str], str], linking: str = ""
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     """Yield the fault of the directory, the gravest alone, or that there is none.
 
     ``installing`` gives the command that changes to another directory, ``linking`` is the one that
@@ -195,11 +197,11 @@ def judge_directory(
     others = [flag for flag in facts.flags if not any(char in flag for char in "*?[")]
     if facts.flags and not facts.is_served:
         found = f"{facts.path}; node_exporter reads {', '.join(facts.flags)}"
-        yield Finding(check, FAULT, found, installing(others[0] if others else SOME_DIRECTORY))
+        yield CheckResult(check, FAULT, found, installing(others[0] if others else SOME_DIRECTORY))
     elif not facts.exists:
         found = f"{facts.path} is not there"
         make = f"install -d -m 1775 -g {user} {path}"
-        yield Finding(check, FAULT, found, MAKE_PUBLIC if facts.path == PUBLIC else make)
+        yield CheckResult(check, FAULT, found, MAKE_PUBLIC if facts.path == PUBLIC else make)
     elif facts.closed:
         found = f"{facts.closed} is closed to {identity.user}"
         mend = linking or f"chgrp {user} {path} && chmod 1775 {path}"
@@ -207,23 +209,23 @@ def judge_directory(
             mend = MAKE_PUBLIC
         elif facts.closed != facts.path:
             mend = f"chmod o+x {quote(facts.closed)}"
-        yield Finding(check, FAULT, found, mend)
+        yield CheckResult(check, FAULT, found, mend)
     elif facts.is_hidden:
-        yield Finding(check, NOTE, f"{facts.path} cannot be seen by this user")
+        yield CheckResult(check, NOTE, f"{facts.path} cannot be seen by this user")
     elif facts.mode & stat.S_IWOTH:
         found = f"{facts.path}: everybody can write metrics there"
-        yield Finding(check, FAULT, found, f"chmod o-w {path}")
+        yield CheckResult(check, FAULT, found, f"chmod o-w {path}")
     elif facts.mode & stat.S_IWGRP and not facts.mode & stat.S_ISVTX and not facts.is_own:
         found = f"{facts.path}: group {facts.group} can replace the files of others"
-        yield Finding(check, NOTE, found, f"chmod +t {path}")
+        yield CheckResult(check, NOTE, found, f"chmod +t {path}")
     elif facts.exporters and not facts.flags:
-        yield Finding(check, OK, f"{facts.path}; node_exporter has its own default")
+        yield CheckResult(check, OK, f"{facts.path}; node_exporter has its own default")
     else:
         read = ", and node_exporter reads it" if facts.exporters else ""
-        yield Finding(check, OK, f"{facts.path} can be written{read}")
+        yield CheckResult(check, OK, f"{facts.path} can be written{read}")
 
 
-def check_file(host: Host) -> Iterator[Finding]:
+def check_file(host: Host) -> Iterator[CheckResult]:
     """Yield what is found of users.prom, and of names beside it that are no files."""
     if host.options.output in ("", "-"):
         return
@@ -233,23 +235,23 @@ def check_file(host: Host) -> Iterator[Finding]:
     yield from judge_odd(_read_odd(host, host.options.output), host.identity)
 
 
-def judge_odd(odd: tuple[Odd, ...], identity: Identity) -> Iterator[Finding]:
+def judge_odd(odd: tuple[Odd, ...], identity: Identity) -> Iterator[CheckResult]:
     """Yield what node_exporter opens in the directory and cannot read, or waits for for ever."""
     for one in odd[:MAX_ODD]:
         path, waits = quote(one.path), ": each scrape waits for ever" * (one.what == FIFO)
         mend = f"rm -r {path}" if one.owner == identity.user else f"ls -ld {path}"
         found = f"{one.path} is {one.what} of {one.owner}'s{waits}"
-        yield Finding("textfiles", FAULT, found, mend)
+        yield CheckResult("textfiles", FAULT, found, mend)
 
 
 def judge_file(
-    facts: File,
+    facts: PromFile,
     identity: Identity,
     now: float,
     interval: float,
     running: str,
     awaits_scan: bool = False,
-) -> Finding:
+) -> CheckResult:
     """Return the fault of the file, the gravest alone, or that there is none.
 
     ``running`` is the command that writes it, or says why it is not written. ``awaits_scan`` is
@@ -258,9 +260,9 @@ def judge_file(
     check, path = os.path.basename(facts.path), quote(facts.path)
     silence = now - facts.written
     if facts.is_hidden:
-        return Finding(check, NOTE, f"{facts.path} cannot be seen by this user")
+        return CheckResult(check, NOTE, f"{facts.path} cannot be seen by this user")
     if awaits_scan and (not facts.kind or facts.is_empty):
-        return Finding(check, OK, f"no scan yet: the first one writes {facts.path}")
+        return CheckResult(check, OK, f"no scan yet: the first one writes {facts.path}")
     stuck = f"{facts.owner}'s: the sticky directory keeps {identity.user} from it"
     closed = f"{facts.closed} is closed to {facts.reader}, who runs node_exporter"
     # No chmod of the file: by then our user may have put another name of any file there.
@@ -283,8 +285,8 @@ def judge_file(
     )
     for is_so, found, mend in faults:
         if is_so:
-            return Finding(check, FAULT, found, mend)
-    return Finding(check, OK, f"written {age(max(0.0, silence))} ago, mode {facts.mode:04o}")
+            return CheckResult(check, FAULT, found, mend)
+    return CheckResult(check, OK, f"written {age(max(0.0, silence))} ago, mode {facts.mode:04o}")
 
 
 def max_age(interval: float) -> float:
@@ -355,7 +357,7 @@ def _is_served(path: str, name: str, flags: tuple[str, ...]) -> bool:
     return False
 
 
-def _check_others(host: Host) -> Iterator[Finding]:
+def _check_others(host: Host) -> Iterator[CheckResult]:
     """Yield a second users.prom of ours in another directory that a node_exporter reads too."""
     own = os.path.realpath(served_directory(host))
     for exporter in usable(host):
@@ -367,7 +369,7 @@ def _check_others(host: Host) -> Iterator[Finding]:
                 mend = (
                     f"rm {quote(other)}" if _is_leftover(host, other) else f"ls -l {quote(other)}"
                 )
-                yield Finding("textfiles", FAULT, found, mend)
+                yield CheckResult("textfiles", FAULT, found, mend)
 
 
 def _is_leftover(host: Host, path: str) -> bool:
@@ -380,28 +382,28 @@ def _is_leftover(host: Host, path: str) -> bool:
         return False
 
 
-def _read_file(host: Host, path: str) -> File:
+def _read_file(host: Host, path: str) -> PromFile:
     try:
         link = os.lstat(path)
         if _is_others_link(host, link):
             owner, target = owner_name(host, link.st_uid), os.readlink(path)
-            return File(path, "other", what=f"a link of {owner}'s to {target}")
+            return PromFile(path, "other", what=f"a link of {owner}'s to {target}")
         if not os.path.exists(path):
-            return File(path, "dangling")
+            return PromFile(path, "dangling")
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
-            return File(path, "other", what=_what(status.st_mode))
+            return PromFile(path, "other", what=_what(status.st_mode))
         if status.st_size > MAX_WRITTEN:
-            return File(
+            return PromFile(
                 path, "other", what=f"{status.st_size >> 20} MiB, more than is ever written"
             )
         directory = os.stat(os.path.dirname(os.path.abspath(path)))
         written = written_time(path)
     except FileNotFoundError:
-        return File(path, "")
+        return PromFile(path, "")
     except OSError as error:
         is_hidden = isinstance(error, PermissionError) and not host.has_rights
-        return File(path, "file", error=reason(error), is_hidden=is_hidden)
+        return PromFile(path, "file", error=reason(error), is_hidden=is_hidden)
     reader, closed = _closed_to(host, path)
     uid = host.identity.uid
     is_stuck = bool(directory.st_mode & stat.S_ISVTX) and uid not in (
@@ -412,7 +414,7 @@ def _read_file(host: Host, path: str) -> File:
     mode = stat.S_IMODE(status.st_mode)
     owner = owner_name(host, link.st_uid)
     is_empty = status.st_size == 0
-    return File(path, "file", mode, reader, closed, written, owner, is_stuck, is_empty=is_empty)
+    return PromFile(path, "file", mode, reader, closed, written, owner, is_stuck, is_empty=is_empty)
 
 
 def _is_others_link(host: Host, status: os.stat_result) -> bool:
@@ -449,7 +451,7 @@ def _closed_to(host: Host, path: str) -> tuple[str, str]:
     for exporter in usable(host):
         try:
             part = closed_part(os.path.abspath(path), READ, exporter_identity(host, exporter))
-        except Failed:
+        except ChildFailed:
             continue
         if part:
             return exporter.user, part.path

@@ -6,21 +6,21 @@ import os
 import subprocess
 import time
 
-from textfile_users.checks.child import TOOLS
-from textfile_users.checks.mends import service
-from textfile_users.checks.schedule import DAEMONS, SERVICES
-from textfile_users.installing import places
-from textfile_users.installing.facts import Facts
-from textfile_users.installing.steps import AS_USER, Step, read_ids
+from textfile_users import product as places
 from textfile_users.messages import ERROR, PROGRAM, WARNING, say
 from textfile_users.paths import Paths
 from textfile_users.processes.procfs import parse_stat, read_file
 from textfile_users.reading.files import reason
+from textfile_users.setup.checks.child import TOOLS
+from textfile_users.setup.checks.schedule import DAEMONS, SERVICES
+from textfile_users.setup.facts import HostFacts
+from textfile_users.setup.fixes import service
+from textfile_users.setup.steps import AS_USER, Step, read_ids
 
 SAID = f"{PROGRAM}: "
 
 
-def describe(facts: Facts, *, is_timer: bool, is_link: bool) -> str:
+def describe(facts: HostFacts, *, is_timer: bool, is_link: bool) -> str:
     """Return what was installed, as a sentence for people."""
     entry = f"{facts.cron}/{places.USER}"
     if not is_timer and facts.is_running and not has_crond():

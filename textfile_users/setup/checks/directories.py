@@ -6,24 +6,24 @@ import os
 import stat
 
 from textfile_users.accounts.passwd import read_passwd
-from textfile_users.checks.access import WRITE, closed_part
-from textfile_users.checks.child import Failed
-from textfile_users.checks.finding import FAULT, NOTE, OK, SERVICE, Finding, Host, age
-from textfile_users.checks.mends import install, quote
-from textfile_users.node_exporter import is_systems
 from textfile_users.paths import PRIVATE as RUNTIME_PATH
 from textfile_users.paths import SERVICE_USER
 from textfile_users.paths import STATE as STATE_PATH
 from textfile_users.reading.files import reason
 from textfile_users.record import Record
-from textfile_users.service import find_service
+from textfile_users.setup.checks.access import WRITE, closed_part
+from textfile_users.setup.checks.child import ChildFailed
+from textfile_users.setup.checks.result import FAULT, NOTE, OK, SERVICE, CheckResult, Host, age
+from textfile_users.setup.fixes import install, quote
+from textfile_users.setup.node_exporter import is_systems
+from textfile_users.setup.service import find_service
 from textfile_users.state_files import DURABLE, OLD_NAMES, VOLATILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from textfile_users.checks.child import Identity
+    from textfile_users.setup.checks.child import Identity
 
 FILES = (DURABLE, VOLATILE, *OLD_NAMES.values(), "lock")
 FUTURE_SECONDS = 60.0
@@ -53,12 +53,12 @@ class Place(Record):
     is_ours: bool = True
 
 
-def check_state(host: Host) -> Iterator[Finding]:
+def check_state(host: Host) -> Iterator[CheckResult]:
     """Yield what is found of the state directory."""
     return _check(host, STATE, host.options.state_directory)
 
 
-def check_runtime(host: Host) -> Iterator[Finding]:
+def check_runtime(host: Host) -> Iterator[CheckResult]:
     """Yield what is found of the runtime directory, where it is another one."""
     if host.options.runtime_directory == host.options.state_directory:
         return iter(())
@@ -67,10 +67,10 @@ def check_runtime(host: Host) -> Iterator[Finding]:
     return _check(host, RUNTIME, host.options.runtime_directory, is_alone)
 
 
-def _check(host: Host, check: str, path: str, is_alone: bool = False) -> Iterator[Finding]:
+def _check(host: Host, check: str, path: str, is_alone: bool = False) -> Iterator[CheckResult]:
     place = _read(host, path)
     if not place.kind and host.awaits_scan and host.runs_by_timer:
-        return iter((Finding(check, OK, f"no scan yet: the first one makes {path}"),))
+        return iter((CheckResult(check, OK, f"no scan yet: the first one makes {path}"),))
     by_timer, anew = host.runs_by_timer, install(host)
     return judge_place(check, place, host.identity, by_timer, host.now, is_alone, anew)
 
@@ -83,7 +83,7 @@ def judge_place(
     now: float,
     is_alone: bool = False,
     installing: str = "",
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     """Yield the fault of a directory, the gravest alone, or that there is none.
 
     ``is_alone`` is whether none but the program gets there: then it may be root's, and open.
@@ -96,36 +96,40 @@ def judge_place(
     is_own = place.is_ours or (identity.user != SERVICE_USER and place.uid == identity.uid != 0)
     mend = installing if installing and place.uid == 0 and place.path == STATE_PATH else anew
     if place.error:
-        yield Finding(check, FAULT, f"{place.path}: {place.error}", f"ls -ld {path}")
+        yield CheckResult(check, FAULT, f"{place.path}: {place.error}", f"ls -ld {path}")
     elif not place.kind:
         # systemd makes it with the first run; cron's entry for each boot makes that in /run.
         mend = f"systemctl start {SERVICE}" if runs_by_timer else make
-        yield Finding(check, FAULT, f"{place.path} is not there", mend)
+        yield CheckResult(check, FAULT, f"{place.path} is not there", mend)
     elif place.kind == "other":
         found = f"{place.path} is no directory"
-        yield Finding(check, FAULT, found, anew)
+        yield CheckResult(check, FAULT, found, anew)
     elif place.kind == "link" and place.uid not in (0, identity.uid):
         found = f"{place.path} is a link, of {place.owner}'s"
-        yield Finding(check, FAULT, found, f"rm {path} && {make}" if place.is_ours else ANOTHER)
+        yield CheckResult(check, FAULT, found, f"rm {path} && {make}" if place.is_ours else ANOTHER)
     elif place.uid != identity.uid and not (is_alone and place.uid == 0):
         found = f"{place.path} is {place.owner}'s, not {identity.user}'s"
-        yield Finding(check, FAULT, found, mend)
+        yield CheckResult(check, FAULT, found, mend)
     elif place.mode & OPEN and not is_alone:
         found = f"{place.path} has mode {place.mode:04o}: others get in"
-        yield Finding(check, FAULT, found, f"chmod 700 {path}" if is_own else ANOTHER)
+        yield CheckResult(check, FAULT, found, f"chmod 700 {path}" if is_own else ANOTHER)
     elif place.closed:
         found = f"{place.closed} is closed to {identity.user}"
-        yield Finding(check, FAULT, found, f"ls -ld {quote(place.closed)}; mount | grep ' ro[,)]'")
+        yield CheckResult(
+            check, FAULT, found, f"ls -ld {quote(place.closed)}; mount | grep ' ro[,)]'"
+        )
     elif place.broken:
         found = f"{place.broken} is not {identity.user}'s file"
-        yield Finding(check, FAULT, found, f"rm -r {quote(place.broken)}" if is_own else ANOTHER)
+        yield CheckResult(
+            check, FAULT, found, f"rm -r {quote(place.broken)}" if is_own else ANOTHER
+        )
     elif place.newest > now + FUTURE_SECONDS:
         found = f"{place.path} is from the future, by {age(place.newest - now)}: see the clock"
-        yield Finding(check, FAULT, found, f"date; touch -h {path}/*")
+        yield CheckResult(check, FAULT, found, f"date; touch -h {path}/*")
     else:
         is_link = place.kind == "link"
         found = f"{place.path}, mode {place.mode:04o}{', through a link' if is_link else ''}"
-        yield Finding(check, NOTE if is_link else OK, found)
+        yield CheckResult(check, NOTE if is_link else OK, found)
 
 
 def _read(host: Host, path: str) -> Place:
@@ -154,7 +158,7 @@ def _read_place(host: Host, path: str) -> Place:
     uid = status.st_uid
     try:
         part = closed_part(path, WRITE, host.identity)
-    except (Failed, OSError) as error:
+    except (ChildFailed, OSError) as error:
         return Place(path, "other", error=str(error))
     broken, newest = _read_files(path, host.identity.uid)
     return Place(

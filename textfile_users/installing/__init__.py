@@ -1,1 +1,0 @@
-"""What `install` and `uninstall` are made of: facts about the host, and the steps that follow."""

@@ -1,0 +1,1 @@
+"""Setting up and checking an installation: install, uninstall, doctor, and what they share."""

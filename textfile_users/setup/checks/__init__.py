@@ -1,0 +1,1 @@
+"""What doctor checks, a module a subject."""
