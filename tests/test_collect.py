@@ -15,7 +15,7 @@ from tests.hosts import BOOT, NOW, Host, Record, pack
 from textfile_users import run as collect_module
 from textfile_users import scan as scan_module
 from textfile_users.cli import main
-from textfile_users.metrics import users
+from textfile_users.metrics import family, users
 from textfile_users.processes import procfs
 from textfile_users.processes import table as processes_source
 from textfile_users.run import HOUR, times_to_scan
@@ -188,7 +188,7 @@ def test_labels_are_bounded_and_never_stand_twice(run: Run) -> None:
 def test_too_many_sessions_keep_the_newest(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(users, "MAX_SESSIONS", 3)
     monkeypatch.setattr(merge, "MAX_SESSIONS", 4)
-    monkeypatch.setattr(users, "MAX_USERS", 2)
+    monkeypatch.setattr(family, "MAX_USERS", 2)
     for n in range(5):
         run.host.logind(
             str(n), USER=f"u{n}", LEADER=1, REALTIME=(BOOT + n) * 1_000_000, REMOTE_HOST="h"

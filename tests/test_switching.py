@@ -48,6 +48,7 @@ class World:
         self.entries: list[JournalEntry] = []
         self.waiting: list[str] = []
         self.total = 0
+        self.lateness: Callable[[], float] = lambda: self.late
         self.durable = Durable()
         self.notes = AuthNotes()
         self.sources: list[str] = []
@@ -60,7 +61,7 @@ class World:
         entry = JournalEntry(cursor, self.now, name, pid, message.encode(), True, uid=0)
         self.entries.append(entry)
         self.total += 1
-        at = self.now + self.late
+        at = self.now + self.lateness()
         stamp = time.strftime(self.form, time.gmtime(at)).format(round(at % 1 * 1e6) % 10**6)
         self.waiting.append(f"{stamp} host {program}: {message}\n")
         if self.is_on:
@@ -226,6 +227,31 @@ def test_off_and_on_at_random(made: Callable[..., World], seed: int) -> None:
     assert world.counted() == world.total
 
 
+@pytest.mark.parametrize("seed", range(int(os.environ.get("SWITCHING_SEEDS", "16"))))
+def test_a_busy_host_whose_syslogd_is_now_and_then_late(
+    made: Callable[..., World], seed: int
+) -> None:
+    """By some milliseconds mostly, and with one line in ten by up to two seconds."""
+    chance = random.Random(seed)
+    world = made()
+    world.lateness = lambda: chance.choice([0.02] * 9 + [chance.uniform(0.03, 2.0)])
+    for pid in range(100, 300):
+        world.now += chance.uniform(0.5, 3.0)
+        world.failed(pid)
+        if chance.random() < 0.3:
+            world.failed(pid)
+        if chance.random() < 0.5:
+            world.sudo(10 * pid, f"/bin/{chance.randrange(200)}")
+        if pid == 160:
+            world.switch(False)
+        if pid == 200:
+            world.switch(True)
+        if pid % 3 == 0:
+            world.scan()
+    world.run(140)
+    assert world.counted() == world.total
+
+
 A = line_of(100.0, b"sshd", 7, b"Failed password for root from 192.0.2.7 port 1 ssh2")
 
 
@@ -235,6 +261,12 @@ A = line_of(100.0, b"sshd", 7, b"Failed password for root from 192.0.2.7 port 1 
         ([A], [A], [1], "the same"),
         ([A], [A._replace(time=103.0)], [1], "syslogd was late"),
         ([A], [A._replace(time=106.0)], [0], "too late"),
+        (
+            [A._replace(pid=pid) for pid in range(1, 40)],
+            [A._replace(pid=pid, time=101.0 if pid == 7 else 100.01) for pid in range(1, 40)],
+            [1] * 39,
+            "syslogd was late with one of many",
+        ),
         ([A], [A._replace(pid=8)], [0], "of another process"),
         ([A._replace(pid=0)], [A], [1], "a line without its pid"),
         ([A], [A, A._replace(time=100.1)], [1, 0], "two were written, one was read"),

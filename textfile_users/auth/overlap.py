@@ -22,6 +22,8 @@ USUAL_SECONDS = 0.5
 WHOLE_SECONDS = 0.7
 # So many messages that are the same tell it.
 MIN_TELLING = 3
+# So few equal ones in both logs are the same, unless they are that far apart.
+FEW = 3
 # A line that says how often a message was repeated may stand so long after the first.
 REPEATED_SECONDS = 60.0
 # syslogds cut messages at 1 KiB or more.
@@ -73,19 +75,20 @@ def found_in(read: list[Line], other: list[Line]) -> list[int]:
             group[side].append(item)
             if side:
                 left.append(item)
-    # Messages with a pid that stand as often in both logs are the same.
+    # Messages with a pid that stand as often in both logs are the same, however late syslogd was
+    # with some of them: on a busy host one in many is.
     same = [both for key, both in groups.items() if key[2] and len(both[0]) == len(both[1])]
     pairs = [pair for both in same for pair in zip(*(sorted(of, key=_time) for of in both))]
     late, spread = _lateness([theirs[0] - ours[0] for ours, theirs in pairs])
     has_few = len(pairs) < MIN_TELLING
     if has_whole_seconds:
         spread = max(spread, 2 * WHOLE_SECONDS if has_few else WHOLE_SECONDS)
-    if has_few:  # of two reasons why they are apart it is more likely that syslogd is late
-        for ours, theirs in pairs:
-            _pair([ours], [theirs], 0.0, APART_SECONDS)
-    for both in groups.values():
+    for ours, theirs in pairs:
+        _pair([ours], [theirs], 0.0, APART_SECONDS)
+    for key, both in groups.items():
         if both[0] and both[1]:
-            _pair_all(*both, late, spread)
+            is_rare = key[2] or len(both[0]) + len(both[1]) <= FEW
+            _pair_all(*both, late, APART_SECONDS if is_rare else spread)
     return [line.times - int(item[1]) for line, item in zip(other, left)]
 
 
@@ -99,8 +102,7 @@ def _lateness(apart: list[float]) -> tuple[float, float]:
         return 0.0, USUAL_SECONDS
     late = apart[len(apart) // 2]
     late = late if abs(late) > NEAR_SECONDS[1] else 0.0
-    # Some may be two messages, of which either log lacks one; the fewer, the less they tell.
-    most = sorted(abs(seconds - late) for seconds in apart)[len(apart) * 9 // 10]
+    most = max(abs(seconds - late) for seconds in apart)
     return late, min(1.4 * most + USUAL_SECONDS / len(apart), APART_SECONDS)
 
 
