@@ -102,6 +102,12 @@ def forms(*finders: tuple[bytes, Pattern | Finder]) -> Forms:
     return table
 
 
+def joined(*tables: Forms) -> Forms:
+    """Return the tables as one: where a message may have forms of two the first one's counts."""
+    words = dict.fromkeys(word for table in tables for word in table)
+    return {word: tuple([one for table in tables for one in table.get(word, ())]) for word in words}
+
+
 def finding(event: str, service: str, **said: Any) -> Finding:
     """Return a finding of which only some fields are said; slower than Finding itself."""
     return NOTHING._replace(event=event, service=service, **said)
