@@ -31,6 +31,7 @@ from textfile_users.setup import doctor as module
 from textfile_users.setup import fixes as mends
 from textfile_users.setup.checks import access, clock, container, rights, schedule, scrape, textfile
 from textfile_users.setup.checks import directories as places
+from textfile_users.setup.checks import exporters as exporters_check
 from textfile_users.setup.checks import sessions as sessions_check
 from textfile_users.setup.checks.child import (
     ChildFailed,
@@ -66,7 +67,7 @@ def _tools_of_debian(monkeypatch: pytest.MonkeyPatch) -> None:
     """What mends are made of does not depend on where the tests run."""
     monkeypatch.setattr(mends, "has", lambda tool: tool in ("usermod", "apt-get"))
     monkeypatch.setattr(mends, "find_service", lambda names: names[0])
-    for user in (textfile, scrape):
+    for user in (exporters_check, scrape):
         monkeypatch.setattr(user, "find_service", lambda names: names[0])
     monkeypatch.setattr(scrape, "has", lambda tool: tool == "promtool")
     monkeypatch.setattr(scrape, "FLAGS_FILE", "/nonexistent")
@@ -399,7 +400,7 @@ def test_what_is_hidden_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     host = checked(has_rights=False)
     assert container.hides_processes(host)
-    assert one(textfile.check_exporters(host)).status == NOTE
+    assert one(exporters_check.check_exporters(host)).status == NOTE
     finding = one(container.check_container(host._replace(container="/.dockerenv")))
     assert (finding.status, finding.found.endswith("hidepid=")) == (NOTE, True)
     assert not container.hides_processes(host._replace(init="systemd"))
@@ -711,22 +712,22 @@ ALLOY = NodeExporter(9, "alloy", 991, (), "", True, "", "/etc/alloy/config.alloy
 def test_node_exporters(
     exporters: tuple[NodeExporter, ...], changed: dict[str, Any], status: str, found: str, mend: str
 ) -> None:
-    last = list(textfile.check_exporters(checked(exporters=exporters, **changed)))[-1]
+    last = list(exporters_check.check_exporters(checked(exporters=exporters, **changed)))[-1]
     assert (last.status, last.found, last.mend) == (status, found, mend)
 
 
 def test_a_node_exporter_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(textfile, "find_service", lambda _: "")
-    (finding,) = textfile.check_exporters(checked())
+    monkeypatch.setattr(exporters_check, "find_service", lambda _: "")
+    (finding,) = exporters_check.check_exporters(checked())
     assert finding.mend == "apt-get install prometheus-node-exporter"
     monkeypatch.setattr(mends, "has", lambda tool: tool == "dnf")  # which has no such package
-    (finding,) = textfile.check_exporters(checked())
+    (finding,) = exporters_check.check_exporters(checked())
     assert finding.mend.startswith("# install node_exporter: https://")
 
 
 def test_alloy_without_textfiles_is_a_note() -> None:
     host = checked(exporters=(ALLOY._replace(trusted=False, why="no block"),))
-    first = next(iter(textfile.check_exporters(host)))
+    first = next(iter(exporters_check.check_exporters(host)))
     assert (first.status, first.found) == (NOTE, "pid 9 of alloy: Grafana Alloy: no block")
 
 
@@ -736,7 +737,7 @@ def test_alloys_page_is_not_asked_for() -> None:
 
 
 def test_node_exporters_of_another_host_are_not_judged() -> None:
-    assert list(textfile.check_exporters(checked("--root", "/host"))) == []
+    assert list(exporters_check.check_exporters(checked("--root", "/host"))) == []
 
 
 # --- node_exporter's view

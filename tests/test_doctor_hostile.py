@@ -21,6 +21,7 @@ from textfile_users.setup import fixes as mends
 from textfile_users.setup import service
 from textfile_users.setup.checks import access, rights, textfile
 from textfile_users.setup.checks import directories as places
+from textfile_users.setup.checks import exporters as exporters_check
 from textfile_users.setup.checks.child import Identity
 from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host, Seen
 from textfile_users.setup.checks.schedule import CronEntry, ScheduleFacts, judge_schedule
@@ -295,7 +296,7 @@ def test_the_services_own_node_exporter_is_not_believed(tmp_path: Path) -> None:
     (found,) = find_node_exporters(Paths(str(tmp_path)))
     assert (found.trusted, found.directories, found.listen) == (False, (), "")
     assert found.why == OWN_USER
-    assert textfile.usable(host_of("--output", "-", exporters=(found,))) == ()
+    assert exporters_check.usable(host_of("--output", "-", exporters=(found,))) == ()
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import pytest
 
 from textfile_users.collecting import ABSENT, BROKEN, DENIED
 from textfile_users.setup import fixes as mends
+from textfile_users.setup.checks.collectors import judge_collectors
 from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Seen
 from textfile_users.setup.checks.sources import (
     SourceFacts,
     SourceFile,
-    judge_collectors,
     judge_forgery,
     judge_sources,
 )

@@ -24,41 +24,15 @@ from textfile_users.run import _wait_apart
 from textfile_users.setup import facts as facts_module
 from textfile_users.setup import first_scan as first
 from textfile_users.setup import install as command
-from textfile_users.setup.facts import (
-    DIRECTORY,
-    FILE,
-    LINK,
-    OTHER,
-    Before,
-    FoundEntry,
-    HostFacts,
-    choose_directory,
-    format_record,
-    parse_before,
-    parse_words,
-    read_facts,
-    share_files,
-)
+from textfile_users.setup.before import Before, format_record, parse_before, parse_words
+from textfile_users.setup.entry import DIRECTORY, FILE, LINK, OTHER, FoundEntry
+from textfile_users.setup.facts import HostFacts, read_facts
 from textfile_users.setup.faults import find_faults, find_notes
-from textfile_users.setup.node_exporter import NodeExporter
-from textfile_users.setup.plan import (
-    Wish,
-    find_leftovers,
-    install_steps,
-    link_target,
-    scan_step,
-    uninstall_steps,
-    uses_link,
-    uses_timer,
-)
-from textfile_users.setup.steps import (
-    Step,
-    StepFailed,
-    _end_processes,
-    do,
-    shell,
-    write,
-)
+from textfile_users.setup.node_exporter import NodeExporter, choose_directory
+from textfile_users.setup.plan import find_leftovers, install_steps, scan_step, uninstall_steps
+from textfile_users.setup.steps import Step, StepFailed, _end_processes, do, shell, write
+from textfile_users.setup.unpack import share_files
+from textfile_users.setup.wish import Wish, link_target, uses_link, uses_timer
 
 TEXTFILE = "/var/lib/prometheus/node-exporter"
 OUTPUT = f"{TEXTFILE}/users.prom"

@@ -163,3 +163,18 @@ def _group_lines(data: bytes) -> Iterator[tuple[bytes, int, bytes]]:
         number = decode(fields[2])
         if is_number(number):
             yield fields[0], int(number), fields[3] if len(fields) > 3 else b""
+
+
+def read_numbers(paths: Paths, path: str) -> dict[str, int]:
+    """Return the number of each name in a file of passwd(5)'s or group(5)'s form."""
+    try:
+        paths.require_inside(paths.below(path))
+        data = read_regular(paths.below(path), MAX_BYTES)
+    except OSError:
+        return {}
+    lines = [line.split(b":", 3) for line in data.split(b"\n")]
+    return {
+        decode(fields[0]): int(fields[2])
+        for fields in lines
+        if len(fields) > 2 and is_number(decode(fields[2]))
+    }

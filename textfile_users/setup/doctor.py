@@ -14,6 +14,7 @@ from textfile_users.reading.text import printable
 from textfile_users.scan import scan
 from textfile_users.setup.checks.child import ChildFailed, find_identity, in_child, own_identity
 from textfile_users.setup.checks.clock import check_clock
+from textfile_users.setup.checks.collectors import check_collectors, check_readable
 from textfile_users.setup.checks.container import (
     CONTAINER,
     INITS,
@@ -22,6 +23,7 @@ from textfile_users.setup.checks.container import (
     read_mark,
 )
 from textfile_users.setup.checks.directories import RUNTIME, STATE, check_runtime, check_state
+from textfile_users.setup.checks.exporters import check_exporters
 from textfile_users.setup.checks.link import check_link
 from textfile_users.setup.checks.result import FAULT, NOTE, CheckResult, Host, Seen
 from textfile_users.setup.checks.rights import (
@@ -35,13 +37,8 @@ from textfile_users.setup.checks.rights import (
 from textfile_users.setup.checks.schedule import Runner, check_schedule, find_runner
 from textfile_users.setup.checks.scrape import check_view
 from textfile_users.setup.checks.sessions import check_sessions
-from textfile_users.setup.checks.sources import (
-    check_collectors,
-    check_forgery,
-    check_readable,
-    check_sources,
-)
-from textfile_users.setup.checks.textfile import check_directory, check_exporters, check_file
+from textfile_users.setup.checks.sources import check_forgery, check_sources
+from textfile_users.setup.checks.textfile import check_directory, check_file
 from textfile_users.setup.fixes import explain
 from textfile_users.setup.node_exporter import NodeExporter, find_node_exporters
 from textfile_users.setup.service import find_service

@@ -8,11 +8,12 @@ import re
 from textfile_users import product as places
 from textfile_users.parsers import parse_collect
 from textfile_users.product import LINKED_OUTPUT, USER
-from textfile_users.setup.facts import DIRECTORY, FILE, LINK, FoundEntry, HostFacts
-from textfile_users.setup.links import is_own, target_of
+from textfile_users.setup.entry import DIRECTORY, FILE, LINK, FoundEntry
+from textfile_users.setup.facts import HostFacts
 from textfile_users.setup.node_exporter import FIRST_USER
-from textfile_users.setup.plan import Wish, is_own_link, uses_link, uses_timer
+from textfile_users.setup.own_links import is_own, target_of
 from textfile_users.setup.settings import OPTIONS
+from textfile_users.setup.wish import Wish, is_own_link, uses_link, uses_timer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from textfile_users.setup.checks.child import TOOLS
 from textfile_users.setup.checks.schedule import DAEMONS, SERVICES
 from textfile_users.setup.facts import HostFacts
 from textfile_users.setup.fixes import service
-from textfile_users.setup.steps import AS_USER, Step, read_ids
+from textfile_users.setup.giving import read_ids
+from textfile_users.setup.steps import AS_USER, Step
 
 SAID = f"{PROGRAM}: "
 

@@ -10,6 +10,9 @@ import errno
 import os
 import stat
 
+from textfile_users.accounts.passwd import read_numbers
+from textfile_users.paths import Paths
+from textfile_users.product import USER
 from textfile_users.setup.links import open_directory
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -68,3 +71,9 @@ def _give_file(name: str, directory: int, owner: int, group: int) -> None:
 
 def _is_plain(status: os.stat_result) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == 0
+
+
+def read_ids(paths: Paths) -> tuple[int, int]:
+    """Return uid and gid of our user and group, -1 for those that are not there."""
+    users, groups = read_numbers(paths, "/etc/passwd"), read_numbers(paths, "/etc/group")
+    return users.get(USER, -1), groups.get(USER, -1)

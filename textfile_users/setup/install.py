@@ -12,23 +12,21 @@ from textfile_users import product as places
 from textfile_users.messages import ERROR, WARNING, put, say
 from textfile_users.paths import Paths
 from textfile_users.reading.files import reason
-from textfile_users.setup.facts import FILE, HostFacts, read_facts, share_files
+from textfile_users.setup.entry import FILE
+from textfile_users.setup.facts import HostFacts, read_facts
 from textfile_users.setup.faults import find_faults, find_image_faults, find_notes
 from textfile_users.setup.fixes import program
 from textfile_users.setup.links import try_link
 from textfile_users.setup.plan import (
-    Wish,
     find_leftovers,
     install_steps,
-    lacks_link,
-    link_target,
     resume_steps,
     scan_step,
     uninstall_steps,
-    uses_link,
-    uses_timer,
 )
 from textfile_users.setup.steps import WRITE, Step, StepFailed, do, shell
+from textfile_users.setup.unpack import share_files
+from textfile_users.setup.wish import Wish, lacks_link, link_target, uses_link, uses_timer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

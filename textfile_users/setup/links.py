@@ -11,27 +11,8 @@ import errno
 import os
 import stat
 
-from textfile_users import product as places
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from textfile_users.setup.facts import FoundEntry, HostFacts
-
 MAX_LINKS = 40  # as the kernel has it
 _FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-def target_of(facts: HostFacts, entry: FoundEntry) -> str:
-    """Return what the link ``entry`` is to lead to."""
-    return f"{facts.prefix}/{places.LINKS[entry.path]}"
-
-
-def is_own(facts: HostFacts, entry: FoundEntry) -> bool:
-    """Return whether ``entry`` leads to the program, where it is now or was installed before."""
-    name = places.LINKS[entry.path]
-    leads_to = os.path.normpath(os.path.join(os.path.dirname(entry.path), entry.target))
-    own = {f"{prefix}/{name}" for prefix in (facts.prefix, *facts.prefixes)}
-    return bool(entry.target) and leads_to in own
 
 
 def make_link(root: str, path: str, target: str, old: str) -> None:

@@ -11,12 +11,13 @@ import glob
 import os
 
 from textfile_users.accounts.passwd import read_passwd
-from textfile_users.paths import RUN, SERVICE_USER, Paths, link_text
+from textfile_users.paths import RUN, SERVICE_USER, TEXTFILE_DIRECTORIES, Paths, link_text
 from textfile_users.processes.procfs import read_file
 from textfile_users.reading.files import read_regular
 from textfile_users.reading.text import decode
 from textfile_users.record import Record
 from textfile_users.setup import alloy
+from textfile_users.setup.settings import SETTINGS, TEXTFILE_DIRECTORY
 
 NAMES = ("prometheus-node-exporter", "node_exporter")
 DIRECTORY_FLAG = "collector.textfile.directory"
@@ -336,3 +337,41 @@ def _name(paths: Paths, uid: int) -> str:
         return read_passwd(paths).by_uid.get(uid, str(uid))
     except OSError:
         return str(uid)
+
+
+def choose_directory(
+    given: str, setting: str, exporters: tuple[NodeExporter, ...], default: str
+) -> tuple[str, str]:
+    """Return the textfile directory, or '' and why none can be chosen.
+
+    What was asked for comes first, then the settings file, then what the running node_exporters
+    read that may be believed, then the distribution's, ``default``.
+    """
+    if given and setting and given != setting:
+        mend = f"sed -i 's|^{TEXTFILE_DIRECTORY}=.*|{TEXTFILE_DIRECTORY}={given}|'"
+        return (
+            "",
+            f"{SETTINGS} has {TEXTFILE_DIRECTORY}={setting}; run: {mend} {SETTINGS}",
+        )
+    if given or setting:
+        return os.path.normpath(given or setting), ""
+    found = {
+        os.path.normpath(path)
+        for exporter in exporters
+        if exporter.trusted
+        for path in exporter.directories or (default,)
+        if path
+    }
+    if len(found) > 1:
+        return "", (
+            f"node_exporter reads several directories ({', '.join(sorted(found))}); choose one "
+            "with --textfile-directory"
+        )
+    directory = next(iter(found), default)
+    if directory:
+        return directory, ""
+    return "", (
+        f"no textfile directory: none of {', '.join(TEXTFILE_DIRECTORIES)} is there. Make one, "
+        "name it to node_exporter with --collector.textfile.directory, and here with "
+        "--textfile-directory"
+    )

@@ -9,16 +9,14 @@ import subprocess
 import time
 from zipfile import BadZipFile
 
-from textfile_users.accounts.passwd import MAX_BYTES
 from textfile_users.messages import WARNING, say
 from textfile_users.paths import Paths
 from textfile_users.processes.procfs import read_file
 from textfile_users.product import USER
-from textfile_users.reading.files import read_regular, reason
-from textfile_users.reading.text import decode, is_number
+from textfile_users.reading.files import reason
 from textfile_users.record import Record
 from textfile_users.setup.checks.child import TOOLS
-from textfile_users.setup.giving import give_directory, give_files
+from textfile_users.setup.giving import give_directory, give_files, read_ids
 from textfile_users.setup.links import make_link, put_link, remove_empty, remove_link
 from textfile_users.setup.unpack import unpack
 from textfile_users.writer import write_whole
@@ -200,27 +198,6 @@ def _own_ids(root: str) -> tuple[int, int]:
     if min(found) <= 0:
         raise ValueError(f"there is no user and group {USER}")
     return found
-
-
-def read_ids(paths: Paths) -> tuple[int, int]:
-    """Return uid and gid of our user and group, -1 for those that are not there."""
-    users, groups = read_numbers(paths, "/etc/passwd"), read_numbers(paths, "/etc/group")
-    return users.get(USER, -1), groups.get(USER, -1)
-
-
-def read_numbers(paths: Paths, path: str) -> dict[str, int]:
-    """Return the number of each name in a file of passwd(5)'s or group(5)'s form."""
-    try:
-        paths.require_inside(paths.below(path))
-        data = read_regular(paths.below(path), MAX_BYTES)
-    except OSError:
-        return {}
-    lines = [line.split(b":", 3) for line in data.split(b"\n")]
-    return {
-        decode(fields[0]): int(fields[2])
-        for fields in lines
-        if len(fields) > 2 and is_number(decode(fields[2]))
-    }
 
 
 _DONE_HERE: dict[str, Callable[..., None]] = {

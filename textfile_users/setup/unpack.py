@@ -120,3 +120,37 @@ def _write(directory: str, name: str, data: bytes, mode: int = 0o666) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(data)
+
+
+def share_directory() -> str:
+    """Return where units and cron entries lie: the checkout, or the environment's share."""
+    import sysconfig
+
+    checkout = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    if os.path.isdir(os.path.join(checkout, "systemd-timer")):
+        return checkout
+    return os.path.join(sysconfig.get_path("data"), "share/textfile-users")
+
+
+def share_files() -> dict[str, bytes]:
+    """Return units and cron entries by name, as ``cron/textfile-users``. Raises OSError."""
+    from textfile_users.reading.files import read_regular
+
+    found = {}
+    archive = running_archive()
+    if archive:
+        from zipfile import ZipFile
+
+        above = "share/textfile-users/"
+        with ZipFile(archive) as file:
+            for name in file.namelist():
+                if name.startswith(above) and not name.endswith("/"):
+                    found[name[len(above) :]] = file.read(name)
+        return found
+    share = share_directory()
+    for directory in ("systemd-timer", "cron"):
+        for name in sorted(os.listdir(os.path.join(share, directory))):
+            found[f"{directory}/{name}"] = read_regular(
+                os.path.join(share, directory, name), 1 << 20
+            )
+    return found

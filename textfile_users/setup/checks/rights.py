@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from textfile_users.accounts.passwd import read_numbers
 from textfile_users.metrics.redaction import mend_of, read_key
 from textfile_users.paths import REDACT_KEY
 from textfile_users.paths import SERVICE_USER as USER
@@ -14,7 +15,6 @@ from textfile_users.setup.checks.child import find_identity, in_child
 from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host
 from textfile_users.setup.fixes import PROGRAM, edit, install, join, leave, quote
 from textfile_users.setup.settings import SETTINGS, read_settings
-from textfile_users.setup.steps import read_numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from socket import SHUT_RDWR
 
 from textfile_users.reading.addresses import is_loopback, parse_ip
 from textfile_users.record import Record
+from textfile_users.setup.checks.exporters import ALLOY, EXPORTERS, usable
 from textfile_users.setup.checks.link import served_directory
 from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host, age
-from textfile_users.setup.checks.textfile import ALLOY, EXPORTERS, max_age, usable
+from textfile_users.setup.checks.textfile import max_age
 from textfile_users.setup.fixes import edit, find_service, has, quote, service
 
 TYPE_CHECKING = False

@@ -1,0 +1,90 @@
+"""Whether a node_exporter, or Grafana Alloy, runs that can serve the file."""
+
+from __future__ import annotations
+
+import os
+
+from textfile_users.paths import (
+    SERVICE_USER,
+)
+from textfile_users.processes.procfs import read_file
+from textfile_users.setup.checks.child import Identity
+from textfile_users.setup.checks.container import hides_processes
+from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host
+from textfile_users.setup.fixes import (
+    find_service,
+    package,
+    service,
+)
+from textfile_users.setup.node_exporter import FIRST_USER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from textfile_users.setup.node_exporter import NodeExporter
+
+
+ALLOY = "Grafana Alloy"
+EXPORTERS = ("prometheus-node-exporter", "node_exporter", "node-exporter")
+NO_PACKAGE = "# install node_exporter: https://prometheus.io/download/#node_exporter"
+
+
+def usable(host: Host) -> tuple[NodeExporter, ...]:
+    """Return the node_exporters that a system's user runs here.
+
+    Only root is told what they run; others act on nothing, so the user is enough for them.
+    """
+    is_root = os.geteuid() == 0
+    return tuple(
+        one for one in host.exporters if one.trusted or (not is_root and _is_systems_user(one))
+    )
+
+
+def _is_systems_user(exporter: NodeExporter) -> bool:
+    is_asked = exporter.user != SERVICE_USER and 0 <= exporter.uid < FIRST_USER
+    return is_asked and bool(exporter.directories or not exporter.config)
+
+
+def check_exporters(host: Host) -> Iterator[CheckResult]:
+    """Yield the node_exporters that run, and why those that do not count do not."""
+    if not host.options.paths.is_own_host:
+        return  # those that run here say nothing of another host's
+    trusted = usable(host)
+    for one in host.exporters:
+        if one.config and one.directories and one in trusted:
+            found = f"pid {one.pid} of {one.user}: {ALLOY}, by {one.config}"
+            yield CheckResult("node_exporter", OK, found)
+        elif one.config and not one.directories:
+            yield CheckResult(
+                "node_exporter", NOTE, f"pid {one.pid} of {one.user}: {ALLOY}: {one.why}"
+            )
+        elif one in trusted:
+            yield CheckResult("node_exporter", OK, f"pid {one.pid} of {one.user}, on {one.listen}")
+        else:
+            found = f"pid {one.pid} of {one.user} is not believed: {one.why}"
+            yield CheckResult("node_exporter", NOTE, found)
+    # Alloy that serves no textfiles may be there for something else.
+    if [one for one in host.exporters if one.directories or not one.config] and not trusted:
+        yield CheckResult("node_exporter", NOTE, "none that can be believed: none is asked")
+    elif hides_processes(host):
+        yield CheckResult("node_exporter", NOTE, "none is seen: other users' processes are hidden")
+    elif not trusted:
+        status = NOTE if host.container else FAULT
+        mend = "" if status == NOTE else _start_exporter(host.is_systemd)
+        yield CheckResult("node_exporter", status, "none runs here", mend)
+
+
+def _start_exporter(is_systemd: bool) -> str:
+    if find_service(EXPORTERS):
+        return service("start", EXPORTERS, is_systemd)
+    return package(EXPORTERS[0], ("apt-get", "pacman", "apk")) or NO_PACKAGE
+
+
+def exporter_identity(host: Host, exporter: NodeExporter) -> Identity:
+    """Return as whom a node_exporter reads, with the groups that the kernel says it has."""
+    data = read_file(host.options.paths.proc(f"{exporter.pid}/status"), 1 << 16)
+    words = {line.split(b":")[0]: line.split()[1:] for line in data.split(b"\n") if b":" in line}
+    groups = tuple(int(word) for word in words.get(b"Groups", ()))
+    gid = int((words.get(b"Gid") or [b"65534"] * 2)[1])
+    return Identity(exporter.user, exporter.uid, gid, (gid, *groups))

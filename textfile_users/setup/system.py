@@ -1,0 +1,88 @@
+"""What a host starts programs with: systemd or cron, and its tools."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+
+from textfile_users import product as places
+from textfile_users.paths import Paths
+from textfile_users.reading.files import read_regular
+from textfile_users.setup.checks.child import TOOLS as SEARCH
+from textfile_users.setup.checks.child import ChildFailed, run_tool
+
+TOOLS = (
+    "systemctl",
+    "systemd-sysusers",
+    "systemd-tmpfiles",
+    "useradd",
+    "userdel",
+    "gpasswd",
+    "adduser",
+    "restorecon",
+)
+SYSTEMD_OF_IMAGES = 999  # theirs is not known: what they have is taken for new
+ACTIVE = "active\n"
+TOOL_SECONDS = 10.0
+CRON_DAEMONS = ("usr/sbin/cron", "usr/sbin/crond", "sbin/cron", "sbin/crond", "usr/bin/crond")
+
+
+def is_systemd(paths: Paths) -> bool:
+    """Return whether systemd runs the host, or would run it where it is an image."""
+    if paths.is_own_host:
+        return os.path.isdir("/run/systemd/system")  # as sd_booted(3) has it
+    return any(
+        os.path.lexists(paths.below(f"{directory}/lib/systemd/systemd"))
+        for directory in ("", "/usr")
+    )
+
+
+def systemd_version(paths: Paths) -> int:
+    """Return the version of the systemd that runs, one that knows all where none does."""
+    said = _ask("systemctl", "--version") if _is_running_systemd(paths) else ""
+    match = re.match(r"systemd (\d+)", said)
+    return int(match[1]) if match else SYSTEMD_OF_IMAGES
+
+
+def active_units(paths: Paths) -> tuple[str, ...]:
+    """Return those of our timer and path unit that run."""
+    if not _is_running_systemd(paths):
+        return ()
+    return tuple(name for name in places.STARTERS if _ask("systemctl", "is-active", name) == ACTIVE)
+
+
+def _is_running_systemd(paths: Paths) -> bool:
+    return paths.is_own_host and is_systemd(paths)
+
+
+def _ask(*words: str) -> str:
+    """Return what a command prints, '' where it fails or cannot be run."""
+    try:
+        return run_tool(list(words), TOOL_SECONDS)
+    except ChildFailed:
+        return ""
+
+
+def cron_directory(paths: Paths) -> str:
+    """Return the directory for cron's entry, '' where there is no cron."""
+    for name in CRON_DAEMONS:
+        path = paths.below("/" + name)
+        if os.path.lexists(path):
+            if "busybox" in os.path.realpath(path):
+                return next((d for d in places.CRONTABS if os.path.isdir(paths.below(d))), "")
+            return places.CRON_D if os.path.isdir(paths.below(places.CRON_D)) else ""
+    return ""
+
+
+def which(tool: str) -> bool:
+    """Return whether the host has a tool."""
+    return shutil.which(tool, path=SEARCH) is not None
+
+
+def is_enforcing(paths: Paths) -> bool:
+    """Return whether SELinux enforces."""
+    try:
+        return read_regular(paths.sys("fs/selinux/enforce"), 16).strip() == b"1"
+    except OSError:
+        return False

@@ -1,0 +1,50 @@
+"""What is asked of install, and the ways it comes to: timer or cron, link or file."""
+
+from __future__ import annotations
+
+from textfile_users import product as places
+from textfile_users.paths import LINKED_OUTPUT, leads_to_linked, link_text
+from textfile_users.record import Record
+from textfile_users.setup.entry import LINK
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from textfile_users.setup.facts import HostFacts
+
+
+class Wish(Record):
+    """What is asked of install: cron though systemd is there, the file itself and no link to it."""
+
+    cron: bool = False
+    in_place: bool = False
+
+
+def uses_timer(facts: HostFacts, wish: Wish) -> bool:
+    """Return whether systemd's timer runs the program, not cron."""
+    return facts.is_systemd and not wish.cron
+
+
+def uses_link(facts: HostFacts, wish: Wish) -> bool:
+    """Return whether the file lies in /run, and only a link of root's in the textfile directory."""
+    return uses_timer(facts, wish) and not (wish.in_place or facts.blind)
+
+
+def is_own_link(target: str) -> bool:
+    """Return whether the text of a link is install's, or that of an install of before."""
+    return leads_to_linked(target) or target == places.OLD_OUTPUT
+
+
+def lacks_link(facts: HostFacts) -> bool:
+    """Return whether the link is to be put, for it is not there as it should be."""
+    output = facts.output
+    return (output.kind, output.uid, output.target) != (LINK, 0, link_target(facts))
+
+
+def link_target(facts: HostFacts) -> str:
+    """Return what the link says: relative, so that it is true in a container and an image too."""
+    return link_text(facts.real or facts.directory, LINKED_OUTPUT)
+
+
+def is_busybox(facts: HostFacts, wish: Wish) -> bool:
+    """Return whether busybox's cron runs the program: no users, variables or @reboot in entries."""
+    return not uses_timer(facts, wish) and facts.cron in places.CRONTABS
