@@ -337,13 +337,12 @@ def _go_through(
 
     Of that one the report says that it took the time it had; what it had reached is kept.
     """
-    names = [name for name, _ in steps]
     given: list[tuple[float, float]] = []  # to each step: how many seconds, and until when
 
     def give(index: int) -> None:
         """Before the step ahead of it ends: else that one's time would count as up."""
         now = time.monotonic()
-        seconds = seconds_of(names[index:], scan.wanted, timeout, end - now)
+        seconds = seconds_of([name for name, _ in steps[index:]], scan.wanted, timeout, end - now)
         given.append((seconds, now + seconds))
 
     def go() -> Iterator[tuple[int, Found]]:

@@ -90,22 +90,17 @@ class Reader:
 
     def read_block(self, data: bytes) -> Iterator[AuthEvent]:  # noqa: C901 - calls cost, too
         """Yield the events of whole lines; an event's ``line`` is its number if ``numbered``."""
-        matched = unmatched = strange = 0
+        matched = 0
+        self._unmatched = self._strange = self._counted = 0
         behind = 0 if self.pairing.last else -1  # where a line repeats the newest one
-        self._counted = 0
-        has_decided = self.pairing.attempts.has_decided
-        is_open = self.pairing.attempts.is_open
-        time_of = self.stamps.time_of
-        take = self.pairing.take
-        latest = self.now + AHEAD_SECONDS
+        attempts, take = self.pairing.attempts, self.pairing.take
+        time_of, latest = self.stamps.time_of, self.now + AHEAD_SECONDS
         for start, end, stamp, program, pid, message in parse_lines(data, strange=True):
             if not stamp:
-                strange += 1
-                self._keep(data, start, end)
-                self._take_strange(data, start, message)
+                self._leave_strange(data, start, end, message)
                 continue
             if message.startswith(ENDS) and pid:
-                is_known = is_open if message.startswith(KEY) else has_decided
+                is_known = attempts.is_open if message.startswith(KEY) else attempts.has_decided
                 if is_known(("sshd", pid), time_of(stamp), message):
                     matched += 1
                     continue
@@ -120,12 +115,10 @@ class Reader:
             if time is None and self.time and self.stamps.is_of_boot(stamp):
                 time = self.time  # among dates it tells nothing: that of the line before
             if time is None:
-                strange += 1
-                self._keep(data, start, end)
-                self._take_strange(data, start, data[start : end - 1])
+                self._leave_strange(data, start, end, data[start : end - 1])
                 continue
             if said is UNMATCHED:
-                unmatched += 1
+                self._unmatched += 1
                 self._keep(data, start, end)
                 continue
             time = time if time <= latest else self.now
@@ -140,9 +133,14 @@ class Reader:
             behind = end
             number = self._line_number(data, start) if self.numbered else 0
             yield from take(quick(AuthEvent, (time, pid, number, said)))
-        if behind != len(data):
-            self.pairing.last = None
-        self._end_block(data, matched, unmatched, strange)
+        self.pairing.last = self.pairing.last if behind == len(data) else None
+        self._end_block(data, matched)
+
+    def _leave_strange(self, data: bytes, start: int, end: int, line: bytes) -> None:
+        """Leave out a line of a form, or with a stamp, that is not known."""
+        self._strange += 1
+        self._keep(data, start, end)
+        self._take_strange(data, start, line)
 
     def _what_is_new(
         self, time: float, program: bytes, pid: int, message: bytes, said: Finding
@@ -156,7 +154,8 @@ class Reader:
         self.time = max(self.time, time)
         return NOTHING
 
-    def _end_block(self, data: bytes, matched: int, unmatched: int, strange: int) -> None:
+    def _end_block(self, data: bytes, matched: int) -> None:
+        unmatched, strange = self._unmatched, self._strange
         if matched or unmatched:
             self._is_understood = True
         elif data and not self._is_understood:

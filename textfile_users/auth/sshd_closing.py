@@ -37,6 +37,7 @@ CLOSING = forms(
     # + Connection closed by 192.0.2.7 port 38926
     # = sshd end ip=192.0.2.7 port=38926 kind=closed
     # - Connection closed by user alice 192.0.2.7 port 38926
+    # - Connection closed by  port 38926
     # - Connection closed by 192.0.2.7 port 38926 and others
     # - Connection closed by 192.0.2.7 port 389261
     # - Connection closed by 192.0.2.7 port x

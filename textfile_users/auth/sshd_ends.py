@@ -84,7 +84,10 @@ ENDS = forms(
     # = sshd end user=root account=valid ip=192.0.2.7 port=38926 kind=timeout
     # + Connection from invalid user x 192.0.2.9 port 1 timed out 192.0.2.7 port 38926 timed out [preauth]
     # = sshd end user='x 192.0.2.9 port 1 timed out' account=invalid ip=192.0.2.7 port=38926 kind=timeout
+    # + Connection from invalid user  192.0.2.7 port 38926 timed out
+    # = sshd end account=invalid ip=192.0.2.7 port=38926 kind=timeout
     # - Connection from user alice 192.0.2.7 port 38926 timed out
+    # - Connection from  port 38926 timed out
     # - Connection from 192.0.2.7 port 389261 timed out
     # - Connection from 192.0.2.7 port x timed out
     (

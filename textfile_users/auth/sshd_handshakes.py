@@ -135,6 +135,7 @@ HANDSHAKES = forms(
     # + banner exchange: Connection from 192.0.2.7 port 38926: x from 192.0.2.9 port 1: y
     # + banner exchange: Connection from 192.0.2.7 port 38926: invalid format [preauth]
     # = sshd end ip=192.0.2.7 port=38926 kind=protocol
+    # - banner exchange: Connection from  port 38926: invalid format
     # - banner exchange: Connection from 192.0.2.7
     # - banner exchange: Connection from 192.0.2.7 port 389261: x
     # - banner exchange: Connection from 192.0.2.7 port x: x

@@ -60,6 +60,7 @@ _LAST = forms(
     # + ssh_dispatch_run_fatal: Connection from invalid user  192.0.2.7 port 38926: Broken pipe [preauth]
     # = sshd end account=invalid ip=192.0.2.7 port=38926 kind=protocol
     # - ssh_dispatch_run_fatal: Connection from 192.0.2.7 port 389261: Broken pipe [preauth]
+    # - ssh_dispatch_run_fatal: Connection from  port 38926: Broken pipe [preauth]
     # - ssh_dispatch_run_fatal: Connection from 192.0.2.7 port x: Broken pipe [preauth]
     # - ssh_dispatch_run_fatal: Connection from 192.0.2.7 192.0.2.8 port 38926: Broken pipe [preauth]
     # - ssh_dispatch_run_fatal: Connection from user alice 192.0.2.7 port 38926: Broken pipe

@@ -67,11 +67,10 @@ def hider(fields: Collection[str], key: bytes) -> Hide:
 def redact(snapshot: Snapshot, fields: Collection[str], key: bytes) -> Snapshot:
     """Return what may be shown of a snapshot: hashes with ``key`` for the values of ``fields``.
 
-    Uids, groups, real names and commands are empty (a uid is -1), whichever fields these are.
-    A field that is not named here is left out.
+    Uids, groups, real names and commands are empty (a uid is -1); what is not named is left out.
     """
     hide = hider(fields, key)
-
+    activities = snapshot.activities
     return Snapshot(
         now=snapshot.now,
         sessions=_each(snapshot.sessions, lambda one: _session(one, hide)),
@@ -94,8 +93,7 @@ def redact(snapshot: Snapshot, fields: Collection[str], key: bytes) -> Snapshot:
         caught_up=snapshot.caught_up,
         connections=_each(snapshot.connections, lambda one: _connection(one, hide)),
         accounts=_each(snapshot.accounts, lambda one: Account(hide(USER, one.user), -1, "", "")),
-        activities=snapshot.activities
-        and {ident: _activity(one) for ident, one in snapshot.activities.items()},
+        activities=activities and {key: _activity(one) for key, one in activities.items()},
         cpu_seconds=_keys_if_known(hide, snapshot.cpu_seconds),
         usages=_keys_if_known(hide, snapshot.usages),
         cpu_ratios=_keys_if_known(hide, snapshot.cpu_ratios),

@@ -219,9 +219,8 @@ def families(snapshot: Snapshot, hidden: Collection[str] = ()) -> Iterator[Famil
         [((collector.name,), collector.seconds) for collector in snapshot.collectors],
     )
     yield _gauge("users_run_timestamp_seconds", [((), snapshot.now)])
-    yield _gauge(
-        "users_build_info", [((__version__, ".".join(map(str, sys.version_info[:3]))), 1.0)]
-    )
+    python = ".".join(map(str, sys.version_info[:3]))
+    yield _gauge("users_build_info", [((__version__, python), 1.0)])
 
 
 def _dropped(snapshot: Snapshot, now: Mapping[str, int], hidden: Collection[str]) -> list[_Sample]:

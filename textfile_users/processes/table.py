@@ -195,10 +195,7 @@ def _read_each(
     places: Places,
     deadline: float,
 ) -> Iterator[Process]:
-    """Yield every process, and put into ``places`` what is to be remembered.
-
-    Raises TimeoutError at the ``deadline``.
-    """
+    """Yield every process, and note in ``places`` what stays. Raises TimeoutError."""
     turn, turns_of_young, read_again = int(now / LOOK_SECONDS), 1 + len(known) // MANY, 0
     boot_time, proc = read_boot_time(paths), paths.proc("")
     inside = parse_root_cgroup(read_file(f"{proc}1/cgroup"))
@@ -207,10 +204,9 @@ def _read_each(
             raise TimeoutError("more processes than can be read in time; the next scan reads on")
         data, owner = read_owned(f"{proc}{pid}/stat")
         try:
-            stat = parse_stat(data)
+            comm, state, ppid, group, tty, leads, is_kernels, cpu, ticks, rss = parse_stat(data)
         except ValueError:  # it ended, or is hidden from us
             continue
-        comm, state, ppid, group, tty, foreground, is_kernels, cpu, ticks, resident = stat
         start = None if boot_time is None else boot_time + ticks / CLOCK_TICKS
         session, slice_, uid = NOWHERE
         if not is_kernels:
@@ -226,6 +222,5 @@ def _read_each(
             session, slice_, uid, _ = place
             if start is not None and uid >= 0:
                 places[pid, ticks] = place
-        terminal = group, tty, foreground
-        fields = pid, comm, ppid, start, uid, state, *terminal, cpu, resident, session, slice_
+        fields = pid, comm, ppid, start, uid, state, group, tty, leads, cpu, rss, session, slice_
         yield quick(Process, fields)

@@ -156,22 +156,21 @@ def find_unrecorded(
     remotes = list(islice(_remotes(connections, known), MAX_SESSIONS))
     if not remotes and not may_show(processes, by_logind=by_logind):
         return
-    from textfile_users.sessions.unrecorded import (
-        bounded,
-        titles_wanted,
-        unrecorded,
-        without_windows,
-    )
+    from textfile_users.sessions import unrecorded
 
-    wanted = titles_wanted(sessions, processes, by_logind=by_logind)
+    wanted = unrecorded.titles_wanted(sessions, processes, by_logind=by_logind)
     titles = read_command_lines(scan.paths, wanted)
     peers = {one.pid: one.ip for one in connections if one.service == SSH and one.pid}
     users = _accounts(processes, known)
-    found = unrecorded(sessions, processes, titles, users, remotes, peers, by_logind=by_logind)
+    found = unrecorded.unrecorded(
+        sessions, processes, titles, users, remotes, peers, by_logind=by_logind
+    )
     if not found:
         return
-    more = bounded(found, max(0, MAX_SESSIONS - len(sessions)))
-    everything = tuple(without_run0(without_windows(sorted((*sessions, *more), key=_age))))
+    more = unrecorded.bounded(found, max(0, MAX_SESSIONS - len(sessions)))
+    everything = tuple(
+        without_run0(unrecorded.without_windows(sorted((*sessions, *more), key=_age)))
+    )
     counted, kept = set(more), set(everything)
     yield before._replace(
         sessions=everything,

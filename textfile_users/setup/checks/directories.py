@@ -23,6 +23,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    # Whether it is so, what is told then, and the command that mends it.
+    Fault = tuple[object, str, str]
+
     from textfile_users.setup.checks.child import Identity
 
 FILES = (DURABLE, VOLATILE, *OLD_NAMES.values(), "lock")
@@ -89,47 +92,80 @@ def judge_place(
     ``is_alone`` is whether none but the program gets there: then it may be root's, and open.
     ``installing`` is the command that gives our user what root's own runs have left.
     """
-    path, user = quote(place.path), quote(identity.user)
-    make = f"install -d -m 700 -o {user} {path}"
-    # What is in another's directory may be anything: it is neither given away nor searched.
-    anew = f"mv {path} {path}.old && {make}" if place.is_ours else ANOTHER
-    is_own = place.is_ours or (identity.user != SERVICE_USER and place.uid == identity.uid != 0)
-    mend = installing if installing and place.uid == 0 and place.path == STATE_PATH else anew
-    if place.error:
-        yield CheckResult(check, FAULT, f"{place.path}: {place.error}", f"ls -ld {path}")
-    elif not place.kind:
-        # systemd makes it with the first run; cron's entry for each boot makes that in /run.
-        mend = f"systemctl start {SERVICE}" if runs_by_timer else make
-        yield CheckResult(check, FAULT, f"{place.path} is not there", mend)
-    elif place.kind == "other":
-        found = f"{place.path} is no directory"
-        yield CheckResult(check, FAULT, found, anew)
-    elif place.kind == "link" and place.uid not in (0, identity.uid):
-        found = f"{place.path} is a link, of {place.owner}'s"
-        yield CheckResult(check, FAULT, found, f"rm {path} && {make}" if place.is_ours else ANOTHER)
-    elif place.uid != identity.uid and not (is_alone and place.uid == 0):
-        found = f"{place.path} is {place.owner}'s, not {identity.user}'s"
-        yield CheckResult(check, FAULT, found, mend)
-    elif place.mode & OPEN and not is_alone:
-        found = f"{place.path} has mode {place.mode:04o}: others get in"
-        yield CheckResult(check, FAULT, found, f"chmod 700 {path}" if is_own else ANOTHER)
-    elif place.closed:
-        found = f"{place.closed} is closed to {identity.user}"
-        yield CheckResult(
-            check, FAULT, found, f"ls -ld {quote(place.closed)}; mount | grep ' ro[,)]'"
-        )
-    elif place.broken:
-        found = f"{place.broken} is not {identity.user}'s file"
-        yield CheckResult(
-            check, FAULT, found, f"rm -r {quote(place.broken)}" if is_own else ANOTHER
-        )
-    elif place.newest > now + FUTURE_SECONDS:
-        found = f"{place.path} is from the future, by {age(place.newest - now)}: see the clock"
-        yield CheckResult(check, FAULT, found, f"date; touch -h {path}/*")
-    else:
-        is_link = place.kind == "link"
-        found = f"{place.path}, mode {place.mode:04o}{', through a link' if is_link else ''}"
-        yield CheckResult(check, NOTE if is_link else OK, found)
+    faults = (
+        *_faults_of_kind(place, identity, runs_by_timer),
+        *_faults_of_owner(place, identity, is_alone, installing),
+        *_faults_inside(place, identity, now),
+    )
+    for is_so, found, mend in faults:
+        if is_so:
+            yield CheckResult(check, FAULT, found, mend)
+            return
+    is_link = place.kind == "link"
+    found = f"{place.path}, mode {place.mode:04o}{', through a link' if is_link else ''}"
+    yield CheckResult(check, NOTE if is_link else OK, found)
+
+
+def _making(place: Place, identity: Identity) -> str:
+    return f"install -d -m 700 -o {quote(identity.user)} {quote(place.path)}"
+
+
+def _making_anew(place: Place, identity: Identity) -> str:
+    """Return how to have an empty one, where what is there may be told to be put aside.
+
+    What is in another's directory may be anything: it is neither given away nor searched.
+    """
+    path = quote(place.path)
+    return f"mv {path} {path}.old && {_making(place, identity)}" if place.is_ours else ANOTHER
+
+
+def _faults_of_kind(place: Place, identity: Identity, runs_by_timer: bool) -> tuple[Fault, ...]:
+    path, make = quote(place.path), _making(place, identity)
+    # systemd makes it with the first run; cron's entry for each boot makes that in /run.
+    first = f"systemctl start {SERVICE}" if runs_by_timer else make
+    is_others_link = place.kind == "link" and place.uid not in (0, identity.uid)
+    without = f"rm {path} && {make}" if place.is_ours else ANOTHER
+    return (
+        (place.error, f"{place.path}: {place.error}", f"ls -ld {path}"),
+        (not place.kind, f"{place.path} is not there", first),
+        (
+            place.kind == "other",
+            f"{place.path} is no directory",
+            _making_anew(place, identity),
+        ),
+        (is_others_link, f"{place.path} is a link, of {place.owner}'s", without),
+    )
+
+
+def _faults_of_owner(
+    place: Place, identity: Identity, is_alone: bool, installing: str
+) -> tuple[Fault, ...]:
+    is_left_by_root = installing and place.uid == 0 and place.path == STATE_PATH
+    mend = installing if is_left_by_root else _making_anew(place, identity)
+    is_others = place.uid != identity.uid and not (is_alone and place.uid == 0)
+    others = f"{place.path} is {place.owner}'s, not {identity.user}'s"
+    closing = f"chmod 700 {quote(place.path)}" if _is_own(place, identity) else ANOTHER
+    opened = f"{place.path} has mode {place.mode:04o}: others get in"
+    return (
+        (is_others, others, mend),
+        (place.mode & OPEN and not is_alone, opened, closing),
+    )
+
+
+def _faults_inside(place: Place, identity: Identity, now: float) -> tuple[Fault, ...]:
+    removing = f"rm -r {quote(place.broken)}" if _is_own(place, identity) else ANOTHER
+    ahead = place.newest - now
+    future = f"{place.path} is from the future, by {age(ahead)}: see the clock"
+    closed = f"{place.closed} is closed to {identity.user}"
+    return (
+        (place.closed, closed, f"ls -ld {quote(place.closed)}; mount | grep ' ro[,)]'"),
+        (place.broken, f"{place.broken} is not {identity.user}'s file", removing),
+        (ahead > FUTURE_SECONDS, future, f"date; touch -h {quote(place.path)}/*"),
+    )
+
+
+def _is_own(place: Place, identity: Identity) -> bool:
+    return place.is_ours or (identity.user != SERVICE_USER and place.uid == identity.uid != 0)
 
 
 def _read(host: Host, path: str) -> Place:

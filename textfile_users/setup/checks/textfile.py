@@ -200,12 +200,28 @@ def judge_file(
     ``running`` is the command that writes it, or says why it is not written. ``awaits_scan`` is
     whether the first scan is still to come.
     """
-    check, path = os.path.basename(facts.path), quote(facts.path)
+    check = os.path.basename(facts.path)
     silence = now - facts.written
     if facts.is_hidden:
         return CheckResult(check, NOTE, f"{facts.path} cannot be seen by this user")
     if awaits_scan and (not facts.kind or facts.is_empty):
         return CheckResult(check, OK, f"no scan yet: the first one writes {facts.path}")
+    for is_so, found, mend in _faults(facts, identity, interval, running, awaits_scan, silence):
+        if is_so:
+            return CheckResult(check, FAULT, found, mend)
+    return CheckResult(check, OK, f"written {age(max(0.0, silence))} ago, mode {facts.mode:04o}")
+
+
+def _faults(
+    facts: PromFile,
+    identity: Identity,
+    interval: float,
+    running: str,
+    awaits_scan: bool,
+    silence: float,
+) -> tuple[tuple[object, str, str], ...]:
+    """Return what may be wrong, the gravest first: whether it is, what is told, and the fix."""
+    path = quote(facts.path)
     stuck = f"{facts.owner}'s: the sticky directory keeps {identity.user} from it"
     closed = f"{facts.closed} is closed to {facts.reader}, who runs node_exporter"
     # No chmod of the file: by then our user may have put another name of any file there.
@@ -214,8 +230,8 @@ def judge_file(
     other = f"{facts.path} is {facts.what or 'no file'}"
     late = f"written {age(silence)} ago, every {interval:g} s is due"
     early = f"written {age(-silence)} in the future: see the clock"
-    faults = (
-        (check[-5:] != ".prom", "node_exporter reads names in .prom only", edit(SETTINGS)),
+    return (
+        (facts.path[-5:] != ".prom", "node_exporter reads names in .prom only", edit(SETTINGS)),
         (facts.error, f"{facts.path}: {facts.error}", f"ls -ld {path}"),
         (not facts.kind, f"{facts.path} is not written", running),
         (facts.kind == "dangling", f"{facts.path} is a link to nothing", f"rm {path}; {running}"),
@@ -226,10 +242,6 @@ def judge_file(
         (silence > max_age(interval) and not awaits_scan, late, running),
         (silence < -FUTURE_SECONDS, early, f"date; {running}"),
     )
-    for is_so, found, mend in faults:
-        if is_so:
-            return CheckResult(check, FAULT, found, mend)
-    return CheckResult(check, OK, f"written {age(max(0.0, silence))} ago, mode {facts.mode:04o}")
 
 
 def max_age(interval: float) -> float:
