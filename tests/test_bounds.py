@@ -18,7 +18,6 @@ from textfile_users import counting
 from textfile_users import run as collect
 from textfile_users.accounts import known as accounts
 from textfile_users.admission import MAX_SIZE
-from textfile_users.auth.finding import finding
 from textfile_users.auth.logs import AuthMemory
 from textfile_users.auth.remembered import Remembered
 from textfile_users.auth_event import (
@@ -28,6 +27,7 @@ from textfile_users.auth_event import (
     SUCCESS,
     AuthEvent,
     Finding,
+    finding,
 )
 from textfile_users.collecting import MAX_SERIES, MAX_USERS
 from textfile_users.connections.collect_connections import ConnectionsMemory

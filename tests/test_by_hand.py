@@ -15,8 +15,8 @@ import pytest
 from tests.hosts import Host, Record
 from textfile_users import by_hand, paths
 from textfile_users.cli import main
+from textfile_users.product import SETTINGS
 from textfile_users.setup.service import Service
-from textfile_users.setup.settings import SETTINGS
 
 NOW = "1765100000"
 

@@ -27,6 +27,7 @@ from textfile_users.cli import _options, main
 from textfile_users.collecting import ABSENT, DENIED
 from textfile_users.parsers import parse_collect
 from textfile_users.paths import LINKED_OUTPUT, PUBLIC
+from textfile_users.product import SETTINGS
 from textfile_users.setup import doctor as module
 from textfile_users.setup import fixes as mends
 from textfile_users.setup.checks import access, clock, container, rights, schedule, scrape, textfile
@@ -45,7 +46,7 @@ from textfile_users.setup.checks.result import Host as Checked
 from textfile_users.setup.fixes import PROGRAM
 from textfile_users.setup.node_exporter import NodeExporter
 from textfile_users.setup.service import Service
-from textfile_users.setup.settings import SETTINGS, Fault, parse_settings
+from textfile_users.setup.settings import Fault, parse_settings
 
 NOW = 1_790_000_000.0
 USER = Identity("textfile-users", 995, 995, (995, 4, 43))
@@ -623,7 +624,7 @@ def test_a_link_in_the_directory_serves_a_file_elsewhere(tmp_path: Path) -> None
     runtime, served = tmp_path / "run", tmp_path / "served"
     runtime.mkdir()
     served.mkdir()
-    is_served = textfile._is_served
+    is_served = exporters_check.is_served
     assert not is_served(str(runtime), "users.prom", (str(served),))
     (served / "users.prom").symlink_to(runtime / "users.prom")
     assert is_served(str(runtime), "users.prom", (str(served),))

@@ -17,6 +17,7 @@ from textfile_users.cli import _options
 from textfile_users.parsers import parse_collect
 from textfile_users.paths import PRIVATE as RUNTIME
 from textfile_users.paths import SERVICE_USER, STATE, Paths
+from textfile_users.product import SETTINGS
 from textfile_users.setup import fixes as mends
 from textfile_users.setup import service
 from textfile_users.setup.checks import access, rights, textfile
@@ -26,7 +27,7 @@ from textfile_users.setup.checks.child import Identity
 from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host, Seen
 from textfile_users.setup.checks.schedule import CronEntry, ScheduleFacts, judge_schedule
 from textfile_users.setup.node_exporter import OWN_USER, find_node_exporters, is_systems
-from textfile_users.setup.settings import SETTINGS, read_settings
+from textfile_users.setup.settings import read_settings
 
 USER = Identity(SERVICE_USER, 64321, 64321, (64321,))
 NOW = 1_765_100_000.0

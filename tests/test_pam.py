@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tests.test_attempts import START, Case, brief, in_runs, log_of, seconds_of
 from textfile_users.auth import verdicts
-from textfile_users.auth.finding import PAM_FAILURE, PAM_REFUSED, finding
+from textfile_users.auth.finding import PAM_FAILURE, PAM_REFUSED
 from textfile_users.auth.log_lines import parse_lines
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.pam import is_seat
@@ -28,7 +28,7 @@ from textfile_users.auth.reader import Reader
 from textfile_users.auth.remembered import Remembered
 from textfile_users.auth.run0 import MAX_HELD
 from textfile_users.auth.stamps import Stamps
-from textfile_users.auth_event import FAILURE, AuthEvent
+from textfile_users.auth_event import FAILURE, AuthEvent, finding
 from textfile_users.cli import main
 from textfile_users.events import read_log
 from textfile_users.reading.localtime import utc_time

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from textfile_users.paths import Paths
-from textfile_users.setup.settings import KNOWN, SETTINGS, parse_settings, read_settings
+from textfile_users.product import SETTINGS
+from textfile_users.setup.settings import KNOWN, parse_settings, read_settings
 
 
 @pytest.mark.parametrize(

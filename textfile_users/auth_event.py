@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from textfile_users.record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 SUCCESS = "success"
 FAILURE = "failure"
 PROBE = "probe"
@@ -47,3 +51,8 @@ class AuthEvent(Record):
     pid: int
     line: int
     said: Finding
+
+
+def finding(event: str, service: str, **said: Any) -> Finding:
+    """Return a finding of which only some fields are said; slower than Finding itself."""
+    return NOTHING._replace(event=event, service=service, **said)

@@ -8,9 +8,10 @@ from textfile_users.messages import ERROR, WARNING, say
 from textfile_users.options import COLLECT_OPTIONS, WRONG_USAGE, Values, WrongUsage
 from textfile_users.parsers import parse, parse_collect
 from textfile_users.paths import Paths
+from textfile_users.product import SETTINGS
 from textfile_users.reading.files import reason
 from textfile_users.setup.service import Service, become, find_service
-from textfile_users.setup.settings import OPTIONS, SETTINGS, TEXTFILE_DIRECTORY, read_settings
+from textfile_users.setup.settings import OPTIONS, TEXTFILE_DIRECTORY, read_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

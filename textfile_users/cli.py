@@ -82,7 +82,7 @@ def _collect_as_service(argv: list[str]) -> int:
         values = parse_plain(argv, COLLECT_OPTIONS)
         options = _options(_parse("collect", argv) if values is None else values)
     except WrongUsage as error:
-        from textfile_users.setup.settings import SETTINGS
+        from textfile_users.product import SETTINGS
 
         _, runtime_directory = state_directories(None, None)
         say_if_due(runtime_directory, f"{error.said}; mind OPTIONS in {SETTINGS}")

@@ -10,9 +10,9 @@ from textfile_users.paths import REDACT_KEY as REDACT_KEY
 from textfile_users.paths import RUN as RUN
 from textfile_users.paths import SERVICE_UNIT, SERVICE_USER
 from textfile_users.paths import STATE as STATE
-from textfile_users.setup.settings import SETTINGS as SETTINGS
 
 USER = SERVICE_USER
+SETTINGS = "/etc/default/textfile-users"
 GROUPS = ("adm", "systemd-journal")  # of the logs' files, where a host has them
 BTMP_GROUP = "utmp"  # can write utmp, wtmp and btmp too: for where failures are in btmp alone
 PREFIX = "/opt/textfile-users"

@@ -31,6 +31,7 @@ from textfile_users.connections.collect_connections import ConnectionsFound, col
 from textfile_users.counting import BEGINNING, LOGINS, Counts, user_of
 from textfile_users.deadline import READING_SHARE, SCAN_SHARE, newest_until, seconds_of, share_of
 from textfile_users.history.collect_history import HistoryFound, collect_history
+from textfile_users.logins import logged_addresses
 from textfile_users.memory import NOTHING, Durable, Memory, Volatile
 from textfile_users.processes.collect_processes import ProcessesFound, collect_processes, find_usage
 from textfile_users.record import Record
@@ -140,7 +141,10 @@ def _auth(scan: Scan, found: Found, deadline: float) -> Iterator[Found]:
 
 
 def _addresses(scan: Scan, found: Found, _: float) -> Iterator[Found]:
-    for one in find_addresses(scan.paths, found.sessions, found.counts.logins):
+    logins = found.counts.logins
+    for one in find_addresses(
+        scan.paths, found.sessions, lambda sessions: logged_addresses(logins, sessions)
+    ):
         yield found._replace(sessions=one)
 
 

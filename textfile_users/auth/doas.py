@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import UNCLEAR, Pattern, finding, forms, name
-from textfile_users.auth_event import ESCALATION, ESCALATION_FAILURE, Finding
+from textfile_users.auth.finding import UNCLEAR, Pattern, forms, name
+from textfile_users.auth_event import ESCALATION, ESCALATION_FAILURE, Finding, finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

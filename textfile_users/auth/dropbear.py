@@ -15,14 +15,13 @@ from textfile_users.auth.finding import (
     TRIED,
     Pattern,
     address,
-    finding,
     first_finding,
     forms,
     irrelevant,
     name,
     number,
 )
-from textfile_users.auth_event import SESSION_CLOSED, SUCCESS, Finding
+from textfile_users.auth_event import SESSION_CLOSED, SUCCESS, Finding, finding
 from textfile_users.record import quick
 
 TYPE_CHECKING = False

@@ -10,7 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from re import Match
-    from typing import Any
 
     # Finds what a message says, or None where it has another form.
     Finder = Callable[[bytes], "Finding | None"]
@@ -106,11 +105,6 @@ def joined(*tables: Forms) -> Forms:
     """Return the tables as one: where a message may have forms of two the first one's counts."""
     words = dict.fromkeys(word for table in tables for word in table)
     return {word: tuple([one for table in tables for one in table.get(word, ())]) for word in words}
-
-
-def finding(event: str, service: str, **said: Any) -> Finding:
-    """Return a finding of which only some fields are said; slower than Finding itself."""
-    return NOTHING._replace(event=event, service=service, **said)
 
 
 def first_finding(finders: Iterable[Finder], message: bytes) -> Finding:

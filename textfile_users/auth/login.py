@@ -10,14 +10,13 @@ from textfile_users.auth.finding import (
     NUMBERED,
     Pattern,
     address,
-    finding,
     forms,
     irrelevant,
     name,
     number,
     terminal,
 )
-from textfile_users.auth_event import FAILURE, SUCCESS, Finding
+from textfile_users.auth_event import FAILURE, SUCCESS, Finding, finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

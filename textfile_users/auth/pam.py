@@ -15,13 +15,19 @@ from textfile_users.auth.finding import (
     PAM_REFUSED,
     Pattern,
     address,
-    finding,
     irrelevant,
     name,
     number,
     terminal,
 )
-from textfile_users.auth_event import IRRELEVANT, NOTHING, SESSION_CLOSED, SESSION_OPENED, Finding
+from textfile_users.auth_event import (
+    IRRELEVANT,
+    NOTHING,
+    SESSION_CLOSED,
+    SESSION_OPENED,
+    Finding,
+    finding,
+)
 from textfile_users.record import Record, quick
 
 TYPE_CHECKING = False

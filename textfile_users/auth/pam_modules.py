@@ -6,7 +6,7 @@ silent. A module's line counts together with those of its stack: see verdicts.py
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import PAM_ACCEPTED, PAM_ESCALATION_FAILURE, Pattern, finding, name
+from textfile_users.auth.finding import PAM_ACCEPTED, PAM_ESCALATION_FAILURE, Pattern, name
 from textfile_users.auth.pam import (
     BY_KIND,
     UNKNOWN,
@@ -18,7 +18,7 @@ from textfile_users.auth.pam import (
     who_asks,
 )
 from textfile_users.auth.programs import OTHER, PROGRAMS
-from textfile_users.auth_event import IRRELEVANT, NOTHING, Finding
+from textfile_users.auth_event import IRRELEVANT, NOTHING, Finding, finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,14 +6,7 @@ the strings in the programs of 10.6, and for older ones real logs. Imported with
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import (
-    OVER,
-    UNMATCHED,
-    Pattern,
-    first_finding,
-    forms,
-    joined,
-)
+from textfile_users.auth.finding import OVER, UNMATCHED, Pattern, first_finding, forms, joined
 from textfile_users.auth.sshd_attempts import ATTEMPTS
 from textfile_users.auth.sshd_ends import ENDS
 from textfile_users.auth.sshd_handshakes import HANDSHAKES

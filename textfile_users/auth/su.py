@@ -5,8 +5,8 @@ The caller's name is one that the host knows; whom it asks for may be any text.
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import AGAIN, Pattern, finding, forms, irrelevant, name, terminal
-from textfile_users.auth_event import ESCALATION, ESCALATION_FAILURE, Finding
+from textfile_users.auth.finding import AGAIN, Pattern, forms, irrelevant, name, terminal
+from textfile_users.auth_event import ESCALATION, ESCALATION_FAILURE, Finding, finding
 from textfile_users.record import quick
 
 TYPE_CHECKING = False

@@ -16,13 +16,12 @@ from textfile_users.auth.finding import (
     REFUSED_PART,
     UNCLEAR,
     Pattern,
-    finding,
     forms,
     irrelevant,
     name,
     terminal,
 )
-from textfile_users.auth_event import ESCALATION, ESCALATION_FAILURE, NOTHING, Finding
+from textfile_users.auth_event import ESCALATION, ESCALATION_FAILURE, NOTHING, Finding, finding
 from textfile_users.record import quick
 
 TYPE_CHECKING = False

@@ -6,16 +6,8 @@ thread, as well. PAM's lines are the service xrdp-sesman's, and lack the address
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import (
-    PAM_ACCEPTED,
-    Pattern,
-    address,
-    finding,
-    forms,
-    irrelevant,
-    name,
-)
-from textfile_users.auth_event import FAILURE, Finding
+from textfile_users.auth.finding import PAM_ACCEPTED, Pattern, address, forms, irrelevant, name
+from textfile_users.auth_event import FAILURE, Finding, finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from binascii import crc32
 
-from textfile_users.auth.finding import finding
-from textfile_users.auth.remembered import REMEMBERED_SECONDS
-from textfile_users.auth_event import ESCALATION_FAILURE, FAILURE, AuthEvent
+from textfile_users.auth_event import ESCALATION_FAILURE, FAILURE, AuthEvent, finding
+from textfile_users.logins import REMEMBERED_SECONDS
 from textfile_users.sessions.session import NOWHERE, is_nobodys, is_terminal, line_of
 from textfile_users.sessions.utmp import (
     INIT_PROCESS,

@@ -8,7 +8,6 @@ from textfile_users.accounts.known import Account, name_of
 from textfile_users.collecting import OK, Reports, reports_of
 from textfile_users.connections.connection import SSH
 from textfile_users.connections.sockets import read_peers
-from textfile_users.logins import logged_addresses
 from textfile_users.processes.procfs import (
     read_command_lines,
     read_descents,
@@ -33,13 +32,12 @@ from textfile_users.sessions.utmp import read_utmp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import TypeVar
 
     from textfile_users.accounts.known import Known
     from textfile_users.collecting import Scan
     from textfile_users.connections.connection import Connection
-    from textfile_users.logins import Login
     from textfile_users.paths import Paths
     from textfile_users.processes.procfs import Process
     from textfile_users.sessions.activity import Activity
@@ -198,9 +196,11 @@ def find_activities(
 
 
 def find_addresses(
-    paths: Paths, before: SessionsFound, logins: Iterable[Login]
+    paths: Paths,
+    before: SessionsFound,
+    addresses_of: Callable[[list[Session]], dict[int, str]],
 ) -> Iterator[SessionsFound]:
-    """Add the addresses of SSH sessions that have none, by their sockets, else by the auth log.
+    """Add the addresses of SSH sessions that have none, by their sockets, else by their logins.
 
     With UseDNS logind has a name alone. What was found stays the session's. Raises nothing.
     """
@@ -214,7 +214,7 @@ def find_addresses(
     addresses.update((_key(one), peers[one.leader]) for one in new if one.leader in peers)
     unknown = [one for key, one in lacking.items() if not addresses.get(key)]
     if unknown:
-        logged = logged_addresses(logins, unknown)
+        logged = addresses_of(unknown)
         addresses.update((_key(one), logged[one.leader]) for one in unknown if one.leader in logged)
     found = {key: ip for key, ip in addresses.items() if ip}
     yield before._replace(

@@ -9,10 +9,10 @@ import shutil
 import sys
 from shlex import quote as quote
 
-from textfile_users.product import DROP_IN, PREFIX
+from textfile_users.product import DROP_IN, PREFIX, SETTINGS
 from textfile_users.setup.checks.child import TOOLS
 from textfile_users.setup.checks.result import SERVICE
-from textfile_users.setup.settings import OPTIONS, SETTINGS, TEXTFILE_DIRECTORY
+from textfile_users.setup.settings import OPTIONS, TEXTFILE_DIRECTORY
 from textfile_users.setup.unpack import running_archive
 
 TYPE_CHECKING = False

@@ -13,11 +13,12 @@ import os
 from textfile_users.accounts.passwd import read_passwd
 from textfile_users.paths import RUN, SERVICE_USER, TEXTFILE_DIRECTORIES, Paths, link_text
 from textfile_users.processes.procfs import read_file
+from textfile_users.product import SETTINGS
 from textfile_users.reading.files import read_regular
 from textfile_users.reading.text import decode
 from textfile_users.record import Record
 from textfile_users.setup import alloy
-from textfile_users.setup.settings import SETTINGS, TEXTFILE_DIRECTORY
+from textfile_users.setup.settings import TEXTFILE_DIRECTORY
 
 NAMES = ("prometheus-node-exporter", "node_exporter")
 DIRECTORY_FLAG = "collector.textfile.directory"

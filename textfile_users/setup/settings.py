@@ -7,10 +7,10 @@ import stat
 from shlex import quote
 
 from textfile_users.paths import Paths
+from textfile_users.product import SETTINGS
 from textfile_users.reading.files import read_regular, reason
 from textfile_users.record import Record
 
-SETTINGS = "/etc/default/textfile-users"
 OPTIONS = "OPTIONS"
 TEXTFILE_DIRECTORY = "TEXTFILE_DIRECTORY"
 KNOWN = (TEXTFILE_DIRECTORY, OPTIONS, "EXCLUDE_USERS", "SSH_PORTS", "LOG_LEVEL")

@@ -88,3 +88,17 @@ def exporter_identity(host: Host, exporter: NodeExporter) -> Identity:
     groups = tuple(int(word) for word in words.get(b"Groups", ()))
     gid = int((words.get(b"Gid") or [b"65534"] * 2)[1])
     return Identity(exporter.user, exporter.uid, gid, (gid, *groups))
+
+
+def is_served(path: str, name: str, flags: tuple[str, ...]) -> bool:
+    """Return whether a flag names the directory, or one with a link to the file in it."""
+    output = os.path.realpath(os.path.join(path, name))
+    for flag in flags:
+        if os.path.realpath(path) == os.path.realpath(flag):
+            return True
+        linked = os.path.join(flag, name)
+        if os.path.islink(linked) and os.path.realpath(linked) == output:
+            return True
+        if os.path.isdir(flag) and not os.access(flag, os.X_OK):
+            return True  # it may: this user cannot see what is in it
+    return False

@@ -8,13 +8,13 @@ from textfile_users.accounts.passwd import read_numbers
 from textfile_users.metrics.redaction import mend_of, read_key
 from textfile_users.paths import REDACT_KEY
 from textfile_users.paths import SERVICE_USER as USER
-from textfile_users.product import BTMP_GROUP, GROUPS
+from textfile_users.product import BTMP_GROUP, GROUPS, SETTINGS
 from textfile_users.reading.files import reason
 from textfile_users.setup.checks.access import READ, SEARCH, closed_part, opening_command
 from textfile_users.setup.checks.child import find_identity, in_child
 from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host
 from textfile_users.setup.fixes import PROGRAM, edit, install, join, leave, quote
-from textfile_users.setup.settings import SETTINGS, read_settings
+from textfile_users.setup.settings import read_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from textfile_users.auth.reader import Reader
 from textfile_users.auth.stamps import Stamps
 from textfile_users.collecting import ABSENT, DENIED
 from textfile_users.processes.procfs import read_boot_time
+from textfile_users.product import SETTINGS
 from textfile_users.reading.files import open_regular
 from textfile_users.reading.localtime import local_time
 from textfile_users.record import Record
@@ -26,7 +27,6 @@ from textfile_users.setup.fixes import (
     quote,
     service,
 )
-from textfile_users.setup.settings import SETTINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

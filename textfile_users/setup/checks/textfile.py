@@ -13,6 +13,7 @@ from textfile_users.paths import (
     SERVICE_USER,
     leads_to_linked,
 )
+from textfile_users.product import SETTINGS
 from textfile_users.reading.files import read_regular, reason
 from textfile_users.record import Record
 from textfile_users.setup.checks.access import READ, WRITE, closed_part, group_name
@@ -20,6 +21,7 @@ from textfile_users.setup.checks.child import ChildFailed, Identity
 from textfile_users.setup.checks.directories import owner_name
 from textfile_users.setup.checks.exporters import (
     exporter_identity,
+    is_served,
     usable,
 )
 from textfile_users.setup.checks.link import is_linked, served_directory, writes_elsewhere
@@ -32,7 +34,6 @@ from textfile_users.setup.fixes import (
     quote,
     run,
 )
-from textfile_users.setup.settings import SETTINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -267,7 +268,7 @@ def _read_directory(host: Host, output: str) -> Directory:
     path, name = os.path.split(os.path.abspath(output))
     trusted = usable(host)
     flags = tuple(dict.fromkeys(flag for one in trusted for flag in one.directories))
-    served = _is_served(served_directory(host), name, flags) or _is_served(path, name, flags)
+    served = is_served(served_directory(host), name, flags) or is_served(path, name, flags)
     try:
         status = os.stat(path)
     except PermissionError:
@@ -287,20 +288,6 @@ def _read_directory(host: Host, output: str) -> Directory:
         served,
         len(trusted),
     )
-
-
-def _is_served(path: str, name: str, flags: tuple[str, ...]) -> bool:
-    """Return whether a flag names the directory, or one with a link to the file in it."""
-    output = os.path.realpath(os.path.join(path, name))
-    for flag in flags:
-        if os.path.realpath(path) == os.path.realpath(flag):
-            return True
-        linked = os.path.join(flag, name)
-        if os.path.islink(linked) and os.path.realpath(linked) == output:
-            return True
-        if os.path.isdir(flag) and not os.access(flag, os.X_OK):
-            return True  # it may: this user cannot see what is in it
-    return False
 
 
 def _check_others(host: Host) -> Iterator[CheckResult]:

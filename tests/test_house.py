@@ -1,0 +1,103 @@
+"""The house: who may import whom, no circle, no name twice, nothing longer than a screen."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "textfile_users"
+PATHS = {
+    str(path.relative_to(PACKAGE))[:-3].replace("/", ".").removesuffix(".__init__"): path
+    for path in PACKAGE.rglob("*.py")
+    if path != PACKAGE / "__init__.py"
+}
+# From the ground: a module imports those of its own layer and of the layers before it.
+LAYERS = (
+    ("record", "paths", "product", "auth_event"),
+    ("reading", "messages", "terminal", "unknown", "networks", "collecting", "deadline", "writer"),
+    ("accounts",),
+    ("processes",),
+    ("connections",),
+    ("sessions",),
+    ("logins", "counting", "admission"),
+    ("history",),
+    ("auth",),
+    ("snapshot", "memory", "older_memory", "state_files"),
+    ("metrics", "scan"),
+    ("run", "collector", "options", "parsers"),
+    ("setup", "by_hand", "show", "show_table", "events", "records"),
+    ("cli", "__main__"),
+)
+# Who shares what lies below, and knows nothing of each other.
+APART = (("auth", "history"), ("history", "auth"), ("metrics", "scan"))
+# Upwards all the same, when it is called, and why.
+UPWARDS = {
+    ("run", "setup.service"): "who the service's user is, asked where a key cannot be read",
+}
+LONG_MODULES = {
+    "history.collect_history": "one reading of records; cut, an idle scan would import one more",
+    "logins": "logins and what makes two of them one; cut, an idle scan would import one more",
+    "auth.dropbear": "its patterns stand beside their samples",
+    "auth.log_reading": "one reading of logs, from the state before it to that after it",
+    "auth.pam": "its patterns stand beside their samples",
+    "auth.pam_modules": "its patterns stand beside their samples",
+    "auth.sudo": "its patterns stand beside their samples",
+}
+LONG_FUNCTIONS = {"read_block": "each call it made would cost a backlog of lines some percent"}
+
+
+def imports_of(name: str) -> set[str]:
+    """Return the modules of the package that a module imports: at once, when called, for types."""
+    found = set()
+    for node in ast.walk(ast.parse(PATHS[name].read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("textfile_users"):
+            package = (node.module or "").partition(".")[2]
+            for alias in node.names:
+                inner = f"{package}.{alias.name}".lstrip(".")
+                found.add(inner if inner in PATHS else package)
+    return found - {"", name}  # the package itself holds the version
+
+
+def layer_of(name: str) -> int:
+    top = name.partition(".")[0]
+    return next(number for number, layer in enumerate(LAYERS) if top in layer)
+
+
+@pytest.mark.parametrize("name", sorted(PATHS))
+def test_imports_lead_down(name: str) -> None:
+    for imported in imports_of(name):
+        pair = name.partition(".")[0], imported.partition(".")[0]
+        is_down = layer_of(imported) <= layer_of(name) and pair not in APART
+        assert is_down or (name, imported) in UPWARDS, f"{name} imports {imported}"
+
+
+def test_no_circle() -> None:
+    list(TopologicalSorter({name: imports_of(name) for name in PATHS}).static_order())
+
+
+def test_no_name_twice() -> None:
+    files = Counter(path.name for path in PATHS.values() if path.name != "__init__.py")
+    classes = Counter(
+        node.name
+        for path in PATHS.values()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, count in (files + classes).items() if count > 1] == []
+
+
+def test_nothing_is_longer_than_its_reason_says() -> None:
+    modules = {name for name, path in PATHS.items() if path.read_text().count("\n") > 400}
+    functions = {
+        node.name
+        for path in PATHS.values()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and node.end_lineno
+        if node.end_lineno - node.lineno >= 40
+    }
+    assert modules == set(LONG_MODULES)
+    assert functions == set(LONG_FUNCTIONS)
