@@ -1,0 +1,50 @@
+"""The prose that administrators read has short sentences: 20 words on average, or fewer."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+MOST_WORDS = 20
+_ITEM = re.compile(r"\s*(?:[-*]|\d+\.) +")
+_END = re.compile(r"(?<=[.?!])\s+(?=[A-Z`*\[])")
+_WORD = re.compile(r"\w[\w'/.-]*")
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of Markdown's paragraphs and list items; code and tables are none."""
+    paragraphs = [""]
+    for line in text.splitlines():
+        item = _ITEM.match(line)
+        if not line.strip() or line.startswith(("    ", "#", "|", "<", "!")):
+            paragraphs.append("")
+        elif item:
+            paragraphs.append(line[item.end() :])
+        else:
+            paragraphs[-1] += " " + line.strip()
+    return [one for paragraph in paragraphs for one in _END.split(paragraph) if _WORD.search(one)]
+
+
+def words(sentence: str) -> int:
+    """Return how many words a sentence has; code is one, and of a link its text counts."""
+    shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", re.sub(r"`[^`]*`", "code", sentence))
+    return len(_WORD.findall(shown))
+
+
+def test_how_it_counts() -> None:
+    text = (
+        "# A heading\n\nOne two `a b c` four. Five\nsix [seven](x.md)!\n\n    code\n\n- an item\n"
+    )
+    assert [words(one) for one in sentences(text)] == [4, 3, 2]
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/doctor.md", "docs/reliability.md", "docs/architecture.md"]
+)
+def test_sentences_are_short(name: str) -> None:
+    counts = [words(one) for one in sentences((PROJECT / name).read_text())]
+    assert len(counts) > 10
+    assert sum(counts) / len(counts) <= MOST_WORDS
