@@ -41,11 +41,6 @@ UPWARDS = {
 LONG_MODULES = {
     "history.collect_history": "one reading of records; cut, an idle scan would import one more",
     "logins": "logins and what makes two of them one; cut, an idle scan would import one more",
-    "auth.dropbear": "its patterns stand beside their samples",
-    "auth.log_reading": "one reading of logs, from the state before it to that after it",
-    "auth.pam": "its patterns stand beside their samples",
-    "auth.pam_modules": "its patterns stand beside their samples",
-    "auth.sudo": "its patterns stand beside their samples",
 }
 LONG_FUNCTIONS = {"read_block": "each call it made would cost a backlog of lines some percent"}
 

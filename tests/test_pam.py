@@ -22,7 +22,7 @@ from textfile_users.auth import verdicts
 from textfile_users.auth.finding import PAM_FAILURE, PAM_REFUSED
 from textfile_users.auth.log_lines import parse_lines
 from textfile_users.auth.pairing import Pairing
-from textfile_users.auth.pam import is_seat
+from textfile_users.auth.pam_services import is_seat
 from textfile_users.auth.programs import OTHER
 from textfile_users.auth.reader import Reader
 from textfile_users.auth.remembered import Remembered

@@ -8,97 +8,30 @@ have none, as of accounts that may not log in; keys only since 2026.90.
 
 from __future__ import annotations
 
+from textfile_users.auth.dropbear_parts import (
+    PEER_PLACE,
+    accepted,
+    closed,
+    over,
+    peer,
+    rejected,
+    tried,
+    unknown,
+)
 from textfile_users.auth.finding import (
-    PEER,
-    REJECTED,
-    TOTAL,
-    TRIED,
     Pattern,
-    address,
     first_finding,
     forms,
     irrelevant,
-    name,
-    number,
 )
-from textfile_users.auth_event import SESSION_CLOSED, SUCCESS, Finding, finding
-from textfile_users.record import quick
+from textfile_users.auth_event import Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from re import Match
-
-METHODS = {
-    b"password": "password",
-    b"pubkey": "publickey",
-    b"pam password": "pam",
-    b"": "none",
-}
-# How a connection ended, by the start of what dropbear says.
-KINDS = (
-    ("Exited normally", "closed"),
-    ("Disconnect received", "closed"),
-    ("Timeout before auth", "timeout"),
-    ("Error reading: Connection reset", "reset"),
-    ("Error writing", "reset"),
-    ("Bad ", "protocol"),
-    ("No matching algo", "protocol"),
-    ("Failed to get remote version", "protocol"),
-    ("Incompatible remote version", "protocol"),
-    ("Integrity error", "protocol"),
-    ("Remote closed the connection", "closed"),
-)
+    pass
 
 
-def _where(match: Match[bytes]) -> dict[str, object]:
-    ip, host = address(match["address"])
-    return {"ip": ip, "host": host, "port": number(match["port"])}
-
-
-def _accepted(match: Match[bytes]) -> Finding:
-    how = METHODS.get(match["method"].lower(), "other")
-    ip, host = address(match["address"])
-    who = how, name(match["user"]), "valid", ip, host, number(match["port"])
-    return quick(Finding, (SUCCESS, "dropbear", *who, 1, "", "", "", 0))
-
-
-def _tried(match: Match[bytes]) -> Finding:
-    how = METHODS.get(match["method"].lower(), "other")
-    user = name(match["user"])
-    who = {"user": user, "account": "valid"}
-    if user == "<invalid username>":
-        who = {"user": "", "account": "invalid"}
-    return finding(TRIED, "dropbear", method=how, **who, **_where(match))
-
-
-def _unknown(match: Match[bytes]) -> Finding:
-    event = TRIED if match["address"] else REJECTED
-    return finding(event, "dropbear", method="other", account="invalid", **_where(match))
-
-
-def _rejected(match: Match[bytes]) -> Finding:
-    user = name(next(filter(None, match.group("wrong", "shell", "locked", "other")), None))
-    who = {"user": user, "account": "valid"}
-    return finding(REJECTED, "dropbear", method="password", **who, **_where(match))
-
-
-def _over(match: Match[bytes]) -> Finding:
-    said = name(match["why"])
-    kind = next((kind for start, kind in KINDS if said.startswith(start)), "other")
-    fails = str(number(match["fails"])) if match["fails"] else ""
-    user = name(match["user"])
-    return finding(TOTAL, "dropbear", user=user, kind=kind, target=fails, **_where(match))
-
-
-def _closed(match: Match[bytes]) -> Finding:
-    return finding(SESSION_CLOSED, "dropbear", user=name(match["user"]))
-
-
-def _peer(match: Match[bytes]) -> Finding:
-    return finding(PEER, "dropbear", **_where(match))
-
-
-def _stamped(message: bytes) -> Finding | None:
+def stamped(message: bytes) -> Finding | None:
     """Return what a line says that dropbear stamps itself, for it writes to stderr (-E).
 
     ``[825] Nov 30 10:00:00 Bad password attempt ...``: the process is the connection's, the one
@@ -116,8 +49,6 @@ def _stamped(message: bytes) -> Finding | None:
     said = first_finding(finders, inner)
     return said if said.service == "" else said._replace(pid=int(match[1]))
 
-
-_PEER = rb"(?P<address>\S+):(?P<port>\d{1,5})"
 
 FORMS = forms(
     # + Password auth succeeded for 'root' from 192.0.2.7:4242
@@ -145,8 +76,8 @@ FORMS = forms(
         b"Password Pubkey PAM password pubkey",
         Pattern(
             rb"(?P<method>[Pp]assword|[Pp]ubkey|PAM password) auth succeeded for '(?P<user>.*)'"
-            rb"(?: with [\w!. @:/+=-]+)? from " + _PEER,
-            _accepted,
+            rb"(?: with [\w!. @:/+=-]+)? from " + PEER_PLACE,
+            accepted,
         ),
     ),
     # + Auth succeeded with blank password for 'alice' from 192.0.2.7:4242
@@ -156,8 +87,9 @@ FORMS = forms(
     (
         b"Auth auth",
         Pattern(
-            rb"[Aa]uth succeeded with blank password for (?P<method>)'(?P<user>.*)' from " + _PEER,
-            _accepted,
+            rb"[Aa]uth succeeded with blank password for (?P<method>)'(?P<user>.*)' from "
+            + PEER_PLACE,
+            accepted,
         ),
     ),
     # + Bad password attempt for 'root' from 192.0.2.7:4242
@@ -178,8 +110,8 @@ FORMS = forms(
         b"Bad Too-long bad",
         Pattern(
             rb"(?:[Bb]ad|Too-long) (?P<method>PAM password|password) attempt for '(?P<user>.*)'"
-            rb" from " + _PEER,
-            _tried,
+            rb" from " + PEER_PLACE,
+            tried,
         ),
     ),
     # From 2020.79 to 2024.85 the address is left to the end of the connection.
@@ -196,8 +128,8 @@ FORMS = forms(
     (
         b"Login login",
         Pattern(
-            rb"[Ll]ogin attempt for nonexistent user(?: '.*')?(?: from " + _PEER + rb")?",
-            _unknown,
+            rb"[Ll]ogin attempt for nonexistent user(?: '.*')?(?: from " + PEER_PLACE + rb")?",
+            unknown,
         ),
     ),
     # Of an account that may not log in all attempts together have one line.
@@ -225,11 +157,11 @@ FORMS = forms(
     (
         b"Login login User user root Logins",
         Pattern(
-            rb"(?:[Ll]ogin attempt with wrong user (?P<wrong>\S+)(?: from " + _PEER + rb")?"
+            rb"(?:[Ll]ogin attempt with wrong user (?P<wrong>\S+)(?: from " + PEER_PLACE + rb")?"
             rb"|[Uu]ser '(?P<shell>.*)' has (?:invalid shell|blank password), rejected"
             rb"|User account '(?P<locked>.*)' is locked|root login rejected"
             rb"|Logins are restricted to the group .* but user '(?P<other>.*)' is not a member)",
-            _rejected,
+            rejected,
         ),
     ),
     # + Exit before auth from <192.0.2.7:4242>: Exited normally
@@ -253,9 +185,9 @@ FORMS = forms(
     (
         b"Exit",
         Pattern(
-            rb"Exit before auth from <" + _PEER + rb">: "
+            rb"Exit before auth from <" + PEER_PLACE + rb">: "
             rb"(?:\(user '(?P<user>.*?)', (?P<fails>\d{1,9}) fails\): )?(?P<why>.*)",
-            _over,
+            over,
         ),
     ),
     # Before 2020 only the last refusal has the address.
@@ -277,8 +209,8 @@ FORMS = forms(
         b"Exit exit",
         Pattern(
             rb"[Ee]xit before auth(?: \(user '(?P<user>.*?)', (?P<fails>\d{1,9}) fails\))?: "
-            rb"(?P<why>Max auth tries reached - user '.*') from " + _PEER,
-            _over,
+            rb"(?P<why>Max auth tries reached - user '.*') from " + PEER_PLACE,
+            over,
         ),
     ),
     # + Exit before auth: Exited normally
@@ -295,7 +227,7 @@ FORMS = forms(
         Pattern(
             rb"[Ee]xit before auth(?: \(user '(?P<user>.*?)', (?P<fails>\d{1,9}) fails\))?: "
             rb"(?P<why>.*)(?P<address>)(?P<port>)",
-            _over,
+            over,
         ),
     ),
     # + Exit (root) from <192.0.2.7:4242>: Disconnect received
@@ -311,7 +243,7 @@ FORMS = forms(
     # - Exit (root) from <>: Disconnect received
     (
         b"Exit exit",
-        Pattern(rb"(?:Exit|exit after auth) \((?P<user>.*?)\)(?: from <\S+>)?: .*", _closed),
+        Pattern(rb"(?:Exit|exit after auth) \((?P<user>.*?)\)(?: from <\S+>)?: .*", closed),
     ),
     # + Child connection from 192.0.2.7:4242
     # + Child connection from [::ffff:192.0.2.7]:4242
@@ -320,7 +252,7 @@ FORMS = forms(
     # = dropbear peer ip=2001:db8::7 port=4242
     # - Child connection from
     # - Child connection from 192.0.2.7:4242 and more
-    (b"Child", Pattern(rb"Child connection from " + _PEER, _peer)),
+    (b"Child", Pattern(rb"Child connection from " + PEER_PLACE, peer)),
     # + Not backgrounding
     # + Not forking
     # + Running in background
@@ -414,9 +346,9 @@ FORMS = forms(
         b"Pubkey pubkey",
         Pattern(
             rb"(?P<method>[Pp]ubkey) auth bad signature for '(?P<user>.*)' with key [\w!. @:/+=-]+"
-            rb" from " + _PEER,
-            _tried,
+            rb" from " + PEER_PLACE,
+            tried,
         ),
     ),
-    (b"", _stamped),
+    (b"", stamped),
 )

@@ -14,14 +14,11 @@ from textfile_users.auth.logs import (
     AuthMemory,
     AuthNotes,
 )
-from textfile_users.auth.pairing import Pairing
-from textfile_users.auth.programs import PROGRAMS
-from textfile_users.auth.reader import AHEAD_SECONDS, Reader
-from textfile_users.auth.stamps import Stamps
+from textfile_users.auth.programs import IDENTIFIERS
+from textfile_users.auth.reader import reader_of
 from textfile_users.counting import Counting
 from textfile_users.reading.files import reason
 from textfile_users.reading.follow import Block, blocks, end
-from textfile_users.reading.localtime import local_time
 from textfile_users.reading.position import NOWHERE, Position
 from textfile_users.reading.search import since
 
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
     from textfile_users.accounts.known import Known
-    from textfile_users.accounts.passwd import Passwd
     from textfile_users.auth.journal_entry import JournalEntry, JournalGap
     from textfile_users.auth.journal_files import JournalPosition
     from textfile_users.auth.switching import Side
@@ -48,11 +44,6 @@ STAMP_SECONDS = 1.0
 BACK_SECONDS = (60.0, 10.0)
 LATE_SECONDS = 10.0
 MAX_HELD_BLOCKS = 32
-# As they are in the journal, where gdm's tags end in a bracket.
-IDENTIFIERS = (
-    *(name.decode() for name in PROGRAMS),
-    *(f"{name.decode()}]" for name in PROGRAMS if name.startswith(b"gdm-")),
-)
 
 
 class Unfinished(Exception):
@@ -79,7 +70,7 @@ class LogReading:
         self.is_move = self.before.source == AUTHLOG  # if it is the journal that will be read
         self.strange: dict[str, str] = {}  # of the files that are read, see AuthNotes
         self._paths = paths = scan.paths
-        self.reader = _reader(scan, found, lambda: accounts(paths, known.answers.values()))
+        self.reader = reader_of(scan, found, lambda: accounts(paths, known.answers.values()))
         self._newest = self.reader.time
         self._counting = Counting(
             found.counts, self.now, sessions, lambda: account_names(paths), self.before.time
@@ -402,18 +393,3 @@ class LogReading:
 
     def _time_of(self, line: bytes) -> float | None:
         return self.reader.stamps.time_of_line(line)
-
-
-def _reader(scan: Scan, found: AuthFound, names: Callable[[], Passwd]) -> Reader:
-    """Return what reads lines, as far as it was when the last scan ended."""
-    before, now = found.memory, scan.now
-    pairing = Pairing(before.remembered, before.held, before.last)
-    reader = Reader(pairing, Stamps(now, local_time(scan.paths)), names)
-    reader.now = now
-    # An older version, or a clock that was wrong, may have left a time still to come.
-    reader.time = before.time if before.time <= now + AHEAD_SECONDS else now
-    if before.quiet >= found.counts.began:  # what was before does not count
-        reader.quiet = before.quiet
-    if scan.wanted.explain:
-        reader.explained = []
-    return reader

@@ -9,26 +9,26 @@ that are not known, are in pam_modules.py.
 from __future__ import annotations
 
 from textfile_users.auth.finding import (
-    PAM_ACCEPTED,
     PAM_ESCALATION,
-    PAM_ESCALATION_FAILURE,
-    PAM_REFUSED,
     Pattern,
-    address,
     irrelevant,
     name,
     number,
-    terminal,
+)
+from textfile_users.auth.pam_findings import refusal, told, who_asks
+from textfile_users.auth.pam_services import (
+    DISPLAY_MANAGERS,
+    GREETERS,
+    USES,
+    Use,
+    use_for,
 )
 from textfile_users.auth_event import (
     IRRELEVANT,
     NOTHING,
-    SESSION_CLOSED,
-    SESSION_OPENED,
     Finding,
-    finding,
 )
-from textfile_users.record import Record, quick
+from textfile_users.record import quick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,182 +39,6 @@ if TYPE_CHECKING:
 
 MAX_KNOWN = 256  # messages of a service that are remembered
 MAX_KNOWN_BYTES = 256
-
-
-class Use(Record):
-    """What a PAM service's lines mean: the label `service`, and an event for each kind."""
-
-    service: str
-    programs: tuple[bytes, ...]
-    failure: str
-    opened: str
-    closed: str
-
-
-def _login(service: str, *programs: bytes) -> Use:
-    return Use(service, programs, PAM_REFUSED, SESSION_OPENED, SESSION_CLOSED)
-
-
-def _escalation(service: str, *programs: bytes) -> Use:
-    return Use(service, programs, PAM_ESCALATION_FAILURE, PAM_ESCALATION, IRRELEVANT)
-
-
-_SU = _escalation("su", b"su", b"su-l", b"su-rs")
-_SUDO = _escalation("sudo", b"sudo", b"sudo-rs")
-_LOGIN = _login("login", b"login")
-_GDM = _login(
-    "gdm",
-    b"gdm",
-    b"gdm3",
-    b"gdm-password",
-    b"gdm-autologin",
-    b"gdm-fingerprint",
-    b"gdm-smartcard",
-    b"gdm-switchable-auth",
-    b"gdm-session-worker",
-)
-_LIGHTDM = _login("lightdm", b"lightdm")
-_SDDM = _login("sddm", b"sddm", b"sddm-helper")
-_XRDP = _login("xrdp", b"xrdp-sesman", b"xrdp-sesexec")
-# Display managers without a label of their own.
-_GREETD = _login("other", b"greetd")
-_LXDM = _login("other", b"lxdm", b"lxdm-binary", b"lxdm-session")
-_LY = _login("other", b"ly", b"ly-dm")
-_PLASMA = _login("other", b"plasmalogin", b"plasmalogin-helper")
-
-# Greeters, cron and user managers are not here: they are no events.
-USES = {
-    b"sshd": Use("sshd", (b"sshd", b"sshd-session", b"sshd-auth"), IRRELEVANT, *_LOGIN[3:]),
-    b"dropbear": Use("dropbear", (b"dropbear",), IRRELEVANT, *_LOGIN[3:]),
-    b"login": _LOGIN,
-    b"remote": _LOGIN,
-    b"su": _SU,
-    b"su-l": _SU,
-    b"sudo": _SUDO,
-    b"sudo-i": _SUDO,
-    b"doas": _escalation("doas", b"doas"),
-    b"polkit-1": _escalation("pkexec", b"pkexec", b"polkit-agent-helper-1"),
-    b"systemd-run0": _escalation("run0"),
-    b"gdm": _GDM,
-    b"gdm-password": _GDM,
-    b"gdm-autologin": _GDM,
-    b"gdm-fingerprint": _GDM,
-    b"gdm-smartcard": _GDM,
-    b"lightdm": _LIGHTDM,
-    b"lightdm-autologin": _LIGHTDM,
-    b"sddm": _SDDM,
-    b"sddm-autologin": _SDDM,
-    b"xrdp-sesman": _XRDP,
-    b"cockpit": _login("cockpit", b"cockpit-session", b"cockpit-ws"),
-    b"greetd": _GREETD,
-    b"cosmic-greeter": _GREETD,
-    b"emptty": _login("other", b"emptty"),
-    b"entrance": _login("other", b"entrance"),
-    b"kdm": _login("other", b"kdm"),
-    b"kdm-np": _login("other", b"kdm"),
-    b"lemurs": _login("other", b"lemurs"),
-    b"lxdm": _LXDM,
-    b"ly": _LY,
-    b"ly-autologin": _LY,
-    b"mdm": _login("other", b"mdm"),
-    b"mdm-autologin": _login("other", b"mdm"),
-    b"nodm": _login("other", b"nodm"),
-    b"plasmalogin": _PLASMA,
-    b"plasmalogin-autologin": _PLASMA,
-    b"slim": _login("other", b"slim"),
-    b"tdm": _login("other", b"tdm"),
-    b"tdm-trinity": _login("other", b"tdm"),
-    b"tdm-trinity-np": _login("other", b"tdm"),
-    b"wdm": _login("other", b"wdm"),
-    b"xdm": _login("other", b"xdm"),
-}
-# Of a service that no table knows: see use_of in pam_modules.py.
-UNKNOWN = Use("other", (), PAM_REFUSED, PAM_ACCEPTED, IRRELEVANT)
-_DISPLAY_MANAGERS = ("gdm", "lightdm", "sddm", "other")
-# Whom display managers run their greeters as, some under the PAM service of users.
-_GREETERS = frozenset(
-    [
-        "cosmic-greeter",
-        "Debian-gdm",
-        "gdm",
-        "gdm-greeter",
-        "greetd",
-        "_greetd",
-        "greeter",
-        "gnome-initial-setup",
-        "lightdm",
-        "lxdm",
-        "plasmalogin",
-        "sddm",
-        "slim",
-    ]
-)
-
-
-def use_for(service: bytes) -> Use:
-    """Return what lines of a PAM service mean that its program may write."""
-    return USES.get(service) or (_GDM if service.startswith(b"gdm-") else UNKNOWN)
-
-
-def is_seat(tty: bytes) -> bool:
-    """Return whether a terminal is a seat's: ``tty1``, ``/dev/tty1``, ``:0``, ``:0.0``."""
-    if tty.startswith(b":"):
-        return tty[1:].replace(b".", b"", 1).isdigit()
-    tty = tty[5:] if tty.startswith(b"/dev/") else tty
-    return tty.startswith(b"tty") and tty[3:].isdigit()
-
-
-def refusal(
-    module: bytes,
-    service: bytes,
-    user: bytes | None,
-    tty: bytes = b"",
-    caller: bytes = b"",
-    where: bytes = b"",
-    times: int = 1,
-) -> Finding:
-    """Return that a module of a PAM stack refuses, for verdicts.py.
-
-    ``caller`` is who escalates, where it is an escalation: su asks for the password of its target.
-    The module ``more`` is pam_unix, of attempts that it did not write, as login did.
-    """
-    use = use_for(service)
-    if use.failure == IRRELEVANT or (use is UNKNOWN and not is_seat(tty)):
-        return NOTHING
-    if module == b"more" and use is _LOGIN:
-        return NOTHING
-    kind = name(b"%s:%s" % (module, service))
-    if use.failure == PAM_ESCALATION_FAILURE:
-        label = "polkit" if use.service == "pkexec" else use.service  # whatever asks polkit
-        target = name(user) if use is _SU else ""
-        return finding(use.failure, label, user=name(caller), target=target, times=times, kind=kind)
-    ip, host = address(where)
-    return finding(
-        use.failure,
-        use.service,
-        method="pam",
-        user=name(user),
-        account="valid" if user else "",
-        ip=ip,
-        host=host,
-        tty=terminal(tty),
-        times=times,
-        kind=kind,
-    )
-
-
-def told(caller: bytes, where: bytes, user: bytes | None) -> tuple[bytes, bytes | None]:
-    """Return the address and the user that a line has, none where a name may hold another.
-
-    Behind ``ruser=x rhost=A  user=y rhost=B  user=z`` stands one of two: either name may be long.
-    """
-    is_unclear = caller and user and b" rhost=" in user
-    return (b"", b"") if is_unclear else (where, user)
-
-
-def who_asks(service: bytes, caller: bytes, logname: bytes, user: bytes | None) -> bytes:
-    """Return who wants to be another user: of su ``user`` is that one."""
-    return caller or logname or (b"" if use_for(service) is _SU else user) or b""
 
 
 def _failure(match: Match[bytes]) -> Finding:
@@ -239,7 +63,7 @@ def _session(use: Use, user: str, by: str) -> Finding:
     who, target = user, ""
     if use.opened == PAM_ESCALATION:
         who, target = by, user
-    elif use.service in _DISPLAY_MANAGERS and user in _GREETERS:
+    elif use.service in DISPLAY_MANAGERS and user in GREETERS:
         return NOTHING
     said = use.opened, use.service, "", who, "", "", "", 0, 1, target, "", "", 0
     return quick(Finding, said)
@@ -250,7 +74,7 @@ def _closed(match: Match[bytes]) -> Finding:
 
 
 def _session_end(use: Use, user: str) -> Finding:
-    is_greeter = use.service in _DISPLAY_MANAGERS and user in _GREETERS
+    is_greeter = use.service in DISPLAY_MANAGERS and user in GREETERS
     if use.closed == IRRELEVANT or is_greeter:
         return NOTHING
     said = use.closed, use.service, "", user, "", "", "", 0, 1, "", "", "", 0
@@ -416,7 +240,7 @@ def _sums(service: bytes) -> tuple[Finder, ...]:
 def _plain_session(service: bytes, use: Use) -> Finder:
     """Return what finds the most frequent messages of a service, as the patterns do."""
     start = b"pam_unix(%s:session): session " % service
-    greeters = _GREETERS if use.service in _DISPLAY_MANAGERS else ()
+    greeters = GREETERS if use.service in DISPLAY_MANAGERS else ()
 
     def find(message: bytes) -> Finding | None:
         if not message.startswith(start):

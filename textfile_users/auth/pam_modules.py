@@ -6,52 +6,21 @@ silent. A module's line counts together with those of its stack: see verdicts.py
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import PAM_ACCEPTED, PAM_ESCALATION_FAILURE, Pattern, name
-from textfile_users.auth.pam import (
-    BY_KIND,
-    UNKNOWN,
-    USES,
-    is_seat,
-    refusal,
-    told,
-    use_for,
-    who_asks,
+from textfile_users.auth.finding import Pattern
+from textfile_users.auth.pam import BY_KIND
+from textfile_users.auth.pam_findings import (
+    accepted,
+    of_root,
+    refused,
+    with_fields,
 )
-from textfile_users.auth.programs import OTHER, PROGRAMS
-from textfile_users.auth_event import IRRELEVANT, NOTHING, Finding, finding
+from textfile_users.auth.pam_services import USES, use_for, use_of
+from textfile_users.auth.programs import PROGRAMS
+from textfile_users.auth_event import IRRELEVANT, NOTHING, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from re import Match
-
-    from textfile_users.auth.pam import Use
-
-# PAM services that may name a seat's terminal and let nobody into the host: they lock a screen,
-# change an account, or become another user. Those of mail, files and web name no terminal.
-NEVER = frozenset(
-    b"atd chfn chsh cron crond dovecot dtlogin ftp i3 kcheckpass kde kde-fingerprint kde-smartcard"
-    b" newrole other passwd ppp proftpd runuser runuser-l samba smtp smtpd systemd-user unix_chkpwd"
-    b" useradd userdel usermod vsftpd xautolock".split()
-)
-# swaylock, i3lock, xlock, vlock, physlock, light-locker, dde-lock; screen, xscreensaver,
-# gnome-screensaver; greeters' own sessions.
-_NEVER_HOLD = (b"lock", b"screen", b"greeter", b"launch-environment")
-
-
-def use_of(program: bytes, service: bytes) -> Use | None:
-    """Return what a PAM service's lines mean in the name of ``program``, None for nothing.
-
-    A service that no table knows may be the next display manager's.
-    """
-    use = USES.get(service)
-    if use is not None:
-        is_open = program == OTHER and use.service in ("other", "run0")  # under any tag
-        return use if is_open or program in use.programs else None
-    if service in NEVER or any(word in service for word in _NEVER_HOLD):
-        return None
-    if service.startswith(b"gdm-"):
-        return use_for(service) if program == OTHER or program.startswith(b"gdm") else None
-    return UNKNOWN if program == OTHER or not PROGRAMS[program] else None
+    pass
 
 
 def find_pam(program: bytes, word: bytes, message: bytes) -> Finding:
@@ -90,48 +59,6 @@ def _of_bare_module(program: bytes, module: bytes, message: bytes) -> Finding:
     return NOTHING
 
 
-def _acceptance(module: bytes, service: bytes, user: bytes, tty: bytes = b"") -> Finding:
-    use = use_for(service)
-    if use.failure == IRRELEVANT or (use is UNKNOWN and tty and not is_seat(tty)):
-        return NOTHING
-    label = "polkit" if use.service == "pkexec" else use.service
-    return finding(PAM_ACCEPTED, label, user=name(user), kind=name(b"%s:%s" % (module, service)))
-
-
-def _with_fields(match: Match[bytes]) -> Finding:
-    """Return what a line says that has PAM's items: as pam_unix writes them."""
-    module, service, verdict, logname, tty, caller, where, user = match.groups()
-    where, user = told(caller, where, user)
-    who = user or b""
-    if use_for(service).failure == PAM_ESCALATION_FAILURE:
-        who = who_asks(service, caller, logname, user)
-    if verdict == b"success":
-        return _acceptance(module, service, who, tty)
-    return refusal(module, service, user, tty, who, where)
-
-
-def _refused(match: Match[bytes]) -> Finding:
-    """Return that a module refuses a user; of an escalation it may be whom it is to."""
-    said = match.groupdict()
-    service, user = said["service"], said.get("user")
-    module = said["module"] + (b"/account" if said["type"] == b"account" else b"")
-    caller = said.get("caller") or (user if use_for(service).service == "sudo" else b"")
-    place = said.get("tty") or b"", caller or b"", said.get("from") or b""
-    return refusal(module, service, user, *place)
-
-
-def _of_root(match: Match[bytes]) -> Finding:
-    module, service = match["module"], match["service"]
-    return refusal(module, service, b"root", match["tty"])
-
-
-def _accepted(match: Match[bytes]) -> Finding:
-    said = match.groupdict()
-    service, user = said["service"], said.get("user") or b""
-    is_other = use_for(service).service in ("su", "pkexec", "doas")  # whom it is to
-    return _acceptance(said["module"], service, b"" if is_other else user)
-
-
 # Of any module, as pam_unix writes it.
 _ANY = (
     # sssd 2.10, src/sss_client/pam_sss.c
@@ -168,7 +95,7 @@ _ANY = (
         rb"pam_(?!krb5\()(\w+)\(([\w-]+):auth\): authentication (success|failure);"
         rb" logname=(\S*|[^=]*) uid=\d+ euid=\d+ tty=(\S*) ruser=(\S*|[^=]*) rhost=(\S*)"
         rb"(?: +user=(.*))?",
-        _with_fields,
+        with_fields,
     ),
 )
 _NAMED = rb"pam_(?P<module>\w+)\((?P<service>[\w-]+):(?P<type>auth|account)\): "
@@ -204,7 +131,7 @@ _MODULES = {
             _NAMED + rb"(?:authentication failure|failed authorization check);"
             rb" logname=(?P<user>.*) uid=\d+ euid=\d+ tty=(?P<tty>\S*)"
             rb" ruser=(?P<caller>\S*|[^=]*) rhost=(?P<from>\S*)",
-            _refused,
+            refused,
         ),
         # module/auth.c
         # + pam_krb5(lightdm:auth): user bob authenticated as bob@EXAMPLE.COM
@@ -214,7 +141,7 @@ _MODULES = {
         # - pam_krb5(lightdm:auth): user bob authenticated
         # - pam_krb5(lightdm:auth): (user bob) attempting authentication as bob@EXAMPLE.COM
         # - pam_krb5(lightdm:auth): user bob authenticated as bob@EXAMPLE.COM x
-        Pattern(_NAMED + rb"user (?P<user>.*) authenticated as \S+", _accepted),
+        Pattern(_NAMED + rb"user (?P<user>.*) authenticated as \S+", accepted),
         # Red Hat's pam_krb5 2, src/auth.c: `pam_krb5[1300]: authentication ...`
         # + pam_krb5(login:auth): authentication succeeds for 'bob' (bob@EXAMPLE.COM)
         # = login 'PAM acceptance' user=bob kind=krb5:login
@@ -223,7 +150,7 @@ _MODULES = {
         # - pam_krb5(login:auth): authentication succeeds for 'bob' (bob@EXAMPLE.COM x)
         # - pam_krb5(login:auth): authentication succeeds for 'bob' bob@EXAMPLE.COM)
         # - pam_krb5(login:auth): authentication succeeds for 'bob' (bob@EXAMPLE.COM
-        Pattern(_NAMED + rb"authentication succeeds for '(?P<user>.*)' \(\S*\)", _accepted),
+        Pattern(_NAMED + rb"authentication succeeds for '(?P<user>.*)' \(\S*\)", accepted),
         # + pam_krb5(login:auth): authentication fails for 'bob' (bob@EXAMPLE.COM): Authentication failure (Password incorrect)
         # = login 'PAM refusal' method=pam user=bob account=valid kind=krb5:login
         # + pam_krb5(login:auth): authentication fails for '' (bob@EXAMPLE.COM): Authentication failure (Password incorrect)
@@ -235,7 +162,7 @@ _MODULES = {
         # - pam_krb5(login:auth): authentication fails for 'bob' (bob@EXAMPLE.COM x): Authentication failure (Password incorrect)
         # - pam_krb5(login:auth): authentication fails for 'bob' bob@EXAMPLE.COM): Authentication failure (Password incorrect)
         # - pam_krb5(login:auth): authentication fails for 'bob' (bob@EXAMPLE.COM):: Authentication failure (Password incorrect)
-        Pattern(_NAMED + rb"authentication fails for '(?P<user>.*)' \(\S*\): .*", _refused),
+        Pattern(_NAMED + rb"authentication fails for '(?P<user>.*)' \(\S*\): .*", refused),
     ),
     b"winbind": (
         # samba 4.22, nsswitch/pam_winbind.c
@@ -244,7 +171,7 @@ _MODULES = {
         # - pam_winbind(gdm-password:auth): user 'alice' granted access or not
         # - pam_winbind(gdm-password:auth): getting password (0x00000388)
         # - pam_winbind(gdm-password:session): user 'alice' granted access
-        Pattern(_NAMED + rb"user '(?P<user>.*)' granted access", _accepted),
+        Pattern(_NAMED + rb"user '(?P<user>.*)' granted access", accepted),
         # + pam_winbind(gdm-password:auth): user 'alice' denied access (incorrect password or invalid membership)
         # = gdm 'PAM refusal' method=pam user=alice account=valid kind=winbind:gdm-password
         # + pam_winbind(gdm-password:account): user 'alice' account expired
@@ -257,7 +184,7 @@ _MODULES = {
         Pattern(
             _NAMED + rb"user '(?P<user>.*)' (?:denied access \(incorrect password or invalid"
             rb" membership\)|account expired)",
-            _refused,
+            refused,
         ),
     ),
     b"sss": (
@@ -276,7 +203,7 @@ _MODULES = {
         # - pam_sss(gdm-password:account): Access denied for user alice: 6 (Permission denied))
         Pattern(
             _NAMED + rb"Access denied for user (?P<user>.*): (?!10 )\d+ \([^()]*\)",
-            _refused,
+            refused,
         ),
     ),
     b"ldap": (
@@ -297,13 +224,13 @@ _MODULES = {
             _NAMED + rb"(?:Authentication failure|Permission denied|User account has expired"
             rb"|Have exhausted maximum number of retries for service|Insufficient credentials to"
             rb" access authentication data); user=(?P<user>.*)",
-            _refused,
+            refused,
         ),
         # + pam_ldap(lightdm:auth): authentication succeeded
         # = lightdm 'PAM acceptance' kind=ldap:lightdm
         # - pam_ldap(lightdm:account): authorization succeeded
         # - pam_ldap(lightdm:auth): authentication succeeded; user=alice
-        Pattern(_NAMED + rb"authentication succeeded", _accepted),
+        Pattern(_NAMED + rb"authentication succeeded", accepted),
         # PADL's pam_ldap 186, pam_ldap.c: `pam_ldap: error trying to bind as user ...`
         # + pam_ldap(login:auth): error trying to bind as user "uid=alice,ou=people,dc=example" (Invalid credentials)
         # = login 'PAM refusal' method=pam user=alice account=valid kind=ldap:login
@@ -315,7 +242,7 @@ _MODULES = {
         Pattern(
             _NAMED + rb"error trying to bind as user \"[^=,]+=(?P<user>[^,\"]*),[^\"]*\""
             rb" \(Invalid credentials\)",
-            _refused,
+            refused,
         ),
     ),
     b"systemd_home": (
@@ -328,14 +255,14 @@ _MODULES = {
         Pattern(
             _NAMED + rb"Home for user (?P<user>.*) (?:successfully acquired"
             rb"|acquired in incomplete mode, requires later activation)\.",
-            _accepted,
+            accepted,
         ),
         # + pam_systemd_home(sddm:auth): Failed to acquire home for user alice: Password incorrect or missing
         # = sddm 'PAM refusal' method=pam user=alice account=valid kind=systemd_home:sddm
         # - pam_systemd_home(sddm:auth): Failed to acquire home for user alice
         # - pam_systemd_home(sddm:auth): Failed to acquire home for alice: x
         # - pam_systemd_home(sddm:auth): Failed to acquire home for user alice:: Password incorrect or missing
-        Pattern(_NAMED + rb"Failed to acquire home for user (?P<user>[^:]*): .*", _refused),
+        Pattern(_NAMED + rb"Failed to acquire home for user (?P<user>[^:]*): .*", refused),
     ),
     b"unix": (
         # Linux-PAM 1.7.0, modules/pam_unix/pam_unix_acct.c
@@ -351,7 +278,7 @@ _MODULES = {
         Pattern(
             _NAMED + rb"account (?P<user>.*) has expired"
             rb" \((?:account expired|failed to change password)\)",
-            _refused,
+            refused,
         ),
     ),
     b"faillock": (
@@ -365,7 +292,7 @@ _MODULES = {
         Pattern(
             _NAMED + rb"Consecutive login failures for user (?P<user>.*)"
             rb" account temporarily locked",
-            _refused,
+            refused,
         ),
     ),
     b"access": (
@@ -379,7 +306,7 @@ _MODULES = {
         # - pam_access(lightdm:account): access denied for user `alice' from `:0''
         Pattern(
             _NAMED + rb"access denied for user [`'](?P<user>.*)' from [`'](?P<tty>[^']*)'",
-            _refused,
+            refused,
         ),
     ),
     b"listfile": (
@@ -391,7 +318,7 @@ _MODULES = {
         # - pam_listfile(cockpit:account): Refused user root
         # - pam_listfile(cockpit:account): Couldn't open /etc/cockpit/disallowed-users
         # - pam_listfile(cockpit:account): Refused user root for service cockpit x
-        Pattern(_NAMED + rb"Refused user (?P<user>.*) for service \S+", _refused),
+        Pattern(_NAMED + rb"Refused user (?P<user>.*) for service \S+", refused),
     ),
     b"securetty": (
         # modules/pam_securetty/pam_securetty.c: of root
@@ -402,7 +329,7 @@ _MODULES = {
         # - pam_securetty(login:auth): access denied: tty 'pts/3'' is not secure !
         Pattern(
             _NAMED + rb"access denied: tty '(?P<tty>[^']*)' is not secure !",
-            _of_root,
+            of_root,
         ),
     ),
     b"succeed_if": (
@@ -414,7 +341,7 @@ _MODULES = {
         # - pam_succeed_if(gdm-password:auth): requirement "user != root" was met by user "alice"
         Pattern(
             _NAMED + rb'requirement "user != root" not met by user "(?P<user>root)"',
-            _refused,
+            refused,
         ),
     ),
     b"lastlog": (
@@ -426,7 +353,7 @@ _MODULES = {
         # - pam_lastlog(login:account): user bob inactive for 95 days
         # - pam_lastlog(login:account): user bob inactive for x days - denied
         # - pam_lastlog(login:account): user bob inactive for  days - denied
-        Pattern(_NAMED + rb"user (?P<user>.*) inactive for \d+ days - denied", _refused),
+        Pattern(_NAMED + rb"user (?P<user>.*) inactive for \d+ days - denied", refused),
     ),
     b"tally2": (
         # Linux-PAM 1.3, modules/pam_tally2/pam_tally2.c
@@ -441,7 +368,7 @@ _MODULES = {
         # - pam_tally2(login:auth): user bob (1001) tally 5 x, deny 4
         # - pam_tally2(login:auth): user bob (1001) tally , deny 4
         # - pam_tally2(login:auth): user bob (1001) tally 5, deny 4 x
-        Pattern(_NAMED + rb"user (?P<user>.*) \(\d+\) tally \d+, deny \d+", _refused),
+        Pattern(_NAMED + rb"user (?P<user>.*) \(\d+\) tally \d+, deny \d+", refused),
     ),
     b"google_authenticator": (
         # src/pam_google_authenticator.c, whose tag is `login(pam_google_authenticator)`; what it
@@ -450,7 +377,7 @@ _MODULES = {
         # = login 'PAM refusal' method=pam user=bob account=valid kind=google_authenticator:login
         # - pam_google_authenticator(login:auth): Accepted google_authenticator for bob
         # - pam_google_authenticator(login:auth): Invalid verification code
-        Pattern(_NAMED + rb"Invalid verification code for (?P<user>.+)", _refused),
+        Pattern(_NAMED + rb"Invalid verification code for (?P<user>.+)", refused),
     ),
 }
 _MODULES[b"tally"] = _MODULES[b"tally2"]

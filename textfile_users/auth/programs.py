@@ -57,3 +57,10 @@ PROGRAMS = {
 }
 # Stands for a program of another name, whose lines are read where PAM wrote them.
 OTHER = b""
+
+
+# As they are in the journal, where gdm's tags end in a bracket.
+IDENTIFIERS = (
+    *(name.decode() for name in PROGRAMS),
+    *(f"{name.decode()}]" for name in PROGRAMS if name.startswith(b"gdm-")),
+)

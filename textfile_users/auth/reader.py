@@ -19,6 +19,7 @@ from textfile_users.auth.programs import PROGRAMS
 from textfile_users.auth.stamps import Stamps
 from textfile_users.auth.syslog import REPEATED
 from textfile_users.auth_event import IRRELEVANT, NOTHING, AuthEvent, Finding
+from textfile_users.reading.localtime import local_time
 from textfile_users.reading.text import decode
 from textfile_users.record import quick
 
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
     from textfile_users.accounts.passwd import Passwd
     from textfile_users.auth.journal_entry import JournalEntry
+    from textfile_users.auth.logs import AuthFound
     from textfile_users.auth.overlap import Overlap
+    from textfile_users.collecting import Scan
 
 MATCHED = "matched"
 IGNORED = "ignored"
@@ -324,3 +327,18 @@ def _is_of_login(entry: JournalEntry, said: Finding) -> bool:
     if said.event in (END, OVER):
         return not name or "sshd" in name  # it may have gone already
     return said is UNMATCHED and "sshd" in name
+
+
+def reader_of(scan: Scan, found: AuthFound, names: Callable[[], Passwd]) -> Reader:
+    """Return what reads lines, as far as it was when the last scan ended."""
+    before, now = found.memory, scan.now
+    pairing = Pairing(before.remembered, before.held, before.last)
+    reader = Reader(pairing, Stamps(now, local_time(scan.paths)), names)
+    reader.now = now
+    # An older version, or a clock that was wrong, may have left a time still to come.
+    reader.time = before.time if before.time <= now + AHEAD_SECONDS else now
+    if before.quiet >= found.counts.began:  # what was before does not count
+        reader.quiet = before.quiet
+    if scan.wanted.explain:
+        reader.explained = []
+    return reader
