@@ -128,7 +128,7 @@ def _new_lines(directory: str, runs: int) -> str:
             _write_journal(journal, number)
         for name, argv in commands.items():
             cost = times_base(argv, bare)
-            if number:  # the first one is a first look
+            if number:  # the first one is a first scan
                 costs[name].append(cost)
     found = {name: statistics.median(values) for name, values in costs.items()}
     rows = [(f"{NEW_LINES} new lines, 10 sessions, {PROCESSES} processes, wtmp", "x BASE", "bound")]

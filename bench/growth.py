@@ -1,4 +1,4 @@
-"""How the cost of a look grows with what there is to see: the exponent of a fitted power."""
+"""How the cost of a scan grows with what there is to see: the exponent of a fitted power."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BOUND = "at most 1.1"
 
 
 def measure_growth(directory: str, runs: int) -> str:
-    """Return the table, made with hosts in `directory`; all collectors, the second look."""
+    """Return the table, made with hosts in `directory`; all collectors, the second scan."""
     rows = [("cost grows with", "exponent", "bound")]
     for name, make, counts in (
         ("sessions (of ten users each)", _sessions, SESSIONS),
@@ -51,7 +51,7 @@ def exponent(costs: dict[int, float]) -> float:
 
 
 def _costs(commands: dict[int, list[str]], runs: int) -> dict[int, float]:
-    """Return the median cost of each command in seconds, without its first look's."""
+    """Return the median cost of each command in seconds, without its first scan's."""
     times: dict[int, list[float]] = {count: [] for count in commands}
     for number in range(runs + 1):
         for count, argv in commands.items():

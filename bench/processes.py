@@ -50,7 +50,7 @@ def measure_processes(directory: str, runs: int) -> str:  # noqa: ARG001
     """Return the table; needs no files, so nothing is made in `directory`."""
     path = shutil.which(PS[0])
     with sleeping(COUNT):
-        # As if they had settled long ago, and a look had been before.
+        # As if they had settled long ago, and a scan had been before.
         now = time.time() + 2 * MAX_AGE_OF_MOVES
         found, _, places = read_all(Paths(), {}, now)
         count = len(found or ())
@@ -80,8 +80,8 @@ def measure_processes(directory: str, runs: int) -> str:  # noqa: ARG001
         # Of those that were measured one after the other, for machines change their pace.
         ratio = statistics.median(map(truediv, costs["look"], costs["ps"]))
         bound += f", or {TIMES_PS:g} times ps: {ratio:.2f}"
-    rows.append(("a look", f"{min(costs['look']):.1f}", bound))
-    rows.append(("the first look, or all new", f"{min(costs['first_look']):.1f}", ""))
+    rows.append(("a scan", f"{min(costs['look']):.1f}", bound))
+    rows.append(("the first scan, or all new", f"{min(costs['first_look']):.1f}", ""))
     return table(rows)
 
 

@@ -90,7 +90,7 @@ def _table(found: dict[str, float], base: float, idle: list[str]) -> str:
         one, place = found[name], name.partition(":")[0].partition(",")[0]
         look = (cost - one) / (LOOKS - 1)
         bound = f"under 0.2 of a run: {look / one:.3f}; at most 5 ms: {look * base * 1000:.1f} ms"
-        rows.append((f"a look of --repeat {LOOKS}, {place}", f"{look:.2f}", bound))
+        rows.append((f"a scan of --repeat {LOOKS}, {place}", f"{look:.2f}", bound))
     code = f"sys.argv = {['x', *idle[4:]]!r}\nfrom textfile_users.__main__ import run\nrun()"
     least = peak_kib("")
     rows.append(("peak memory, x BASE's", f"{peak_kib(code) / least:.2f}", "at most 2"))

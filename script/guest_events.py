@@ -212,18 +212,18 @@ def check_penalties(guest: Guest) -> None:
 
 
 def check_between_looks(guest: Guest) -> None:
-    """A session that begins and ends between two looks counts, with its time and duration."""
+    """A session that begins and ends between two scans counts, with its time and duration."""
     guest.sh("systemctl stop textfile-users.timer textfile-users.path")
-    time.sleep(8)  # a look that has begun
+    time.sleep(8)  # a scan that has begun
     before = guest.samples()
     began = guest.now()
     key("bob", "sleep 2")(guest)
     end = guest.now()
     time.sleep(12)  # bob's user manager
     look = "users_run_timestamp_seconds"
-    guest.check("no look meanwhile", guest.samples()[look] == before[look], before[look])
+    guest.check("no scan meanwhile", guest.samples()[look] == before[look], before[look])
     guest.sh("systemctl start textfile-users.timer textfile-users.path")
-    guest.check_adds("a session between two looks", login("publickey", "bob") + ended())
+    guest.check_adds("a session between two scans", login("publickey", "bob") + ended())
     after = guest.samples()
     last = after['users_last_login_timestamp_seconds{user="bob"}']
     guest.check("its last login", began - 1 <= last <= end, f"{last - began:.2f} s after {began}")

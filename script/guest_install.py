@@ -131,7 +131,7 @@ LISTING = """{ find / -xdev \\( -path /proc -o -path /sys -o -path /tmp -o -path
     -o -path /run -o -name '*.pyc' \\) -prune -o -printf '%p %U %G %m\\n'
     ls -d /run/textfile-users* 2>/dev/null
     getent passwd; getent group; } | sort"""
-# For so many seconds: when the timer last fired, as systemd has it, and the last look, as the
+# For so many seconds: when the timer last fired, as systemd has it, and the last scan, as the
 # file has it. An emulated guest starts Python late by up to a second, but the timer may not be;
 # to ask more often would keep it from its work.
 WATCH = """end=$(($(date +%s) + SECONDS_TO_WATCH)); while [ $(date +%s) -lt $end ]; do
@@ -164,7 +164,7 @@ def install(guest: Guest, *arguments: str) -> str:
 
 
 def check_timer(guest: Guest, seconds: int, tries: int = 1) -> None:
-    """A look every 5 s, none missed, and no line in the journal."""
+    """A scan every 5 s, none missed, and no line in the journal."""
     since = guest.sh("date '+%F %T'").strip()
     for _ in range(tries):  # in one of which nothing else may slow the guest down
         watch = WATCH.replace("SECONDS_TO_WATCH", str(seconds))
@@ -182,7 +182,7 @@ def check_timer(guest: Guest, seconds: int, tries: int = 1) -> None:
     guest.check(
         f"the timer for {seconds} s, {len(gaps) + 1} times", right, (min(gaps), max(gaps), odd)
     )
-    guest.check("each is followed by its look before the next", max(late) < 5, max(late))
+    guest.check("each is followed by its scan before the next", max(late) < 5, max(late))
     journal = guest.sh(f"journalctl -q -u textfile-users.service --since '{since}' -o cat")
     guest.check("no line in the journal per run", journal == "", repr(journal))
 
@@ -288,7 +288,7 @@ def check_uninstall(guest: Guest, before: set[str]) -> None:
 
 
 def check_cron(guest: Guest) -> None:
-    """cron instead of the timer: a look every 5 s for two minutes, no mail, nothing said."""
+    """cron instead of the timer: a scan every 5 s for two minutes, no mail, nothing said."""
     install(guest, "--cron")
     end = time.monotonic() + 150
     looks: set[float] = set()

@@ -137,7 +137,7 @@ def _check_connections(guest: Guest) -> None:
     _next_look(guest)
     count = guest.samples()['users_remote_connections{protocol="ssh"}']
     rows = guest.sh("ss -Htn state established '( sport = :22 )' | wc -l")
-    # This very command has a connection of its own, and so had the look before it.
+    # This very command has a connection of its own, and so had the scan before it.
     guest.check("connections of ssh", abs(count - int(rows)) <= 1, f"{count}, ss says {rows}")
 
 

@@ -94,7 +94,7 @@ def pack_all(records: list[Record], size: int = 384, order: str = "little") -> b
 
 
 class Host:
-    """A file system below `root` that a look takes for a host."""
+    """A file system below `root` that a scan takes for a host."""
 
     def __init__(self, root: str) -> None:
         """Make the host's directories; it has a /proc and no source of sessions."""

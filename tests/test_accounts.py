@@ -320,7 +320,7 @@ class Looks:
         monkeypatch.setattr("textfile_users.accounts.collect_accounts.read_regular", read)
 
     def look(self, users: list[str], uids: list[int], now: float = NOW) -> list[str]:
-        """Look once and return the users of the accounts."""
+        """Scan once and return the users of the accounts."""
         self.reads.clear()
         paths = Paths(self.host.root)
         self.known, self.report = look_up(paths, questions(users, uids), self.known, now, 0.0)

@@ -269,7 +269,7 @@ def test_order_does_not_matter(
 
 
 def test_many_sessions_and_deep_trees() -> None:
-    """No recursion, no look through all processes for each session."""
+    """No recursion, no scan through all processes for each session."""
     chain = [process(pid, pid - 1) for pid in range(101, 20_101)]
     sessions = [session(f"pid:{pid}", leader=pid) for pid in range(100, 20_000, 2)]
     found = activities(sessions, [process(100), *chain], TERMINALS)

@@ -99,7 +99,7 @@ def count(
     sessions: tuple[Session, ...] = (),
     now: float = NOW,
 ) -> Counts:
-    """Return the counts after a look that found what is ``said``, a moment ago each."""
+    """Return the counts after a scan that found what is ``said``, a moment ago each."""
     one = Counting(before, now, sessions, lambda: accounts)
     for number, found in enumerate(said):
         one.take(AuthEvent(now - 1, 1_000 + number, number, found))
@@ -315,7 +315,7 @@ def test_an_address_is_exact_while_few_others_are_refused(
 def test_who_is_often_refused_cannot_be_hidden_by_many_who_are_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One attempt a look among new addresses with two: by numbers alone it began anew each time."""
+    """One attempt a scan among new addresses with two: by numbers alone it began anew each time."""
     monkeypatch.setattr(counting, "MAX_ADDRESSES", 100)
     state = Counts()
     for look in range(60):

@@ -368,7 +368,7 @@ def busy(run: Run) -> int:
 def test_while_another_run_is_at_it_we_leave(run: Run, busy: int) -> None:
     both_sources(run.host)
     assert run() == (0, "")
-    assert run("-v") == (0, "textfile-users: another run is at it\n")
+    assert run("-v") == (0, "textfile-users: another run holds the lock\n")
     assert not run.output.exists()
     os.close(busy)
     assert run() == (0, "")
@@ -379,7 +379,9 @@ def test_an_output_asked_for_by_name_waits_for_the_other_run(run: Run, busy: int
     both_sources(run.host)
     status, said = run("--output", str(run.output), "--timeout", "0.2")
     assert status == 1
-    assert said == (f"textfile-users: {run.output}: not written: another run is at it for 0.15 s\n")
+    assert said == (
+        f"textfile-users: {run.output}: not written: another run has held the lock for 0.15 s\n"
+    )
     os.close(busy)
     assert run("--output", str(run.output)) == (0, "")
 
@@ -426,13 +428,13 @@ def test_unreadable_memory_is_said_and_begun_anew(run: Run, content: bytes) -> N
     (run.state / "volatile.json").write_bytes(content)
     status, said = run()
     assert status == 0
-    assert said.count("what the last look left cannot be read") == said.count("\n") == 1
+    assert said.count("cannot read the saved state") == said.count("\n") == 1
     assert run(now=NOW + 5) == (0, "")
 
 
 def test_verbose_tells_who_came_and_went(run: Run) -> None:
     both_sources(run.host)
-    assert run("-v") == (0, ""), "there is no last look to compare with"
+    assert run("-v") == (0, ""), "there is no last scan to compare with"
     os.unlink(run.host.path("run/systemd/sessions/6"))
     run.host.logind("9", USER="eve\x1b[31m", LEADER=1, TTY="pts/9")
     assert run("-v", now=NOW + 5)[1].splitlines() == [
@@ -530,7 +532,7 @@ def test_a_run_that_hangs_is_given_up(run: Run, monkeypatch: pytest.MonkeyPatch)
     status, said = run("--timeout", "0.3", now=NOW + 5)
     assert (status, said) == (
         1,
-        f"textfile-users: {run.output}: not written: no end after 0.3 s\n",
+        f"textfile-users: {run.output}: not written: timed out after 0.3 s\n",
     )
     assert run.output.read_bytes() == before
 

@@ -80,7 +80,7 @@ def test_roff_is_escaped(docs: dict[str, Any]) -> None:
 
 
 def _sample() -> Snapshot:
-    """A look that has something for each family."""
+    """A scan that has something for each family."""
     session = Session("1", "alice", "pts/0", "ssh", "sshd", "", "192.0.2.7", "", 1.0, 2)
     return Snapshot(
         2.0,

@@ -1141,7 +1141,7 @@ def test_faults_of_a_schedule(
 
 
 def test_a_slower_timer_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With OnCalendar= in a drop-in; the time to the next look is the interval."""
+    """With OnCalendar= in a drop-in; the time to the next scan is the interval."""
     hourly = {
         "LastTriggerUSec": stamp(NOW - 1800),
         "NextElapseUSecRealtime": stamp(NOW + 1800),
@@ -1149,7 +1149,7 @@ def test_a_slower_timer_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     timer = {**TIMER, **hourly}
     assert schedule.period_of(timer) == 3600
     assert schedule.period_of(TIMER) == 0, "not known"
-    # While the service runs the next one is the last one: a look that hangs is late.
+    # While the service runs the next one is the last one: a scan that hangs is late.
     assert schedule.period_of({**timer, "NextElapseUSecRealtime": stamp(NOW - 1800)}) == 0
     assert unhealthy(systemd(hourly, interval=3600.0)) == []
     assert unhealthy(systemd(hourly))[0].found == "active, but last ran 30 min ago"

@@ -112,7 +112,7 @@ def busy(host: Host) -> None:
 
 
 def happen(host: Host) -> None:
-    """Between two looks: a session ends, root logs in, and some fail to."""
+    """Between two scans: a session ends, root logs in, and some fail to."""
     os.unlink(host.path("run/systemd/sessions/4"))
     records = [record for record in RECORDS if record.line != "pts/1"]
     host.utmp(*records)
@@ -152,7 +152,7 @@ def test_output_of_other_sets(
     utc: None,
     sets: str,
 ) -> None:
-    """One look and what happened until the next; the files of each set, and of all."""
+    """One scan and what happened until the next; the files of each set, and of all."""
     text = two_looks(tmp_path, capfd, "--metrics", sets)
     compare(text, FIXTURES / "sets" / f"{'all' if ',' in sets else sets}.prom")
 

@@ -150,7 +150,7 @@ def test_the_steps_on_a_fresh_host_with_systemd() -> None:
 
 
 def test_the_steps_of_an_update() -> None:
-    """The looks pause; settings and what the directory was before are kept."""
+    """The scans pause; settings and what the directory was before are kept."""
     again = steps(INSTALLED)
     assert again[0] == (
         "systemctl stop textfile-users.timer textfile-users.path textfile-users.service"
@@ -788,7 +788,7 @@ def test_each_fault_is_one_line(facts: HostFacts, fault: str) -> None:
             FRESH._replace(output=FoundEntry(OUTPUT, LINK, 65534, target=TARGET)),
             "as NFS makes it ours",
         ),
-        (FRESH._replace(state=FoundEntry(places.STATE, DIRECTORY, 0)), "root's own looks made it"),
+        (FRESH._replace(state=FoundEntry(places.STATE, DIRECTORY, 0)), "root's own scans made it"),
         (INSTALLED, "twice"),
         (FRESH._replace(python=FoundEntry(PYTHON), archive="/x.pyz"), "made by the first step"),
     ],
@@ -1150,7 +1150,7 @@ def test_where_no_link_can_be_made_nothing_is_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     can_link: bool, wish: Wish, output: FoundEntry, is_refused: bool,
 ) -> None:  # fmt: skip
-    """Later the units would be new, the looks stopped, and the file at its old place."""
+    """Later the units would be new, the scans stopped, and the file at its old place."""
     done: list[Step] = []
     served = tmp_path / TEXTFILE[1:]
     served.mkdir(parents=True)

@@ -30,7 +30,7 @@ class Host:
         self.load()
 
     def load(self) -> None:
-        """Begin a look with what the last one left."""
+        """Begin a scan with what the last one left."""
         self.now = Logins(
             self.state,
             self.forgotten,
@@ -39,7 +39,7 @@ class Host:
         )
 
     def look(self, at: float, *sessions: Session, patient: bool = True) -> None:
-        """End a look `at` seconds after T, which sees `sessions`."""
+        """End a scan `at` seconds after T, which sees `sessions`."""
         self.now.look(sessions, T + at, lambda pids: pids & self.living)
         self.now.settle(T + at, patient, self.began)
         self.now.forget(T + at)
@@ -77,7 +77,7 @@ def row(at: float, tty: str = "pts/0", user: str = "alice", key: str = "1:1") ->
 
 def session(start: float, leader: int, user: str = "alice", tty: str = "", ip: str = IP,
             type_: str = "ssh", service: str = "sshd") -> Session:  # fmt: skip
-    """A session as a look shows it."""
+    """A session as a scan shows it."""
     return Session("1", user, tty, type_, service, "", ip, "", T + start, leader)
 
 
@@ -118,13 +118,13 @@ PTS0 = session(0, 100, tty="pts/0")
 CASES: list[tuple[str, list[Step], list[tuple[str, str]], list[tuple[str, float]]]] = [
     ("an event counts at once", [event(0, 100), look(0)], [ALICE], []),
     (
-        "a login and its end within one look",
+        "a login and its end within one scan",
         [event(0, 100), closed(3, 100), look(4)],
         [ALICE],
         [("ssh", 3)],
     ),
     (
-        "a login and its end that only wtmp saw, within one look",
+        "a login and its end that only wtmp saw, within one scan",
         [wtmp(0, 100), logout(3), look(4), look(20)],
         [ALICE],
         [("ssh", 3)],
@@ -305,7 +305,7 @@ CASES: list[tuple[str, list[Step], list[tuple[str, str]], list[tuple[str, float]
         [],
     ),
     (
-        "sessions of one look, none of which is known",
+        "sessions of one scan, none of which is known",
         [look(5, session(0, 100), session(0, 200, "bob"), session(0, 300, "carol")),
          look(20, session(0, 100), session(0, 200, "bob"), session(0, 300, "carol"))],
         [ALICE, ("bob", "ssh"), ("carol", "ssh")],
@@ -434,7 +434,7 @@ CASES: list[tuple[str, list[Step], list[tuple[str, str]], list[tuple[str, float]
         [("ssh", 5)],
     ),
     (
-        "two logins of a look beside two that are known",
+        "two logins of a scan beside two that are known",
         [event(0, 100), event(1, 200, "bob"), look(5, PTS0, session(1, 200, "bob")),
          event(20, 300, "carol"), event(21, 400, "dave"), closed(30, 200), look(31, PTS0)],
         [ALICE, ("bob", "ssh"), ("carol", "ssh"), ("dave", "ssh")],
@@ -481,7 +481,7 @@ CASES: list[tuple[str, list[Step], list[tuple[str, str]], list[tuple[str, float]
         [],
     ),
     (
-        "a record with another pid, the event and its end, all within one look",
+        "a record with another pid, the event and its end, all within one scan",
         [wtmp(0, 102, user="root"), event(0, 100, "root"), closed(5, 100), look(8)],
         [("root", "ssh")],
         [("ssh", 5)],

@@ -276,7 +276,7 @@ def test_what_has_not_changed_is_not_written(run: Run) -> None:
 def test_a_passing_fault_loses_nothing(
     run: Run, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
-    """Too many open files say nothing of the state: a single fault costs nothing, more a look."""
+    """Too many open files say nothing of the state: a single fault costs nothing, more a scan."""
     run()
     before = run.path.read_bytes()
     left = [times]

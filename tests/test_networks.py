@@ -242,7 +242,7 @@ def test_what_is_remembered_does_not_change_with_the_networks(run: Run) -> None:
 
 
 def test_a_look_names_networks_for_whoever_looks(tmp_path: Path) -> None:
-    """`show` and the public functions get them by the look, too."""
+    """`show` and the public functions get them by the scan, too."""
     host = Host(str(tmp_path))
     host.logind("5", LEADER=1, REMOTE_HOST="192.0.2.7", REALTIME=BOOT * 1_000_000)
     failed(host, "192.0.2.9", "198.51.100.9")

@@ -390,7 +390,7 @@ def test_of_what_was_cut_off_the_whole_answers_are_taken(answers: list[Answer], 
 
 
 class Looks:
-    """Looks at this host; `asked` are the questions of the last look."""
+    """Looks at this host; `asked` are the questions of the last scan."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.known = NOTHING
@@ -484,7 +484,7 @@ def test_one_that_hangs_is_asked_last(looks: Looks, source: Source) -> None:
 
 
 def test_slow_answers_come_over_some_looks(looks: Looks, source: Source) -> None:
-    patience = 3.0  # so that a loaded machine still gives one answer a look
+    patience = 3.0  # so that a loaded machine still gives one answer a scan
     source.before = lambda _: time.sleep(patience / 6)
     uids = list(range(70_001, 70_009))
     for after in range(0, 60, 5):

@@ -201,7 +201,7 @@ def test_without_a_boot_time_no_start_is_known(host: Host) -> None:
 def look(
     host: Host, known: source.Places, now: float, since: float = float("inf")
 ) -> tuple[dict[int, tuple[str, int]], source.Places]:
-    """Return what a look finds by pid, and what it gives to remember."""
+    """Return what a scan finds by pid, and what it gives to remember."""
     processes, _, places = read_all(Paths(host.root), known, now, since=since)
     assert processes is not None
     return {one.pid: (one.session, one.slice) for one in processes}, places
@@ -345,7 +345,7 @@ def test_a_table_that_takes_too_long_is_none_but_the_next_scan_ends(
 def test_of_many_young_processes_some_are_read_again(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else somebody who starts thousands would keep each look from its end; each has its turn."""
+    """Else somebody who starts thousands would keep each scan from its end; each has its turn."""
     monkeypatch.setattr(source, "MANY", 10)
     for pid in range(100, 140):
         add(host, pid, NOW - 10)

@@ -58,7 +58,7 @@ def test_the_timer_is_exact_and_the_service_quiet() -> None:
 
 
 def test_changes_are_looked_at_and_never_stop_the_watching() -> None:
-    """A limit that trips ends a path unit; instead the service keeps its looks apart."""
+    """A limit that trips ends a path unit; instead the service keeps its scans apart."""
     path, service = unit("textfile-users.path"), unit("textfile-users.service")
     text = read("systemd-timer/textfile-users.path")
     assert "PathChanged=/run/utmp\n" in text

@@ -473,7 +473,7 @@ def test_damaged_state_is_not_quoted(run: Run, key: Path) -> None:
         (run.state / name).write_text('["zq')
     said = run("--redact", "host")[1]
     assert "/durable.json: damaged; it is now" in said
-    assert "what the last look left cannot be read: damaged\n" in said
+    assert "cannot read the saved state: damaged\n" in said
     assert "zq" not in said
 
 

@@ -28,9 +28,9 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("argv", "status", "out", "err"),
     [
-        ("run --help", 0, "Looks once at this host, writes ./users.prom", ""),
-        ("run -h", 0, "Looks once at this host, writes ./users.prom", ""),
-        ("run --root / --help", 0, "Looks once at this host, writes ./users.prom", ""),
+        ("run --help", 0, "Scans once at this host, writes ./users.prom", ""),
+        ("run -h", 0, "Scans once at this host, writes ./users.prom", ""),
+        ("run --root / --help", 0, "Scans once at this host, writes ./users.prom", ""),
         ("run --version", 0, "textfile-users ", ""),
         (
             "run --ouptut x",

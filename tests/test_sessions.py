@@ -1,6 +1,6 @@
 """Rules 1 to 4: each session once, people only, hosts told apart, windows left out.
 
-Each case is a small host; what the sources of the host say goes through the whole look.
+Each case is a small host; what the sources of the host say goes through the whole scan.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ class World:
             self.flush()
 
     def scan(self) -> None:
-        """Look once, as the next run would: with what the state file says."""
+        """Scan once, as the next run would: with what the state file says."""
         durable = self.durable
         if len(self.sources) % 8 == 0:
             durable = parse_durable(format_durable(durable))

@@ -23,15 +23,15 @@ def process(
 
 
 def looks(*found: tuple[dict[int, float], list[Process] | None]) -> Usage:
-    """Return what is counted by looks that find these slices and processes, with a pid 1."""
+    """Return what is counted by scans that find these slices and processes, with a pid 1."""
     usage = Usage()
     for slices, processes in found:
         usage = count_cpu(usage, slices, processes and [INIT._replace(uid=0), *processes])
     return usage
 
 
-NEW = BOOT + 20  # after the processes of a first look
-FIRST = process(7, 0.0, uid=1)  # one that is there at each look
+NEW = BOOT + 20  # after the processes of a first scan
+FIRST = process(7, 0.0, uid=1)  # one that is there at each scan
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_two_looks(
     seconds: float,
     why: str,
 ) -> None:
-    assert set(looks(first).seconds.values()) <= {0.0}, "the first look counts nothing"
+    assert set(looks(first).seconds.values()) <= {0.0}, "the first scan counts nothing"
     found = looks(first, second).seconds
     assert found.get(1000, 0.0) == pytest.approx(seconds), why
     assert sum(found.values()) == pytest.approx(seconds), why
@@ -151,10 +151,10 @@ class Host:
         self.living = {1: INIT._replace(uid=0)}
         self.slices: dict[int, float] = {}
         self.seconds: dict[int, float] = {}  # to be counted
-        self.were_inside: set[int] = set()  # of a slice at the last look
-        self.moved: set[int] = set()  # since the last look
-        self.outside: dict[int, float] = {}  # burned since the last look, by pid
-        self.bases: dict[int, float] = {}  # what slices had used at the last look
+        self.were_inside: set[int] = set()  # of a slice at the last scan
+        self.moved: set[int] = set()  # since the last scan
+        self.outside: dict[int, float] = {}  # burned since the last scan, by pid
+        self.bases: dict[int, float] = {}  # what slices had used at the last scan
 
     def start(self, uid: int, inside: int) -> None:
         self.hundredths += 1

@@ -34,7 +34,7 @@ def test_calls_within_calls() -> None:
 
 
 def test_one_after_the_other_is_called_by_the_same_thread() -> None:
-    """To start one for each call would cost a look a tenth of a bare interpreter."""
+    """To start one for each call would cost a scan a tenth of a bare interpreter."""
     first = within(LONG, threading.get_ident)
     assert [within(LONG, threading.get_ident) for _ in range(5)] == [first] * 5
     assert first != threading.get_ident()

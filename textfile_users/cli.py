@@ -40,7 +40,7 @@ INTERRUPTED = 130  # as a shell has it
 def main(argv: list[str]) -> int:
     """Run the command that ``argv`` (without the program's name) asks for; return its status.
 
-    0: done, or another run is at it; 1: not done; 2: wrong usage.
+    0: done, or another run holds the lock; 1: not done; 2: wrong usage.
     """
     try:
         status = _command(argv)

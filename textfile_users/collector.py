@@ -24,7 +24,7 @@ class Collector:
     """Looks at the host whenever a registry collects, and gives metric sets.
 
     ``root`` is the directory of the host's file system, ``utmp`` a utmp file other than
-    that host's own, ``timeout`` what a look may take in seconds, ``sets`` the names of sets as
+    that host's own, ``timeout`` what a scan may take in seconds, ``sets`` the names of sets as
     `--metrics` has them. Counters begin with the first scrape. Does not write anything and never
     raises; what fails shows in users_collector_success.
 
@@ -57,7 +57,7 @@ class Collector:
             yield from (_of_theirs(one._replace(samples=[])) for one in empty)
 
     def collect(self) -> Iterator[Metric]:
-        """Look once and yield the families."""
+        """Scan once and yield the families."""
         snapshot, self._memory = scan(
             self._paths, time.time(), self._wanted, self._memory, self._timeout
         )

@@ -1,4 +1,4 @@
-"""From events to counters: what a look adds to the state of the last one."""
+"""From events to counters: what a scan adds to the state of the last one."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Counts(Record):
 
 
 class Counting:
-    """Counts the events of a look on top of the state before it.
+    """Counts the events of a scan on top of the state before it.
 
     ``accounts`` gives the names of the host's accounts, when first needed; names of nobody count
     as ``user=""``, for who knocks at the door may choose them. Unless ``counts`` is set nothing is

@@ -71,7 +71,7 @@ class Logins:
         count_login: Callable[[Login], None],
         count_end: Callable[[Login], None],
     ) -> None:
-        """Go on with another look's ``logins`` and ``forgotten``, the newest end not kept."""
+        """Go on with another scan's ``logins`` and ``forgotten``, the newest end not kept."""
         self.forgotten = forgotten
         self._count_login = count_login
         self._count_end = count_end
@@ -92,7 +92,7 @@ class Logins:
         return len(self._logins)
 
     def all(self) -> tuple[Login, ...]:
-        """Return what the next look is to go on with."""
+        """Return what the next scan is to go on with."""
         return tuple(self._logins.values())
 
     def begin(self, login: Login) -> None:
@@ -182,7 +182,7 @@ class Logins:
     def look(
         self, sessions: tuple[Session, ...], now: float, alive: Callable[[set[int]], set[int]]
     ) -> None:
-        """Take the sessions of a look: new ones, and which logins' leaders are gone."""
+        """Take the sessions of a scan: new ones, and which logins' leaders are gone."""
         for session in sessions:
             if session.is_login:
                 self._take_session(session)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 DURABLE = "textfile-users durable"
 VOLATILE = ["textfile-users volatile", "1"]  # the boot id follows
-NO_SCAN = "no look has found sessions yet"
+NO_SCAN = "no scan has found sessions yet"
 MAX_READ = 64 << 20  # bytes of a durable file: the first versions had no bound
 MAX_BYTES = 8 << 20
 # Of a durable file over MAX_BYTES each kind of row may have so many bytes.

@@ -141,7 +141,7 @@ SESSION_COMMAND = Option(
     "the foreground command of each session; command lines may hold secrets",
 )
 HOST_OPTIONS = (
-    Option("--root", "DIR", "look at the host whose file system is in DIR", "/", _path),
+    Option("--root", "DIR", "scan the host whose file system is in DIR", "/", _path),
     Option("--utmp", "FILE", "default: /run/utmp below the root", None, _path),
     Option("--wtmp", "FILE", "default: /var/log/wtmp below the root", None, _path),
     Option("--btmp", "FILE", "default: /var/log/btmp below the root", None, _path),
@@ -223,7 +223,7 @@ COLLECT_OPTIONS = (
     Option(
         "--collectors",
         "LIST",
-        "what to look at, with commas: sessions,auth,history,processes,connections,accounts "
+        "what to scan, with commas: sessions,auth,history,processes,connections,accounts "
         "(default: all)",
         COLLECTORS,
         _choice_of(*COLLECTORS),
@@ -257,12 +257,12 @@ COLLECT_OPTIONS = (
         WHAT,
         _prefix,
     ),
-    Option("--backfill", "", "on a first look count the past too: all logs, rotated ones as well"),
-    Option("--repeat", "N", "look N times, within this minute at most (for cron)", 1, _count),
+    Option("--backfill", "", "on a first scan count the past too: all logs, rotated ones as well"),
+    Option("--repeat", "N", "scan N times, within this minute at most (for cron)", 1, _count),
     Option(
         "--interval",
         "SECONDS",
-        "with --repeat: look at multiples of this (default 5)",
+        "with --repeat: scan at multiples of this (default 5)",
         5.0,
         _seconds,
     ),

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE = 300  # characters of what is wrong with the arguments
 DESCRIPTION = (
-    "Look once at who is logged in, write one .prom file for node_exporter's textfile "
+    "Scan once at who is logged in, write one .prom file for node_exporter's textfile "
     "collector, and exit."
 )
 COMMANDS_HELP = """commands:
-  collect        look once, write, exit (the default)
+  collect        scan once, write, exit (the default)
   show           the same as a table for people
   events FILE    what auth logs say, as JSON lines; - is stdin
   records FILE   what utmp, wtmp and btmp files hold, as JSON lines
@@ -89,7 +89,7 @@ def _show_parser() -> ArgumentParser:
     parser = _parser(f"{PROGRAM} show", "Show who is logged in as a table.")
     add_options(parser, HOST_OPTIONS)
     parser.add_argument("--json", action="store_true", help="as one JSON object")
-    parser.add_argument("--watch", action="store_true", help="look again and again, until Ctrl-C")
+    parser.add_argument("--watch", action="store_true", help="scan again and again, until Ctrl-C")
     return parser
 
 

@@ -56,7 +56,7 @@ MINUTE = 60.0
 HOUR = 3600.0
 SAME_SECONDS = 60.0
 MAX_FILE = 8 << 20  # bytes of the file that is written
-# Faults of this look, not of the state file: a later look can read it.
+# Faults of this scan, not of the state file: a later scan can read it.
 PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR)
 MENDS = {
     errno.ENOENT: "; make its directory, or give --textfile-directory",
@@ -86,7 +86,7 @@ class Options(Record):
     now: float | None = None
     redacted: tuple[str, ...] = ()  # user, host, ip
     aggregate: bool = False  # nothing by user, session, address or account
-    apart: int = 0  # seconds that must have passed since the last look
+    apart: int = 0  # seconds that must have passed since the last scan
     saves: bool = True  # the state, under its lock; else it is only read
     says_all: bool = False  # also what the last scan has said within the hour
     heir: tuple[int, int] | None = None  # uid and gid of whose the file becomes if root makes it
@@ -103,7 +103,7 @@ def collect(options: Options) -> int:
         try:
             status = max(status, within(options.timeout, run.scan_once))
         except Overdue:
-            say(ERROR, f"{options.output}: not written: no end after {options.timeout:g} s")
+            say(ERROR, f"{options.output}: not written: timed out after {options.timeout:g} s")
             status = 1
         except Exception as error:
             if options.redacted:
@@ -170,10 +170,13 @@ class _Run:
         finally:
             close_lock(lock)
         if options.waits:
-            say(ERROR, f"{options.output}: not written: another run is at it for {wait:g} s")
+            say(
+                ERROR,
+                f"{options.output}: not written: another run has held the lock for {wait:g} s",
+            )
             return 1
         if options.verbosity:
-            say(NOTICE, "another run is at it")
+            say(NOTICE, "another run holds the lock")
         return 0
 
     def _scan_locked(self, faults: list[str]) -> int:
@@ -225,7 +228,7 @@ class _Run:
             self._volatile = load_volatile(directory, self._boot_id, known)
         except (OSError, ValueError) as error:
             why = _why(error, self._options)
-            faults.append(f"{directory}: what the last look left cannot be read: {why}")
+            faults.append(f"{directory}: cannot read the saved state: {why}")
             self._volatile = Saved(b"", Volatile())
 
     def _load_durable(self, faults: list[str]) -> None:
@@ -389,7 +392,7 @@ def _save_volatile(directory: str, volatile: Volatile, boot_id: str) -> Saved:
         # Not among the faults remembered: it is why they cannot be.
         say(WARNING, f"{directory}: cannot be written: {reason(error)}; see --runtime-directory")
     except ValueError as error:
-        say(WARNING, f"{directory}: what this look leaves cannot be written: {error}")
+        say(WARNING, f"{directory}: cannot save the state: {error}")
     return NEVER_SAVED
 
 

@@ -1,4 +1,4 @@
-"""`show`: what a look found, for people."""
+"""`show`: what a scan found, for people."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 
 COLLECTORS = (PROCESSES, SESSIONS, ACCOUNTS, CONNECTIONS, AUTH)
-INTERVAL = 2.0  # seconds between the looks of --watch
-# What begins a look on a screen, clears a line before it is written, and what is below (ECMA-48):
+INTERVAL = 2.0  # seconds between the scans of --watch
+# What begins a scan on a screen, clears a line before it is written, and what is below (ECMA-48):
 # after a line as wide as the screen it would erase the last character.
 HOME, TO_END_OF_LINE, BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 
@@ -103,7 +103,7 @@ def _views(
 
 
 def _added(users: dict[str, dict[str, int]], snapshot: Snapshot) -> dict[str, dict[str, int]]:
-    """Return who was refused, by address, of this look and those before it."""
+    """Return who was refused, by address, of this scan and those before it."""
     result = {}
     for address in snapshot.failures:
         of, more = dict(users.get(address, {})), snapshot.refused_users.get(address, {})

@@ -54,11 +54,11 @@ class Failures(Record):
 
 
 class View(Record):
-    """A look, and what comes of those before it.
+    """A scan, and what comes of those before it.
 
     ``failures`` are None where they are not known, and ``partial`` where some may be missing.
-    ``percent`` is by the session's id what its processes have used since the look before of one
-    processor; None on the first look.
+    ``percent`` is by the session's id what its processes have used since the scan before of one
+    processor; None on the first scan.
     """
 
     snapshot: Snapshot

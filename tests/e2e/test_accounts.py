@@ -87,7 +87,7 @@ enum nss_status _nss_test_getgrgid_r(gid_t gid, struct group *g, char *b, size_t
     return NSS_STATUS_SUCCESS;
 }
 """
-# One look with what the last one left: arguments are time, seconds, users and uids.
+# One scan with what the last one left: arguments are time, seconds, users and uids.
 LOOK = """
 import json, os, sys, time
 from textfile_users.accounts.known import Answer, Known, Pause, accounts_of, questions

@@ -36,7 +36,7 @@ USERS = range(20001, 20004)  # uids of alice, bob and carol
 PATIENCE = 60  # seconds until what was started must be there
 # Seconds of CPU that a session's two sshd may use, which w leaves out.
 SSHD_CPU = 0.5
-# Seconds that w rounds or that pass between its look and ours.
+# Seconds that w rounds or that pass between its scan and ours.
 ROUNDED = 2.0
 
 # It burns CPU and then stays; dash counts to it in about a second.

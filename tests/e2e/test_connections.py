@@ -63,7 +63,7 @@ time.sleep(600)
 
 
 def look(box: Box, *ssh_ports: int, user: str = "root", hide: bool = False) -> dict[str, object]:
-    """Return what a look in the box finds; with `hide` /proc shows a user only their own."""
+    """Return what a scan in the box finds; with `hide` /proc shows a user only their own."""
     argv = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
     argv += ["/opt/textfile-users/bin/python", "-I", "-c", LOOK, *map(str, ssh_ports)]
     if hide:

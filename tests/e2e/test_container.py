@@ -116,7 +116,7 @@ class Container:
         return [(one["check"], one["found"]) for one in findings if one["status"] == "FAULT"]
 
     def collect(self, *extra: str) -> dict[str, float]:
-        """Look once from within the container and return the samples."""
+        """Scan once from within the container and return the samples."""
         argv = self.argv(
             self.user(), "textfile-users", "--root", "/host", "--timeout", "30", *extra
         )

@@ -94,7 +94,7 @@ def address(exporter: NodeExporter) -> str:
 
 
 def look(box: Box, exporter: NodeExporter, *argv: str) -> dict[str, float]:
-    """Have the program look once, and return what it wrote."""
+    """Have the program scan once, and return what it wrote."""
     output = exporter.directory / "users.prom"
     assert box.collect(str(output), "--session-command", *argv) == (0, "")
     return samples(output.read_text())
@@ -102,7 +102,7 @@ def look(box: Box, exporter: NodeExporter, *argv: str) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def fleet(box: Box, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Do one of each, with a session left open, between looks that are scraped every second."""
+    """Do one of each, with a session left open, between scans that are scraped every second."""
     directory = tmp_path_factory.mktemp("dashboard")
     (box.root / "etc/sudoers").write_text(SUDOERS)
     box.run("rm", "-rf", f"{box.state}-root")

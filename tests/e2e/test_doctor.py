@@ -26,7 +26,7 @@ RUNTIME_DIRECTORY=/run/volatile
 """
 ENTRY = "/etc/cron.d/textfile-users"
 LINE = "2026-11-20T09:12:00.000000+00:00 host sshd[9]: Server listening on :: port 22."
-# What install does, and a process named as cron is: no look is to come between.
+# What install does, and a process named as cron is: no scan is to come between.
 SETUP = f"""set -e
 useradd --system --home-dir {STATE} textfile-users
 usermod -aG adm,systemd-journal textfile-users

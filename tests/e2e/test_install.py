@@ -670,13 +670,13 @@ def test_a_look_that_hangs_is_ended_and_shown(hosts: Callable[..., Host]) -> Non
     host.sh(MANAGER)
     control = "XDG_RUNTIME_DIR=/run/manager systemctl --user"
     _wait(lambda: host.sh(f"{control} is-active textfile-users.path || :") == "active\n")
-    # The unit's own program, one look of which goes on until it is stopped as if on a dead disk.
+    # The unit's own program, one scan of which goes on until it is stopped as if on a dead disk.
     host.sh("echo 'Environment=\"OPTIONS=--timeout 30 --repeat 12\"' "
             f">>/run/units/textfile-users.service; {control} daemon-reload")  # fmt: skip
     show = f"{control} show textfile-users.service -P"
 
     def is_stopped() -> bool:
-        """Stop a look that goes on; it may end with its minute. Pid 0 would be this test."""
+        """Stop a scan that goes on; it may end with its minute. Pid 0 would be this test."""
         host.sh(f"{control} start --no-block textfile-users.service")
         pid = host.sh(f"{show} MainPID").strip()
         return pid != "0" and host.box.run("kill", "-STOP", pid, check=False).returncode == 0

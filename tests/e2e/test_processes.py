@@ -256,13 +256,13 @@ def test_a_name_that_ps_cuts(box: Box, host: Host) -> None:
 
 
 def test_cpu_of_processes_outside_of_slices(host: Host) -> None:
-    """What each user burned between two looks, whatever ended, began or changed its uid."""
+    """What each user burned between two scans, whatever ended, began or changed its uid."""
     lasting, ending, changing = (host("start", uid) for uid in (ALICE, ALICE, 0))
     host("tell", lasting, "burn 0.5")
     host("tell", ending, "burn 0.5")
     host("tell", changing, "burn 0.5")
     first = host("look")
-    assert set(first["seconds"].values()) == {0.0}, "what was before the first look"
+    assert set(first["seconds"].values()) == {0.0}, "what was before the first scan"
 
     host("tell", lasting, "burn 0.4")
     host("tell", lasting, "thread 0.3")  # a thread that has ended

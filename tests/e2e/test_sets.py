@@ -65,7 +65,7 @@ def series(text: str, family: str, names: tuple[str, ...], value: float) -> list
 
 
 def collect(box: Box, output: str) -> str:
-    """Return what one look writes, with a memory of these tests' own."""
+    """Return what one scan writes, with a memory of these tests' own."""
     memory = f"{box.state}-sets"
     where = ("--state-directory", memory, "--runtime-directory", memory)
     assert box.collect(output, "--metrics", SETS, *where) == (0, "")
@@ -73,7 +73,7 @@ def collect(box: Box, output: str) -> str:
 
 
 def look_beside_w(box: Box) -> Shown:
-    """Look once within a second in which nothing that w shows has changed."""
+    """Scan once within a second in which nothing that w shows has changed."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         time.sleep(1 - time.time() % 1)
@@ -83,7 +83,7 @@ def look_beside_w(box: Box) -> Shown:
         after = rows_of_w(box, wide=False), rows_of_w(box), rows_of_w(box, "-i")
         if int(time.time()) == second and before == after:
             return Shown(*before, text)
-    raise AssertionError("a look never fitted in a second")
+    raise AssertionError("a scan never fitted in a second")
 
 
 def wait_for(box: Box, *commands: str) -> dict[str, tuple[str, ...]]:

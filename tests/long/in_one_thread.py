@@ -1,6 +1,6 @@
 """Runs the program without its threads: strace counts the calls of each thread apart.
 
-So the N-th call of a kind is one call of the whole look, and every one can be addressed.
+So the N-th call of a kind is one call of the whole scan, and every one can be addressed.
 """
 
 from __future__ import annotations

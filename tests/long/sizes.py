@@ -8,7 +8,7 @@ IS_LONG = os.environ.get("TEXTFILE_USERS_LONG") == "1"
 
 # What docs/reliability.md has figures of: reduced, full.
 _SIZES = {
-    "system calls": (60, 0),  # faults injected with one look; 0: every one
+    "system calls": (60, 0),  # faults injected with one scan; 0: every one
     "threads": (12, 0),  # the same in the program's own threads
     "examples": (60, 20_000),  # of each decoder's input
     "mutants": (1_000, 100_000),  # more of each, chosen without hypothesis

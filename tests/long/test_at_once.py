@@ -59,7 +59,7 @@ def test_many_at_once(tmp_path: Path, waits: bool) -> None:
     statuses = done.stdout.split()
     assert statuses == ["0"] * count, done.stderr[-2_000:]
     said = done.stderr.splitlines()
-    busy = said.count("textfile-users: another run is at it")
+    busy = said.count("textfile-users: another run holds the lock")
     # Of those that did not wait at least one worked; whoever came after its end did, too.
     assert busy < count
     assert (busy == 0) == waits

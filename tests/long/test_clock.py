@@ -1,4 +1,4 @@
-"""Whatever the clock says: each event counts once, and every look writes its file."""
+"""Whatever the clock says: each event counts once, and every scan writes its file."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_jumps(run: Run, begin: float, jump: float, why: str, traditional: bool)
 def test_summer_time(run: Run, change: float, name: str, first: float) -> None:
     """Traditional stamps are local time, of which an hour comes twice or never.
 
-    Whenever the first look is, what follows counts once; what was before it does not.
+    Whenever the first scan is, what follows counts once; what was before it does not.
     """
     for before in range(-9_000, int(first), 300):
         run.fail(change + before, traditional=True)

@@ -1,4 +1,4 @@
-"""What a power cut leaves of the program's files: the next look works, and says what was lost.
+"""What a power cut leaves of the program's files: the next scan works, and says what was lost.
 
 Nothing is synced, so that a file renamed into place may be empty, short or full of zeros.
 """
@@ -31,7 +31,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture(scope="module")
 def truth(world: World) -> list[dict[str, float]]:
-    """What two looks count where nothing was lost."""
+    """What two scans count where nothing was lost."""
     world.restore()
     return looks(world)
 

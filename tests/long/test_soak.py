@@ -18,7 +18,7 @@ from tests.long.world import PROJECT, World
 from tests.test_model import KINDS
 from textfile_users.cli import main
 
-INTERVAL = 5  # seconds between looks, as the timer has it
+INTERVAL = 5  # seconds between scans, as the timer has it
 KEPT_LOGS = 4
 PASSWD = "root:x:0:0::/root:/bin/sh\n" + "".join(
     f"{user}:x:{1000 + n}:100::/:/bin/sh\n" for n, user in enumerate(("alice", "bob", "carol"))
@@ -26,7 +26,7 @@ PASSWD = "root:x:0:0::/root:/bin/sh\n" + "".join(
 
 
 class Day(World):
-    """A host on which something happens before each look."""
+    """A host on which something happens before each scan."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
@@ -125,7 +125,7 @@ def memory() -> int:
 
 
 class Probe:
-    """What a look cost and left, at one time of the day."""
+    """What a scan cost and left, at one time of the day."""
 
     def __init__(self, day: Day) -> None:
         self.descriptors = len(os.listdir("/proc/self/fd"))
@@ -135,7 +135,7 @@ class Probe:
 
 
 def test_a_day_of_looks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In this process, one after the other: what a look leaves behind would add up."""
+    """In this process, one after the other: what a scan leaves behind would add up."""
     day = Day(tmp_path)
     assert main(day.arguments(day.at)) == 0
     capsys.readouterr()
@@ -167,7 +167,7 @@ def test_a_day_of_looks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         with capsys.disabled():
             print(
                 f"{looks} looks: {sum(day.truth.values())} events; in the second and the last "
-                f"quarter {first * 1e3:.2f} and {last * 1e3:.2f} ms a look, at a quarter of the "
+                f"quarter {first * 1e3:.2f} and {last * 1e3:.2f} ms a scan, at a quarter of the "
                 f"day and its end {early.bytes} and {late.bytes} bytes of state and output, "
                 f"{early.memory >> 10} and {late.memory >> 10} KiB resident"
             )

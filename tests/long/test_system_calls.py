@@ -1,7 +1,7 @@
-"""A fault in each system call of a look in turn: no traceback, nothing lost, nothing twice.
+"""A fault in each system call of a scan in turn: no traceback, nothing lost, nothing twice.
 
-A look that counts events is run under strace(1), which kills it at a call or lets the call
-fail. Then the file is whole, and the old or a new one; a look without a fault follows, and
+A scan that counts events is run under strace(1), which kills it at a call or lets the call
+fail. Then the file is whole, and the old or a new one; a scan without a fault follows, and
 what is counted is what it would be if nothing had happened.
 
 Left out: calls before the first that touches a file of the host or of the program's state
@@ -95,7 +95,7 @@ def strace(
 
 
 def calls(world: World, python: tuple[str, ...]) -> Iterator[tuple[str, int]]:
-    """Yield the calls of a look in their order: the name, and its number in its thread."""
+    """Yield the calls of a scan in their order: the name, and its number in its thread."""
     record = world.directory / "record"
     world.restore()
     done = strace(world, python, "-o", str(record))
@@ -118,7 +118,7 @@ def calls(world: World, python: tuple[str, ...]) -> Iterator[tuple[str, int]]:
 
 
 def faults(world: World, python: tuple[str, ...]) -> list[Fault]:
-    """Return all faults that there can be in a look, each call's together."""
+    """Return all faults that there can be in a scan, each call's together."""
     each_once = dict.fromkeys(calls(world, python))
     return [
         Fault(name, number, what)
@@ -129,7 +129,7 @@ def faults(world: World, python: tuple[str, ...]) -> list[Fault]:
 
 
 class Truth(NamedTuple):
-    """What a look without a fault gives, and the one after it."""
+    """What a scan without a fault gives, and the one after it."""
 
     new: bytes
     counted: dict[str, float]
@@ -160,7 +160,7 @@ def check(world: World, python: tuple[str, ...], fault: Fault, truth: Truth) -> 
     # What has not changed is not written, and its directory not looked at: events for that.
     status = max(main(world.arguments(at)) for at in LATER)
     if status:
-        wrong.append(f"a look after it ends with {status}")
+        wrong.append(f"a scan after it ends with {status}")
     after = counted(world.output.read_bytes())
     if after != truth.after:
         wrong.append(f"counted are {_differences(truth.after, after)}")

@@ -1,4 +1,4 @@
-"""A host with every kind of source, on which something has happened since the last look."""
+"""A host with every kind of source, on which something has happened since the last scan."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from textfile_users.cli import main
 PROJECT = Path(__file__).parents[2]
 PASSWD = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/:/bin/sh\nuser0:x:1001:1001::/:/bin/sh\n"
 IP = "192.0.2.7"
-# What an event or a record adds to. The rest tells of the look itself.
+# What an event or a record adds to. The rest tells of the scan itself.
 COUNTERS = (
     "users_auth_successes_total",
     "users_auth_failures_total",
@@ -35,10 +35,10 @@ COUNTERS = (
 
 
 class World:
-    """A host, its program's state and output: before a look, and as often as wanted again."""
+    """A host, its program's state and output: before a scan, and as often as wanted again."""
 
     def __init__(self, directory: Path) -> None:
-        """Make the host, look at it twice, and let things happen that no look has seen yet."""
+        """Make the host, look at it twice, and let things happen that no scan has seen yet."""
         self.directory = directory
         self.host = make_host(str(directory / "host"))
         self.work = directory / "work"
@@ -62,11 +62,11 @@ class World:
         ]
 
     def command(self, at: float, *python: str) -> list[str]:
-        """Return the command of a process that looks."""
+        """Return the command of a process that scans."""
         return [sys.executable, *python, *self.arguments(at)]
 
     def restore(self) -> None:
-        """Put back what the program keeps, as it was before the look."""
+        """Put back what the program keeps, as it was before the scan."""
         shutil.rmtree(self.work)
         shutil.copytree(self.kept, self.work)
 

@@ -108,11 +108,11 @@ HANGS = "NSS hangs or crashes; users that are not in passwd have numbers until i
 def look_up(
     paths: Paths, wanted: list[Question], known: Known, now: float, deadline: float
 ) -> tuple[Known, SourceReport]:
-    """Return what is known after this look of the accounts ``wanted``, and the source's report.
+    """Return what is known after this scan of the accounts ``wanted``, and the source's report.
 
     Files are read if they have changed or something new is wanted. NSS is asked on the own host
     alone, until ``deadline`` of time.monotonic(). ``now`` is in seconds since the epoch, and
-    ``known`` what the last look returned. Raises nothing.
+    ``known`` what the last scan returned. Raises nothing.
     """
     faults: list[str] = []
     after = _from_files(paths, wanted, known, now, faults)

@@ -32,7 +32,7 @@ MISSING_SECONDS = 600.0
 FIRST_PAUSE = 60.0
 LONGEST_PAUSE = 3600.0
 
-MAX_IDS = 1_000  # users, uids, and what NSS is asked in one look
+MAX_IDS = 1_000  # users, uids, and what NSS is asked in one scan
 MAX_ANSWERS = 10_000
 FIRST_UID = 1000  # of people; below are the system's
 

@@ -1,6 +1,6 @@
 """NSS: accounts and groups of any source, each by its id, asked in a child (nss(5)).
 
-A look-up may hang, in a library that others wrote, so it is never made in this process.
+A scan-up may hang, in a library that others wrote, so it is never made in this process.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ NONE = (b"", -1, -1, b"")
 class Reply(Record):
     """The ``answers`` that came in time, and the question that NSS ``hung_on``, or None.
 
-    A source that is only slow has not hung: what is left can be asked in the next look.
+    A source that is only slow has not hung: what is left can be asked in the next scan.
     """
 
     answers: tuple[Answer, ...]

@@ -47,7 +47,7 @@ MAX_HELD_BLOCKS = 32
 
 
 class Unfinished(Exception):
-    """Only a part of a block is counted, so that nothing of the look may be kept."""
+    """Only a part of a block is counted, so that nothing of the scan may be kept."""
 
 
 class LogReading:
@@ -118,7 +118,7 @@ class LogReading:
         """Take note that no further step is taken, and whether the log is read to its end."""
         self.caught_up = is_done
         if not self._counting.counts:
-            if not is_done:  # the last hour is more than fits in a look
+            if not is_done:  # the last hour is more than fits in a scan
                 self._skip()
             self._count_from_here()
 
@@ -127,7 +127,7 @@ class LogReading:
         if self._path:
             try:
                 self._logs[self._path] = end(self._path)
-            except OSError:  # the next look begins with it
+            except OSError:  # the next scan begins with it
                 del self._logs[self._path]
         elif self._journal:
             self._journal = self._journal._replace(cursor="", time=self.now)
@@ -166,7 +166,7 @@ class LogReading:
     def _position(self, path: str, backfill: bool) -> Position:
         """Return where to read on: behind what was read of this file or of another log.
 
-        On a first look an hour back, of which nothing counts.
+        On a first scan an hour back, of which nothing counts.
         """
         is_other = self.before.source == JOURNAL
         is_later = path not in self._logs and self.began and not self._paths.auth_logs_given

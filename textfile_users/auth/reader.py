@@ -39,7 +39,7 @@ UNMATCHED_LINES = "unmatched"
 UNTRUSTED = "untrusted"
 # Seconds in which a syslogd may have been off; stamps may be whole seconds.
 SILENCE = 1.5
-# A stamp so far ahead of the look, or less, may be honest.
+# A stamp so far ahead of the scan, or less, may be honest.
 AHEAD_SECONDS = 5.0
 MAX_EXPLAINED = 10_000
 MAX_SHOWN = 200

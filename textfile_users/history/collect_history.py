@@ -109,7 +109,7 @@ def collect_history(
 
 
 class _Reading:
-    """One look's reading of records: from the state before it to that after it."""
+    """One scan's reading of records: from the state before it to that after it."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class _Reading:
         self.faults: list[str] = []
         self._paths = paths
         self._now = scan.now
-        # Of a first look nothing counts, unless it is to count what is there.
+        # Of a first scan nothing counts, unless it is to count what is there.
         self._began = counts.began or (BEGINNING if scan.wanted.backfill else 0.0)
         self._sessions = sessions
         self._backfill = scan.wanted.backfill
@@ -191,7 +191,7 @@ class _Reading:
         self._boot_id = boot_id
 
     def look(self, patient: bool, is_complete: bool) -> None:
-        """Take the sessions of this look, and count what no event covered."""
+        """Take the sessions of this scan, and count what no event covered."""
         logins = self._counting.logins
         if self._sessions is not None:
             led = tuple(
@@ -283,7 +283,7 @@ class _Reading:
         del one[:first], other[:second]
 
     def read_wtmp(self, path: str) -> Steps:
-        """Read on in wtmp; on a first look only who logged in last."""
+        """Read on in wtmp; on a first scan only who logged in last."""
         layout = self._layout(path)
         unit = LAYOUTS[layout].size
         if path not in self._records and not self._backfill:
@@ -297,7 +297,7 @@ class _Reading:
         )
 
     def read_wtmpdb(self, path: str) -> Steps:
-        """Read on in wtmpdb; on a first look only who logged in last."""
+        """Read on in wtmpdb; on a first scan only who logged in last."""
         from textfile_users.history.wtmpdb import (
             WtmpdbPosition,
             last_logins,
@@ -489,7 +489,7 @@ def _text(times: dict[int, float]) -> str:
 
 
 def _turns(records: Iterable[UtmpRecord]) -> Iterator[Turn]:
-    """Yield the turns of wtmp's records; most looks find none, and are spared the import."""
+    """Yield the turns of wtmp's records; most scans find none, and are spared the import."""
     from textfile_users.history.wtmp import turns
 
     return turns(records)

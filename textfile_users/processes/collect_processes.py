@@ -33,11 +33,11 @@ MAX_UIDS = 10_000  # a user may have 65,536 of their own, see subuid(5)
 
 
 class Usage(Record):
-    """What was counted, and what the next look counts from; all CPU times are in seconds.
+    """What was counted, and what the next scan counts from; all CPU times are in seconds.
 
     ``seconds`` is the counter by uid. ``slices`` is what users' slices had used by uid,
     ``processes`` what each process outside of them had by its identity, and ``latest`` the start
-    of the newest process of all. The latter three are None before there was a look.
+    of the newest process of all. The latter three are None before there was a scan.
 
     A process is identified by its pid and its start in hundredths of a second after process 1's,
     which a clock that is set does not change.
@@ -52,20 +52,20 @@ class Usage(Record):
 def count_cpu(
     before: Usage, slices: Mapping[int, float], processes: Iterable[Process] | None
 ) -> Usage:
-    """Return the usage counted on by a look that found ``slices`` and then ``processes``.
+    """Return the usage counted on by a scan that found ``slices`` and then ``processes``.
 
     Counted is the growth of each user's slice, whoever's processes are in it, and that of
-    processes outside of all, to the real uid that each has now. The first look counts nothing;
+    processes outside of all, to the real uid that each has now. The first scan counts nothing;
     later a new slice and a new process count whole, also where a slice had been there before.
     ``processes`` are None where they are not known; without process 1 among them (hidepid=)
     only slices count, too. Read the slices after the processes, so that no process is in a slice
     that is not known yet.
 
-    What happens between two looks is not seen, and not counted: what a process outside of
+    What happens between two scans is not seen, and not counted: what a process outside of
     slices used before its end, what a slice used before its removal (one made anew that has used
     more than the old one had is taken for it), and what a process used outside of slices before
     its move into one or after its move out of one. Counted twice is only what a process used in
-    a slice in which no look saw it: it was there between two looks, or its move was not noticed
+    a slice in which no scan saw it: it was there between two scans, or its move was not noticed
     (see processes/table.py).
     """
     seconds = dict(before.seconds)
@@ -102,7 +102,7 @@ def _count_processes(before: Usage, processes: list[Process], first: float | Non
         identity = process.pid, start
         base = (before.processes or {}).get(identity)
         if base is None:
-            # One that was there at the last look has left a slice, which counted it.
+            # One that was there at the last scan has left a slice, which counted it.
             is_new = before.latest is not None and start > before.latest
             base = 0.0 if is_new else process.cpu
         baselines[identity] = max(base, process.cpu)

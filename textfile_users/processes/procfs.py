@@ -152,7 +152,7 @@ def read_processes(
 ) -> tuple[dict[int, Process] | None, SourceReport]:
     """Return those of ``pids``, all above 0, that live, and the source's report.
 
-    The processes are None where the root has no /proc, or a dead image's. Those that this look
+    The processes are None where the root has no /proc, or a dead image's. Those that this scan
     has read already are ``known`` by their pids, and not read again.
     """
     if not has_proc(paths):
@@ -194,7 +194,7 @@ def read_descents(
 ) -> dict[int, Descent]:
     """Return from which session each of ``pids`` descends; a daemon keeps its cgroup.
 
-    What this look has read already is ``known`` by pid, and nothing is read twice: anybody may
+    What this scan has read already is ``known`` by pid, and nothing is read twice: anybody may
     name thousands of servers, each with as many ancestors.
     """
     descents = {}

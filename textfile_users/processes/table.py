@@ -42,9 +42,9 @@ NOWHERE = ("", -1, 0)
 # Nor do processes that are older become another user's but by running su(1) and its like, or as
 # root; /proc/PID then changes its owner, and at once when who changes is not root before.
 MAX_AGE_OF_MOVES = 60.0
-# Of so many looks one reads a process's place again; a prime, so that each has its turn.
+# Of so many scans one reads a process's place again; a prime, so that each has its turn.
 TURNS = 61
-# Young ones are read again at each look. But of all no more than this: who starts thousands may
+# Young ones are read again at each scan. But of all no more than this: who starts thousands may
 # choose their pids.
 MANY = 2_000
 LOOK_SECONDS = 5
@@ -142,10 +142,10 @@ def read_all(
     """Return every process at the time ``now``, the source's report, and places to remember.
 
     The processes are None where the root has no /proc, or a dead image's; those that end while
-    we look are left out. ``known`` are the places that the last look gave to remember, whose
+    we look are left out. ``known`` are the places that the last scan gave to remember, whose
     files are not read again while /proc has the same owner for the process. Nor are there
     processes where time.monotonic() passes ``deadline`` before all are read: then only the places
-    are good, so that the next look has less to read. The last one, that of ``known``, was at
+    are good, so that the next scan has less to read. The last one, that of ``known``, was at
     ``since``.
     """
     if not has_proc(paths):
@@ -153,7 +153,7 @@ def read_all(
     places: Places = {}
     pids = _pids(paths)
     remembered = {pid for pid, _ in known}
-    pids.sort(key=remembered.__contains__)  # those that cost most first: each look gets further
+    pids.sort(key=remembered.__contains__)  # those that cost most first: each scan gets further
     try:
         processes = tuple(_read_each(paths, pids, known, now, min(now, since), places, deadline))
     except TimeoutError as error:

@@ -58,7 +58,7 @@ SETTINGS_TEXT = """\
 # neither $, ` nor \\, and put a value that has blanks in double quotes. `textfile-users doctor`
 # says what is wrong here.
 #
-# Flags of each look (textfile-users --help), divided by blanks:
+# Flags of each scan (textfile-users --help), divided by blanks:
 #OPTIONS="--network office=192.0.2.0/24 --exclude-user nagios"
 #
 # node_exporter's textfile directory, where it is not the distribution's:
@@ -144,7 +144,7 @@ def _is_behind_link(entry: FoundEntry, output: FoundEntry) -> bool:
 
 
 def _quiet(facts: HostFacts) -> Iterator[Step]:
-    """Yield what stops the looks while things change."""
+    """Yield what stops the scans while things change."""
     units = [
         unit for unit in (*places.STARTERS, places.SERVICE) if unit_path(unit) in facts.present
     ]
@@ -153,7 +153,7 @@ def _quiet(facts: HostFacts) -> Iterator[Step]:
 
 
 def _end_looks(facts: HostFacts) -> Iterator[Step]:
-    """Yield what ends a minute of looks that cron began: it would write the file once more."""
+    """Yield what ends a minute of scans that cron began: it would write the file once more."""
     if facts.uid > 0 and facts.is_running:
         yield Step((END, USER))
 
@@ -178,7 +178,7 @@ def _restore(
 
 def _is_ours(facts: HostFacts, before: Before, output: FoundEntry) -> bool:
     """Return whether what has the file's name in a textfile directory is ours to remove."""
-    # Root's own looks may have written it, or somebody else a file of that name.
+    # Root's own scans may have written it, or somebody else a file of that name.
     is_roots = output.uid == 0 and (before == facts.before or facts.is_output_ours)
     is_ours = output.kind == FILE and (output.uid == facts.uid or is_roots)
     return is_ours or is_own_link(output.target)
@@ -197,7 +197,7 @@ def _directory_steps(facts: HostFacts) -> Iterator[Step]:
     state, record = below(facts, places.STATE), below(facts, places.RECORD)
     yield command("mkdir", "-p", state, record.rpartition("/")[0])
     if facts.state.kind and facts.state.uid == 0:
-        # What root's own looks have left there is the user's from now on.
+        # What root's own scans have left there is the user's from now on.
         yield Step((GIVE_FILES, places.STATE))
     yield give(places.STATE, USER, USER, 0o700)
     yield from _record_steps(facts, record)

@@ -62,7 +62,7 @@ def unit_steps(facts: HostFacts, wish: Wish, share: Mapping[str, bytes]) -> Iter
     for name in (places.SERVICE, *places.STARTERS):
         text = rendered(facts, share[f"systemd-timer/{name}"])
         if facts.systemd < FIXED_DELAY:
-            # It would draw another delay for each look.
+            # It would draw another delay for each scan.
             delay = r"^(# A delay|RandomizedDelaySec=|FixedRandomDelay=).*\n"
             text = re.sub(delay, "", text, flags=re.M)
         yield write(below(facts, unit_path(name)), text)

@@ -32,14 +32,14 @@ def judge_readable(seen: Seen, user: str) -> CheckResult:
 
 
 def check_collectors(host: Host) -> Iterator[CheckResult]:
-    """Yield how the look went as a whole."""
+    """Yield how the scan went as a whole."""
     if host.seen is None:
         return iter(())
     return judge_collectors(host.seen, explain(host))
 
 
 def judge_collectors(seen: Seen, look: str) -> Iterator[CheckResult]:
-    """Yield the faults of the look that no source told, or that all collectors succeeded.
+    """Yield the faults of the scan that no source told, or that all collectors succeeded.
 
     ``look`` is the command that explains one.
     """

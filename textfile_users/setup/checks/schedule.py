@@ -212,7 +212,7 @@ def _judge_units(facts: ScheduleFacts) -> Iterator[CheckResult]:
     yield _judge_service(facts.units.get(SERVICE, {}), facts)
     path = facts.units.get(PATH_UNIT, {})
     if path.get("LoadState") != "loaded":
-        found = "not installed: a login is seen with the next look only"
+        found = "not installed: a login is seen with the next scan only"
         yield CheckResult(PATH_UNIT, NOTE, found, facts.installing)
     elif path.get("ActiveState") != "active":
         state = path.get("ActiveState", "") or "unknown"

@@ -64,7 +64,7 @@ def judge_sessions(
     """Yield the sessions of logind that should count and do not, or count and should not.
 
     ``ours`` are pairs of id and user, ``told`` is class and state by id, ``look`` the
-    command that explains a look.
+    command that explains a scan.
     """
     counted = {
         ident for ident, (class_, state) in told.items() if class_ in CLASSES and state != CLOSING

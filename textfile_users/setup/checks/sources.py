@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 DAY = 86_400.0
 TAIL = 64 << 10
-MISSING = "missing"  # of a look that did not ask for it
+MISSING = "missing"  # of a scan that did not ask for it
 SYSLOGDS = ("rsyslogd", "syslog-ng", "syslogd", "busybox-syslogd", "metalog", "socklog")
 HIDING = "cannot be seen: hidepid= or ProtectProc="
 EMPTY_UTMP = "install -m 664 -g utmp /dev/null /run/utmp"
@@ -164,7 +164,7 @@ def _opening(host: Host, path: str) -> str:
 
 
 def judge_sources(facts: SourceFacts) -> Iterator[CheckResult]:
-    """Yield what is found of each source, in the order of the look."""
+    """Yield what is found of each source, in the order of the scan."""
     yield from _judge_sessions(facts)
     yield from _judge_logs(facts)
     yield from _judge_history(facts)
