@@ -34,12 +34,8 @@ command -v man >/dev/null && man -w textfile-users || echo no-man"""
 CALM = """for i in $(seq 60); do
     read -r load _ </proc/loadavg; [ ${load%.*} -gt 0 ] || break; sleep 5
 done"""
-# A scan that runs then would yet write its file, on a slow guest much later.
-STOP = (
-    "systemctl stop textfile-users.timer textfile-users.path; while "
-    "[ $(systemctl show --property ActiveState --value textfile-users) = activating ]; "
-    "do sleep 1; done"
-)
+# A scan that runs then, or is about to, would yet write its file, on a slow guest much later.
+STOP = "systemctl stop textfile-users.timer textfile-users.path textfile-users.service"
 START = "systemctl start textfile-users.timer textfile-users.path; sleep 6"
 FLAGS = "/etc/default/prometheus-node-exporter"
 # The check that must tell of a fault, the commands that make it and that mend it.
