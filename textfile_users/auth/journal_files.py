@@ -1,4 +1,4 @@
-"""Where the systemd journal lies, and whether it was written since: what each look asks.
+"""Where the systemd journal lies, and whether it was written since: what each scan asks.
 
 What it holds is read by journal.py, whose import only a journal with something new is worth.
 """
