@@ -68,6 +68,13 @@ def gauge(
     return Family(name, documentation, GAUGE, made)
 
 
+def info(
+    name: str, documentation: str, labels: Sequence[str], rows: Iterable[tuple[str, ...]]
+) -> Family:
+    """Return a gauge that is 1 for each of the rows of label values, however often it is there."""
+    return gauge(name, documentation, labels, dict.fromkeys(rows, 1.0).items())
+
+
 def uid_label(uid: int) -> str:
     """Return a uid as a label value, '' where it is not to be known (-1)."""
     return str(uid) if uid >= 0 else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from textfile_users.metrics.family import Family, gauge, label
+from textfile_users.metrics.family import Family, gauge, info, label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,15 +26,9 @@ def families(snapshot: Snapshot) -> Iterator[Family]:
         return
     yield gauge("ssh_sessions_total", "Active sessions.", (), [((), float(len(sessions)))])
     found = snapshot.activities or {}
-    infos = {
-        tuple(map(label, columns(one, found.get(one.id), snapshot.now))): 1.0 for one in sessions
-    }
-    yield gauge(
-        "ssh_session_info",
-        "A session, as w shows it; always 1.",
-        ("user", "tty", "from", "login", "idle", "jcpu", "pcpu", "what"),
-        infos.items(),
-    )
+    rows = [tuple(map(label, columns(one, found.get(one.id), snapshot.now))) for one in sessions]
+    labels = "user", "tty", "from", "login", "idle", "jcpu", "pcpu", "what"
+    yield info("ssh_session_info", "A session, as w shows it; always 1.", labels, rows)
 
 
 def columns(session: Session, activity: Activity | None, now: float) -> tuple[str, ...]:

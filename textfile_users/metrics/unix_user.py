@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from textfile_users.metrics.family import Family, count_by, gauge, label
+from textfile_users.metrics.family import Family, count_by, gauge, info, label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,16 +20,12 @@ def families(snapshot: Snapshot) -> Iterator[Family]:
         return
     count = float(len(sessions))
     yield gauge("unix_users_logged_in_total", "Open sessions.", (), [((), count)])
-    infos = {
-        (label(one.user), label(one.written or "-"), label(one.tty), login_time(one.start)): 1.0
+    rows = [
+        (label(one.user), label(one.written or "-"), label(one.tty), login_time(one.start))
         for one in sessions
-    }
-    yield gauge(
-        "unix_user_session_info",
-        "A session; always 1.",
-        ("username", "from", "tty", "login_time"),
-        infos.items(),
-    )
+    ]
+    labels = "username", "from", "tty", "login_time"
+    yield info("unix_user_session_info", "A session; always 1.", labels, rows)
     yield gauge(
         "unix_user_session_count",
         "Sessions of a user.",

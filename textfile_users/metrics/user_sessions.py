@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textfile_users.collecting import AUTH, HISTORY, MAX_USERS
 from textfile_users.connections.connection import count_connections
-from textfile_users.metrics.family import Family, by_user, family, gauge, label, uid_label
+from textfile_users.metrics.family import Family, by_user, family, gauge, info, label, uid_label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,16 +27,12 @@ def families(snapshot: Snapshot) -> Iterator[Family]:
         sessions = tuple(one for one in sessions if one.user not in system)
         users = float(len({session.user for session in sessions}))
         yield gauge("user_sessions_logged_in_users", "Users logged in.", (), [((), users)])
-        active = {
-            (label(one.user), label(one.tty), label(one.written), session_type(one)): 1.0
+        rows = [
+            (label(one.user), label(one.tty), label(one.written), session_type(one))
             for one in sessions
-        }
-        yield gauge(
-            "user_sessions_session_active",
-            "A session; always 1.",
-            ("username", "tty", "from_ip", "session_type"),
-            active.items(),
-        )
+        ]
+        labels = "username", "tty", "from_ip", "session_type"
+        yield info("user_sessions_session_active", "A session; always 1.", labels, rows)
     yield from _logins(snapshot, system)
     yield from _connections(snapshot)
     yield from _usage(snapshot, system)
@@ -112,16 +108,12 @@ def _infos(snapshot: Snapshot, system: Collection[str]) -> Iterator[Family]:
         return
     users = {session.user for session in snapshot.sessions}.difference(system)
     accounts = [one for one in snapshot.accounts if one.user in users][:MAX_USERS]
-    infos = {
-        (label(one.user), label(_real_name(one)), uid_label(one.uid), label(one.group)): 1.0
+    rows = [
+        (label(one.user), label(_real_name(one)), uid_label(one.uid), label(one.group))
         for one in accounts
-    }
-    yield gauge(
-        "user_sessions_user_info",
-        "An account; always 1.",
-        ("username", "real_name", "uid", "primary_group"),
-        infos.items(),
-    )
+    ]
+    labels = "username", "real_name", "uid", "primary_group"
+    yield info("user_sessions_user_info", "An account; always 1.", labels, rows)
 
 
 def _real_name(account: Account) -> str:
