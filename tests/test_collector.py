@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tests.e2e.parts import free_port
-from tests.hosts import busy_host
+from tests.hosts import Host, busy_host
 from textfile_users import Collector
 from textfile_users.metrics.users import FAMILIES
 
@@ -116,3 +116,14 @@ def test_the_command_line_does_not_load_the_http_server() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_systems_users_are_left_out_as_by_the_command(tmp_path: Path) -> None:
+    """user-sessions leaves them out, whoever asks for it."""
+    host = Host(str(tmp_path))
+    host.write("etc/passwd", "daemon:x:1:1::/:/bin/sh\nalice:x:1000:1000::/:/bin/sh\n")
+    for number, user in enumerate(("daemon", "alice"), 1):
+        host.logind(str(number), USER=user, LEADER=1)
+    registry = CollectorRegistry()
+    registry.register(Collector(root=host.root, sets=("user-sessions",)))
+    assert registry.get_sample_value("user_sessions_logged_in_users") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import grp
 import http.server
 import json
 import os
@@ -1892,3 +1893,9 @@ def test_the_service_s_settings_and_directories_are_taken(
     settings("OPTIONS=--no-such-option\n")
     assert not by_hand.parse_for_doctor([]).all_users
     assert capsys.readouterr().err == ""  # a check tells of it
+
+
+def test_a_group_is_named_by_its_number() -> None:
+    """Not by the user who has the same number: 4 is sync among Debian's users, adm among groups."""
+    for group in grp.getgrall():
+        assert access.group_name(group.gr_gid) == grp.getgrgid(group.gr_gid).gr_name

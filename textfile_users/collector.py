@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 from textfile_users.collecting import AUTH, Wanted
 from textfile_users.counting import DURATION
 from textfile_users.memory import NOTHING
-from textfile_users.metrics import SETS, SSH_SESSIONS, USERS, families_of, users
+from textfile_users.metrics import SETS, SSH_SESSIONS, USER_SESSIONS, USERS, families_of, users
 from textfile_users.metrics.family import Family, family, histogram
 from textfile_users.paths import Paths
 from textfile_users.scan import scan
@@ -47,7 +47,7 @@ class Collector:
         self._paths = Paths(root, utmp)
         self._timeout = timeout
         self._sets = sets
-        self._wanted = Wanted(commands=SSH_SESSIONS in sets)
+        self._wanted = Wanted(commands=SSH_SESSIONS in sets, system_users=USER_SESSIONS in sets)
         self._memory = NOTHING
 
     def describe(self) -> Iterator[Metric]:

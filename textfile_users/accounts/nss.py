@@ -1,6 +1,6 @@
 """NSS: accounts and groups of any source, each by its id, asked in a child (nss(5)).
 
-A scan-up may hang, in a library that others wrote, so it is never made in this process.
+A look-up may hang, in a library that others wrote, so it is never made in this process.
 """
 
 from __future__ import annotations

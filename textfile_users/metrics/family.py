@@ -1,7 +1,7 @@
 """Metric families as plain records, with the attributes of prometheus_client's.
 
 Importing prometheus_client's own costs as much as starting Python does; the public collector
-makes them of these (collector.py), and the text is made of either (exposition.py).
+makes them of these (collector.py), and render() makes the text of either.
 """
 
 from __future__ import annotations

@@ -50,7 +50,6 @@ SERVICES = (
     ("teleport", "other", "ssh"),
     ("login", "login", ""),
     ("remote", "login", ""),  # login(1) for telnetd and rlogind
-    ("cockpit", "cockpit", ""),
     ("gdm", "gdm", ""),
     ("lightdm", "lightdm", ""),
     ("sddm", "sddm", ""),

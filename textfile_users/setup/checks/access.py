@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from textfile_users.accounts.passwd import MAX_BYTES, PATH, find_groups
+from textfile_users.accounts.passwd import GROUP, MAX_BYTES, find_groups
 from textfile_users.product import BTMP_GROUP
 from textfile_users.reading.files import read_regular
 from textfile_users.record import Record
@@ -134,6 +134,6 @@ def _part(path: str) -> Part:
 def group_name(gid: int) -> str:
     """Return the name of a group from the file alone, '' where it has none."""
     try:
-        return find_groups(read_regular(PATH, MAX_BYTES), {gid}).get(gid, "")
+        return find_groups(read_regular(GROUP, MAX_BYTES), {gid}).get(gid, "")
     except OSError:
         return ""
