@@ -302,7 +302,7 @@ def test_other_sets_are_wrong_usage(run: Run, sets: str) -> None:
     status, said = run(FLAG, "--metrics", sets)
     assert status == 2
     assert said == (
-        "textfile-users: --aggregate-only leaves nothing of other sets than users: see --metrics\n"
+        "textfile-users: --aggregate-only allows no other set than users: see --metrics\n"
     )
     assert not run.output.exists()
 

@@ -110,3 +110,25 @@ def test_the_tables_of_other_exporters_are_what_the_code_makes(name: str) -> Non
 def _described(family: Family) -> tuple[str, str, list[str]]:
     (sample,) = family.samples
     return sample.name, family.type, list(sample.labels)
+
+
+ARCHITECTURE = (PROJECT / "docs" / "architecture.md").read_text()
+PACKAGE = PROJECT / "textfile_users"
+
+
+def test_the_architecture_names_every_place() -> None:
+    """Each module and folder at the top of the package is in the table, and nothing else."""
+    table = ARCHITECTURE.partition("\n|---|---|\n")[2].partition("\n\n")[0].replace("\\", "")
+    told = [re.split(r", ", row.split("|")[1].strip()) for row in table.splitlines()]
+    there = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    there |= {f"{path.parent.name}/" for path in PACKAGE.glob("*/__init__.py")}
+    assert {name for names in told for name in names} == there
+
+
+def test_the_architecture_names_files_that_are_there() -> None:
+    named = set(re.findall(r"`([\w/]+\.py)`", ARCHITECTURE)) - {"auth/PROGRAM.py"}
+    assert len(named) > 20
+    roots = (PACKAGE, PROJECT)
+    assert [
+        name for name in sorted(named) if not any((root / name).exists() for root in roots)
+    ] == []

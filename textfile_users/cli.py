@@ -45,8 +45,8 @@ def main(argv: list[str]) -> int:
     try:
         status = _command(argv)
         if sys.stdout is not None:
-            sys.stdout.flush()  # here, where its errors are told
-    except BrokenPipeError:  # the reader of our output has seen enough
+            sys.stdout.flush()  # here, where its errors are reported
+    except BrokenPipeError:  # the reader of our output has closed it
         return 1
     except OSError as error:
         say(ERROR, f"standard output: {reason(error)}")
@@ -85,7 +85,7 @@ def _collect_as_service(argv: list[str]) -> int:
         from textfile_users.product import SETTINGS
 
         _, runtime_directory = state_directories(None, None)
-        say_if_due(runtime_directory, f"{error.said}; mind OPTIONS in {SETTINGS}")
+        say_if_due(runtime_directory, f"{error.said}; check OPTIONS in {SETTINGS}")
         return WRONG_USAGE
     return collect(options)
 
@@ -97,7 +97,7 @@ def _parse(command: str, argv: list[str]) -> Values:
 
 
 def _options(values: Values) -> Options:
-    """Return what is asked of `collect`. Raises SystemExit for what goes together ill."""
+    """Return the options of `collect`. Raises SystemExit for values that conflict."""
     from textfile_users.run import Options
 
     if USER_SESSIONS in values.metrics:
@@ -150,20 +150,20 @@ def _file_in(directory: str) -> str:
 
 
 def _behind_link(path: str, *, is_given: bool = True) -> str:
-    """Return the file in memory where ``path`` is the link to it that `install` has put.
+    """Return the file in /run if ``path`` is the link to it that `install` made, else ``path``.
 
-    Replaced by a file, the link would have node_exporter serve that file for ever.
+    If a file replaced the link, node_exporter would serve that file for ever.
     """
     try:
         return LINKED_OUTPUT if leads_to_linked(os.readlink(path)) else path
-    except PermissionError:  # the textfile directory is others', who may close it
+    except PermissionError:  # the textfile directory has another owner, who may close it
         return LINKED_OUTPUT if not is_given and os.path.isdir(PUBLIC) else path
     except OSError:
         return path
 
 
 def _take_environment(values: Values) -> None:
-    """Add what the exporter of the set user-sessions is told by its environment."""
+    """Add the settings that the exporter of the set user-sessions takes from its environment."""
     settings = (("EXCLUDE_USERS", _literal, "exclude_user"), ("SSH_PORTS", port, "ssh_port"))
     for name, read, flag in settings:
         for text in os.environ.get(name, "").replace(",", " ").split():
@@ -267,7 +267,7 @@ def _excluded(globs: list[str]) -> Callable[[str], bool] | None:
 
 
 def matches(name: str, glob: str) -> bool:
-    """Return whether a name is as a glob says in which only ``*`` is special."""
+    """Return whether a name matches a glob in which only ``*`` is special."""
     first, *rest = glob.split("*")
     if not rest:
         return name == glob

@@ -1,8 +1,8 @@
-"""The options of the command line: one table, read fast; what is unsure is for parsers.py.
+"""The options of the command line: one table, parsed fast; parsers.py does the rest.
 
 Importing and filling argparse costs half as much as starting Python does, and the timer
 gives the same plain arguments 17,280 times a day. Whatever is not plain (help, mistakes,
--v, abbreviations of values) argparse decides.
+-v, abbreviations of values) is for argparse.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from textfile_users.networks import Network
 
 WRONG_USAGE = 2
-# With these the names of the set `what` would be those of others.
+# With these the set `what` would have the names of other sets.
 _TAKEN = ("users", "unix", "unix_user", "ssh", "ssh_session", "ssh_sessions", "user_sessions")
 
 
@@ -92,9 +92,9 @@ def _prefix(text: str) -> str:
     if not text:  # as the exporter's second version has it
         return text
     if not (text.isascii() and text.replace("_", "a").isalnum()) or text[0].isdigit():
-        raise ValueError(f"{text!r} is not the beginning of a metric's name")
+        raise ValueError(f"{text!r} cannot begin a metric name")
     if text in _TAKEN:
-        raise ValueError(f"{text!r} begins the names of another set")
+        raise ValueError(f"{text!r} is the prefix of another set")
     return text
 
 
@@ -134,11 +134,11 @@ def _path(text: str) -> str:
     return text
 
 
-NOW = Option("--now", "EPOCH", "take this for the time (for tests)", None, _number)
+NOW = Option("--now", "EPOCH", "use this as the current time (for tests)", None, _number)
 SESSION_COMMAND = Option(
     "--session-command",
     "",
-    "the foreground command of each session; command lines may hold secrets",
+    "write the foreground command of each session; command lines may hold secrets",
 )
 HOST_OPTIONS = (
     Option("--root", "DIR", "scan the host whose file system is in DIR", "/", _path),
@@ -156,15 +156,15 @@ HOST_OPTIONS = (
     Option(
         "--auth-source",
         "SOURCE",
-        "auto (default): the auth log if it is written, else the journal; files, journal, none",
+        "auto (default): the auth log if syslogd writes it, else the journal; files, journal, none",
         "auto",
         _one_of("auto", "files", "journal", "none"),
     ),
-    Option("--exclude-user", "GLOB", "leave these users out; may be repeated", repeats=True),
+    Option("--exclude-user", "GLOB", "leave out these users; may be repeated", repeats=True),
     Option(
         "--ssh-port",
         "PORT",
-        "a port of ssh beside those that a running sshd listens on; may be repeated",
+        "another ssh port, besides the ports of a running sshd; may be repeated",
         None,
         port,
         repeats=True,
@@ -172,7 +172,7 @@ HOST_OPTIONS = (
     Option(
         "--network",
         "NAME=CIDR",
-        "a name for the addresses of a network; may be repeated, the first that fits counts",
+        "name a network; may be repeated, the first that holds an address counts",
         None,
         _network,
         repeats=True,
@@ -181,7 +181,7 @@ HOST_OPTIONS = (
     Option(
         "--timeout",
         "SECONDS",
-        "give up after this (default 4); a collector has a quarter of it, some three quarters",
+        "stop after this (default 4); a collector gets a quarter of it, some three quarters",
         4.0,
         _seconds,
     ),
@@ -215,7 +215,7 @@ COLLECT_OPTIONS = (
     Option(
         "--runtime-directory",
         "DIR",
-        "default: $RUNTIME_DIRECTORY, else a state directory that is given, else "
+        "default: $RUNTIME_DIRECTORY, else the given --state-directory, else "
         "/run/textfile-users/private for root, else below $XDG_RUNTIME_DIR",
         None,
         _path,
@@ -223,16 +223,16 @@ COLLECT_OPTIONS = (
     Option(
         "--collectors",
         "LIST",
-        "what to scan, with commas: sessions,auth,history,processes,connections,accounts "
+        "what to scan, comma-separated: sessions,auth,history,processes,connections,accounts "
         "(default: all)",
         COLLECTORS,
         _choice_of(*COLLECTORS),
     ),
-    Option("--all-users", "", "processes, memory and CPU time of system accounts too"),
+    Option("--all-users", "", "write processes, memory and CPU time of system accounts too"),
     Option(
         "--redact",
         "LIST",
-        "write keyed hashes in place of these, with commas: user,host,ip; the key is in "
+        "write keyed hashes instead of these, comma-separated: user,host,ip; the key is in "
         "/etc/textfile-users/redact.key",
         (),
         _choice_of(*REDACTABLE),
@@ -240,12 +240,12 @@ COLLECT_OPTIONS = (
     Option(
         "--aggregate-only",
         "",
-        "write sums alone: nothing by user, session, address or account",
+        "write only sums: nothing by user, session, address or account",
     ),
     Option(
         "--metrics",
         "LIST",
-        "sets to write, with commas: users (default), and for what other exporters were asked: "
+        "sets to write, comma-separated: users (default), and the sets of other exporters: "
         "what,unix-user,ssh,user-sessions,ssh-sessions",
         (USERS,),
         _choice_of(*SETS),
@@ -253,11 +253,11 @@ COLLECT_OPTIONS = (
     Option(
         "--metrics-prefix",
         "NAME",
-        "begins the names of the set what (default: what; '' for none)",
+        "prefix of the names of the set what (default: what; '' for none)",
         WHAT,
         _prefix,
     ),
-    Option("--backfill", "", "on a first scan count the past too: all logs, rotated ones as well"),
+    Option("--backfill", "", "count the past too at a first scan: all logs, also rotated ones"),
     Option("--repeat", "N", "scan N times, within this minute at most (for cron)", 1, _count),
     Option(
         "--interval",
@@ -269,7 +269,7 @@ COLLECT_OPTIONS = (
 )
 
 
-INSTALL_ROOT = Option("--root", "DIR", "the file system of an image that is in DIR", "/", _path)
+INSTALL_ROOT = Option("--root", "DIR", "the image with its file system in DIR", "/", _path)
 
 
 class Values:
@@ -283,15 +283,15 @@ class Values:
 
 
 def require_together(values: Values) -> None:
-    """Raise WrongUsage for options of `collect` that go together ill."""
+    """Raise WrongUsage for options of `collect` that conflict."""
     if values.aggregate_only and values.metrics != (USERS,):
-        raise WrongUsage("--aggregate-only leaves nothing of other sets than users: see --metrics")
+        raise WrongUsage("--aggregate-only allows no other set than users: see --metrics")
 
 
 def parse_plain(argv: list[str], options: Iterable[Option]) -> Values | None:
-    """Return the values of plain arguments, or None for those that are for argparse.
+    """Return the values of plain arguments, or None where argparse is needed.
 
-    Plain is ``--flag value`` and ``--flag=value`` of ``options`` with values that are right.
+    Plain arguments are ``--flag value`` and ``--flag=value`` of ``options``, with valid values.
     """
     values = Values()
     by_flag = {}

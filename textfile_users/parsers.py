@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE = 300  # characters of what is wrong with the arguments
 DESCRIPTION = (
-    "Scan once at who is logged in, write one .prom file for node_exporter's textfile "
-    "collector, and exit."
+    "Scan this host once: who is logged in, who came and went, who failed to get\n"
+    "in. Write one .prom file for node_exporter's textfile collector, and exit."
 )
 COMMANDS_HELP = """commands:
   collect        scan once, write, exit (the default)
-  show           the same as a table for people
-  events FILE    what auth logs say, as JSON lines; - is stdin
-  records FILE   what utmp, wtmp and btmp files hold, as JSON lines
+  show           print who is logged in as a table
+  events FILE    print the events in auth logs as JSON lines; - is stdin
+  records FILE   print the records of utmp, wtmp and btmp files as JSON lines
   doctor         check the set-up and suggest a fix for each problem
   install        put timer or cron entry in place; uninstall removes them
 Each has --help of its own."""
@@ -80,7 +80,7 @@ def _collect_parser() -> ArgumentParser:
         "--verbose",
         action="count",
         default=0,
-        help="say which sessions began and ended; twice: why a record or line counts or not",
+        help="report sessions that began or ended; twice: why a record or line counts or not",
     )
     return parser
 
@@ -88,18 +88,18 @@ def _collect_parser() -> ArgumentParser:
 def _show_parser() -> ArgumentParser:
     parser = _parser(f"{PROGRAM} show", "Show who is logged in as a table.")
     add_options(parser, HOST_OPTIONS)
-    parser.add_argument("--json", action="store_true", help="as one JSON object")
-    parser.add_argument("--watch", action="store_true", help="scan again and again, until Ctrl-C")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--watch", action="store_true", help="repeat the scan until Ctrl-C")
     return parser
 
 
 def _doctor_parser() -> ArgumentParser:
     parser = _parser(
         f"{PROGRAM} doctor",
-        "Check the set-up and suggest a fix for each problem; 1 where there is one.",
+        "Check the set-up and suggest a fix for each problem; exit with 1 if there is a fault.",
     )
     add_options(parser, COLLECT_OPTIONS)
-    parser.add_argument("--json", action="store_true", help="as one JSON list")
+    parser.add_argument("--json", action="store_true", help="print one JSON list")
     return parser
 
 
@@ -108,11 +108,11 @@ def _install_parser() -> ArgumentParser:
         f"{PROGRAM} install", "Put the timer or the cron entry in place and scan once. As root."
     )
     add_options(parser, (INSTALL_ROOT, TEXTFILE_DIRECTORY))
-    parser.add_argument("--cron", action="store_true", help="cron, though systemd is there")
+    parser.add_argument("--cron", action="store_true", help="use cron even if systemd runs")
     parser.add_argument(
         "--in-place",
         action="store_true",
-        help="write users.prom into the textfile directory itself, not to /run with a link there",
+        help="write users.prom into the textfile directory itself, not into /run with a link to it",
     )
     parser.add_argument("--dry-run", action="store_true", help="print each step, do nothing")
     return parser
@@ -126,12 +126,12 @@ def _uninstall_parser() -> ArgumentParser:
 
 
 def _events_parser() -> ArgumentParser:
-    parser = _parser(f"{PROGRAM} events", "Print the events that auth logs tell of as JSON lines.")
+    parser = _parser(f"{PROGRAM} events", "Print the events in auth logs as JSON lines.")
     parser.add_argument("files", metavar="FILE", nargs="*", help="- is stdin, the default")
     parser.add_argument(
         "--unmatched",
         action="store_true",
-        help="print the lines of known programs that no pattern knows instead",
+        help="print instead the lines of known programs that no pattern matches",
     )
     add_options(parser, (NOW,))
     return parser
