@@ -1715,3 +1715,15 @@ def test_nothing_is_scanned_in_an_image(
     for dry_run in (True, False):
         assert command.install("/image", "", False, False, dry_run) == 0
         assert "start textfile-users.service" not in capsys.readouterr().out
+
+
+def test_a_journal_that_hangs_does_not_hold_up_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging = tmp_path / "journalctl"
+    hanging.write_text("#!/bin/sh\nexec /bin/sleep 60\n")
+    hanging.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(first, "TOOLS", str(tmp_path))
+    monkeypatch.setattr(first, "JOURNAL_SECONDS", 0.2)
+    assert first._journal("--sync") == []

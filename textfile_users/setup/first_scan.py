@@ -19,6 +19,7 @@ from textfile_users.setup.giving import read_ids
 from textfile_users.setup.steps import AS_USER, Step
 
 SAID = f"{PROGRAM}: "
+JOURNAL_SECONDS = 10.0
 
 
 def describe(facts: HostFacts, *, is_timer: bool, is_link: bool) -> str:
@@ -98,14 +99,15 @@ def _journal_since(began: int) -> list[str]:
 
 
 def _journal(*words: str) -> list[str]:
-    """Return what journalctl prints, [] where there is none."""
+    """Return what journalctl prints, [] where there is none, or it hangs."""
     try:
         done = subprocess.run(  # noqa: S603 - from the lines above
             ("journalctl", "-q", "-o", "cat", *words),  # noqa: S607
             capture_output=True,
             check=False,
             env={**os.environ, "PATH": TOOLS},
+            timeout=JOURNAL_SECONDS,
         )
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return []
     return done.stdout.decode("utf-8", "backslashreplace").splitlines()
