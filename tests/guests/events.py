@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from guest import PATIENCE, PROGRAM, Guest
+from tests.guests.guest import PATIENCE, PROGRAM, Guest
 
 REBOOTS: Counter[str] = Counter({'users_reboots_total{kind="clean"}': 1})
 DURATION = 'users_session_duration_seconds_sum{session_type="ssh"}'
@@ -211,7 +211,7 @@ def check_penalties(guest: Guest) -> None:
     guest.check_adds("its refusals", adds + Counter(dict.fromkeys(probe("penalty"), dropped)))
 
 
-def check_between_looks(guest: Guest) -> None:
+def check_between_scans(guest: Guest) -> None:
     """A session that begins and ends between two scans counts, with its time and duration."""
     guest.sh("systemctl stop textfile-users.timer textfile-users.path")
     time.sleep(8)  # a scan that has begun
@@ -220,8 +220,8 @@ def check_between_looks(guest: Guest) -> None:
     key("bob", "sleep 2")(guest)
     end = guest.now()
     time.sleep(12)  # bob's user manager
-    look = "users_run_timestamp_seconds"
-    guest.check("no scan meanwhile", guest.samples()[look] == before[look], before[look])
+    scan = "users_run_timestamp_seconds"
+    guest.check("no scan meanwhile", guest.samples()[scan] == before[scan], before[scan])
     guest.sh("systemctl start textfile-users.timer textfile-users.path")
     guest.check_adds("a session between two scans", login("publickey", "bob") + ended())
     after = guest.samples()
