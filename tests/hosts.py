@@ -30,6 +30,16 @@ alice:x:1000:100:Alice Example,room 1,,:/home/alice:/bin/sh
 bob:x:1001:100:Bob Example:/home/bob:/bin/sh
 """
 TICKS = os.sysconf("SC_CLK_TCK")
+# What a host is installed with, below share/textfile-users.
+SHIPPED = (
+    "cron/textfile-users",
+    "cron/textfile-users.crontab",
+    "systemd-timer/ptrace.conf",
+    "systemd-timer/textfile-users.path",
+    "systemd-timer/textfile-users.service",
+    "systemd-timer/textfile-users.sysusers",
+    "systemd-timer/textfile-users.timer",
+)
 
 
 @contextmanager

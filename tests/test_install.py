@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.hosts import SHIPPED
 from textfile_users import cli
 from textfile_users import product as places
 from textfile_users.cli import _file_in, main
@@ -1451,15 +1452,7 @@ def test_faults_leave_everything_as_it_was(
 
 
 def test_what_install_needs_is_shipped() -> None:
-    assert set(share_files()) == {
-        "cron/textfile-users",
-        "cron/textfile-users.crontab",
-        "systemd-timer/ptrace.conf",
-        "systemd-timer/textfile-users.path",
-        "systemd-timer/textfile-users.service",
-        "systemd-timer/textfile-users.sysusers",
-        "systemd-timer/textfile-users.timer",
-    }
+    assert set(share_files()) == set(SHIPPED)
 
 
 @pytest.mark.parametrize(

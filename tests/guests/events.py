@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.adds import ended, escalation, failures, login, probe
 from tests.guests.guest import PATIENCE, PROGRAM, Guest
 
 REBOOTS: Counter[str] = Counter({'users_reboots_total{kind="clean"}': 1})
@@ -30,39 +31,6 @@ FORGED = (
 # What is done on a guest, and what that adds to the samples.
 Act = Callable[[Guest], object]
 Step = tuple[str, Act, "Counter[str]"]
-
-
-def login(method: str, user: str, number: int = 1) -> Counter[str]:
-    """Return what SSH logins add."""
-    return Counter(
-        {
-            f'users_auth_successes_total{{method="{method}",program="sshd",user="{user}"}}': number,
-            f'users_logins_total{{session_type="ssh",user="{user}"}}': number,
-        }
-    )
-
-
-def ended(number: int = 1) -> Counter[str]:
-    """Return what the ends of SSH sessions add."""
-    return Counter({'users_session_duration_seconds_count{session_type="ssh"}': number})
-
-
-def failure(user: str) -> Counter[str]:
-    """Return what a refused password adds; `user` is "" for unknown names."""
-    labels = f'method="password",program="sshd",user="{user}"'
-    return Counter({f"users_auth_failures_total{{{labels}}}": 1})
-
-
-def probe(kind: str) -> Counter[str]:
-    """Return what a connection that was given up adds."""
-    return Counter({f'users_auth_probes_total{{kind="{kind}",program="sshd"}}': 1})
-
-
-def escalation(program: str, user: str, target: str, result: str) -> Counter[str]:
-    """Return what a sudo or su adds."""
-    family = "users_escalations" if result == "success" else "users_escalation_failures"
-    labels = f'program="{program}",target_user="{target}",user="{user}"'
-    return Counter({f"{family}_total{{{labels}}}": 1})
 
 
 def password(user: str, word: str) -> Act:
@@ -96,9 +64,9 @@ STEPS: list[Step] = [
     ("password of bob", password("bob", "pw"), login("password", "bob") + ended()),
     ("key of alice, no PTY", key("alice", "true"), BY_KEY),
     ("key of alice, PTY", key("alice", "tty", "-tt"), BY_KEY),
-    ("wrong password, valid user", password("alice", "wrong"), failure("alice")),
-    ("wrong password, root", password("root", "wrong"), failure("root")),
-    ("wrong password, unknown user", password("mallory", "wrong"), failure("")),
+    ("wrong password, valid user", password("alice", "wrong"), failures("password", "alice")),
+    ("wrong password, root", password("root", "wrong"), failures("password", "root")),
+    ("wrong password, unknown user", password("mallory", "wrong"), failures("password", "")),
     ("no password, unknown user", key("mallory", "", NO_METHOD), probe("closed")),
     ("dropped at once", raw(b""), probe("closed")),
     ("no SSH at all", raw(b"GET / HTTP/1.0\r\n\r\n"), probe("protocol")),
@@ -207,7 +175,7 @@ def check_penalties(guest: Guest) -> None:
     failed = sum(line.startswith("Failed password for alice ") for line in said)
     dropped = sum(line.startswith("drop connection ") for line in said)
     guest.check("sshd shuts out who fails", failed > 0 < dropped, f"{failed}, then {dropped}")
-    adds = Counter(dict.fromkeys(failure("alice"), failed))
+    adds = Counter(dict.fromkeys(failures("password", "alice"), failed))
     guest.check_adds("its refusals", adds + Counter(dict.fromkeys(probe("penalty"), dropped)))
 
 

@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from tests.adds import ended, login
 from tests.guests.events import (
     check_between_scans,
     check_forged,
@@ -25,8 +26,6 @@ from tests.guests.events import (
     check_rotation,
     check_steps,
     check_whole_log,
-    ended,
-    login,
 )
 from tests.guests.guest import PROGRAM, Guest
 from tests.guests.install import (
