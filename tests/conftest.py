@@ -34,6 +34,13 @@ tempfile.tempdir = None  # the caller's may be closed to others
 os.umask(0o022)
 
 
+@pytest.fixture
+def needs_root() -> None:
+    """Leave out where not root tries it what only root can: files of others, mounts."""
+    if os.geteuid() != 0:
+        pytest.skip("left out: needs root")
+
+
 @pytest.fixture(autouse=True)
 def _no_service_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether the program is installed on the machine that runs the tests changes nothing."""

@@ -276,10 +276,9 @@ def test_faults_of_a_state_directory(changed: dict[str, Any], found: str, mend: 
     assert finding.mend == mend
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_a_link_of_another_is_not_followed(tmp_path: Path) -> None:
     """Where links are protected the kernel would not even let root do so."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
     link = tmp_path / "state"
     link.symlink_to("/nonexistent")
     os.lchown(link, 12345, 12345)
@@ -353,12 +352,11 @@ def open_directory() -> Iterator[Path]:
         yield Path(directory)
 
 
+@pytest.mark.usefixtures("needs_root")
 @pytest.mark.parametrize("by_kernel", [True, False])
 def test_the_closed_part_of_a_path(
     open_directory: Path, by_kernel: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
     if not by_kernel:
         monkeypatch.setattr(os, "geteuid", lambda: 12345)
     top, file = open_directory, open_directory / "a/b/file"
@@ -377,10 +375,9 @@ def test_the_closed_part_of_a_path(
         assert part.path == str(top / "a")
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_an_access_list_is_not_read_by_others(open_directory: Path) -> None:
     """Owner, group and mode do not tell whom it lets in: what has one is taken for open."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
     file = open_directory / "file"
     file.write_text("")
     file.chmod(0o640)
@@ -429,6 +426,7 @@ def test_a_file_and_a_directory_that_cannot_be_seen(monkeypatch: pytest.MonkeyPa
     assert (finding.status, finding.found) == (FAULT, "/srv is closed to textfile-users")
 
 
+@pytest.mark.usefixtures("needs_root")
 @pytest.mark.parametrize(
     ("by_timer", "mode", "can_read", "status", "found"),
     [
@@ -447,8 +445,6 @@ def test_who_is_to_read_the_settings(
     open_directory: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
     file = open_directory / "settings"
     file.touch()
     file.chmod(mode)
@@ -1622,11 +1618,10 @@ def test_for_whom_is_judged(
     assert module._identity(checked("--state-directory", str(place)).options) == judged
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_a_state_directory_that_is_still_to_be_made(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
     monkeypatch.setattr(module, "own_identity", lambda: ALICE)
     monkeypatch.setattr(module, "find_identity", lambda *_: USER)
     options = checked("--state-directory", str(tmp_path / "a/b")).options
@@ -1697,9 +1692,8 @@ def test_a_child_answers_fails_or_is_ended() -> None:
     assert children.read_text() == before
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_a_child_is_another_user() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
     told = in_child(lambda: [os.getresuid(), os.getresgid(), sorted(os.getgroups())], 5, USER)
     assert told == [[995] * 3, [995] * 3, [4, 43, 995]]
 

@@ -24,9 +24,7 @@ START = BOOT + 5_000
 
 
 @pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     made = Run(tmp_path, capsys)
     made.host.write("etc/passwd", PASSWD)
     made.host.write("etc/group", GROUP)

@@ -643,6 +643,7 @@ def test_an_image_without_usr_local(tmp_path: Path) -> None:
 LINK_STEP = Step(("make link", LINKED, "/opt/textfile-users/bin/textfile-users", ""))
 
 
+@pytest.mark.usefixtures("needs_root")
 @pytest.mark.parametrize(
     ("prepare", "made", "said"),
     [
@@ -665,8 +666,6 @@ def test_a_link_is_made_where_it_is_meant_or_not_at_all(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], prepare: str, made: str, said: str
 ) -> None:
     """Others may write below /usr/local, and the owner of an image anywhere in it."""
-    if os.geteuid():
-        pytest.skip("needs root")
     subprocess.run(["sh", "-ec", f"mkdir image; cd image; {prepare}"], cwd=tmp_path, check=True)
     do(LINK_STEP, f"{tmp_path}/image")
     err = capsys.readouterr().err
@@ -922,10 +921,9 @@ def test_a_record_with_our_own_group_does_not_give_it_the_directory_again() -> N
     assert parse_before(text, 991) == Before(TEXTFILE, 990, 0o1775)
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_a_record_is_roots_alone(tmp_path: Path) -> None:
     """Root acts on what it says, by uninstall: nobody else may have put it there."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
     record = tmp_path / places.RECORD[1:]
     record.parent.mkdir(parents=True, mode=0o755)
     record.write_text("0 0755 /srv/x\n")
@@ -1002,10 +1000,9 @@ def _said_by_sh(script: str) -> str:
     ).stdout.strip()
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_processes_in_containers_are_not_ours_to_end(tmp_path: Path) -> None:
     """There the number of our user may be another's: they have another root directory."""
-    if os.geteuid():
-        pytest.skip("needs root")
     (tmp_path / "bin").mkdir()
     shutil.copy(shutil.which("busybox") or pytest.skip("needs busybox"), tmp_path / "bin")
     tmp_path.chmod(0o755)
@@ -1086,12 +1083,11 @@ def test_a_dry_run_that_is_not_roots_says_so(
         assert ("not as root" in capsys.readouterr().err) != is_root
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_another_install_is_at_work(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Neither reads facts that the other one is changing; what has ended is no hindrance."""
-    if os.geteuid():
-        pytest.skip("others than root change nothing")
     monkeypatch.setattr(command, "read_facts", lambda *_: INSTALLED._replace(root="/image"))
     monkeypatch.setattr(command, "do", lambda *_: None)
     with command._alone(dry_run=False) as is_alone:
@@ -1387,6 +1383,7 @@ def for_all() -> Iterator[Path]:
         yield Path(directory)
 
 
+@pytest.mark.usefixtures("needs_root")
 @pytest.mark.parametrize(
     ("log", "mode", "gid", "source", "has_btmp", "journal", "expected", "why"),
     [
@@ -1407,8 +1404,6 @@ def test_whether_btmp_is_what_is_read(
     for_all: Path, monkeypatch: pytest.MonkeyPatch, log: str, mode: int, gid: int, source: str,
     has_btmp: bool, journal: str, expected: bool, why: str,
 ) -> None:  # fmt: skip
-    if os.geteuid():
-        pytest.skip("needs root")
     if log:
         (for_all / log).touch()
         (for_all / log).chmod(mode)
@@ -1552,6 +1547,7 @@ def as_user(script: str) -> Step:
     return Step(("as our user", "sh", "-c", script))
 
 
+@pytest.mark.usefixtures("needs_root")
 @pytest.mark.parametrize(
     ("script", "is_done", "said"),
     [
@@ -1568,8 +1564,6 @@ def test_what_the_first_scan_by_cron_says(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     script: str, is_done: bool, said: str,
 ) -> None:  # fmt: skip
-    if os.geteuid():
-        pytest.skip("needs root")
     monkeypatch.setattr(first, "read_ids", lambda _: (64321, 64322))
     assert first.scan_first(as_user(script)) == is_done
     out, err = capsys.readouterr()
@@ -1660,9 +1654,8 @@ def test_what_is_said_of_what_runs_it(
     )
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_a_cron_daemon_is_found_but_not_that_of_a_container(tmp_path: Path) -> None:
-    if os.geteuid():
-        pytest.skip("needs root")
     tmp_path.chmod(0o755)
     shutil.copy(shutil.which("busybox") or pytest.skip("needs busybox"), tmp_path / "crond")
     command_of_it = f"{tmp_path}/crond"

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from tests.following import watched_reads
 from tests.hosts import BOOT
 from textfile_users.history.lastlog import SIZES, parse_lastlog, read_lastlog, read_lastlog2
 from textfile_users.reading.files import UnreadableDatabase
@@ -88,14 +89,7 @@ def test_a_huge_sparse_file_is_read_only_where_it_is_asked_for(
     records = {1000: pack(*layout, BOOT), 4_000_000_000: pack(*layout, BOOT + 1)}
     path = write(tmp_path / "lastlog", size, records, BOOT + 1)
     assert os.path.getsize(path) > 10**12
-    read = []
-    pread = os.pread
-
-    def watch(descriptor: int, length: int, offset: int) -> bytes:
-        read.append(length)
-        return pread(descriptor, length, offset)
-
-    monkeypatch.setattr(os, "pread", watch)
+    read = watched_reads(monkeypatch)
     assert read_lastlog(path, uids) == {"alice": BOOT, "domain\\bob": BOOT + 1}
     assert len(read) <= len(uids) * len(SIZES)
 
