@@ -10,7 +10,6 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -342,14 +341,6 @@ def test_what_opens_a_part() -> None:
     assert access.opening_command(closed, os.R_OK, USER) == mend
     directory = access.Part("/srv", 0, 0, 0o40700, "root")
     assert access.opening_command(directory, os.X_OK, USER) == "chmod o+x /srv"
-
-
-@pytest.fixture
-def open_directory() -> Iterator[Path]:
-    """A directory that others can reach; pytest's own they cannot."""
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
-        yield Path(directory)
 
 
 @pytest.mark.usefixtures("needs_root")

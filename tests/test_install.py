@@ -7,9 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -643,25 +641,33 @@ def test_an_image_without_usr_local(tmp_path: Path) -> None:
 LINK_STEP = Step(("make link", LINKED, "/opt/textfile-users/bin/textfile-users", ""))
 
 
+ANOTHERS_LINK = "ln -s /etc usr/local/bin; chown -h 995 usr/local/bin"
+# What an image has, and where below it the link is made, or why it is not.
+MADE = {
+    "mkdir -p usr/local/bin": "usr/local/bin",
+    "mkdir -p usr var/usrlocal; ln -s ../var/usrlocal usr/local": "var/usrlocal/bin",
+    "mkdir -p usr var/usrlocal; ln -s /var/usrlocal usr/local": "var/usrlocal/bin",
+    "mkdir -p usr/local; ln -s ../../../../../../srv usr/local/bin": "srv",
+}
+NOT_MADE = {
+    f"mkdir -p usr/local etc; {ANOTHERS_LINK}": "a link on the way is not root's",
+    f"mkdir -p usr/local etc; chown 995 usr/local; {ANOTHERS_LINK}": "a link on the way is not root's",
+    "mkdir -p usr/local; ln -s bin usr/local/bin": "Too many levels of symbolic links",
+    "mkdir -p usr/local; touch usr/local/bin": "Not a directory",
+    "mkdir -p usr/local/bin; touch usr/local/bin/textfile-users": "File exists",
+    "mkdir -p usr/local/bin/textfile-users": "File exists",
+    "mkdir -p usr/local/bin etc; ln -s /etc usr/local/bin/textfile-users": "File exists",
+}
+
+
 @pytest.mark.usefixtures("needs_root")
 @pytest.mark.parametrize(
     ("prepare", "made", "said"),
     [
-        ("mkdir -p usr/local/bin", "usr/local/bin", ""),
-        ("mkdir -p usr var/usrlocal; ln -s ../var/usrlocal usr/local", "var/usrlocal/bin", ""),
-        ("mkdir -p usr var/usrlocal; ln -s /var/usrlocal usr/local", "var/usrlocal/bin", ""),
-        ("mkdir -p usr/local; ln -s ../../../../../../srv usr/local/bin", "srv", ""),
-        ("mkdir -p usr/local etc; ln -s /etc usr/local/bin; chown -h 995 usr/local/bin", "",
-         "a link on the way is not root's"),
-        ("mkdir -p usr/local etc; chown 995 usr/local; ln -s /etc usr/local/bin; "
-         "chown -h 995 usr/local/bin", "", "a link on the way is not root's"),
-        ("mkdir -p usr/local; ln -s bin usr/local/bin", "", "Too many levels of symbolic links"),
-        ("mkdir -p usr/local; touch usr/local/bin", "", "Not a directory"),
-        ("mkdir -p usr/local/bin; touch usr/local/bin/textfile-users", "", "File exists"),
-        ("mkdir -p usr/local/bin/textfile-users", "", "File exists"),
-        ("mkdir -p usr/local/bin etc; ln -s /etc usr/local/bin/textfile-users", "", "File exists"),
+        *((prepare, made, "") for prepare, made in MADE.items()),
+        *((prepare, "", said) for prepare, said in NOT_MADE.items()),
     ],
-)  # fmt: skip
+)
 def test_a_link_is_made_where_it_is_meant_or_not_at_all(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], prepare: str, made: str, said: str
 ) -> None:
@@ -1375,14 +1381,6 @@ def test_the_group_that_writes_btmp_is_taken_where_btmp_is_read(
     assert not any(words in text for words in missing), (why, text)
 
 
-@pytest.fixture
-def for_all() -> Iterator[Path]:
-    """A directory that every user gets into, unlike pytest's."""
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
-        yield Path(directory)
-
-
 @pytest.mark.usefixtures("needs_root")
 @pytest.mark.parametrize(
     ("log", "mode", "gid", "source", "has_btmp", "journal", "expected", "why"),
@@ -1401,21 +1399,21 @@ def for_all() -> Iterator[Path]:
     ],
 )
 def test_whether_btmp_is_what_is_read(
-    for_all: Path, monkeypatch: pytest.MonkeyPatch, log: str, mode: int, gid: int, source: str,
+    open_directory: Path, monkeypatch: pytest.MonkeyPatch, log: str, mode: int, gid: int, source: str,
     has_btmp: bool, journal: str, expected: bool, why: str,
 ) -> None:  # fmt: skip
     if log:
-        (for_all / log).touch()
-        (for_all / log).chmod(mode)
-        os.chown(for_all / log, 0, gid)
+        (open_directory / log).touch()
+        (open_directory / log).chmod(mode)
+        os.chown(open_directory / log, 0, gid)
     if has_btmp:
-        (for_all / "btmp").touch()
-    logs = tuple(str(for_all / name) for name in ("auth.log", "secure"))
+        (open_directory / "btmp").touch()
+    logs = tuple(str(open_directory / name) for name in ("auth.log", "secure"))
     monkeypatch.setattr("textfile_users.paths.AUTH_LOGS", logs)
     monkeypatch.setattr(facts_module, "journal_state", lambda paths: (journal, ""))
     values = {"OPTIONS": f"--auth-source {source}"} if source else {}
     numbers = {"adm": 4, "systemd-journal": 999, "utmp": 43, "textfile-users": 990}
-    paths = Paths(btmp_given=str(for_all / "btmp"))
+    paths = Paths(btmp_given=str(open_directory / "btmp"))
     assert facts_module._reads_btmp(paths, values, 990, numbers) == expected, why
 
 

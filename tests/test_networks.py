@@ -23,11 +23,6 @@ from textfile_users.scan import scan
 Networks = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 
-@pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    return Run(tmp_path, capsys)
-
-
 @pytest.mark.parametrize(
     ("text", "message", "why"),
     [

@@ -31,11 +31,6 @@ ADDED = (
 )
 
 
-@pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    return Run(tmp_path, capsys)
-
-
 def session(**changed: object) -> Session:
     plain = Session("1", "alice", "pts/0", "ssh", "sshd", "", "192.0.2.7", "", NOW - 60, 1000)
     return plain._replace(**changed)  # type: ignore[arg-type]

@@ -125,21 +125,21 @@ def test_a_long_object_is_read_once(more: str) -> None:
     assert said_by(message) == ("escalation", "alice", "root", "")
 
 
+# What may be a command's end, and of that what belongs to the command it may be the end of.
+ENDS = {
+    " ; EXIT=0": "",
+    " ; EXIT=255": "",
+    " ; SIGNAL=SEGV ; EXIT=139": "",
+    " ; SIGNAL=RTMIN+1": "",
+    " ; EXIT=0 ; EXIT=0": " ; EXIT=0",
+    " ; EXIT=0 ; SIGNAL=KILL": " ; EXIT=0",
+}
+NO_ENDS = (" ; EXIT=1000", " ; EXIT=", " ; EXIT=0\n", "; EXIT=0", " ; SIGNAL=kill")
+
+
 @pytest.mark.parametrize(
     ("end", "is_end", "of"),
-    [
-        (" ; EXIT=0", True, ""),
-        (" ; EXIT=255", True, ""),
-        (" ; SIGNAL=SEGV ; EXIT=139", True, ""),
-        (" ; SIGNAL=RTMIN+1", True, ""),
-        (" ; EXIT=0 ; EXIT=0", True, " ; EXIT=0"),
-        (" ; EXIT=0 ; SIGNAL=KILL", True, " ; EXIT=0"),
-        (" ; EXIT=1000", False, ""),
-        (" ; EXIT=", False, ""),
-        (" ; EXIT=0\n", False, ""),
-        ("; EXIT=0", False, ""),
-        (" ; SIGNAL=kill", False, ""),
-    ],
+    [*((end, True, of) for end, of in ENDS.items()), *((end, False, "") for end in NO_ENDS)],
 )
 def test_what_may_be_the_end_of_a_command(end: str, is_end: bool, of: str) -> None:
     """Its number is that of the line it may be the end ``of``, which may have ended so itself."""
