@@ -64,6 +64,11 @@ class Run(hosts.Run):
             file.write("".join(lines).encode("utf-8", "surrogateescape"))
 
 
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    return Run(tmp_path, capsys)
+
+
 # From where on is counted
 
 

@@ -51,6 +51,11 @@ class Run:
         return {name: float(value) for name, _, value in pairs}
 
 
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    return Run(tmp_path, capsys)
+
+
 def both_sources(host: Host) -> None:
     host.ssh_connection(1000, "alice", "pts/0")
     host.utmp(Record(host="192.0.2.7", ip="192.0.2.7"))

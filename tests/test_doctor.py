@@ -57,6 +57,12 @@ def one(findings: Any) -> CheckResult:
     return finding
 
 
+def assert_fault(finding: CheckResult, found: str, mend: str) -> None:
+    assert finding.status == FAULT
+    assert found in finding.found
+    assert finding.mend == mend
+
+
 def checked(*argv: str, **changed: Any) -> Checked:
     """Return a host with what its runs are told."""
     return Checked(_options(parse_collect(list(argv))), USER, NOW, **changed)
@@ -270,9 +276,7 @@ MAKE = "install -d -m 700 -o textfile-users /var/lib/textfile-users"
 )
 def test_faults_of_a_state_directory(changed: dict[str, Any], found: str, mend: str) -> None:
     finding = judge_place(STATE._replace(**changed))
-    assert finding.status == FAULT
-    assert found in finding.found
-    assert finding.mend == mend
+    assert_fault(finding, found, mend)
 
 
 @pytest.mark.usefixtures("needs_root")
@@ -595,9 +599,7 @@ def test_a_textfile_directory_as_it_should_be() -> None:
 )
 def test_faults_of_a_textfile_directory(changed: dict[str, Any], found: str, mend: str) -> None:
     finding = judge_directory(**changed)
-    assert finding.status == FAULT
-    assert found in finding.found
-    assert finding.mend == mend
+    assert_fault(finding, found, mend)
 
 
 def test_rights_that_were_set_back_are_needed_no_more_with_a_link() -> None:
@@ -661,9 +663,7 @@ def test_a_file_as_it_should_be() -> None:
 )
 def test_faults_of_a_file(changed: dict[str, Any], found: str, mend: str) -> None:
     finding = judge_file(**changed)
-    assert finding.status == FAULT
-    assert found in finding.found
-    assert finding.mend == mend
+    assert_fault(finding, found, mend)
 
 
 def test_the_time_in_a_file() -> None:

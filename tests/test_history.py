@@ -85,6 +85,11 @@ class Run(hosts.Run):
         self.log(at, pid, f"pam_unix(sshd:session): session closed for user {user}")
 
 
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    return Run(tmp_path, capsys)
+
+
 # wtmp
 
 

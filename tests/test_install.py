@@ -641,6 +641,7 @@ def test_an_image_without_usr_local(tmp_path: Path) -> None:
 LINK_STEP = Step(("make link", LINKED, "/opt/textfile-users/bin/textfile-users", ""))
 
 
+NOT_ROOTS = "a link on the way is not root's"
 ANOTHERS_LINK = "ln -s /etc usr/local/bin; chown -h 995 usr/local/bin"
 # What an image has, and where below it the link is made, or why it is not.
 MADE = {
@@ -650,8 +651,8 @@ MADE = {
     "mkdir -p usr/local; ln -s ../../../../../../srv usr/local/bin": "srv",
 }
 NOT_MADE = {
-    f"mkdir -p usr/local etc; {ANOTHERS_LINK}": "a link on the way is not root's",
-    f"mkdir -p usr/local etc; chown 995 usr/local; {ANOTHERS_LINK}": "a link on the way is not root's",
+    f"mkdir -p usr/local etc; {ANOTHERS_LINK}": NOT_ROOTS,
+    f"mkdir -p usr/local etc; chown 995 usr/local; {ANOTHERS_LINK}": NOT_ROOTS,
     "mkdir -p usr/local; ln -s bin usr/local/bin": "Too many levels of symbolic links",
     "mkdir -p usr/local; touch usr/local/bin": "Not a directory",
     "mkdir -p usr/local/bin; touch usr/local/bin/textfile-users": "File exists",
@@ -1399,7 +1400,8 @@ def test_the_group_that_writes_btmp_is_taken_where_btmp_is_read(
     ],
 )
 def test_whether_btmp_is_what_is_read(
-    open_directory: Path, monkeypatch: pytest.MonkeyPatch, log: str, mode: int, gid: int, source: str,
+    open_directory: Path, monkeypatch: pytest.MonkeyPatch, log: str, mode: int, gid: int,
+    source: str,
     has_btmp: bool, journal: str, expected: bool, why: str,
 ) -> None:  # fmt: skip
     if log:

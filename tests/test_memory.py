@@ -203,6 +203,11 @@ class Run:
         return self.capsys.readouterr().err, float(counts[0].rpartition(" ")[2])
 
 
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    return Run(tmp_path, capsys)
+
+
 def _of_another_version(path: Path) -> None:
     data = path.read_bytes()
     data = data[: data.rindex(b"\n", 0, -1) + 1].replace(b'",3]\n', b'",99]\n', 1)

@@ -247,6 +247,11 @@ def named(found: dict[str, float], family: str) -> dict[str, float]:
     return {name: value for name, value in found.items() if name.partition("{")[0] == family}
 
 
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    return Run(tmp_path, capsys)
+
+
 @pytest.mark.parametrize("seed", range(24))
 def test_a_wtmp_read_at_once(run: Run, seed: int) -> None:
     past = Past(seed)

@@ -51,6 +51,11 @@ class Run(hosts.Run):
         return self.samples()[FAILURES]
 
 
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    return Run(tmp_path, capsys)
+
+
 @pytest.mark.parametrize("traditional", [False, True], ids=["iso", "traditional"])
 @pytest.mark.parametrize(
     ("begin", "jump", "why"),
