@@ -60,6 +60,13 @@ def raw(said: bytes) -> Act:
 
 NO_METHOD = "-o PubkeyAuthentication=no -o PreferredAuthentications=none"
 BY_KEY = login("publickey", "alice") + ended()
+
+
+def by_alice(program: str, target: str = "root", result: str = "success") -> Counter[str]:
+    """Return what a sudo or su adds that alice calls over ssh."""
+    return BY_KEY + escalation(program, "alice", target, result)
+
+
 STEPS: list[Step] = [
     ("password of bob", password("bob", "pw"), login("password", "bob") + ended()),
     ("key of alice, no PTY", key("alice", "true"), BY_KEY),
@@ -70,20 +77,17 @@ STEPS: list[Step] = [
     ("no password, unknown user", key("mallory", "", NO_METHOD), probe("closed")),
     ("dropped at once", raw(b""), probe("closed")),
     ("no SSH at all", raw(b"GET / HTTP/1.0\r\n\r\n"), probe("protocol")),
-    ("sudo", key("alice", "echo pw | sudo -S true"),
-     BY_KEY + escalation("sudo", "alice", "root", "success")),
-    ("sudo, PTY", key("alice", "echo pw | sudo -S -u bob true", "-tt"),
-     BY_KEY + escalation("sudo", "alice", "bob", "success")),
+    ("sudo", key("alice", "echo pw | sudo -S true"), by_alice("sudo")),
+    ("sudo, PTY", key("alice", "echo pw | sudo -S -u bob true", "-tt"), by_alice("sudo", "bob")),
     ("sudo, wrong password", key("alice", "echo wrong | sudo -kS true"),
-     BY_KEY + escalation("sudo", "alice", "root", "failure")),
+     by_alice("sudo", result="failure")),
     ("sudo, not allowed", key("bob", "echo pw | sudo -S true"),
      login("publickey", "bob") + ended() + escalation("sudo", "bob", "root", "failure")),
-    ("su", key("alice", "echo pw | su bob -c true"),
-     BY_KEY + escalation("su", "alice", "bob", "success")),
+    ("su", key("alice", "echo pw | su bob -c true"), by_alice("su", "bob")),
     ("su -, PTY", key("alice", "(sleep 5; echo pw) | su - bob -c true", "-tt"),
-     BY_KEY + escalation("su", "alice", "bob", "success")),
+     by_alice("su", "bob")),
     ("su, wrong password", key("alice", "echo wrong | su -c true"),
-     BY_KEY + escalation("su", "alice", "root", "failure")),
+     by_alice("su", result="failure")),
     ("su by root", lambda guest: guest.sh("su alice -c true"),
      escalation("su", "root", "alice", "success")),
 ]  # fmt: skip
@@ -115,15 +119,14 @@ LOCAL: list[Step] = [
 LONG = "alice : TTY=pts/0 ; PWD=/ ; USER=bob ; COMMAND=/bin/id [...] " * 40
 # What only the newest hosts have.
 NEWEST: list[Step] = [
-    ("sudo-rs", key("alice", "echo pw | sudo-rs -S true"),
-     BY_KEY + escalation("sudo", "alice", "root", "success")),
+    ("sudo-rs", key("alice", "echo pw | sudo-rs -S true"), by_alice("sudo")),
     ("sudo-rs, PTY", key("alice", "echo pw | sudo-rs -S -u bob true", "-tt"),
-     BY_KEY + escalation("sudo", "alice", "bob", "success")),
+     by_alice("sudo", "bob")),
     ("sudo-rs, the second password is right",
      key("alice", r"printf 'wrong\npw\n' | sudo-rs -S true"),
-     BY_KEY + escalation("sudo", "alice", "root", "success")),
+     by_alice("sudo")),
     ("sudo-rs, a long command", key("alice", f"echo pw | sudo-rs -S echo '{LONG}'"),
-     BY_KEY + escalation("sudo", "alice", "root", "success")),
+     by_alice("sudo")),
     ("su-rs by root", lambda guest: guest.sh("su-rs alice -c true"),
      escalation("su", "", "alice", "success")),
     # Its session is no login, nor is an account that is made.
