@@ -10,23 +10,21 @@ from __future__ import annotations
 import argparse
 import subprocess
 import tempfile
-import threading
 import time
 import urllib.request
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from datetime import datetime, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.tools import table
 from tests.e2e.parts import samples
-from tests.e2e.prometheus import Prometheus
+from tests.e2e.prometheus import Prometheus, serving
 from tests.hosts import PASSWD, Host
 from textfile_users.cli import main as textfile_users
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    pass
 
 RULES = [
     Path(__file__).parents[1] / "prometheus" / name for name in ("alerts.yml", "recording.yml")
@@ -112,50 +110,22 @@ class Fleet:
         text = "\n".join(lines) + "\n"
         return text.replace("user0", f"host{number}").replace("192.0.2.", f"192.0.{number % 256}.")
 
+    def page_now(self, path: str) -> str:
+        """Return what the host of that number serves now, for "/" and the number."""
+        return self.page(int(path[1:]), time.time())
+
 
 def _later(line: str, passed: float) -> str:
     name, _, value = line.rpartition(" ")
     return f"{name} {float(value) + passed}"
 
 
-@contextmanager
-def served(fleet: Fleet, hosts: int) -> Iterator[list[str]]:
-    """Serve the fleet's pages on a loopback port; give Prometheus' targets."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            body = fleet.page(int(self.path[1:]), time.time()).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def handle(self) -> None:
-            with suppress(ConnectionError):  # Prometheus has ended
-                super().handle()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield [f"127.0.0.1:{server.server_port}/{number}" for number in range(hosts)]
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def measure(fleet: Fleet, hosts: int, seconds: float) -> dict[str, float]:
     """Have a Prometheus scrape so many hosts for some time; return what it came to."""
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory())
-        targets = stack.enter_context(served(fleet, hosts))
+        address = stack.enter_context(serving(fleet.page_now))
+        targets = [f"{address}/{number}" for number in range(hosts)]
         running = Prometheus(Path(directory), targets, RULES, f"{INTERVAL}s")
         prometheus = stack.enter_context(running)
         time.sleep(seconds)

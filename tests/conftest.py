@@ -6,9 +6,13 @@ import os
 import re
 import tempfile
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.hosts import Run
 
 settings.register_profile(
     "machines-differ", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -32,6 +36,26 @@ os.environ["PATH"] += ":/usr/local/sbin:/usr/sbin:/sbin"
 time.tzset()
 tempfile.tempdir = None  # the caller's may be closed to others
 os.umask(0o022)
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    return Run(tmp_path, capsys)
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """A directory that others can reach; pytest's own they cannot."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+@pytest.fixture
+def needs_root() -> None:
+    """Leave out where not root tries it what only root can: files of others, mounts."""
+    if os.geteuid() != 0:
+        pytest.skip("left out: needs root")
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -21,3 +22,16 @@ def replace(patch: pytest.MonkeyPatch, name: str, value: object) -> None:
     for module in MODULES:
         if hasattr(module, name):
             patch.setattr(module, name, value)
+
+
+def watched_reads(patch: pytest.MonkeyPatch) -> list[int]:
+    """Return the list to which each pread(2) from now on adds how many bytes it asks for."""
+    asked = []
+    pread = os.pread
+
+    def watch(descriptor: int, length: int, offset: int) -> bytes:
+        asked.append(length)
+        return pread(descriptor, length, offset)
+
+    patch.setattr(os, "pread", watch)
+    return asked

@@ -30,6 +30,26 @@ alice:x:1000:100:Alice Example,room 1,,:/home/alice:/bin/sh
 bob:x:1001:100:Bob Example:/home/bob:/bin/sh
 """
 TICKS = os.sysconf("SC_CLK_TCK")
+# Names of processes as stat(5) has them, between parentheses, and how they are shown.
+COMMS = {
+    b"bash": "bash",
+    b"Web Content": "Web Content",
+    b"a) S 1 (b": "a) S 1 (b",  # which imitates the fields
+    b"((sd-pam))": "((sd-pam))",
+    b"a\nb": "a\nb",
+    b"": "",
+    b"\xff": "\\xff",  # not UTF-8
+}
+# What a host is installed with, below share/textfile-users.
+SHIPPED = (
+    "cron/textfile-users",
+    "cron/textfile-users.crontab",
+    "systemd-timer/ptrace.conf",
+    "systemd-timer/textfile-users.path",
+    "systemd-timer/textfile-users.service",
+    "systemd-timer/textfile-users.sysusers",
+    "systemd-timer/textfile-users.timer",
+)
 
 
 @contextmanager

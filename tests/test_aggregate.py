@@ -65,11 +65,6 @@ STAY = {
 }
 
 
-@pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    return Run(tmp_path, capsys)
-
-
 def exported(family: Family) -> str:
     return family.name + "_total" * (family.type == "counter")
 

@@ -9,8 +9,6 @@ compared only where it is told.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +30,6 @@ def cases(directory: Path) -> list[Case]:
         for line in path.read_text(encoding="utf-8").split("\n")
         if line
     ]
-
-
-@pytest.fixture(autouse=True)
-def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 def read(case: Case, *, unmatched: bool) -> list[Case]:

@@ -26,11 +26,6 @@ Tcp: 1 200 120000 -1 1 %d 0 0 %d
 """
 
 
-@pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    return Run(tmp_path, capsys)
-
-
 def burn(host: Host, pid: int, seconds: float) -> None:
     """Have a process use CPU time."""
     path = host.path(f"proc/{pid}/stat")

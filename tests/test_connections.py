@@ -61,33 +61,26 @@ def counted(
     return {service: count for service, count in counts.items() if count}
 
 
+# By service, whose process listens where; the kernel cuts a name after 15 bytes.
+LISTENERS = {
+    "ssh": [("sshd", 2222), ("dropbear", 2222)],
+    "vnc": [
+        *(("Xvnc", 7001), ("Xtigervnc", 5901), ("Xtightvnc", 5901), ("Xkasmvnc", 8444)),
+        *(("x11vnc", 5900), ("vncserver-x11-core", 5900), ("x0vncserver", 5900)),
+        *(("x0tigervncserver", 5900), ("wayvnc", 5900), ("vino-server", 5900), ("krfb", 5900)),
+        ("gnome-remote-desktop-daemon", 5900),
+    ],
+    "rdp": [("xrdp", 3390), ("krdpserver", 3389), ("gnome-remote-desktop-daemon", 3389)],
+    "": [
+        *(("nginx", 22), ("nginx", 5901), ("nginx", 3389)),
+        *(("qemu-system-x86", 5900), ("Xorg", 5900), ("ssh", 5901)),
+    ],
+}
+
+
 @pytest.mark.parametrize(
     ("comm", "port", "service"),
-    [
-        ("sshd", 2222, "ssh"),
-        ("dropbear", 2222, "ssh"),
-        ("Xvnc", 7001, "vnc"),
-        ("Xtigervnc", 5901, "vnc"),
-        ("Xtightvnc", 5901, "vnc"),
-        ("Xkasmvnc", 8444, "vnc"),
-        ("x11vnc", 5900, "vnc"),
-        ("vncserver-x11-core"[:15], 5900, "vnc"),
-        ("x0vncserver", 5900, "vnc"),
-        ("x0tigervncserver"[:15], 5900, "vnc"),
-        ("wayvnc", 5900, "vnc"),
-        ("vino-server", 5900, "vnc"),
-        ("krfb", 5900, "vnc"),
-        ("xrdp", 3390, "rdp"),
-        ("krdpserver", 3389, "rdp"),
-        ("gnome-remote-desktop-daemon"[:15], 3389, "rdp"),
-        ("gnome-remote-desktop-daemon"[:15], 5900, "vnc"),
-        ("nginx", 22, ""),
-        ("nginx", 5901, ""),
-        ("nginx", 3389, ""),
-        ("qemu-system-x86", 5900, ""),
-        ("Xorg", 5900, ""),
-        ("ssh", 5901, ""),
-    ],
+    [(comm[:15], port, service) for service, found in LISTENERS.items() for comm, port in found],
 )
 def test_the_process_that_listens_decides(comm: str, port: int, service: str) -> None:
     process = Process(300, comm, 1, 5.0, ALICE)

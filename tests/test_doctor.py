@@ -11,7 +11,6 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -57,6 +56,12 @@ def one(findings: Any) -> CheckResult:
     (finding,) = findings
     assert isinstance(finding, CheckResult)
     return finding
+
+
+def assert_fault(finding: CheckResult, found: str, mend: str) -> None:
+    assert finding.status == FAULT
+    assert found in finding.found
+    assert finding.mend == mend
 
 
 def checked(*argv: str, **changed: Any) -> Checked:
@@ -272,15 +277,12 @@ MAKE = "install -d -m 700 -o textfile-users /var/lib/textfile-users"
 )
 def test_faults_of_a_state_directory(changed: dict[str, Any], found: str, mend: str) -> None:
     finding = judge_place(STATE._replace(**changed))
-    assert finding.status == FAULT
-    assert found in finding.found
-    assert finding.mend == mend
+    assert_fault(finding, found, mend)
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_a_link_of_another_is_not_followed(tmp_path: Path) -> None:
     """Where links are protected the kernel would not even let root do so."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
     link = tmp_path / "state"
     link.symlink_to("/nonexistent")
     os.lchown(link, 12345, 12345)
@@ -346,20 +348,11 @@ def test_what_opens_a_part() -> None:
     assert access.opening_command(directory, os.X_OK, USER) == "chmod o+x /srv"
 
 
-@pytest.fixture
-def open_directory() -> Iterator[Path]:
-    """A directory that others can reach; pytest's own they cannot."""
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
-        yield Path(directory)
-
-
+@pytest.mark.usefixtures("needs_root")
 @pytest.mark.parametrize("by_kernel", [True, False])
 def test_the_closed_part_of_a_path(
     open_directory: Path, by_kernel: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
     if not by_kernel:
         monkeypatch.setattr(os, "geteuid", lambda: 12345)
     top, file = open_directory, open_directory / "a/b/file"
@@ -378,10 +371,9 @@ def test_the_closed_part_of_a_path(
         assert part.path == str(top / "a")
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_an_access_list_is_not_read_by_others(open_directory: Path) -> None:
     """Owner, group and mode do not tell whom it lets in: what has one is taken for open."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
     file = open_directory / "file"
     file.write_text("")
     file.chmod(0o640)
@@ -430,6 +422,7 @@ def test_a_file_and_a_directory_that_cannot_be_seen(monkeypatch: pytest.MonkeyPa
     assert (finding.status, finding.found) == (FAULT, "/srv is closed to textfile-users")
 
 
+@pytest.mark.usefixtures("needs_root")
 @pytest.mark.parametrize(
     ("by_timer", "mode", "can_read", "status", "found"),
     [
@@ -448,8 +441,6 @@ def test_who_is_to_read_the_settings(
     open_directory: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
     file = open_directory / "settings"
     file.touch()
     file.chmod(mode)
@@ -609,9 +600,7 @@ def test_a_textfile_directory_as_it_should_be() -> None:
 )
 def test_faults_of_a_textfile_directory(changed: dict[str, Any], found: str, mend: str) -> None:
     finding = judge_directory(**changed)
-    assert finding.status == FAULT
-    assert found in finding.found
-    assert finding.mend == mend
+    assert_fault(finding, found, mend)
 
 
 def test_rights_that_were_set_back_are_needed_no_more_with_a_link() -> None:
@@ -675,9 +664,7 @@ def test_a_file_as_it_should_be() -> None:
 )
 def test_faults_of_a_file(changed: dict[str, Any], found: str, mend: str) -> None:
     finding = judge_file(**changed)
-    assert finding.status == FAULT
-    assert found in finding.found
-    assert finding.mend == mend
+    assert_fault(finding, found, mend)
 
 
 def test_the_time_in_a_file() -> None:
@@ -1623,11 +1610,10 @@ def test_for_whom_is_judged(
     assert module._identity(checked("--state-directory", str(place)).options) == judged
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_a_state_directory_that_is_still_to_be_made(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
     monkeypatch.setattr(module, "own_identity", lambda: ALICE)
     monkeypatch.setattr(module, "find_identity", lambda *_: USER)
     options = checked("--state-directory", str(tmp_path / "a/b")).options
@@ -1698,9 +1684,8 @@ def test_a_child_answers_fails_or_is_ended() -> None:
     assert children.read_text() == before
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_a_child_is_another_user() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
     told = in_child(lambda: [os.getresuid(), os.getresgid(), sorted(os.getgroups())], 5, USER)
     assert told == [[995] * 3, [995] * 3, [4, 43, 995]]
 

@@ -7,7 +7,6 @@ Each test has what theirs said of such a host in its samples, or why ours differ
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 
@@ -24,13 +23,10 @@ START = BOOT + 5_000
 
 
 @pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    made = Run(tmp_path, capsys)
-    made.host.write("etc/passwd", PASSWD)
-    made.host.write("etc/group", GROUP)
-    return made
+def run(run: Run) -> Run:
+    run.host.write("etc/passwd", PASSWD)
+    run.host.write("etc/group", GROUP)
+    return run
 
 
 def log_in(run: Run, *records: Record) -> None:

@@ -111,16 +111,16 @@ def test_what_comes_before_damage_in_a_compressed_log_is_printed(
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "said"),
+    ("path", "said"),
     [
-        ("/dev/null", 0, ""),
-        ("/proc", 1, "is a directory, not a file"),
-        ("/nonexistent", 1, "no such file or directory"),
-        ("/dev/zero", 1, "is not a regular file"),
+        ("/dev/null", ""),
+        ("/proc", "is a directory, not a file"),
+        ("/nonexistent", "no such file or directory"),
+        ("/dev/zero", "is not a regular file"),
     ],
 )
-def test_paths(path: str, status: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["events", path]) == status
+def test_paths(path: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["events", path]) == (1 if said else 0)
     assert capsys.readouterr() == ("", f"textfile-users: {path}: {said}\n" if said else "")
 
 

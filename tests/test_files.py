@@ -10,6 +10,7 @@ import pytest
 from textfile_users.reading.files import read_regular
 
 
+@pytest.mark.usefixtures("needs_root")
 @pytest.mark.parametrize(
     ("uid", "mode", "is_followed"),
     [
@@ -22,8 +23,6 @@ from textfile_users.reading.files import read_regular
     ],
 )
 def test_links_that_root_follows(tmp_path: Path, uid: int, mode: int, is_followed: bool) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("left out: needs root")
     (tmp_path / "file").write_bytes(b"text")
     directory = tmp_path / "directory"
     directory.mkdir()

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.following import original, replace
+from tests.following import original, replace, watched_reads
 from textfile_users.reading import compressed, plain, rotation
 from textfile_users.reading import lines as reading_lines
 from textfile_users.reading import position as position_module
@@ -205,14 +205,7 @@ def test_the_work_does_not_depend_on_the_size(log: Log, monkeypatch: pytest.Monk
     log.append(b"\n" + lines(2))
     reader = Reader(log.path, position=end(str(log.path)))
     log.append(lines(3))
-    read = []
-    pread = os.pread
-
-    def count(descriptor: int, length: int, offset: int) -> bytes:
-        read.append(length)
-        return pread(descriptor, length, offset)
-
-    monkeypatch.setattr(os, "pread", count)
+    read = watched_reads(monkeypatch)
     assert reader.run() == lines(3)
     assert sum(read) == 2 * plain.MARK + len(lines(3))
 
@@ -1472,14 +1465,7 @@ def test_since_does_little_in_a_file_of_gigabytes(
     log.append(stamped(1))
     os.truncate(log.path, 3 << 30)
     log.append(b"\n" + stamped(2) * 9000 + stamped(3, 4) + stamped(*range(5, 20)))
-    read = []
-    pread = os.pread
-
-    def count(descriptor: int, length: int, offset: int) -> bytes:
-        read.append(length)
-        return pread(descriptor, length, offset)
-
-    monkeypatch.setattr(os, "pread", count)
+    read = watched_reads(monkeypatch)
     position = since(str(log.path), time, _times)
     assert len(read) < 40
     assert sum(read) < 6 << 20

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -149,7 +149,6 @@ def test_output(
 def test_output_of_other_sets(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
-    utc: None,
     sets: str,
 ) -> None:
     """One scan and what happened until the next; the files of each set, and of all."""
@@ -169,7 +168,6 @@ def test_output_with_less_or_more_told_of_people(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-    utc: None,
     name: str,
     flags: tuple[str, ...],
 ) -> None:
@@ -178,15 +176,6 @@ def test_output_with_less_or_more_told_of_people(
     key.chmod(0o600)
     monkeypatch.setattr(collect_module, "REDACT_KEY", str(key))
     compare(two_looks(tmp_path, capfd, *flags), FIXTURES / "privacy" / f"{name}.prom")
-
-
-@pytest.fixture
-def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "UTC")
-        time.tzset()
-        yield
-    time.tzset()
 
 
 def two_looks(tmp_path: Path, capfd: pytest.CaptureFixture[str], *flags: str) -> str:

@@ -7,14 +7,13 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.hosts import SHIPPED
 from textfile_users import cli
 from textfile_users import product as places
 from textfile_users.cli import _file_in, main
@@ -642,30 +641,38 @@ def test_an_image_without_usr_local(tmp_path: Path) -> None:
 LINK_STEP = Step(("make link", LINKED, "/opt/textfile-users/bin/textfile-users", ""))
 
 
+NOT_ROOTS = "a link on the way is not root's"
+ANOTHERS_LINK = "ln -s /etc usr/local/bin; chown -h 995 usr/local/bin"
+# What an image has, and where below it the link is made, or why it is not.
+MADE = {
+    "mkdir -p usr/local/bin": "usr/local/bin",
+    "mkdir -p usr var/usrlocal; ln -s ../var/usrlocal usr/local": "var/usrlocal/bin",
+    "mkdir -p usr var/usrlocal; ln -s /var/usrlocal usr/local": "var/usrlocal/bin",
+    "mkdir -p usr/local; ln -s ../../../../../../srv usr/local/bin": "srv",
+}
+NOT_MADE = {
+    f"mkdir -p usr/local etc; {ANOTHERS_LINK}": NOT_ROOTS,
+    f"mkdir -p usr/local etc; chown 995 usr/local; {ANOTHERS_LINK}": NOT_ROOTS,
+    "mkdir -p usr/local; ln -s bin usr/local/bin": "Too many levels of symbolic links",
+    "mkdir -p usr/local; touch usr/local/bin": "Not a directory",
+    "mkdir -p usr/local/bin; touch usr/local/bin/textfile-users": "File exists",
+    "mkdir -p usr/local/bin/textfile-users": "File exists",
+    "mkdir -p usr/local/bin etc; ln -s /etc usr/local/bin/textfile-users": "File exists",
+}
+
+
+@pytest.mark.usefixtures("needs_root")
 @pytest.mark.parametrize(
     ("prepare", "made", "said"),
     [
-        ("mkdir -p usr/local/bin", "usr/local/bin", ""),
-        ("mkdir -p usr var/usrlocal; ln -s ../var/usrlocal usr/local", "var/usrlocal/bin", ""),
-        ("mkdir -p usr var/usrlocal; ln -s /var/usrlocal usr/local", "var/usrlocal/bin", ""),
-        ("mkdir -p usr/local; ln -s ../../../../../../srv usr/local/bin", "srv", ""),
-        ("mkdir -p usr/local etc; ln -s /etc usr/local/bin; chown -h 995 usr/local/bin", "",
-         "a link on the way is not root's"),
-        ("mkdir -p usr/local etc; chown 995 usr/local; ln -s /etc usr/local/bin; "
-         "chown -h 995 usr/local/bin", "", "a link on the way is not root's"),
-        ("mkdir -p usr/local; ln -s bin usr/local/bin", "", "Too many levels of symbolic links"),
-        ("mkdir -p usr/local; touch usr/local/bin", "", "Not a directory"),
-        ("mkdir -p usr/local/bin; touch usr/local/bin/textfile-users", "", "File exists"),
-        ("mkdir -p usr/local/bin/textfile-users", "", "File exists"),
-        ("mkdir -p usr/local/bin etc; ln -s /etc usr/local/bin/textfile-users", "", "File exists"),
+        *((prepare, made, "") for prepare, made in MADE.items()),
+        *((prepare, "", said) for prepare, said in NOT_MADE.items()),
     ],
-)  # fmt: skip
+)
 def test_a_link_is_made_where_it_is_meant_or_not_at_all(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], prepare: str, made: str, said: str
 ) -> None:
     """Others may write below /usr/local, and the owner of an image anywhere in it."""
-    if os.geteuid():
-        pytest.skip("needs root")
     subprocess.run(["sh", "-ec", f"mkdir image; cd image; {prepare}"], cwd=tmp_path, check=True)
     do(LINK_STEP, f"{tmp_path}/image")
     err = capsys.readouterr().err
@@ -921,10 +928,9 @@ def test_a_record_with_our_own_group_does_not_give_it_the_directory_again() -> N
     assert parse_before(text, 991) == Before(TEXTFILE, 990, 0o1775)
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_a_record_is_roots_alone(tmp_path: Path) -> None:
     """Root acts on what it says, by uninstall: nobody else may have put it there."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
     record = tmp_path / places.RECORD[1:]
     record.parent.mkdir(parents=True, mode=0o755)
     record.write_text("0 0755 /srv/x\n")
@@ -1001,10 +1007,9 @@ def _said_by_sh(script: str) -> str:
     ).stdout.strip()
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_processes_in_containers_are_not_ours_to_end(tmp_path: Path) -> None:
     """There the number of our user may be another's: they have another root directory."""
-    if os.geteuid():
-        pytest.skip("needs root")
     (tmp_path / "bin").mkdir()
     shutil.copy(shutil.which("busybox") or pytest.skip("needs busybox"), tmp_path / "bin")
     tmp_path.chmod(0o755)
@@ -1085,12 +1090,11 @@ def test_a_dry_run_that_is_not_roots_says_so(
         assert ("not as root" in capsys.readouterr().err) != is_root
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_another_install_is_at_work(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Neither reads facts that the other one is changing; what has ended is no hindrance."""
-    if os.geteuid():
-        pytest.skip("others than root change nothing")
     monkeypatch.setattr(command, "read_facts", lambda *_: INSTALLED._replace(root="/image"))
     monkeypatch.setattr(command, "do", lambda *_: None)
     with command._alone(dry_run=False) as is_alone:
@@ -1378,14 +1382,7 @@ def test_the_group_that_writes_btmp_is_taken_where_btmp_is_read(
     assert not any(words in text for words in missing), (why, text)
 
 
-@pytest.fixture
-def for_all() -> Iterator[Path]:
-    """A directory that every user gets into, unlike pytest's."""
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
-        yield Path(directory)
-
-
+@pytest.mark.usefixtures("needs_root")
 @pytest.mark.parametrize(
     ("log", "mode", "gid", "source", "has_btmp", "journal", "expected", "why"),
     [
@@ -1403,23 +1400,22 @@ def for_all() -> Iterator[Path]:
     ],
 )
 def test_whether_btmp_is_what_is_read(
-    for_all: Path, monkeypatch: pytest.MonkeyPatch, log: str, mode: int, gid: int, source: str,
+    open_directory: Path, monkeypatch: pytest.MonkeyPatch, log: str, mode: int, gid: int,
+    source: str,
     has_btmp: bool, journal: str, expected: bool, why: str,
 ) -> None:  # fmt: skip
-    if os.geteuid():
-        pytest.skip("needs root")
     if log:
-        (for_all / log).touch()
-        (for_all / log).chmod(mode)
-        os.chown(for_all / log, 0, gid)
+        (open_directory / log).touch()
+        (open_directory / log).chmod(mode)
+        os.chown(open_directory / log, 0, gid)
     if has_btmp:
-        (for_all / "btmp").touch()
-    logs = tuple(str(for_all / name) for name in ("auth.log", "secure"))
+        (open_directory / "btmp").touch()
+    logs = tuple(str(open_directory / name) for name in ("auth.log", "secure"))
     monkeypatch.setattr("textfile_users.paths.AUTH_LOGS", logs)
     monkeypatch.setattr(facts_module, "journal_state", lambda paths: (journal, ""))
     values = {"OPTIONS": f"--auth-source {source}"} if source else {}
     numbers = {"adm": 4, "systemd-journal": 999, "utmp": 43, "textfile-users": 990}
-    paths = Paths(btmp_given=str(for_all / "btmp"))
+    paths = Paths(btmp_given=str(open_directory / "btmp"))
     assert facts_module._reads_btmp(paths, values, 990, numbers) == expected, why
 
 
@@ -1451,15 +1447,7 @@ def test_faults_leave_everything_as_it_was(
 
 
 def test_what_install_needs_is_shipped() -> None:
-    assert set(share_files()) == {
-        "cron/textfile-users",
-        "cron/textfile-users.crontab",
-        "systemd-timer/ptrace.conf",
-        "systemd-timer/textfile-users.path",
-        "systemd-timer/textfile-users.service",
-        "systemd-timer/textfile-users.sysusers",
-        "systemd-timer/textfile-users.timer",
-    }
+    assert set(share_files()) == set(SHIPPED)
 
 
 @pytest.mark.parametrize(
@@ -1559,6 +1547,7 @@ def as_user(script: str) -> Step:
     return Step(("as our user", "sh", "-c", script))
 
 
+@pytest.mark.usefixtures("needs_root")
 @pytest.mark.parametrize(
     ("script", "is_done", "said"),
     [
@@ -1575,8 +1564,6 @@ def test_what_the_first_scan_by_cron_says(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     script: str, is_done: bool, said: str,
 ) -> None:  # fmt: skip
-    if os.geteuid():
-        pytest.skip("needs root")
     monkeypatch.setattr(first, "read_ids", lambda _: (64321, 64322))
     assert first.scan_first(as_user(script)) == is_done
     out, err = capsys.readouterr()
@@ -1667,9 +1654,8 @@ def test_what_is_said_of_what_runs_it(
     )
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_a_cron_daemon_is_found_but_not_that_of_a_container(tmp_path: Path) -> None:
-    if os.geteuid():
-        pytest.skip("needs root")
     tmp_path.chmod(0o755)
     shutil.copy(shutil.which("busybox") or pytest.skip("needs busybox"), tmp_path / "crond")
     command_of_it = f"{tmp_path}/crond"

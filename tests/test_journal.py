@@ -446,36 +446,26 @@ def test_by_which_way_a_program_is_believed(
 
 
 @pytest.mark.parametrize(
-    ("program", "exe", "comm", "believed", "why"),
+    ("program", "told", "believed", "why"),
     [
-        ("sshd", "", "sshd", True, "its file was not seen any more"),
-        ("sshd", "", "sshd-session", True, "its file was not seen any more"),
-        ("gdm-password]", "", "gdm-session-wor", True, "cut, as the kernel does"),
-        ("sshd", "", "cat", False, "run by sudo, with the log for its output"),
-        ("sshd", "/usr/sbin/sshd", "any", True, "the file is what counts"),
+        ("sshd", {"comm": "sshd"}, True, "its file was not seen any more"),
+        ("sshd", {"comm": "sshd-session"}, True, "its file was not seen any more"),
+        ("gdm-password]", {"comm": "gdm-session-wor"}, True, "cut, as the kernel does"),
+        ("sshd", {"comm": "cat"}, False, "run by sudo, with the log for its output"),
+        ("sshd", {"comm": "any", "exe": "/usr/sbin/sshd"}, True, "the file is what counts"),
+        ("sshd", {"gid": "0"}, True, "root's group"),
+        ("sshd", {"gid": "1000"}, False, "a user's sudo, whose complaint begins like sshd's"),
+        ("gdm-password", {"gid": "1000"}, False, "the same by journald's own protocol"),
+        ("polkitd", {"gid": "1000"}, False, "the same"),
+        ("login", {"gid": "1000", "exe": "/usr/bin/login"}, True, "the group of who logs in"),
+        ("sudo", {"gid": "1000"}, True, "it may tell of who logged in"),
     ],
 )
 def test_what_is_believed_of_a_process_of_roots_that_has_gone(
-    program: str, exe: str, comm: str, believed: bool, why: str
+    program: str, told: dict[str, str], believed: bool, why: str
 ) -> None:
-    assert is_believed(program, "0", exe, "syslog", comm) is believed
-
-
-@pytest.mark.parametrize(
-    ("program", "gid", "exe", "believed", "why"),
-    [
-        ("sshd", "0", "", True, "root's group"),
-        ("sshd", "1000", "", False, "a user's sudo, whose complaint begins like sshd's"),
-        ("gdm-password", "1000", "", False, "the same by journald's own protocol"),
-        ("polkitd", "1000", "", False, "the same"),
-        ("login", "1000", "/usr/bin/login", True, "it has taken the group of who logs in"),
-        ("sudo", "1000", "", True, "it may tell of who logged in"),
-    ],
-)
-def test_what_is_believed_of_roots_uid_with_another_group(
-    program: str, gid: str, exe: str, believed: bool, why: str
-) -> None:
-    assert is_believed(program, "0", exe, "", "", gid) is believed
+    transport = "syslog" if "comm" in told else ""
+    assert is_believed(program, "0", **{"exe": "", "transport": transport, **told}) is believed
 
 
 @pytest.mark.parametrize(

@@ -127,11 +127,10 @@ def histogram(run: Run) -> dict[str, float]:
 
 
 @pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    made = Run(tmp_path, capsys)
-    made.host.write("etc/passwd", "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/:/bin/sh\n")
-    made.host.write("var/log/auth.log", "")
-    return made
+def run(run: Run) -> Run:
+    run.host.write("etc/passwd", "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/:/bin/sh\n")
+    run.host.write("var/log/auth.log", "")
+    return run
 
 
 def line(host: Host, at: float, text: str) -> None:

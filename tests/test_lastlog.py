@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from tests.following import watched_reads
 from tests.hosts import BOOT
 from textfile_users.history.lastlog import SIZES, parse_lastlog, read_lastlog, read_lastlog2
 from textfile_users.reading.files import UnreadableDatabase
@@ -88,14 +89,7 @@ def test_a_huge_sparse_file_is_read_only_where_it_is_asked_for(
     records = {1000: pack(*layout, BOOT), 4_000_000_000: pack(*layout, BOOT + 1)}
     path = write(tmp_path / "lastlog", size, records, BOOT + 1)
     assert os.path.getsize(path) > 10**12
-    read = []
-    pread = os.pread
-
-    def watch(descriptor: int, length: int, offset: int) -> bytes:
-        read.append(length)
-        return pread(descriptor, length, offset)
-
-    monkeypatch.setattr(os, "pread", watch)
+    read = watched_reads(monkeypatch)
     assert read_lastlog(path, uids) == {"alice": BOOT, "domain\\bob": BOOT + 1}
     assert len(read) <= len(uids) * len(SIZES)
 
@@ -224,29 +218,19 @@ def db(tmp_path: Path) -> Lastlog2:
     return Lastlog2(tmp_path / "lastlog2.db")
 
 
-@pytest.mark.parametrize(
-    ("service", "counts", "why"),
-    [
-        ("sshd", True, "a login"),
-        ("login", True, "a login"),
-        ("gdm-password", True, "a login"),
-        (None, True, "taken over from lastlog"),
-        ("", True, "a program that names none"),
-        ("su", False, "a change of user"),
-        ("su-l", False, "a change of user"),
-        ("sudo", False, "a change of user"),
-        ("systemd-run0", False, "a change of user"),
-        ("cron", False, "a job"),
-        ("systemd-user", False, "a user manager"),
-    ],
-)
-def test_services_decide_what_is_a_login(
-    db: Lastlog2, service: str | None, counts: bool, why: str
-) -> None:
+# None was taken over from lastlog, "" is a program that names none.
+@pytest.mark.parametrize("service", ["sshd", "login", "gdm-password", None, ""])
+def test_a_login_counts(db: Lastlog2, service: str | None) -> None:
     db.login("alice", BOOT)
     db.login("root", BOOT + 5, service, "")
-    expected = {"alice": BOOT, "root": BOOT + 5} if counts else {"alice": BOOT}
-    assert read_lastlog2(db.path) == (expected, 0)
+    assert read_lastlog2(db.path) == ({"alice": BOOT, "root": BOOT + 5}, 0)
+
+
+@pytest.mark.parametrize("service", ["su", "su-l", "sudo", "systemd-run0", "cron", "systemd-user"])
+def test_a_change_of_user_or_a_job_is_no_login(db: Lastlog2, service: str) -> None:
+    db.login("alice", BOOT)
+    db.login("root", BOOT + 5, service, "")
+    assert read_lastlog2(db.path) == ({"alice": BOOT}, 0)
 
 
 def test_a_user_who_never_logged_in_is_left_out(db: Lastlog2) -> None:

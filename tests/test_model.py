@@ -22,19 +22,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import adds
 from tests.following import replace
 from tests.hosts import NOW, Host, hurried
 from textfile_users.cli import main
 from textfile_users.state_files import load_durable
 
-FAMILIES = (
-    "users_auth_successes_total",
-    "users_auth_failures_total",
-    "users_auth_probes_total",
-    "users_escalations_total",
-    "users_escalation_failures_total",
-    "users_logins_total",
-)
+FAMILIES = tuple(name for name in adds.FAMILIES if not name.endswith("_count"))
 CHANGES = ("open", "write", "fchmod", "rename", "unlink", "close")
 SSHD = 'program="sshd"'
 PASSWORD = f'method="password",{SSHD}'

@@ -56,6 +56,11 @@ def test_what_the_timer_and_cron_give_is_plain(argv: list[str]) -> None:
     assert parse_plain(argv, COLLECT_OPTIONS) is not None
 
 
+PATH_OPTIONS = (
+    *("output", "textfile-directory", "state-directory", "runtime-directory", "utmp", "auth-log"),
+)
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
@@ -65,14 +70,8 @@ def test_what_the_timer_and_cron_give_is_plain(argv: list[str]) -> None:
         (["--timeout", "nan"], "argument --timeout: 'nan' is not a time"),
         (["--metrics", "users,w"], "argument --metrics: 'w' is not known; choose from users"),
         (["--collectors", ""], "argument --collectors: '' is not known"),
-        (["--root="], "argument --root: an empty path"),
-        (["--output", ""], "argument --output: an empty path"),
-        (["--output="], "argument --output: an empty path"),
-        (["--textfile-directory", ""], "argument --textfile-directory: an empty path"),
-        (["--state-directory", ""], "argument --state-directory: an empty path"),
-        (["--runtime-directory", ""], "argument --runtime-directory: an empty path"),
-        (["--utmp", ""], "argument --utmp: an empty path"),
-        (["--auth-log", ""], "argument --auth-log: an empty path"),
+        *(([f"--{name}="], f"argument --{name}: an empty path") for name in ("root", "output")),
+        *(([f"--{name}", ""], f"argument --{name}: an empty path") for name in PATH_OPTIONS),
         (["--root"], "argument --root: expected one argument"),
         (["nonsense"], "'nonsense' is no command; choose from collect, show"),
         (["--rep", "3"], "'--rep' is no option; did you mean --repeat?"),

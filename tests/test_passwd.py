@@ -24,6 +24,11 @@ from textfile_users.paths import Paths
 ROOT = b"root:x:0:0:root:/root:/bin/bash\n"
 
 
+def check(line: bytes, expected: dict[int, str], why: str) -> None:
+    for data in (ROOT + line, ROOT + line + b"\n", ROOT + line + b"\n\n" + ROOT):
+        assert parse_passwd(data).by_uid == {0: "root", **expected}, why
+
+
 @pytest.mark.parametrize(
     ("line", "expected", "why"),
     [
@@ -33,27 +38,35 @@ ROOT = b"root:x:0:0:root:/root:/bin/bash\n"
         (b"j\xfcrgen:x:1001:1::/:", {1001: "j\\xfcrgen"}, "Latin-1"),
         ("jürgen:x:1001:1::/:".encode(), {1001: "jürgen"}, "UTF-8"),
         (b"EXAMPLE\\bob:x:70000:1::/:", {70000: "EXAMPLE\\bob"}, "a domain's name"),
-        (b"toor:x:0:0::/:", {}, "of two names of one uid the first counts"),
         (b"max:x:4294967294:1::/:", {4294967294: "max"}, "the greatest uid"),
-        (b"none:x:4294967295:1::/:", {}, "-1 is no uid"),
-        (b"huge:x:99999999999999999999:1::/:", {}, "no uid has as many digits"),
-        (b"neg:x:-5:1::/:", {}, "a uid has no sign"),
-        (b"arabic:x:\xd9\xa1:1::/:", {}, "digits of another script"),
-        (b"empty:x::1::/:", {}, "no uid"),
-        (b":x:5:5::/:", {}, "no name"),
-        (b"+::::::", {}, "NIS"),
-        (b"+bob:x:5:5::/:", {}, "NIS, one user"),
-        (b"-bob:x:5:5::/:", {}, "NIS, but for one user"),
-        (b"#bob:x:5:5::/:", {}, "a comment"),
-        (b"bob\0:x:5:5::/:", {}, "bytes of a crash"),
-        (b"bob:x:5", {}, "cut short"),
-        (b"n" * 257 + b":x:5:5::/:", {}, "no name is as long"),
-        (b"", {}, "an empty line"),
     ],
 )
 def test_each_line_stands_alone(line: bytes, expected: dict[int, str], why: str) -> None:
-    for data in (ROOT + line, ROOT + line + b"\n", ROOT + line + b"\n\n" + ROOT):
-        assert parse_passwd(data).by_uid == {0: "root", **expected}
+    check(line, expected, why)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"toor:x:0:0::/:", "of two names of one uid the first counts"),
+        (b"none:x:4294967295:1::/:", "-1 is no uid"),
+        (b"huge:x:99999999999999999999:1::/:", "no uid has as many digits"),
+        (b"neg:x:-5:1::/:", "a uid has no sign"),
+        (b"arabic:x:\xd9\xa1:1::/:", "digits of another script"),
+        (b"empty:x::1::/:", "no uid"),
+        (b":x:5:5::/:", "no name"),
+        (b"+::::::", "NIS"),
+        (b"+bob:x:5:5::/:", "NIS, one user"),
+        (b"-bob:x:5:5::/:", "NIS, but for one user"),
+        (b"#bob:x:5:5::/:", "a comment"),
+        (b"bob\0:x:5:5::/:", "bytes of a crash"),
+        (b"bob:x:5", "cut short"),
+        (b"n" * 257 + b":x:5:5::/:", "no name is as long"),
+        (b"", "an empty line"),
+    ],
+)
+def test_what_is_no_account(line: bytes, why: str) -> None:
+    check(line, {}, why)
 
 
 def test_all_names_of_a_uid_are_names() -> None:

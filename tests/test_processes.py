@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.hosts import BOOT, NOW, TICKS, Host
+from tests.hosts import BOOT, COMMS, NOW, TICKS, Host
 from textfile_users.collecting import ABSENT, BROKEN, DENIED, OK
 from textfile_users.paths import Paths
 from textfile_users.processes import table as source
@@ -40,20 +40,9 @@ SESSION_5 = "/user.slice/user-1000.slice/session-5.scope"
 OLD = BOOT + 5_000
 
 
-@pytest.mark.parametrize(
-    ("comm", "expected", "why"),
-    [
-        (b"bash", "bash", "plain"),
-        (b"Web Content", "Web Content", "a blank"),
-        (b"a) S 1 (b", "a) S 1 (b", "a name that imitates the fields"),
-        (b"((sd-pam))", "((sd-pam))", "parentheses"),
-        (b"a\nb", "a\nb", "a newline"),
-        (b"", "", "none"),
-        (b"\xff", "\\xff", "not UTF-8"),
-    ],
-)
-def test_stat(comm: bytes, expected: str, why: str) -> None:
-    assert parse_stat(b"42 (" + comm + b")" + REST) == (expected, *FIELDS), why
+@pytest.mark.parametrize(("comm", "expected"), COMMS.items())
+def test_stat(comm: bytes, expected: str) -> None:
+    assert parse_stat(b"42 (" + comm + b")" + REST) == (expected, *FIELDS)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.hosts import BOOT, Host
+from tests.hosts import BOOT, COMMS, Host
 from textfile_users.collecting import ABSENT
 from textfile_users.paths import Paths
 from textfile_users.processes import procfs
@@ -33,18 +33,9 @@ from textfile_users.processes.procfs import (
 REST = b" S 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 1000 200\n"
 
 
-@pytest.mark.parametrize(
-    ("comm", "expected", "why"),
-    [
-        (b"bash", "bash", "plain"),
-        (b"Web Content", "Web Content", "a blank"),
-        (b"a) S 1 (b", "a) S 1 (b", "a name that imitates the fields"),
-        (b"", "", "none"),
-        (b"\xff", "\\xff", "not UTF-8"),
-    ],
-)
-def test_stat(comm: bytes, expected: str, why: str) -> None:
-    assert parse_stat(b"42 (" + comm + b")" + REST) == (expected, 7, 123456), why
+@pytest.mark.parametrize(("comm", "expected"), COMMS.items())
+def test_stat(comm: bytes, expected: str) -> None:
+    assert parse_stat(b"42 (" + comm + b")" + REST) == (expected, 7, 123456)
 
 
 @given(st.binary(max_size=200))

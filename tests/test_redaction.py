@@ -97,11 +97,6 @@ RECORDS: dict[Any, tuple[str, str]] = {
 
 
 @pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    return Run(tmp_path, capsys)
-
-
-@pytest.fixture
 def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a good key file, which takes the place of the host's."""
     directory = tmp_path / "etc"
@@ -291,29 +286,38 @@ def test_a_field_alone(field: str) -> None:
     }
 
 
+# Fields of a host that are shown as they are, and such as are not.
+SHOWN = {
+    ":0": "a display",
+    ":10.0": "a display and its screen",
+    ":pts/3:S.0": "a window of screen",
+    "tmux(123).%0": "one of tmux",
+    "mosh [12]": "mosh, whose peer is gone",
+    "et [7001]": "et",
+    "login screen": "gdm's",
+    "": "nothing",
+}
+NOT_SHOWN = {
+    ":zqsecret:S.0": "what only looks like a window",
+    ":192.0.2.7:S.0": "likewise",
+    "::ffff:192.0.2.7 (zqlaptop) via mosh [77]": "a peer",
+    ":198.51.100.9 x y via mosh [3]": "likewise",
+    "mosh [192.0.2.7 via mosh [5]": "likewise",
+    "login screen 192.0.2.7:S.0": "likewise",
+    "192.0.2.7, 198.51.100.9": "two",
+    "192.0.2.7 zqsecret": "a word behind",
+    "192.0.2.7/24": "a network",
+    "fe80::1%eth0": "with a zone",
+    "192.0.2.7:10.0": "with a display",
+    "0.0.0.0": "an address, whatever it means",
+}
+
+
 @pytest.mark.parametrize(
     ("text", "shown", "why"),
     [
-        (":0", True, "a display"),
-        (":10.0", True, "a display and its screen"),
-        (":pts/3:S.0", True, "a window of screen"),
-        ("tmux(123).%0", True, "one of tmux"),
-        ("mosh [12]", True, "mosh, whose peer is gone"),
-        ("et [7001]", True, "et"),
-        ("login screen", True, "gdm's"),
-        ("", True, "nothing"),
-        (":zqsecret:S.0", False, "what only looks like a window"),
-        (":192.0.2.7:S.0", False, "likewise"),
-        ("::ffff:192.0.2.7 (zqlaptop) via mosh [77]", False, "a peer"),
-        (":198.51.100.9 x y via mosh [3]", False, "likewise"),
-        ("mosh [192.0.2.7 via mosh [5]", False, "likewise"),
-        ("login screen 192.0.2.7:S.0", False, "likewise"),
-        ("192.0.2.7, 198.51.100.9", False, "two"),
-        ("192.0.2.7 zqsecret", False, "a word behind"),
-        ("192.0.2.7/24", False, "a network"),
-        ("fe80::1%eth0", False, "with a zone"),
-        ("192.0.2.7:10.0", False, "with a display"),
-        ("0.0.0.0", False, "an address, whatever it means"),
+        *((text, True, why) for text, why in SHOWN.items()),
+        *((text, False, why) for text, why in NOT_SHOWN.items()),
     ],
 )
 @pytest.mark.parametrize("fields", [("ip",), ("host", "ip"), ALL])

@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -253,6 +253,17 @@ def test_nothing_but_damage_is_not_known(tmp_path: Path) -> None:
     assert (found, report.status) == (None, BROKEN)
 
 
+def but_for(end: str, error: OSError, real: Callable[[str], object]) -> Callable[[str], object]:
+    """Return what does as `real` does, but raises the error for paths that end so."""
+
+    def fail(path: str) -> object:
+        if path.endswith(end):
+            raise error
+        return real(path)
+
+    return fail
+
+
 @pytest.mark.parametrize(
     ("error", "status"), [(PermissionError(13, "denied"), DENIED), (OSError(5, "I/O"), BROKEN)]
 )
@@ -263,13 +274,7 @@ def test_a_table_that_cannot_be_read_is_not_known(
     host = Host(str(tmp_path))
     write_tables(host, [line()], [])
 
-    def fail(path: str) -> int:
-        if path.endswith("tcp6"):
-            raise error
-        return real(path)
-
-    real = files.open_regular
-    monkeypatch.setattr(sockets, "open_regular", fail)
+    monkeypatch.setattr(sockets, "open_regular", but_for("tcp6", error, files.open_regular))
     found, report = read_sockets(Paths(host.root))
     assert (found, report.status, len(report.faults)) == (None, status, 1)
 
@@ -428,13 +433,7 @@ def test_descriptors_of_others_are_denied(tmp_path: Path, monkeypatch: pytest.Mo
     holder(host, 50, 7001)
     holder(host, 60, 7002)
 
-    def scandir(path: str) -> object:
-        if path.endswith("/50/fd"):
-            raise PermissionError
-        return real(path)
-
-    real = os.scandir
-    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(os, "scandir", but_for("/50/fd", PermissionError(), os.scandir))
     held = read_owners(Paths(host.root), [7001, 7002], [50, 60])
     assert held == Owners({7002: 60}, frozenset({50}))
 

@@ -653,17 +653,18 @@ def test_a_zone_is_left_out_of_an_address(text: str, ip: str) -> None:
     assert parse_ip(text) == ip
 
 
-@pytest.mark.parametrize(
-    ("name", "expected", "why"),
-    [
-        (rb"EXAMPLE\\bob", "EXAMPLE\\bob", "a domain's user: vis(3) doubles the backslash"),
-        (rb"EXAMPLE\\alice smith", "EXAMPLE\\alice smith", "with a blank"),
-        (rb"jos\303\251", "jos\xe9", "bytes beyond ASCII are octal"),
-        (rb"x\\303", "x\\303", "a doubled backslash before what looks octal"),
-        (rb"x\9", "x\\9", "as no sshd writes it"),
-        (rb"\377", "\\xff", "not UTF-8"),
-    ],
-)
+# Names as sshd writes them, by vis(3), and what they were.
+NAMES = {
+    rb"EXAMPLE\\bob": "EXAMPLE\\bob",  # a domain's user: the backslash is doubled
+    rb"EXAMPLE\\alice smith": "EXAMPLE\\alice smith",
+    rb"jos\303\251": "jos\xe9",  # bytes beyond ASCII are octal
+    rb"x\\303": "x\\303",  # a doubled backslash before what looks octal
+    rb"x\9": "x\\9",  # as no sshd writes it
+    rb"\377": "\\xff",  # not UTF-8
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), NAMES.items())
 @pytest.mark.parametrize(
     "message",
     [
@@ -675,10 +676,8 @@ def test_a_zone_is_left_out_of_an_address(text: str, ip: str) -> None:
         b"fatal: Access denied for user %s by PAM account configuration [preauth]",
     ],
 )
-def test_names_are_those_that_sshd_got(
-    name: bytes, expected: str, why: str, message: bytes
-) -> None:
-    assert find(b"sshd", message % name).user == expected, why
+def test_names_are_those_that_sshd_got(name: bytes, expected: str, message: bytes) -> None:
+    assert find(b"sshd", message % name).user == expected
 
 
 def test_the_method_of_bsd_is_keyboard_interactive() -> None:

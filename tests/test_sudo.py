@@ -36,12 +36,16 @@ class Case(NamedTuple):
     expected: tuple[str, str, str, str]
 
 
+AS_ROOT = ("escalation", "alice", "root", "pts/0")
+REFUSED = ("escalation-failure", "alice", "root", "pts/0")
+SAYS_NOTHING = (NOTHING.event, "", "", "")
+UNKNOWN = (UNMATCHED.event, "", "", "")
 CASES = [
-    Case("a grant", whole("accept", **GRANTED), ("escalation", "alice", "root", "pts/0")),
+    Case("a grant", whole("accept", **GRANTED), AS_ROOT),
     Case(
         "blanks, as another writer of JSON has them",
         "@cee: " + json.dumps({"sudo": {"accept": GRANTED}}),
-        ("escalation", "alice", "root", "pts/0"),
+        AS_ROOT,
     ),
     Case(
         "a name of a domain",
@@ -51,12 +55,12 @@ CASES = [
     Case(
         "a command that holds the fields of another",
         whole("accept", runargv=["x", INJECTED], **GRANTED),
-        ("escalation", "alice", "root", "pts/0"),
+        AS_ROOT,
     ),
     Case(
         "a directory that ends in a comma before a field",
         whole("accept", submitcwd="/,", **GRANTED),
-        ("escalation", "alice", "root", "pts/0"),
+        AS_ROOT,
     ),
     Case(
         "an object that the log has cut names whom it can",
@@ -71,22 +75,22 @@ CASES = [
     Case(
         "a refusal, whatever its reason (authfail_message)",
         whole("reject", reason="go away", **GRANTED),
-        ("escalation-failure", "alice", "root", "pts/0"),
+        REFUSED,
     ),
     Case(
         "an alert that refuses",
         whole("alert", reason="user not allowed to change directory to /x", **GRANTED),
-        ("escalation-failure", "alice", "root", "pts/0"),
+        REFUSED,
     ),
     Case(
         "an alert that notes",
         whole("alert", reason="unable to resolve host x: user NOT in sudoers", **GRANTED),
-        (NOTHING.event, "", "", ""),
+        SAYS_NOTHING,
     ),
     Case(
         "an end, which repeats all fields where it has no number",
         whole("exit", exit_value=0, **GRANTED),
-        (NOTHING.event, "", "", ""),
+        SAYS_NOTHING,
     ),
     Case(
         "half a character",
@@ -98,8 +102,8 @@ CASES = [
         r'@cee:{"sudo":{"accept":{"submituser":"a\qb","runuser":"root"}}}',
         ("escalation", r"a\qb", "root", ""),
     ),
-    Case("another program's object", '@cee:{"other":{"accept":{}}}', (UNMATCHED.event, "", "", "")),
-    Case("an event of a later release", whole("approve", **GRANTED), (UNMATCHED.event, "", "", "")),
+    Case("another program's object", '@cee:{"other":{"accept":{}}}', UNKNOWN),
+    Case("an event of a later release", whole("approve", **GRANTED), UNKNOWN),
 ]
 
 
@@ -125,21 +129,21 @@ def test_a_long_object_is_read_once(more: str) -> None:
     assert said_by(message) == ("escalation", "alice", "root", "")
 
 
+# What may be a command's end, and of that what belongs to the command it may be the end of.
+ENDS = {
+    " ; EXIT=0": "",
+    " ; EXIT=255": "",
+    " ; SIGNAL=SEGV ; EXIT=139": "",
+    " ; SIGNAL=RTMIN+1": "",
+    " ; EXIT=0 ; EXIT=0": " ; EXIT=0",
+    " ; EXIT=0 ; SIGNAL=KILL": " ; EXIT=0",
+}
+NO_ENDS = (" ; EXIT=1000", " ; EXIT=", " ; EXIT=0\n", "; EXIT=0", " ; SIGNAL=kill")
+
+
 @pytest.mark.parametrize(
     ("end", "is_end", "of"),
-    [
-        (" ; EXIT=0", True, ""),
-        (" ; EXIT=255", True, ""),
-        (" ; SIGNAL=SEGV ; EXIT=139", True, ""),
-        (" ; SIGNAL=RTMIN+1", True, ""),
-        (" ; EXIT=0 ; EXIT=0", True, " ; EXIT=0"),
-        (" ; EXIT=0 ; SIGNAL=KILL", True, " ; EXIT=0"),
-        (" ; EXIT=1000", False, ""),
-        (" ; EXIT=", False, ""),
-        (" ; EXIT=0\n", False, ""),
-        ("; EXIT=0", False, ""),
-        (" ; SIGNAL=kill", False, ""),
-    ],
+    [*((end, True, of) for end, of in ENDS.items()), *((end, False, "") for end in NO_ENDS)],
 )
 def test_what_may_be_the_end_of_a_command(end: str, is_end: bool, of: str) -> None:
     """Its number is that of the line it may be the end ``of``, which may have ended so itself."""

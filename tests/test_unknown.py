@@ -11,6 +11,16 @@ from textfile_users.cli import main
 
 COMMANDS = "collect, show, events, records, doctor, install, uninstall"
 HELP = "(see textfile-users --help)"
+# A word, and what it was meant to be.
+MEANT = {
+    "shwo": "show",
+    "SHOW": "show",
+    "doc": "doctor",
+    "unistall": "uninstall",
+    "help": "--help",
+    "version": "--version",
+    "ouptut": "--output",
+}
 SETS = "users, what, unix-user, ssh, user-sessions, ssh-sessions"
 
 
@@ -18,16 +28,13 @@ SETS = "users, what, unix-user, ssh, user-sessions, ssh-sessions"
     ("argv", "said"),
     [
         # Words where a command is expected.
-        (["shwo"], "'shwo' is no command; did you mean show?"),
+        *(
+            ([word], f"'{word}' is no command; did you mean {meant}?")
+            for word, meant in MEANT.items()
+        ),
         (["shwo", "--json"], "'shwo' is no command; did you mean show?"),
         (["--", "shwo"], "'shwo' is no command; did you mean show?"),
         (["-v", "shwo"], "'shwo' is no command; did you mean show?"),
-        (["SHOW"], "'SHOW' is no command; did you mean show?"),
-        (["doc"], "'doc' is no command; did you mean doctor?"),
-        (["unistall"], "'unistall' is no command; did you mean uninstall?"),
-        (["help"], "'help' is no command; did you mean --help?"),
-        (["version"], "'version' is no command; did you mean --version?"),
-        (["ouptut"], "'ouptut' is no command; did you mean --output?"),
         (["nonsense"], f"'nonsense' is no command; choose from {COMMANDS}"),
         ([""], f"'' is no command; choose from {COMMANDS}"),
         (["-"], f"'-' is no command; choose from {COMMANDS}"),

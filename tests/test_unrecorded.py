@@ -360,19 +360,18 @@ def test_remote_desktops(
 
 
 @pytest.mark.parametrize(
-    ("type_", "ip", "comm", "network", "service"),
+    ("type_", "ip", "comm", "network"),
     [
-        ("vnc", "192.0.2.7", "Xtigervnc", "", "other"),
-        ("vnc", "127.0.0.1", "x11vnc", "local", "other"),
-        ("rdp", "::1", "xrdp", "local", "xrdp"),
-        ("rdp", "", "xrdp", "", "xrdp"),
+        ("vnc", "192.0.2.7", "Xtigervnc", ""),
+        ("vnc", "127.0.0.1", "x11vnc", "local"),
+        ("rdp", "::1", "xrdp", "local"),
+        ("rdp", "", "xrdp", ""),
     ],
 )
-def test_remote_desktops_say_from_where(
-    type_: str, ip: str, comm: str, network: str, service: str
-) -> None:
+def test_remote_desktops_say_from_where(type_: str, ip: str, comm: str, network: str) -> None:
     remote = (type_, "alice", "vnc:1", ip, START, 300)
     (found,) = find([], [row(300, 1, comm, 1000)], remotes=[remote])
+    service = {"vnc": "other", "rdp": "xrdp"}[type_]
     assert found == Session("vnc:1", "alice", "vnc:1", type_, service, "", ip, network, START, 300)
 
 

@@ -102,6 +102,7 @@ def test_a_link_is_replaced_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "a.prom").is_symlink()
 
 
+@pytest.mark.usefixtures("needs_root")
 @pytest.mark.parametrize(
     ("old", "directory", "asked", "owner"),
     [
@@ -119,8 +120,6 @@ def test_a_link_is_replaced_not_followed(tmp_path: Path) -> None:
 def test_whose_root_s_file_becomes(
     tmp_path: Path, old: int | None, directory: int, asked: bool, owner: int
 ) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("left out: needs root")
     path = tmp_path / "users.prom"
     if old is not None:
         path.write_bytes(b"old")
@@ -131,10 +130,9 @@ def test_whose_root_s_file_becomes(
     assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (owner, owner, 0o640)
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_a_link_s_owner_gets_nothing(tmp_path: Path) -> None:
     """Anybody can put one into a sticky directory."""
-    if os.geteuid() != 0:
-        pytest.skip("left out: needs root")
     path = tmp_path / "users.prom"
     path.symlink_to("/etc/passwd")
     os.lchown(path, 1234, 1234)
@@ -142,10 +140,9 @@ def test_a_link_s_owner_gets_nothing(tmp_path: Path) -> None:
     assert path.stat().st_uid == 0
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_own_files_and_directories_of_another_user(tmp_path: Path) -> None:
     """A lock of root's in the service's directory would stop the service."""
-    if os.geteuid() != 0:
-        pytest.skip("left out: needs root")
     os.chown(tmp_path, 1234, 4321)
     made = tmp_path / "state"
     make_directory(str(made))
@@ -158,10 +155,9 @@ def test_own_files_and_directories_of_another_user(tmp_path: Path) -> None:
         assert found == (1234, 4321, mode)
 
 
+@pytest.mark.usefixtures("needs_root")
 def test_a_lock_of_another_user_in_a_sticky_directory(tmp_path: Path) -> None:
     """With O_CREAT the kernel refuses it even to root (fs.protected_regular)."""
-    if os.geteuid() != 0:
-        pytest.skip("left out: needs root")
     tmp_path.chmod(0o1777)
     lock = tmp_path / "lock"
     lock.touch(mode=0o600)

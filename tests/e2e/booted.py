@@ -6,7 +6,6 @@ import os
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
 
 from tests.e2e.parts import Box, run
 
@@ -56,6 +55,14 @@ exec env -i container=unshare PATH=/usr/sbin:/usr/bin:/sbin:/bin \
 END = """mount -t cgroup2 cgroup2 /mnt
 find /mnt/{name} -depth -type d -exec rmdir {{}} +
 """
+PROGRAM = "/opt/textfile-users/bin/textfile-users"
+# Where the tests' own host has it installed, its copy begins without.
+WITHOUT = f"""set -e
+[ ! -e {PROGRAM} ] || {PROGRAM} uninstall
+rm -rf /opt/textfile-users /var/lib/textfile-users /etc/default/textfile-users"""
+INSTALL = """cd /mnt/packages/source
+PIP_NO_INDEX=1 PIP_FIND_LINKS=/mnt/packages/wheels script/install
+"""
 
 
 class Booted(Box):
@@ -81,7 +88,7 @@ class Booted(Box):
         try:
             self._wait()
         except BaseException:
-            self.__exit__(None, None, None)
+            self.__exit__()
             raise
         return self
 
@@ -102,14 +109,9 @@ class Booted(Box):
             return False
         return self.run("systemctl", "is-active", "basic.target", check=False).returncode == 0
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """End the host and all that runs in it."""
-        super().__exit__(kind, error, trace)
+        super().__exit__(*error)
         script = END.format(name=self.name)
         for _ in range(50):  # until the kernel has done away with the processes
             done = run("unshare", "--mount", "sh", "-c", script, check=False)

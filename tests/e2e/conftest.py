@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.debian import program
+from tests.e2e.debian import leave_out, program
 from tests.e2e.parts import Box, NodeExporter, run, serving
 
 CLONE_NEWCGROUP = 0x0200_0000
@@ -70,11 +70,8 @@ def missing_parts() -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def _parts() -> None:
-    why = missing_parts()
-    if why and os.environ.get("TEXTFILE_USERS_E2E") == "required":
-        pytest.fail(f"left out: {why}")
-    elif why:
-        pytest.skip(f"left out: {why}")
+    if why := missing_parts():
+        leave_out(why)
     # The login of whom runs the tests has a slice and a session of systemd's; what the tests start
     # would be in both, and so root's. In a namespace its cgroup is the uppermost.
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWCGROUP):

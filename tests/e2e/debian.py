@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -37,6 +38,13 @@ APT::Install-Recommends "false";
 """
 
 
+def leave_out(why: str) -> NoReturn:
+    """Leave a test out, where it is not said that all are required."""
+    if os.environ.get("TEXTFILE_USERS_E2E") == "required":
+        pytest.fail(f"left out: {why}")
+    pytest.skip(f"left out: {why}")
+
+
 def program(name: str, suite: str) -> str:
     """Return how the program `name` of `suite` is called; "own" is this machine's."""
     return name if suite == "own" else str(programs(suite) / name)
@@ -50,10 +58,7 @@ def programs(suite: str) -> Path:
             _fetch(suite, CACHE / f"{suite}.new")
             (CACHE / f"{suite}.new").rename(CACHE / suite)
         except AssertionError as error:
-            why = f"left out: {', '.join(SUITES[suite])} of Debian {suite}: {str(error)[-300:]}"
-            if os.environ.get("TEXTFILE_USERS_E2E") == "required":
-                pytest.fail(why)
-            pytest.skip(why)
+            leave_out(f"{', '.join(SUITES[suite])} of Debian {suite}: {str(error)[-300:]}")
     return found
 
 
@@ -62,10 +67,7 @@ def unpacked(name: str, directory: Path) -> Path:
     fetched = run("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", name, check=False,
                   cwd=str(directory))  # fmt: skip
     if fetched.returncode:
-        why = f"left out: {name}: {fetched.stderr[-300:]}"
-        if os.environ.get("TEXTFILE_USERS_E2E") == "required":
-            pytest.fail(why)
-        pytest.skip(why)
+        leave_out(f"{name}: {fetched.stderr[-300:]}")
     (package,) = directory.glob(f"{name}_*.deb")
     run("dpkg-deb", "--extract", str(package), str(directory / name))
     return directory / name

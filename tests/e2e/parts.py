@@ -11,7 +11,6 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 
 SECONDS = 14_400  # after which a box ends by itself
 
@@ -202,12 +201,7 @@ class Box:
         self.root = Path(f"/proc/{self._init}/root")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """End the box and all that runs in it."""
         self._process.kill()
         self._process.communicate()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Any
 
 from tests.e2e.parts import free_port
@@ -18,6 +21,39 @@ from tests.e2e.parts import free_port
 JOB = "node"
 STARTS_WITHIN = 30  # seconds
 PAUSE = 0.1  # seconds between two looks at something that is waited for
+
+
+@contextmanager
+def serving(page: Callable[[str], str]) -> Iterator[str]:
+    """Serve for each path, "/" and what follows, the page made for it; give `HOST:PORT`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = page(self.path).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # Prometheus has ended
+                super().handle()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 class Prometheus:
@@ -72,16 +108,11 @@ class Prometheus:
         try:
             assert _until(self._is_ready, STARTS_WITHIN)
         except AssertionError:
-            self.__exit__(None, None, None)
+            self.__exit__()
             raise AssertionError(f"Prometheus did not start: {log.read_text()}") from None
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """End it."""
         self.process.kill()
         self.process.wait()

@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from tests import adds
+from tests.adds import FAMILIES, ended, escalation, failures, probe
 from tests.e2e.parts import PASSWORD, SUDOERS, Box, samples
 
 pytestmark = pytest.mark.e2e
@@ -25,15 +27,6 @@ AT_ONCE = 6  # steps
 MAX_TRIES = 5  # of a connection
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() resets
 IMITATION = "root from 192.0.2.1 port 22 ssh2"
-FAMILIES = (
-    "users_auth_successes_total",
-    "users_auth_failures_total",
-    "users_auth_probes_total",
-    "users_escalations_total",
-    "users_escalation_failures_total",
-    "users_logins_total",
-    "users_session_duration_seconds_count",
-)
 LINES = "users_auth_log_lines_total"
 
 # What is done, with a port of sshd, and what that adds to the samples.
@@ -42,31 +35,7 @@ Step = tuple[Callable[[Box, int], object], "Counter[str]"]
 
 def success(method: str, user: str) -> Counter[str]:
     """Return what one ssh session that began and ended adds."""
-    return Counter(
-        {
-            f'users_auth_successes_total{{method="{method}",program="sshd",user="{user}"}}': 1,
-            f'users_logins_total{{session_type="ssh",user="{user}"}}': 1,
-            'users_session_duration_seconds_count{session_type="ssh"}': 1,
-        }
-    )
-
-
-def failures(method: str, user: str, number: int = 1) -> Counter[str]:
-    """Return what `number` refused passwords of sshd add; `user` is "" for unknown names."""
-    labels = f'method="{method}",program="sshd",user="{user}"'
-    return Counter({f"users_auth_failures_total{{{labels}}}": number})
-
-
-def probe(kind: str) -> Counter[str]:
-    """Return what one connection that was given up adds."""
-    return Counter({f'users_auth_probes_total{{kind="{kind}",program="sshd"}}': 1})
-
-
-def escalation(program: str, user: str, target: str, result: str) -> Counter[str]:
-    """Return what one sudo or su adds."""
-    family = "users_escalations" if result == "success" else "users_escalation_failures"
-    labels = f'program="{program}",target_user="{target}",user="{user}"'
-    return Counter({f"{family}_total{{{labels}}}": 1})
+    return adds.login(method, user) + ended()
 
 
 def login(*argv: str, command: str = "true", user: str = "tu-alice", password: str = "",

@@ -252,6 +252,26 @@ def test_faults_are_told_and_their_mend_mends(
         doctor.sh(AFTER)
 
 
+@contextmanager
+def _mended_by_install(doctor: Doctor) -> Iterator[None]:
+    """Put cron's entry back afterwards; then nothing is wrong."""
+    doctor.sh(f"cp -p {ENTRY} /run/entry")
+    try:
+        yield
+        doctor.sh(f"mv /run/entry {ENTRY}")
+        doctor.look()
+        assert doctor.faults() == {}
+    finally:
+        doctor.sh(f"[ ! -e /run/entry ] || mv /run/entry {ENTRY}; {AFTER}")
+        doctor.sh("rm -rf /run/other /run/textfile-users")
+
+
+def _install(doctor: Doctor, fault: dict[str, str]) -> None:
+    """Do as doctor says. The box shares /var/lib with the host: here it is thrown away."""
+    script = f"mount -t tmpfs tmpfs /var/lib; {fault['mend']}"
+    doctor.box.run("unshare", "--mount", "sh", "-ec", script)
+
+
 @pytest.mark.parametrize(
     ("spoil", "found"),
     [
@@ -263,22 +283,14 @@ def test_an_entry_that_others_could_write_is_made_anew(
     doctor: Doctor, spoil: str, found: str
 ) -> None:
     """As root's, what they have written would run: as whom they like."""
-    doctor.sh(f"cp -p {ENTRY} /run/entry; echo '* * * * * root touch /run/ran' >>{ENTRY}; {spoil}")
-    try:
+    with _mended_by_install(doctor):
+        doctor.sh(f"echo '* * * * * root touch /run/ran' >>{ENTRY}; {spoil}")
         fault = doctor.faults()["cron"]
         assert fault["found"].endswith(found)
-        # The box shares /var/lib with the host: install has one that is thrown away.
-        script = f"mount -t tmpfs tmpfs /var/lib; {fault['mend']}"
-        doctor.box.run("unshare", "--mount", "sh", "-ec", script)
+        _install(doctor, fault)
         assert doctor.sh(f"stat -c '%U %a' {ENTRY}; grep -c /run/ran {ENTRY} || :") == (
             "root 644\n0\n"
         )
-        doctor.sh(f"mv /run/entry {ENTRY}")
-        doctor.look()
-        assert doctor.faults() == {}
-    finally:
-        doctor.sh(f"[ ! -e /run/entry ] || mv /run/entry {ENTRY}; {AFTER}")
-        doctor.sh("rm -rf /run/textfile-users")
 
 
 def test_a_membership_that_is_too_much(doctor: Doctor) -> None:
@@ -345,19 +357,11 @@ def test_mistakes_in_the_settings(
 @pytest.mark.parametrize("setting", ["TEXTFILE_DIRECTORY=/run/other", "# the default"])
 def test_another_directory_than_node_exporter_reads(doctor: Doctor, setting: str) -> None:
     doctor.sh("install -d -m 1775 -g textfile-users /run/other")
-    doctor.sh(f"cp -p {ENTRY} /run/entry; echo '{setting}' >/etc/default/textfile-users")
-    try:
+    with _mended_by_install(doctor):
+        doctor.sh(f"echo '{setting}' >/etc/default/textfile-users")
         fault = doctor.faults()["textfile directory"]
         assert fault["found"].endswith(f"; node_exporter reads {DIRECTORY}")
-        # The box shares /var/lib with the host: install has one that is thrown away.
-        script = f"mount -t tmpfs tmpfs /var/lib; {fault['mend']}"
-        doctor.box.run("unshare", "--mount", "sh", "-ec", script)
-        doctor.sh(f"mv /run/entry {ENTRY}")
-        doctor.look()
-        assert doctor.faults() == {}
-    finally:
-        doctor.sh(f"[ ! -e /run/entry ] || mv /run/entry {ENTRY}; {AFTER}")
-        doctor.sh("rm -rf /run/other /run/textfile-users")
+        _install(doctor, fault)
 
 
 def test_a_file_that_node_exporter_cannot_take(doctor: Doctor) -> None:

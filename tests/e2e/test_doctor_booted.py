@@ -12,20 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.booted import Booted
+from tests.e2e.booted import INSTALL, PROGRAM, WITHOUT, Booted
 
 pytestmark = pytest.mark.e2e
 
 GUEST = "textfile-users-guest"  # an ordinary user
 SERVICE = "textfile-users"
-PROGRAM = "/opt/textfile-users/bin/textfile-users"
 UNITS = "textfile-users.timer textfile-users.path"
 PUBLIC = "/run/textfile-users/public"
 FILES = "/var/lib/textfile-users /run/textfile-users /var/lib/prometheus/node-exporter"
-# Where the tests' own host has it installed, its copy begins without.
-SETUP = f"""set -e
-[ ! -e {PROGRAM} ] || {PROGRAM} uninstall
-rm -rf /opt/textfile-users /var/lib/textfile-users /etc/default/textfile-users
+SETUP = f"""{WITHOUT}
 ! id {SERVICE} >/dev/null 2>&1 || userdel {SERVICE}
 systemctl start dbus systemd-logind systemd-user-sessions ssh prometheus-node-exporter
 useradd --create-home --shell /bin/sh {GUEST}
@@ -39,9 +35,6 @@ SSH = (
     "ssh", "-F", "/dev/null", "-i", "/root/key", "-o", "StrictHostKeyChecking=no",
     "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", f"{GUEST}@127.0.0.1",
 )  # fmt: skip
-INSTALL = """cd /mnt/packages/source
-PIP_NO_INDEX=1 PIP_FIND_LINKS=/mnt/packages/wheels script/install
-"""
 Findings = dict[str, dict[str, str]]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.parts import Box
+from tests.hosts import SHIPPED
 
 pytestmark = pytest.mark.e2e
 
@@ -22,15 +23,7 @@ def test_units_verify_where_the_program_is_installed(box: Box) -> None:
 def test_what_we_ship_is_below_share(box: Box) -> None:
     found = box.run("find", "/opt/textfile-users/share/textfile-users", "-type", "f").stdout
     names = sorted(path.rpartition("/share/textfile-users/")[2] for path in found.split())
-    assert names == [
-        "cron/textfile-users",
-        "cron/textfile-users.crontab",
-        "systemd-timer/ptrace.conf",
-        "systemd-timer/textfile-users.path",
-        "systemd-timer/textfile-users.service",
-        "systemd-timer/textfile-users.sysusers",
-        "systemd-timer/textfile-users.timer",
-    ]
+    assert names == list(SHIPPED)
 
 
 def test_a_full_disk_leaves_the_old_file(box: Box) -> None:

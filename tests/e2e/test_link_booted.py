@@ -9,26 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.booted import Booted
+from tests.e2e.booted import INSTALL, PROGRAM, WITHOUT, Booted
 from tests.e2e.parts import samples
 
 pytestmark = pytest.mark.e2e
 
-PROGRAM = "/opt/textfile-users/bin/textfile-users"
 TEXTFILE = "/var/lib/prometheus/node-exporter"
 LINK = f"{TEXTFILE}/users.prom"
 TARGET = "../../../../run/textfile-users/public/users.prom"
 OUTPUT = "/run/textfile-users/public/users.prom"
 UNITS = "textfile-users.timer textfile-users.path textfile-users.service"
 MAKE_PUBLIC = "systemd-tmpfiles --create textfile-users.conf"
-# Where the tests' own host has it installed, its copy begins without.
-SETUP = f"""set -e
-[ ! -e {PROGRAM} ] || {PROGRAM} uninstall
-rm -rf /opt/textfile-users /var/lib/textfile-users /etc/default/textfile-users {TEXTFILE}/*
+SETUP = f"""{WITHOUT}
+rm -rf {TEXTFILE}/*
 systemctl start dbus systemd-logind prometheus-node-exporter
-cd /mnt/packages/source
-PIP_NO_INDEX=1 PIP_FIND_LINKS=/mnt/packages/wheels script/install
-"""
+{INSTALL}"""
 PAGE = """python3 -c 'from urllib.request import urlopen
 print(urlopen("http://127.0.0.1:9100/metrics").read().decode())'"""
 RIGHTS = f"stat -c '%U:%G %a' {TEXTFILE}"

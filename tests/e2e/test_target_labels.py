@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.prometheus import Prometheus
+from tests.e2e.prometheus import Prometheus, serving
 from tests.e2e.test_dashboard import ALL, interpolate
 from tests.test_dashboard import EVENTS, SHOWN, legends, shown_fields
 from textfile_users.metrics.users import FAMILIES
@@ -131,31 +128,9 @@ class Hosts:
         ) + "\n"  # fmt: skip
 
 
-@contextmanager
-def serving(hosts: Hosts) -> Iterator[list[str]]:
-    """Serve the pages; give Prometheus' targets."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = hosts.page(self.path).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.end_headers()
-            self.wfile.write(body)
-
-        def handle(self) -> None:
-            with suppress(ConnectionError):  # Prometheus has ended
-                super().handle()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever).start()
-        try:
-            yield [f"127.0.0.1:{server.server_port}/{name}" for name in ("busy", "gone", "stale")]
-        finally:
-            server.shutdown()
+def targets(address: str) -> list[str]:
+    """Return Prometheus' targets."""
+    return [f"{address}/{name}" for name in ("busy", "gone", "stale")]
 
 
 def rules(directory: Path) -> list[Path]:
@@ -176,8 +151,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
     """A Prometheus that knows how it was before, and has seen what happened."""
     directory = tmp_path_factory.mktemp("labels")
     hosts = Hosts()
-    with serving(hosts) as targets, Prometheus(
-        directory / "prometheus", targets, rules(directory), labels=LABELS
+    with serving(hosts.page) as address, Prometheus(
+        directory / "prometheus", targets(address), rules(directory), labels=LABELS
     ) as running:  # fmt: skip
         running.wait(f"users_auth_probes_total offset {WINDOW}s", WINDOW + PATIENCE)
         names = {alert["labels"]["alertname"] for alert in running.alerts()}
@@ -262,8 +237,8 @@ def test_relabelling_leaves_personal_data_out(tmp_path: Path) -> None:
     assert len(relabelling) == 3
     hosts = Hosts()
     hosts.event = time.time()
-    with serving(hosts) as targets, Prometheus(
-        tmp_path, targets[:1], [], relabelling=relabelling
+    with serving(hosts.page) as address, Prometheus(
+        tmp_path, targets(address)[:1], [], relabelling=relabelling
     ) as prometheus:  # fmt: skip
         prometheus.wait("users_build_info", PATIENCE)
         found = [one["metric"] for one in prometheus.query('{__name__=~"users_.*"}')]

@@ -6,7 +6,7 @@ import re
 import subprocess
 import time
 
-from guest import PATIENCE, PROGRAM, Guest
+from tests.guests.guest import PATIENCE, PROGRAM, Guest
 
 BURN_SECONDS = 20
 HELD = 64 << 20
@@ -52,7 +52,7 @@ def check_usage(guest: Guest, fifo: str, line: str) -> None:
 
 def _used(guest: Guest) -> dict[str, tuple[float, float]]:
     """Return what was counted for each user, and what the user's slice has used, when still."""
-    _next_look(guest)
+    _next_scan(guest)
     samples = guest.samples()
     return {
         user: (
@@ -69,7 +69,7 @@ def _slice_seconds(guest: Guest, user: str) -> float:
     return int(found[1]) / 1e6 if found else 0.0
 
 
-def _next_look(guest: Guest) -> None:
+def _next_scan(guest: Guest) -> None:
     began = guest.now()
     end = time.monotonic() + PATIENCE
     while guest.samples()["users_run_timestamp_seconds"] < began and time.monotonic() < end:
@@ -134,7 +134,7 @@ def _seconds(text: str) -> float:
 
 
 def _check_connections(guest: Guest) -> None:
-    _next_look(guest)
+    _next_scan(guest)
     count = guest.samples()['users_remote_connections{protocol="ssh"}']
     rows = guest.sh("ss -Htn state established '( sport = :22 )' | wc -l")
     # This very command has a connection of its own, and so had the scan before it.
@@ -144,7 +144,7 @@ def _check_connections(guest: Guest) -> None:
 def _check_as_root(guest: Guest) -> None:
     """The unit's user sees what root sees."""
     names = ("users_processes{", "users_session_processes{", "users_account_info{")
-    _next_look(guest)
+    _next_scan(guest)
     theirs = guest.samples()
     command = f"{PROGRAM} --output - --timeout 60 --state-directory /run/as-root"
     ours = guest.samples(f"{command} --runtime-directory /run/as-root")

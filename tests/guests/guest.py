@@ -8,22 +8,13 @@ import subprocess
 import time
 from collections import Counter
 
+from tests import adds
+
 PROGRAM = "/opt/textfile-users/bin/textfile-users"
 OUTPUT = "/var/lib/prometheus/node-exporter/users.prom"
 PATIENCE = 60  # seconds until what was done must be counted
 SETTLED = 25  # seconds in which nothing more may be counted
-# Samples that are zero until something happens.
-FAMILIES = (
-    "users_auth_successes_total",
-    "users_auth_failures_total",
-    "users_auth_probes_total",
-    "users_escalations_total",
-    "users_escalation_failures_total",
-    "users_logins_total",
-    "users_session_duration_seconds_count",
-    "users_reboots_total",
-    "users_records_skipped_total",
-)
+FAMILIES = (*adds.FAMILIES, "users_reboots_total", "users_records_skipped_total")
 
 
 class Guest:

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from guest import PATIENCE, PROGRAM, Guest
+from tests.adds import ended, escalation, failures, login, probe
+from tests.guests.guest import PATIENCE, PROGRAM, Guest
 
 REBOOTS: Counter[str] = Counter({'users_reboots_total{kind="clean"}': 1})
 DURATION = 'users_session_duration_seconds_sum{session_type="ssh"}'
@@ -30,39 +31,6 @@ FORGED = (
 # What is done on a guest, and what that adds to the samples.
 Act = Callable[[Guest], object]
 Step = tuple[str, Act, "Counter[str]"]
-
-
-def login(method: str, user: str, number: int = 1) -> Counter[str]:
-    """Return what SSH logins add."""
-    return Counter(
-        {
-            f'users_auth_successes_total{{method="{method}",program="sshd",user="{user}"}}': number,
-            f'users_logins_total{{session_type="ssh",user="{user}"}}': number,
-        }
-    )
-
-
-def ended(number: int = 1) -> Counter[str]:
-    """Return what the ends of SSH sessions add."""
-    return Counter({'users_session_duration_seconds_count{session_type="ssh"}': number})
-
-
-def failure(user: str) -> Counter[str]:
-    """Return what a refused password adds; `user` is "" for unknown names."""
-    labels = f'method="password",program="sshd",user="{user}"'
-    return Counter({f"users_auth_failures_total{{{labels}}}": 1})
-
-
-def probe(kind: str) -> Counter[str]:
-    """Return what a connection that was given up adds."""
-    return Counter({f'users_auth_probes_total{{kind="{kind}",program="sshd"}}': 1})
-
-
-def escalation(program: str, user: str, target: str, result: str) -> Counter[str]:
-    """Return what a sudo or su adds."""
-    family = "users_escalations" if result == "success" else "users_escalation_failures"
-    labels = f'program="{program}",target_user="{target}",user="{user}"'
-    return Counter({f"{family}_total{{{labels}}}": 1})
 
 
 def password(user: str, word: str) -> Act:
@@ -92,30 +60,34 @@ def raw(said: bytes) -> Act:
 
 NO_METHOD = "-o PubkeyAuthentication=no -o PreferredAuthentications=none"
 BY_KEY = login("publickey", "alice") + ended()
+
+
+def by_alice(program: str, target: str = "root", result: str = "success") -> Counter[str]:
+    """Return what a sudo or su adds that alice calls over ssh."""
+    return BY_KEY + escalation(program, "alice", target, result)
+
+
 STEPS: list[Step] = [
     ("password of bob", password("bob", "pw"), login("password", "bob") + ended()),
     ("key of alice, no PTY", key("alice", "true"), BY_KEY),
     ("key of alice, PTY", key("alice", "tty", "-tt"), BY_KEY),
-    ("wrong password, valid user", password("alice", "wrong"), failure("alice")),
-    ("wrong password, root", password("root", "wrong"), failure("root")),
-    ("wrong password, unknown user", password("mallory", "wrong"), failure("")),
+    ("wrong password, valid user", password("alice", "wrong"), failures("password", "alice")),
+    ("wrong password, root", password("root", "wrong"), failures("password", "root")),
+    ("wrong password, unknown user", password("mallory", "wrong"), failures("password", "")),
     ("no password, unknown user", key("mallory", "", NO_METHOD), probe("closed")),
     ("dropped at once", raw(b""), probe("closed")),
     ("no SSH at all", raw(b"GET / HTTP/1.0\r\n\r\n"), probe("protocol")),
-    ("sudo", key("alice", "echo pw | sudo -S true"),
-     BY_KEY + escalation("sudo", "alice", "root", "success")),
-    ("sudo, PTY", key("alice", "echo pw | sudo -S -u bob true", "-tt"),
-     BY_KEY + escalation("sudo", "alice", "bob", "success")),
+    ("sudo", key("alice", "echo pw | sudo -S true"), by_alice("sudo")),
+    ("sudo, PTY", key("alice", "echo pw | sudo -S -u bob true", "-tt"), by_alice("sudo", "bob")),
     ("sudo, wrong password", key("alice", "echo wrong | sudo -kS true"),
-     BY_KEY + escalation("sudo", "alice", "root", "failure")),
+     by_alice("sudo", result="failure")),
     ("sudo, not allowed", key("bob", "echo pw | sudo -S true"),
      login("publickey", "bob") + ended() + escalation("sudo", "bob", "root", "failure")),
-    ("su", key("alice", "echo pw | su bob -c true"),
-     BY_KEY + escalation("su", "alice", "bob", "success")),
+    ("su", key("alice", "echo pw | su bob -c true"), by_alice("su", "bob")),
     ("su -, PTY", key("alice", "(sleep 5; echo pw) | su - bob -c true", "-tt"),
-     BY_KEY + escalation("su", "alice", "bob", "success")),
+     by_alice("su", "bob")),
     ("su, wrong password", key("alice", "echo wrong | su -c true"),
-     BY_KEY + escalation("su", "alice", "root", "failure")),
+     by_alice("su", result="failure")),
     ("su by root", lambda guest: guest.sh("su alice -c true"),
      escalation("su", "root", "alice", "success")),
 ]  # fmt: skip
@@ -147,15 +119,14 @@ LOCAL: list[Step] = [
 LONG = "alice : TTY=pts/0 ; PWD=/ ; USER=bob ; COMMAND=/bin/id [...] " * 40
 # What only the newest hosts have.
 NEWEST: list[Step] = [
-    ("sudo-rs", key("alice", "echo pw | sudo-rs -S true"),
-     BY_KEY + escalation("sudo", "alice", "root", "success")),
+    ("sudo-rs", key("alice", "echo pw | sudo-rs -S true"), by_alice("sudo")),
     ("sudo-rs, PTY", key("alice", "echo pw | sudo-rs -S -u bob true", "-tt"),
-     BY_KEY + escalation("sudo", "alice", "bob", "success")),
+     by_alice("sudo", "bob")),
     ("sudo-rs, the second password is right",
      key("alice", r"printf 'wrong\npw\n' | sudo-rs -S true"),
-     BY_KEY + escalation("sudo", "alice", "root", "success")),
+     by_alice("sudo")),
     ("sudo-rs, a long command", key("alice", f"echo pw | sudo-rs -S echo '{LONG}'"),
-     BY_KEY + escalation("sudo", "alice", "root", "success")),
+     by_alice("sudo")),
     ("su-rs by root", lambda guest: guest.sh("su-rs alice -c true"),
      escalation("su", "", "alice", "success")),
     # Its session is no login, nor is an account that is made.
@@ -207,11 +178,11 @@ def check_penalties(guest: Guest) -> None:
     failed = sum(line.startswith("Failed password for alice ") for line in said)
     dropped = sum(line.startswith("drop connection ") for line in said)
     guest.check("sshd shuts out who fails", failed > 0 < dropped, f"{failed}, then {dropped}")
-    adds = Counter(dict.fromkeys(failure("alice"), failed))
+    adds = Counter(dict.fromkeys(failures("password", "alice"), failed))
     guest.check_adds("its refusals", adds + Counter(dict.fromkeys(probe("penalty"), dropped)))
 
 
-def check_between_looks(guest: Guest) -> None:
+def check_between_scans(guest: Guest) -> None:
     """A session that begins and ends between two scans counts, with its time and duration."""
     guest.sh("systemctl stop textfile-users.timer textfile-users.path")
     time.sleep(8)  # a scan that has begun
@@ -220,8 +191,8 @@ def check_between_looks(guest: Guest) -> None:
     key("bob", "sleep 2")(guest)
     end = guest.now()
     time.sleep(12)  # bob's user manager
-    look = "users_run_timestamp_seconds"
-    guest.check("no scan meanwhile", guest.samples()[look] == before[look], before[look])
+    scan = "users_run_timestamp_seconds"
+    guest.check("no scan meanwhile", guest.samples()[scan] == before[scan], before[scan])
     guest.sh("systemctl start textfile-users.timer textfile-users.path")
     guest.check_adds("a session between two scans", login("publickey", "bob") + ended())
     after = guest.samples()

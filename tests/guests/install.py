@@ -9,10 +9,11 @@ import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from guest import OUTPUT, PROGRAM, Guest
+from tests.guests.guest import OUTPUT, PROGRAM, Guest
 
-PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PROJECT = str(Path(__file__).parents[2])
 SOURCE = "/opt/source"
 WHEELS = "/opt/wheels"
 SETTINGS = "/etc/default/textfile-users"
@@ -166,9 +167,9 @@ def check_timer(guest: Guest, seconds: int, tries: int = 1) -> None:
         watch = WATCH.replace("SECONDS_TO_WATCH", str(seconds))
         lines = dict.fromkeys(guest.sh(watch).splitlines())
         fired = [float(line[2:]) / 1e6 for line in lines if line.startswith("t ")]
-        looks = [float(line[2:]) for line in lines if line.startswith("l ")]
+        scans = [float(line[2:]) for line in lines if line.startswith("l ")]
         gaps = [round(later - earlier, 2) for earlier, later in zip(fired, fired[1:])]
-        late = [round(min(look - at for look in looks if look >= at), 2) for at in fired[:-1]]
+        late = [round(min(scan - at for scan in scans if scan >= at), 2) for at in fired[:-1]]
         odd = [
             f"{at - fired[0]:.0f} s: {gap}" for at, gap in zip(fired, gaps) if abs(gap - 5) > 0.3
         ]
@@ -252,16 +253,16 @@ def check_doctor(guest: Guest) -> None:
 def check_link(guest: Guest) -> None:
     """The textfile directory stays as it was; in place and back no counter falls."""
     directory = os.path.dirname(OUTPUT)
-    look = f"stat -c '%U:%G %a' {directory}; readlink {OUTPUT} || true"
+    listed = f"stat -c '%U:%G %a' {directory}; readlink {OUTPUT} || true"
     linked = "root:root 755\n../../../../run/textfile-users/public/users.prom\n"
-    found = guest.sh(look)
+    found = guest.sh(listed)
     guest.check("a link of root's, no right given", found == linked, found)
     before = _counters(guest)
     guest.sh(f"{PROGRAM} install --in-place; sleep 6")
-    found = guest.sh(look)
+    found = guest.sh(listed)
     guest.check("in place", found == "root:textfile-users 1775\n", found)
     guest.sh(f"{PROGRAM} install; sleep 6")
-    found = guest.sh(look)
+    found = guest.sh(listed)
     guest.check("the link again", found == linked, found)
     after = _counters(guest)
     fallen = [name for name, value in before.items() if after.get(name, 0) < value]
@@ -287,13 +288,13 @@ def check_cron(guest: Guest) -> None:
     """cron instead of the timer: a scan every 5 s for two minutes, no mail, nothing said."""
     install(guest, "--cron")
     end = time.monotonic() + 150
-    looks: set[float] = set()
+    scans: set[float] = set()
     while time.monotonic() < end:
-        looks.add(guest.samples()["users_run_timestamp_seconds"])
+        scans.add(guest.samples()["users_run_timestamp_seconds"])
         time.sleep(0.5)
-    times = sorted(looks)[1:]
+    times = sorted(scans)[1:]
     gaps = [round(later - earlier, 1) for earlier, later in zip(times, times[1:])]
-    guest.check("cron looks every 5 s", len(gaps) >= 20 and max(gaps) < 9, gaps)
+    guest.check("cron scans every 5 s", len(gaps) >= 20 and max(gaps) < 9, gaps)
     said = guest.sh("ls -A /var/mail; journalctl -q -t textfile-users -o cat --since -3min")
     guest.check("cron sends no mail, nothing is said", said == "", repr(said))
     timer = guest.sh("systemctl is-active textfile-users.timer || true").strip()
