@@ -9,7 +9,6 @@ import time
 from textfile_users import product as places
 from textfile_users.messages import ERROR, PROGRAM, WARNING, say
 from textfile_users.paths import Paths
-from textfile_users.processes.procfs import parse_stat, read_file
 from textfile_users.reading.files import reason
 from textfile_users.setup.checks.child import TOOLS
 from textfile_users.setup.checks.schedule import DAEMONS, SERVICES
@@ -17,6 +16,7 @@ from textfile_users.setup.facts import HostFacts
 from textfile_users.setup.fixes import service
 from textfile_users.setup.giving import read_ids
 from textfile_users.setup.steps import AS_USER, Step
+from textfile_users.setup.system import host_pids, read_name
 
 SAID = f"{PROGRAM}: "
 JOURNAL_SECONDS = 10.0
@@ -35,15 +35,7 @@ def describe(facts: HostFacts, *, is_timer: bool, is_link: bool) -> str:
 
 def has_crond() -> bool:
     """Return whether a cron daemon runs on this host, and not in a container on it."""
-    own = os.stat("/")
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            is_crond = parse_stat(read_file(f"/proc/{pid}/stat"))[0] in DAEMONS
-            if is_crond and os.path.samestat(os.stat(f"/proc/{pid}/root/."), own):
-                return True
-        except (OSError, ValueError):
-            continue  # ended meanwhile
-    return False
+    return any(read_name(Paths(), pid) in DAEMONS for pid in host_pids())
 
 
 def scan_first(step: Step) -> bool:

@@ -34,7 +34,7 @@ MANAGERS = {
     "pacman": "-S",
     "apk": "add",
 }
-# What sed and double quotes leave as it is.
+# What can stand in a unit, a crontab, the settings file and sed's words without quotes.
 PLAIN_PATH = re.compile(r"/[A-Za-z0-9/._+@,=-]*")
 PLAIN_WORDS = re.compile(r"[A-Za-z0-9 /._+@,:*=-]*")
 

@@ -10,6 +10,7 @@ import stat
 
 from textfile_users.messages import PROGRAM
 from textfile_users.paths import PRIVATE, SERVICE_UNIT, STATE
+from textfile_users.product import CRON_ENTRIES
 from textfile_users.reading.files import read_regular
 from textfile_users.reading.text import decode
 from textfile_users.record import Record
@@ -26,9 +27,8 @@ UNIT_DIRECTORIES = (
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
 )
-# With a column for the user; busybox's are named after the user instead.
-CRON_D = "/etc/cron.d/textfile-users"
-CRONTABS = ("/etc/crontabs/textfile-users", "/var/spool/cron/crontabs/textfile-users")
+# The first has a column for the user; busybox's are named after the user instead.
+CRON_D, *CRONTABS = CRON_ENTRIES
 MAX_BYTES = 1 << 20
 OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
 PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
@@ -47,9 +47,14 @@ def find_service() -> Service | None:
     unit = _unit_lines()
     crontab = next(filter(None, _crontabs()), None)
     # The unit of a host that systemd does not run is a leftover, if there is a crontab.
-    if unit is None or (crontab and not os.path.isdir("/run/systemd/system")):
+    if unit is None or (crontab and not is_systemd_running()):
         return crontab
     return parse_unit(unit)
+
+
+def is_systemd_running() -> bool:
+    """Return whether systemd runs this host, as sd_booted(3) has it."""
+    return os.path.isdir("/run/systemd/system")
 
 
 def parse_unit(lines: Iterable[str]) -> Service:

@@ -142,17 +142,22 @@ def _last_stamp(host: Host, path: str) -> tuple[float | None, float]:
 
     Only the traditional form has no zone of its own. Raises OSError.
     """
-    descriptor = open_regular(path)
-    try:
-        status = os.fstat(descriptor)
-        data = os.pread(descriptor, TAIL, max(0, status.st_size - TAIL))
-    finally:
-        os.close(descriptor)
+    data, status = read_tail(path)
     last = data.rstrip(b"\n").rpartition(b"\n")[2]
     stamps = Stamps(host.now, local_time(host.options.paths))
     if not last[:1].isalpha() or not _is_line(last):
         return None, 0.0
     return stamps.time_of_line(last), status.st_mtime
+
+
+def read_tail(path: str) -> tuple[bytes, os.stat_result]:
+    """Return the last TAIL bytes of a log, and its status. Raises OSError."""
+    descriptor = open_regular(path)
+    try:
+        status = os.fstat(descriptor)
+        return os.pread(descriptor, TAIL, max(0, status.st_size - TAIL)), status
+    finally:
+        os.close(descriptor)
 
 
 def _is_line(line: bytes) -> bool:

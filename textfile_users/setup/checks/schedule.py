@@ -8,6 +8,7 @@ import stat
 import time
 
 from textfile_users.paths import PRIVATE, SERVICE_USER, STATE
+from textfile_users.product import CRON_ENTRIES
 from textfile_users.reading.files import read_regular, reason
 from textfile_users.record import Record
 from textfile_users.setup.checks.child import ChildFailed, run_tool
@@ -36,12 +37,7 @@ WAIT_SECONDS = 2.5  # for a scan that is running
 POLL_SECONDS = 0.1
 RUNNING = "activating"  # as systemd calls a oneshot service that runs
 MAX_BYTES = 1 << 20
-ENTRIES = (
-    "/etc/cron.d/textfile-users",
-    "/etc/crontabs/textfile-users",
-    "/var/spool/cron/crontabs/textfile-users",
-    "/var/spool/cron/textfile-users",
-)
+ENTRIES = (*CRON_ENTRIES, f"/var/spool/cron/{SERVICE_USER}")
 DAEMONS = ("cron", "crond", "fcron", "busybox-crond")
 SERVICES = ("cron", "crond", "cronie", "fcron")
 PROPERTIES = (
