@@ -11,7 +11,6 @@ from textfile_users.auth.journal_files import journal_state
 from textfile_users.collecting import ABSENT
 from textfile_users.parsers import parse_collect
 from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
-from textfile_users.reading.files import read_regular
 from textfile_users.record import Record
 from textfile_users.setup.before import (
     MADE,
@@ -42,6 +41,7 @@ from textfile_users.setup.system import (
     cron_directory,
     is_enforcing,
     is_systemd,
+    read_inside,
     systemd_version,
 )
 from textfile_users.setup.unpack import running_archive
@@ -253,10 +253,8 @@ def _reads_btmp(
 
 
 def _memberships(paths: Paths) -> frozenset[int]:
-    path = paths.below("/etc/group")
     try:
-        paths.require_inside(path)
-        return find_memberships(read_regular(path, MAX_BYTES), places.USER)
+        return find_memberships(read_inside(paths, "/etc/group", MAX_BYTES), places.USER)
     except OSError:
         return frozenset()
 
@@ -264,8 +262,7 @@ def _memberships(paths: Paths) -> frozenset[int]:
 def _joins(paths: Paths, path: str) -> bool:
     """Return whether a file of ours for systemd-sysusers puts our user into btmp's group."""
     try:
-        paths.require_inside(paths.below(path))
-        lines = read_regular(paths.below(path), MAX_BYTES).decode().splitlines()
+        lines = read_inside(paths, path, MAX_BYTES).decode().splitlines()
     except (OSError, ValueError):
         return False
     return ["m", places.USER, places.BTMP_GROUP] in [line.split() for line in lines]
@@ -357,8 +354,7 @@ def _default_directory(paths: Paths) -> str:
 def _is_ours(paths: Paths, path: str) -> bool:
     """Return whether the file holds what this program writes."""
     try:
-        paths.require_inside(paths.below(path))
-        return b"\nusers_build_info{" in read_regular(paths.below(path), MAX_OUTPUT)
+        return b"\nusers_build_info{" in read_inside(paths, path, MAX_OUTPUT)
     except OSError:
         return False
 

@@ -11,9 +11,8 @@ from textfile_users.setup.entry import DIRECTORY, FILE, LINK, FoundEntry
 from textfile_users.setup.facts import HostFacts
 from textfile_users.setup.fixes import PLAIN_PATH
 from textfile_users.setup.node_exporter import FIRST_USER
-from textfile_users.setup.own_links import is_own, target_of
 from textfile_users.setup.settings import OPTIONS
-from textfile_users.setup.wish import Wish, is_own_link, uses_link, uses_timer
+from textfile_users.setup.wish import Wish, is_own, is_own_link, target_of, uses_link, uses_timer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

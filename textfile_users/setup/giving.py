@@ -13,6 +13,7 @@ import stat
 from textfile_users.accounts.passwd import read_numbers
 from textfile_users.paths import Paths
 from textfile_users.product import USER
+from textfile_users.setup.entry import others_can_write
 from textfile_users.setup.links import open_directory
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -40,7 +41,7 @@ def give_files(root: str, path: str, owner: int, group: int) -> None:
     descriptor = _open(root, path)
     try:
         status = os.fstat(descriptor)
-        if status.st_uid or status.st_mode & 0o022:
+        if others_can_write(status):
             raise OSError(errno.EPERM, "others could have put files there; remove it", path)
         for name in os.listdir(descriptor):
             _give_file(name, descriptor, owner, group)

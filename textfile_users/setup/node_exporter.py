@@ -18,6 +18,7 @@ from textfile_users.reading.files import read_regular
 from textfile_users.reading.text import decode
 from textfile_users.record import Record
 from textfile_users.setup import alloy
+from textfile_users.setup.entry import others_can_write
 from textfile_users.setup.settings import TEXTFILE_DIRECTORY
 from textfile_users.setup.system import read_pids
 
@@ -237,7 +238,7 @@ def _directories(view: Paths, words: tuple[str, ...], name: str) -> tuple[tuple[
         place = view.resolved(view.below(config)) if config else ""
         for path in dict.fromkeys((place, *alloy.config_files(place))):
             status = os.stat(path)
-            if status.st_uid or status.st_mode & 0o022:
+            if others_can_write(status):
                 why = f"others than root can write {config}"
             if not os.path.isdir(path):
                 found += alloy.parse_directories(decode(read_regular(path, alloy.MAX_BYTES)))

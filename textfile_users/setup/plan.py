@@ -10,7 +10,6 @@ from textfile_users.product import USER
 from textfile_users.setup.before import Before, format_record
 from textfile_users.setup.entry import DIRECTORY, FILE, LINK, FoundEntry
 from textfile_users.setup.facts import HostFacts
-from textfile_users.setup.own_links import is_own, target_of
 from textfile_users.setup.plan_units import (
     below,
     give,
@@ -39,9 +38,11 @@ from textfile_users.setup.steps import (
 from textfile_users.setup.wish import (
     Wish,
     is_busybox,
+    is_own,
     is_own_link,
     lacks_link,
     link_target,
+    target_of,
     uses_link,
     uses_timer,
 )

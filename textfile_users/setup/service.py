@@ -6,7 +6,6 @@ Root's run by hand becomes the service's user by this, and never by who owns a d
 from __future__ import annotations
 
 import os
-import stat
 
 from textfile_users.messages import PROGRAM
 from textfile_users.paths import PRIVATE, SERVICE_UNIT, STATE
@@ -14,9 +13,11 @@ from textfile_users.product import CRON_ENTRIES
 from textfile_users.reading.files import read_regular
 from textfile_users.reading.text import decode
 from textfile_users.record import Record
+from textfile_users.setup.entry import others_can_write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import pwd
     from collections.abc import Iterable, Iterator
 
 # In the order in which systemd looks, see systemd.unit(5).
@@ -30,7 +31,6 @@ UNIT_DIRECTORIES = (
 # The first has a column for the user; busybox's are named after the user instead.
 CRON_D, *CRONTABS = CRON_ENTRIES
 MAX_BYTES = 1 << 20
-OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
 PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
 
 
@@ -96,10 +96,9 @@ def become(user: str) -> None:
 
     Raises OSError, and KeyError where there is no such user.
     """
-    import pwd
     from time import tzset
 
-    account = pwd.getpwuid(int(user)) if user.isdigit() else pwd.getpwnam(user)
+    account = find_account(user)
     if account.pw_uid == 0:
         return
     _gain_nothing_more()
@@ -111,6 +110,13 @@ def become(user: str) -> None:
     os.environ.update(HOME=account.pw_dir, USER=account.pw_name, LOGNAME=account.pw_name)
     os.environ.pop("TZ", None)  # the caller's: the service has none
     tzset()
+
+
+def find_account(user: str) -> pwd.struct_passwd:
+    """Return the account of a name or uid. Raises KeyError where there is none."""
+    import pwd
+
+    return pwd.getpwuid(int(user)) if user.isdigit() else pwd.getpwnam(user)
 
 
 def _gain_nothing_more() -> None:
@@ -154,7 +160,7 @@ def _read_roots(path: str) -> bytes:
     try:
         status = os.stat(path)
         above = os.stat(os.path.dirname(path))
-        if any(one.st_uid or one.st_mode & OTHERS_CAN_WRITE for one in (status, above)):
+        if any(map(others_can_write, (status, above))):
             return b""
         return read_regular(path, MAX_BYTES)
     except OSError:

@@ -87,6 +87,12 @@ def is_enforcing(paths: Paths) -> bool:
         return False
 
 
+def read_inside(paths: Paths, path: str, limit: int) -> bytes:
+    """Return the bytes of a file of the host. Raises OSError, also where links lead out of it."""
+    paths.require_inside(paths.below(path))
+    return read_regular(paths.below(path), limit)
+
+
 def read_pids(paths: Paths) -> list[int]:
     """Return the pids of all processes, none where the root has no /proc."""
     try:

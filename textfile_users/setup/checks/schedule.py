@@ -18,6 +18,7 @@ from textfile_users.setup.checks.result import (
     FAULT,
     NOTE,
     OK,
+    PATH_UNIT,
     SERVICE,
     TIMER,
     CheckResult,
@@ -31,7 +32,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-PATH_UNIT = "textfile-users.path"
 SECONDS = 2.0
 WAIT_SECONDS = 2.5  # for a scan that is running
 POLL_SECONDS = 0.1

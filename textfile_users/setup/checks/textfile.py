@@ -25,7 +25,7 @@ from textfile_users.setup.checks.exporters import (
     usable,
 )
 from textfile_users.setup.checks.link import is_linked, served_directory, writes_elsewhere
-from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host, age
+from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host, age, gravest
 from textfile_users.setup.fixes import (
     SOME_DIRECTORY,
     edit,
@@ -207,10 +207,9 @@ def judge_file(
         return CheckResult(check, NOTE, f"{facts.path} cannot be seen by this user")
     if awaits_scan and (not facts.kind or facts.is_empty):
         return CheckResult(check, OK, f"no scan yet: the first one writes {facts.path}")
-    for is_so, found, mend in _faults(facts, identity, interval, running, awaits_scan, silence):
-        if is_so:
-            return CheckResult(check, FAULT, found, mend)
-    return CheckResult(check, OK, f"written {age(max(0.0, silence))} ago, mode {facts.mode:04o}")
+    faults = _faults(facts, identity, interval, running, awaits_scan, silence)
+    written = f"written {age(max(0.0, silence))} ago, mode {facts.mode:04o}"
+    return gravest(check, faults) or CheckResult(check, OK, written)
 
 
 def _faults(
