@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
+from subprocess import TimeoutExpired
 
 from textfile_users import product as places
 from textfile_users.messages import ERROR, PROGRAM, WARNING, say
 from textfile_users.paths import Paths
 from textfile_users.reading.files import reason
-from textfile_users.setup.checks.child import TOOLS
+from textfile_users.setup.checks.child import TOOLS, error_lines, run_command
 from textfile_users.setup.checks.schedule import DAEMONS, SERVICES
 from textfile_users.setup.facts import HostFacts
 from textfile_users.setup.fixes import service
@@ -66,17 +66,8 @@ def _scan_as_user(words: tuple[str, ...]) -> tuple[int, list[str]]:
 
 def _run(words: tuple[str, ...], **options: object) -> tuple[int, list[str]]:
     """Return the status of a command and the lines it says on stderr."""
-    done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603 - from the plan
-        words,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        cwd="/",
-        env={**os.environ, "PATH": TOOLS},
-        **options,
-    )
-    return done.returncode, done.stderr.decode("utf-8", "backslashreplace").splitlines()
+    done = run_command(words, {**os.environ, "PATH": TOOLS}, cwd="/", **options)
+    return done.returncode, error_lines(done)
 
 
 def _journal_since(began: int) -> list[str]:
@@ -93,13 +84,8 @@ def _journal_since(began: int) -> list[str]:
 def _journal(*words: str) -> list[str]:
     """Return what journalctl prints, [] where there is none, or it hangs."""
     try:
-        done = subprocess.run(  # noqa: S603 - from the lines above
-            ("journalctl", "-q", "-o", "cat", *words),  # noqa: S607
-            capture_output=True,
-            check=False,
-            env={**os.environ, "PATH": TOOLS},
-            timeout=JOURNAL_SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        environment, argv = {**os.environ, "PATH": TOOLS}, ("journalctl", "-q", "-o", "cat", *words)
+        done = run_command(argv, environment, timeout=JOURNAL_SECONDS)
+    except (OSError, TimeoutExpired):
         return []
     return done.stdout.decode("utf-8", "backslashreplace").splitlines()

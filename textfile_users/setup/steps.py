@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import subprocess
 import time
 from zipfile import BadZipFile
 
@@ -15,7 +14,7 @@ from textfile_users.processes.procfs import read_file
 from textfile_users.product import USER
 from textfile_users.reading.files import reason
 from textfile_users.record import Record
-from textfile_users.setup.checks.child import TOOLS
+from textfile_users.setup.checks.child import TOOLS, error_lines, run_command
 from textfile_users.setup.giving import give_directory, give_files, read_ids
 from textfile_users.setup.links import make_link, put_link, remove_empty, remove_link
 from textfile_users.setup.system import host_pids
@@ -146,18 +145,10 @@ def _link(root: str, path: str, target: str, old: str) -> None:
 
 
 def _run(words: tuple[str, ...]) -> None:
-    done = subprocess.run(  # noqa: S603 - from the plan
-        words,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "LC_ALL": "C", "PATH": TOOLS},
-        cwd="/",
-        check=False,
-    )
+    done = run_command(words, {**os.environ, "LC_ALL": "C", "PATH": TOOLS}, cwd="/")
     if done.returncode:
-        lines = done.stderr.decode("utf-8", "backslashreplace").strip().split("\n")
-        raise StepFailed(lines[-1] or f"status {done.returncode}")
+        said = [line.strip() for line in error_lines(done) if line.strip()]
+        raise StepFailed(said[-1] if said else f"status {done.returncode}")
 
 
 def _end_processes(uid: int) -> None:
