@@ -56,7 +56,7 @@ WIDTHS = (5, 18)
 
 LOGINCTL: tuple[str, Callable[[Host], Iterable[CheckResult]]] = (
     "loginctl",
-    lambda host: check_sessions(host, lambda: _look(host).sessions or ()),
+    lambda host: check_sessions(host, lambda: _scan(host).sessions or ()),
 )
 # In the order in which they are told: what others rest on comes first.
 CHECKS: tuple[tuple[str, Callable[[Host], Iterable[CheckResult]]], ...] = (
@@ -184,7 +184,7 @@ def _with_scan(host: Host, findings: list[CheckResult]) -> Host:
     if not host.has_rights:
         return host
     try:
-        return host._replace(seen=_look(host))
+        return host._replace(seen=_scan(host))
     except (ChildFailed, OSError) as error:
         findings.append(CheckResult("look", FAULT, str(error), explain(host)))
         return host
@@ -222,12 +222,12 @@ def _service_identity() -> Identity | None:
         return None
 
 
-def _look(host: Host) -> Seen:
+def _scan(host: Host) -> Seen:
     """Return what a scan as the unit's user finds, without saving. Raises ChildFailed."""
     options = host.options
     seconds = options.timeout
 
-    def look_once() -> list[object]:
+    def scan_once() -> list[object]:
         began = time.monotonic()
         wanted = options.wanted._replace(backfill=False, explain=False)
         found, _ = scan(options.paths, host.now, wanted, timeout=seconds)
@@ -243,7 +243,7 @@ def _look(host: Host) -> Seen:
         ]
 
     sources, failed, faults, sessions, auth_log, count, spent = in_child(
-        look_once, seconds + 1, host.identity
+        scan_once, seconds + 1, host.identity
     )
     return Seen(
         {name: (status, tuple(told)) for name, (status, told) in sources.items()},

@@ -75,17 +75,15 @@ def judge_clock(facts: ClockFacts) -> Iterator[CheckResult]:
         mend = "timedatectl set-ntp true" if facts.is_systemd else "ntpd -gq || date -s 'TIME'"
         yield CheckResult("clock", FAULT, found, mend)
     else:
-        yield CheckResult(
-            "clock", OK, time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(facts.now))
-        )
+        found = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(facts.now))
+        yield CheckResult("clock", OK, found)
     if facts.zone_error:
         found = f"{facts.zone}: {facts.zone_error}"
         mend = f"chmod 644 $(readlink -f {quote(facts.zone)})"
         yield CheckResult("time zone", FAULT, found, mend)
     elif not facts.is_variable_known:
-        yield CheckResult(
-            "time zone", FAULT, f"TZ={facts.variable} is no zone: UTC holds", "unset TZ"
-        )
+        found = f"TZ={facts.variable} is no zone: UTC holds"
+        yield CheckResult("time zone", FAULT, found, "unset TZ")
     elif facts.stamped is not None:
         yield _judge_stamp(facts, facts.stamped)
     else:

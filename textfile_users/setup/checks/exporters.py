@@ -51,18 +51,12 @@ def check_exporters(host: Host) -> Iterator[CheckResult]:
         return  # those that run here say nothing of another host's
     trusted = usable(host)
     for one in host.exporters:
-        if one.config and one.directories and one in trusted:
-            found = f"pid {one.pid} of {one.user}: {ALLOY}, by {one.config}"
-            yield CheckResult("node_exporter", OK, found)
-        elif one.config and not one.directories:
-            yield CheckResult(
-                "node_exporter", NOTE, f"pid {one.pid} of {one.user}: {ALLOY}: {one.why}"
-            )
+        status, said = NOTE, f" is not believed: {one.why}"
+        if one.config and not one.directories:
+            said = f": {ALLOY}: {one.why}"
         elif one in trusted:
-            yield CheckResult("node_exporter", OK, f"pid {one.pid} of {one.user}, on {one.listen}")
-        else:
-            found = f"pid {one.pid} of {one.user} is not believed: {one.why}"
-            yield CheckResult("node_exporter", NOTE, found)
+            status, said = OK, f": {ALLOY}, by {one.config}" if one.config else f", on {one.listen}"
+        yield CheckResult("node_exporter", status, f"pid {one.pid} of {one.user}{said}")
     # Alloy that serves no textfiles may be there for something else.
     if [one for one in host.exporters if one.directories or not one.config] and not trusted:
         yield CheckResult("node_exporter", NOTE, "none that can be believed: none is asked")

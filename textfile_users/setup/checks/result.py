@@ -31,7 +31,7 @@ class CheckResult(Record):
 
 
 class Seen(Record):
-    """What a look as the unit's user found.
+    """What a scan as the unit's user found.
 
     ``sources`` has by name a status and the faults told, ``failed`` the collectors that got less
     than they should, ``sessions`` the id and user of each.

@@ -26,7 +26,7 @@ from textfile_users.setup.checks.result import (
     age,
 )
 from textfile_users.setup.checks.textfile import max_age, written_time
-from textfile_users.setup.fixes import UNITS, install, quote, run, service
+from textfile_users.setup.fixes import UNITS, install, quote, run, service, start_unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -212,8 +212,7 @@ def _judge_units(facts: ScheduleFacts) -> Iterator[CheckResult]:
         yield CheckResult(PATH_UNIT, NOTE, found, facts.installing)
     elif path.get("ActiveState") != "active":
         state = path.get("ActiveState", "") or "unknown"
-        mend = f"systemctl reset-failed {PATH_UNIT}; systemctl enable --now {PATH_UNIT}"
-        yield CheckResult(PATH_UNIT, FAULT, f"{state}: it watches no more", mend)
+        yield CheckResult(PATH_UNIT, FAULT, f"{state}: it watches no more", start_unit(PATH_UNIT))
     else:
         yield CheckResult(PATH_UNIT, OK, "active")
     for name, unit in facts.units.items():
@@ -225,8 +224,7 @@ def _judge_units(facts: ScheduleFacts) -> Iterator[CheckResult]:
 def _judge_timer(timer: Mapping[str, str], facts: ScheduleFacts) -> CheckResult:
     state = timer.get("ActiveState", "")
     if state != "active":
-        mend = f"systemctl reset-failed {TIMER}; systemctl enable --now {TIMER}"
-        return CheckResult("timer", FAULT, f"{TIMER} is {state or 'unknown'}", mend)
+        return CheckResult("timer", FAULT, f"{TIMER} is {state or 'unknown'}", start_unit(TIMER))
     last = parse_time(timer.get("LastTriggerUSec", ""))
     if last and facts.now - last > max_age(facts.interval):
         found = f"active, but last ran {age(facts.now - last)} ago"
