@@ -68,6 +68,17 @@ def _ask(*words: str) -> str:
         return ""
 
 
+def parse_units(text: str) -> dict[str, dict[str, str]]:
+    """Return by Id the properties that `systemctl show` or `loginctl show-session` printed."""
+    units = {}
+    for block in text.split("\n\n"):
+        pairs = (line.partition("=") for line in block.strip().split("\n"))
+        unit = {name: value for name, _, value in pairs}
+        if unit.get("Id"):
+            units[unit["Id"]] = unit
+    return units
+
+
 def cron_directory(paths: Paths) -> str:
     """Return the directory for cron's entry, '' where there is no cron."""
     for name in CRON_DAEMONS:

@@ -27,6 +27,7 @@ from textfile_users.setup.checks.result import (
 )
 from textfile_users.setup.checks.textfile import max_age, written_time
 from textfile_users.setup.fixes import UNITS, install, quote, run, service, start_unit
+from textfile_users.setup.system import parse_units
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -285,17 +286,6 @@ def _judge_entry(entry: CronEntry, facts: ScheduleFacts) -> CheckResult:
         found = f"a crond runs, and the last run was {age(facts.silence)} ago"
         return CheckResult("cron", FAULT, found, f"cat -v {path}; {facts.running}")
     return CheckResult("cron", OK, f"{entry.path}, and a crond runs")
-
-
-def parse_units(text: str) -> dict[str, dict[str, str]]:
-    """Return the properties of each unit that `systemctl show` printed."""
-    units = {}
-    for block in text.split("\n\n"):
-        pairs = (line.partition("=") for line in block.strip().split("\n"))
-        unit = {name: value for name, _, value in pairs}
-        if unit.get("Id"):
-            units[unit["Id"]] = unit
-    return units
 
 
 def parse_time(text: str) -> float:

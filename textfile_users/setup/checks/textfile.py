@@ -18,7 +18,7 @@ from textfile_users.reading.files import read_regular, reason
 from textfile_users.record import Record
 from textfile_users.setup.checks.access import READ, WRITE, closed_part, group_name
 from textfile_users.setup.checks.child import ChildFailed, Identity
-from textfile_users.setup.checks.directories import owner_name
+from textfile_users.setup.checks.directories import FUTURE_SECONDS, owner_name
 from textfile_users.setup.checks.exporters import (
     exporter_identity,
     is_served,
@@ -52,7 +52,6 @@ WHAT = {
     stat.S_IFSOCK: "a socket",
 }
 MIN_AGE = 60.0  # the alert's
-FUTURE_SECONDS = 60.0
 RUN_TIME = b"\nusers_run_timestamp_seconds "
 # Makes what a link leads to as it is made at boot, with its owners and modes.
 MAKE_PUBLIC = "systemd-tmpfiles --create textfile-users.conf"
