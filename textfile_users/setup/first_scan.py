@@ -66,7 +66,8 @@ def _scan_as_user(words: tuple[str, ...]) -> tuple[int, list[str]]:
 
 def _run(words: tuple[str, ...], **options: object) -> tuple[int, list[str]]:
     """Return the status of a command and the lines it says on stderr."""
-    done = run_command(words, {**os.environ, "PATH": TOOLS}, cwd="/", **options)
+    environment = {**os.environ, "PATH": TOOLS}
+    done = run_command(words, environment, is_read=False, cwd="/", **options)
     return done.returncode, error_lines(done)
 
 

@@ -145,7 +145,8 @@ def _link(root: str, path: str, target: str, old: str) -> None:
 
 
 def _run(words: tuple[str, ...]) -> None:
-    done = run_command(words, {**os.environ, "LC_ALL": "C", "PATH": TOOLS}, cwd="/")
+    environment = {**os.environ, "LC_ALL": "C", "PATH": TOOLS}
+    done = run_command(words, environment, is_read=False, cwd="/")
     if done.returncode:
         said = [line.strip() for line in error_lines(done) if line.strip()]
         raise StepFailed(said[-1] if said else f"status {done.returncode}")

@@ -87,14 +87,21 @@ def in_child(function: Callable[[], Any], seconds: float, identity: Identity | N
 
 
 def run_command(
-    argv: Sequence[str], environment: Mapping[str, str], **options: Any
+    argv: Sequence[str], environment: Mapping[str, str], *, is_read: bool = True, **options: Any
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a command of our own to its end, without stdin; ``options`` are subprocess.run()'s.
 
-    Raises OSError where it cannot be run, and TimeoutExpired.
+    ``is_read`` is whether stdout is wanted: else who keeps it open is not waited for. Raises
+    OSError where it cannot be run, and TimeoutExpired.
     """
     return subprocess.run(  # noqa: S603 - arguments of our own
-        argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, env=environment, **options
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if is_read else subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=False,
+        env=environment,
+        **options,
     )
 
 
