@@ -30,6 +30,7 @@ from textfile_users.paths import LINKED_OUTPUT, PUBLIC
 from textfile_users.product import SETTINGS
 from textfile_users.setup import doctor as module
 from textfile_users.setup import fixes as mends
+from textfile_users.setup import system
 from textfile_users.setup.checks import access, clock, container, rights, schedule, scrape, textfile
 from textfile_users.setup.checks import directories as places
 from textfile_users.setup.checks import exporters as exporters_check
@@ -1273,11 +1274,11 @@ def test_what_a_check_installs_is_what_was_installed(monkeypatch: pytest.MonkeyP
 
 def test_units_as_systemctl_prints_them() -> None:
     text = "Id=a.timer\nActiveState=active\nResult=\n\nId=b.service\nActiveState=a=b\n"
-    assert schedule.parse_units(text) == {
+    assert system.parse_units(text) == {
         "a.timer": {"Id": "a.timer", "ActiveState": "active", "Result": ""},
         "b.service": {"Id": "b.service", "ActiveState": "a=b"},
     }
-    assert schedule.parse_units("") == {}
+    assert system.parse_units("") == {}
     assert schedule.parse_time(TIMER["LastTriggerUSec"]) == NOW - 3
     for text in ("", "n/a", "Mon 2026-99-99 10:00:00 UTC"):
         assert schedule.parse_time(text) == 0

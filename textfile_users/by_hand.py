@@ -10,7 +10,7 @@ from textfile_users.parsers import parse, parse_collect
 from textfile_users.paths import Paths
 from textfile_users.product import SETTINGS
 from textfile_users.reading.files import reason
-from textfile_users.setup.service import Service, become, find_service
+from textfile_users.setup.service import Service, become, find_account, find_service
 from textfile_users.setup.settings import OPTIONS, TEXTFILE_DIRECTORY, read_settings
 
 TYPE_CHECKING = False
@@ -162,10 +162,8 @@ def _whole(path: str) -> str:
 
 def _ids_of(user: str) -> tuple[int, int]:
     """Return uid and gid of a user, -1 for one who is not there."""
-    from pwd import getpwnam, getpwuid
-
     try:
-        account = getpwuid(int(user)) if user.isdigit() else getpwnam(user)
+        account = find_account(user)
     except KeyError:
         return -1, -1
     return account.pw_uid, account.pw_gid

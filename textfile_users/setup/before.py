@@ -9,6 +9,7 @@ from textfile_users import product as places
 from textfile_users.paths import Paths
 from textfile_users.reading.files import read_regular
 from textfile_users.record import Record
+from textfile_users.setup.entry import others_can_write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,4 +82,4 @@ def read_record(paths: Paths) -> str:
 def is_roots_own(status: os.stat_result) -> bool:
     """Return whether root alone may write what has this status."""
     is_link = stat.S_ISLNK(status.st_mode)
-    return status.st_uid in (0, os.geteuid()) and not (is_link or status.st_mode & 0o022)
+    return not (is_link or others_can_write(status, 0, os.geteuid()))

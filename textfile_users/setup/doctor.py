@@ -9,19 +9,13 @@ import time
 from io import TextIOWrapper
 
 from textfile_users.paths import SERVICE_USER, Paths
-from textfile_users.processes.procfs import parse_stat, read_boot_time, read_file
+from textfile_users.processes.procfs import read_boot_time
 from textfile_users.reading.text import printable
 from textfile_users.scan import scan
 from textfile_users.setup.checks.child import ChildFailed, find_identity, in_child, own_identity
 from textfile_users.setup.checks.clock import check_clock
 from textfile_users.setup.checks.collectors import check_collectors, check_readable
-from textfile_users.setup.checks.container import (
-    CONTAINER,
-    INITS,
-    check_container,
-    read_init,
-    read_mark,
-)
+from textfile_users.setup.checks.container import CONTAINER, INITS, check_container, read_mark
 from textfile_users.setup.checks.directories import RUNTIME, STATE, check_runtime, check_state
 from textfile_users.setup.checks.exporters import check_exporters
 from textfile_users.setup.checks.link import check_link
@@ -41,8 +35,9 @@ from textfile_users.setup.checks.sources import check_forgery, check_sources
 from textfile_users.setup.checks.textfile import check_directory, check_file
 from textfile_users.setup.fixes import explain
 from textfile_users.setup.node_exporter import NodeExporter, find_node_exporters
-from textfile_users.setup.service import find_service
+from textfile_users.setup.service import find_service, is_systemd_running
 from textfile_users.setup.settings import read_settings
+from textfile_users.setup.system import read_name, read_pids
 from textfile_users.terminal import has_colour, style
 
 TYPE_CHECKING = False
@@ -61,7 +56,7 @@ WIDTHS = (5, 18)
 
 LOGINCTL: tuple[str, Callable[[Host], Iterable[CheckResult]]] = (
     "loginctl",
-    lambda host: check_sessions(host, lambda: _look(host).sessions or ()),
+    lambda host: check_sessions(host, lambda: _scan(host).sessions or ()),
 )
 # In the order in which they are told: what others rest on comes first.
 CHECKS: tuple[tuple[str, Callable[[Host], Iterable[CheckResult]]], ...] = (
@@ -146,7 +141,7 @@ def _host(options: Options, findings: list[CheckResult]) -> Host:
     """Return what the checks go on; what cannot be found out is among the findings."""
     paths = options.paths
     now = time.time() if options.now is None else options.now
-    is_systemd = paths.is_own_host and os.path.isdir("/run/systemd/system")
+    is_systemd = paths.is_own_host and is_systemd_running()
     identity, own = _identity(options), own_identity()
     has_rights = own.uid in (0, identity.uid)
     host = Host(options, identity, now, has_rights, is_systemd=is_systemd, container=read_mark())
@@ -162,10 +157,12 @@ def _host(options: Options, findings: list[CheckResult]) -> Host:
     running = ask("processes", lambda: _read_names(paths), SECONDS, [])
     exporters: list[list[Any]] = []
     runner: list[Any] = list(Runner(is_systemd, options.interval))
-    booted = float(read_boot_time(paths) or 0)
+    cycle = is_systemd, options.interval, now, float(read_boot_time(paths) or 0)
     if paths.is_own_host:
-        exporters = ask("node_exporter", lambda: _read_exporters(paths), SECONDS, [])
-        runner = ask("timer", lambda: list(_find_runner(host, booted)), SECONDS, runner)
+        exporters = ask(
+            "node_exporter", lambda: list(map(list, find_node_exporters(paths))), SECONDS, []
+        )
+        runner = ask("timer", lambda: list(find_runner(*cycle)), SECONDS, runner)
     by_timer, interval, awaits_scan, is_there = runner
     host = host._replace(
         runs_by_timer=by_timer,
@@ -173,7 +170,7 @@ def _host(options: Options, findings: list[CheckResult]) -> Host:
         awaits_scan=awaits_scan,
         values=values,
         running=frozenset(running),
-        init=read_init(paths),
+        init=read_name(paths, 1),
         exporters=tuple(
             NodeExporter(pid, user, uid, tuple(directories), *rest)
             for pid, user, uid, directories, *rest in exporters
@@ -187,14 +184,10 @@ def _with_scan(host: Host, findings: list[CheckResult]) -> Host:
     if not host.has_rights:
         return host
     try:
-        return host._replace(seen=_look(host))
+        return host._replace(seen=_scan(host))
     except (ChildFailed, OSError) as error:
         findings.append(CheckResult("look", FAULT, str(error), explain(host)))
         return host
-
-
-def _find_runner(host: Host, booted: float) -> Runner:
-    return find_runner(host.is_systemd, host.options.interval, host.now, booted)
 
 
 def _is_used(host: Host) -> bool:
@@ -229,12 +222,12 @@ def _service_identity() -> Identity | None:
         return None
 
 
-def _look(host: Host) -> Seen:
+def _scan(host: Host) -> Seen:
     """Return what a scan as the unit's user finds, without saving. Raises ChildFailed."""
     options = host.options
     seconds = options.timeout
 
-    def look_once() -> list[object]:
+    def scan_once() -> list[object]:
         began = time.monotonic()
         wanted = options.wanted._replace(backfill=False, explain=False)
         found, _ = scan(options.paths, host.now, wanted, timeout=seconds)
@@ -250,7 +243,7 @@ def _look(host: Host) -> Seen:
         ]
 
     sources, failed, faults, sessions, auth_log, count, spent = in_child(
-        look_once, seconds + 1, host.identity
+        scan_once, seconds + 1, host.identity
     )
     return Seen(
         {name: (status, tuple(told)) for name, (status, told) in sources.items()},
@@ -265,18 +258,4 @@ def _look(host: Host) -> Seen:
 
 def _read_names(paths: Paths) -> list[str]:
     """Return the names of all processes, none where the root has no /proc."""
-    names = set()
-    try:
-        pids = [name for name in os.listdir(paths.proc("")) if name.isdigit()]
-    except OSError:
-        return []
-    for pid in pids:
-        try:
-            names.add(parse_stat(read_file(paths.proc(f"{pid}/stat")))[0])
-        except ValueError:  # it ended
-            continue
-    return sorted(names)
-
-
-def _read_exporters(paths: Paths) -> list[list[object]]:
-    return [list(exporter) for exporter in find_node_exporters(paths)]
+    return sorted({read_name(paths, pid) for pid in read_pids(paths)} - {""})

@@ -26,6 +26,11 @@ class FoundEntry(Record):
     target: str = ""
 
 
+def others_can_write(status: os.stat_result, *owners: int) -> bool:
+    """Return whether others than ``owners``, root where none is given, can write what has it."""
+    return status.st_uid not in (owners or (0,)) or bool(status.st_mode & 0o022)
+
+
 def read_entry(paths: Paths, path: str) -> FoundEntry:
     """Return what ``path`` of the host is; '' is nothing."""
     try:

@@ -11,7 +11,6 @@ from textfile_users.auth.journal_files import journal_state
 from textfile_users.collecting import ABSENT
 from textfile_users.parsers import parse_collect
 from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
-from textfile_users.reading.files import read_regular
 from textfile_users.record import Record
 from textfile_users.setup.before import (
     MADE,
@@ -24,8 +23,10 @@ from textfile_users.setup.before import (
 from textfile_users.setup.checks.access import READ, closed_part, parts_of
 from textfile_users.setup.checks.child import ChildFailed, Identity, in_child
 from textfile_users.setup.entry import FoundEntry, read_entry
+from textfile_users.setup.fixes import has
 from textfile_users.setup.giving import read_ids
 from textfile_users.setup.node_exporter import (
+    NOBODY,
     NodeExporter,
     choose_directory,
     find_blind,
@@ -40,8 +41,8 @@ from textfile_users.setup.system import (
     cron_directory,
     is_enforcing,
     is_systemd,
+    read_inside,
     systemd_version,
-    which,
 )
 from textfile_users.setup.unpack import running_archive
 
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-NOBODY = 65534  # stands for our user and its group where they are not there yet
 MAX_OUTPUT = 64 << 20
 
 
@@ -182,7 +182,7 @@ def _system(paths: Paths) -> dict[str, Any]:
         "is_systemd": is_systemd(paths),
         "systemd": systemd_version(paths),
         "active": active_units(paths),
-        "tools": frozenset(tool for tool in TOOLS if which(tool)),
+        "tools": frozenset(tool for tool in TOOLS if has(tool)),
         "is_selinux": paths.is_own_host and is_enforcing(paths),
     }
 
@@ -241,6 +241,7 @@ def _reads_btmp(
     options = parse_collect(values.get(OPTIONS, "").split())
     if options.auth_source in ("auto", "journal") and journal_state(paths)[0] != ABSENT:
         return False
+    # Where our user and its group are not there yet, nobody stands for them.
     gid = numbers.get(places.USER, NOBODY)
     groups = (gid, *(numbers[name] for name in places.GROUPS if name in numbers))
     identity = Identity(places.USER, uid if uid > 0 else NOBODY, gid, groups)
@@ -252,10 +253,8 @@ def _reads_btmp(
 
 
 def _memberships(paths: Paths) -> frozenset[int]:
-    path = paths.below("/etc/group")
     try:
-        paths.require_inside(path)
-        return find_memberships(read_regular(path, MAX_BYTES), places.USER)
+        return find_memberships(read_inside(paths, "/etc/group", MAX_BYTES), places.USER)
     except OSError:
         return frozenset()
 
@@ -263,8 +262,7 @@ def _memberships(paths: Paths) -> frozenset[int]:
 def _joins(paths: Paths, path: str) -> bool:
     """Return whether a file of ours for systemd-sysusers puts our user into btmp's group."""
     try:
-        paths.require_inside(paths.below(path))
-        lines = read_regular(paths.below(path), MAX_BYTES).decode().splitlines()
+        lines = read_inside(paths, path, MAX_BYTES).decode().splitlines()
     except (OSError, ValueError):
         return False
     return ["m", places.USER, places.BTMP_GROUP] in [line.split() for line in lines]
@@ -302,18 +300,15 @@ def _is_inside(paths: Paths, path: str) -> bool:
 
 def _missing(paths: Paths) -> tuple[str, ...]:
     """Return the directories above our links that are not there, the upper ones first."""
-    ways = [path.split("/") for path in places.LINKS]
-    above = {"/".join(names[:count]) for names in ways for count in range(2, len(names))}
+    above = {part for path in places.LINKS for part in parts_of(path)[1:-1]}
     return tuple(path for path in sorted(above) if not os.path.lexists(paths.below(path)))
 
 
 def _above(paths: Paths, directory: str) -> tuple[FoundEntry, ...]:
     """Return what leads to ``directory``, from / on: its own path's, and that without links."""
-    ways = []
-    for path in (directory, _real(paths, directory)):
-        names = path.strip("/").split("/")[:-1]
-        ways += ["/" + "/".join(names[:count]) for count in range(len(names) + 1)]
-    return tuple(read_entry(paths, way) for way in dict.fromkeys(ways))
+    ways = (parts_of(path)[:-1] or ["/"] for path in (directory, _real(paths, directory)))
+    parts = dict.fromkeys(part for way in ways for part in way)
+    return tuple(read_entry(paths, part) for part in parts)
 
 
 def _real(paths: Paths, directory: str) -> str:
@@ -359,8 +354,7 @@ def _default_directory(paths: Paths) -> str:
 def _is_ours(paths: Paths, path: str) -> bool:
     """Return whether the file holds what this program writes."""
     try:
-        paths.require_inside(paths.below(path))
-        return b"\nusers_build_info{" in read_regular(paths.below(path), MAX_OUTPUT)
+        return b"\nusers_build_info{" in read_inside(paths, path, MAX_OUTPUT)
     except OSError:
         return False
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 
 from textfile_users import product as places
 from textfile_users.parsers import parse_collect
 from textfile_users.product import LINKED_OUTPUT, USER
 from textfile_users.setup.entry import DIRECTORY, FILE, LINK, FoundEntry
 from textfile_users.setup.facts import HostFacts
+from textfile_users.setup.fixes import PLAIN_PATH
 from textfile_users.setup.node_exporter import FIRST_USER
-from textfile_users.setup.own_links import is_own, target_of
 from textfile_users.setup.settings import OPTIONS
-from textfile_users.setup.wish import Wish, is_own_link, uses_link, uses_timer
+from textfile_users.setup.wish import Wish, is_own, is_own_link, target_of, uses_link, uses_timer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What can stand in a unit, a crontab and the settings file without quotes.
-PLAIN = re.compile(r"/[A-Za-z0-9/._+@,=-]*")
 # What the unit does not see, see ProtectHome= and PrivateTmp= there.
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
 
@@ -64,7 +61,7 @@ def _host_faults(facts: HostFacts, wish: Wish) -> Iterator[str]:
 
 
 def _program_faults(facts: HostFacts, wish: Wish) -> Iterator[str]:
-    if not PLAIN.fullmatch(facts.prefix):
+    if not PLAIN_PATH.fullmatch(facts.prefix):
         yield f"{facts.prefix}: cannot stand in a unit or crontab; use another --prefix"
     if uses_timer(facts, wish) and _is_below(facts.prefix, HIDDEN):
         yield f"{facts.prefix}: the unit does not see it; use a --prefix below /opt"
@@ -115,7 +112,7 @@ def _directory_faults(facts: HostFacts, wish: Wish) -> Iterator[str]:
     entry = facts.entry
     if not facts.directory:
         yield facts.why
-    elif not PLAIN.fullmatch(facts.directory):
+    elif not PLAIN_PATH.fullmatch(facts.directory):
         yield f"{facts.directory}: give the textfile directory's whole path, without odd characters"
     elif entry.kind == LINK:
         yield f"{entry.path}: is a link; give --textfile-directory {entry.target}"

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
+from subprocess import TimeoutExpired
 
 from textfile_users import product as places
 from textfile_users.messages import ERROR, PROGRAM, WARNING, say
 from textfile_users.paths import Paths
-from textfile_users.processes.procfs import parse_stat, read_file
 from textfile_users.reading.files import reason
-from textfile_users.setup.checks.child import TOOLS
+from textfile_users.setup.checks.child import TOOLS, error_lines, run_command
 from textfile_users.setup.checks.schedule import DAEMONS, SERVICES
 from textfile_users.setup.facts import HostFacts
 from textfile_users.setup.fixes import service
 from textfile_users.setup.giving import read_ids
 from textfile_users.setup.steps import AS_USER, Step
+from textfile_users.setup.system import host_pids, read_name
 
 SAID = f"{PROGRAM}: "
 JOURNAL_SECONDS = 10.0
@@ -35,15 +35,7 @@ def describe(facts: HostFacts, *, is_timer: bool, is_link: bool) -> str:
 
 def has_crond() -> bool:
     """Return whether a cron daemon runs on this host, and not in a container on it."""
-    own = os.stat("/")
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            is_crond = parse_stat(read_file(f"/proc/{pid}/stat"))[0] in DAEMONS
-            if is_crond and os.path.samestat(os.stat(f"/proc/{pid}/root/."), own):
-                return True
-        except (OSError, ValueError):
-            continue  # ended meanwhile
-    return False
+    return any(read_name(Paths(), pid) in DAEMONS for pid in host_pids())
 
 
 def scan_first(step: Step) -> bool:
@@ -74,17 +66,9 @@ def _scan_as_user(words: tuple[str, ...]) -> tuple[int, list[str]]:
 
 def _run(words: tuple[str, ...], **options: object) -> tuple[int, list[str]]:
     """Return the status of a command and the lines it says on stderr."""
-    done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603 - from the plan
-        words,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        cwd="/",
-        env={**os.environ, "PATH": TOOLS},
-        **options,
-    )
-    return done.returncode, done.stderr.decode("utf-8", "backslashreplace").splitlines()
+    environment = {**os.environ, "PATH": TOOLS}
+    done = run_command(words, environment, is_read=False, cwd="/", **options)
+    return done.returncode, error_lines(done)
 
 
 def _journal_since(began: int) -> list[str]:
@@ -101,13 +85,8 @@ def _journal_since(began: int) -> list[str]:
 def _journal(*words: str) -> list[str]:
     """Return what journalctl prints, [] where there is none, or it hangs."""
     try:
-        done = subprocess.run(  # noqa: S603 - from the lines above
-            ("journalctl", "-q", "-o", "cat", *words),  # noqa: S607
-            capture_output=True,
-            check=False,
-            env={**os.environ, "PATH": TOOLS},
-            timeout=JOURNAL_SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        environment, argv = {**os.environ, "PATH": TOOLS}, ("journalctl", "-q", "-o", "cat", *words)
+        done = run_command(argv, environment, timeout=JOURNAL_SECONDS)
+    except (OSError, TimeoutExpired):
         return []
     return done.stdout.decode("utf-8", "backslashreplace").splitlines()

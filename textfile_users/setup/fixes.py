@@ -34,7 +34,7 @@ MANAGERS = {
     "pacman": "-S",
     "apk": "add",
 }
-# What sed and double quotes leave as it is.
+# What can stand in a unit, a crontab, the settings file and sed's words without quotes.
 PLAIN_PATH = re.compile(r"/[A-Za-z0-9/._+@,=-]*")
 PLAIN_WORDS = re.compile(r"[A-Za-z0-9 /._+@,:*=-]*")
 
@@ -78,6 +78,11 @@ def service(how: str, names: tuple[str, ...], is_systemd: bool) -> str:
     if is_systemd:
         return f"systemctl {'enable --now' if how == 'start' else how} {name}"
     return f"rc-service {name} {how}" if has("rc-service") else f"service {name} {how}"
+
+
+def start_unit(unit: str) -> str:
+    """Return the command that starts a unit of ours, which may have failed, now and at boot."""
+    return f"systemctl reset-failed {unit}; systemctl enable --now {unit}"
 
 
 def package(name: str, managers: Iterable[str] = tuple(MANAGERS)) -> str:
@@ -157,7 +162,7 @@ def run(host: Host) -> str:
     options = host.options
     return _as_runs(
         host,
-        f"{_look(host)} --output {quote(options.output)} "
+        f"{_scan(host)} --output {quote(options.output)} "
         f"--state-directory {quote(options.state_directory)} "
         f"--runtime-directory {quote(options.runtime_directory)}",
     )
@@ -169,11 +174,11 @@ def explain(host: Host) -> str:
     It has a state of its own: the runs' is to stay theirs.
     """
     directories = "--state-directory $D --runtime-directory $D"
-    look = _as_runs(host, f"{_look(host)} -vv --output - {directories} >/dev/null")
-    return f"export D=$(mktemp -d); chown {quote(host.identity.user)} $D; {look}; rm -r $D"
+    scan = _as_runs(host, f"{_scan(host)} -vv --output - {directories} >/dev/null")
+    return f"export D=$(mktemp -d); chown {quote(host.identity.user)} $D; {scan}; rm -r $D"
 
 
-def _look(host: Host) -> str:
+def _scan(host: Host) -> str:
     return " ".join((PROGRAM, *map(quote, host.values.get(OPTIONS, "").split())))
 
 

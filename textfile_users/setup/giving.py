@@ -13,7 +13,8 @@ import stat
 from textfile_users.accounts.passwd import read_numbers
 from textfile_users.paths import Paths
 from textfile_users.product import USER
-from textfile_users.setup.links import open_directory
+from textfile_users.setup.entry import others_can_write
+from textfile_users.setup.links import directory_above
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -40,7 +41,7 @@ def give_files(root: str, path: str, owner: int, group: int) -> None:
     descriptor = _open(root, path)
     try:
         status = os.fstat(descriptor)
-        if status.st_uid or status.st_mode & 0o022:
+        if others_can_write(status):
             raise OSError(errno.EPERM, "others could have put files there; remove it", path)
         for name in os.listdir(descriptor):
             _give_file(name, descriptor, owner, group)
@@ -49,11 +50,8 @@ def give_files(root: str, path: str, owner: int, group: int) -> None:
 
 
 def _open(root: str, path: str) -> int:
-    above = open_directory(root, os.path.dirname(path))
-    try:
-        return os.open(os.path.basename(path), _FLAGS | os.O_DIRECTORY, dir_fd=above)
-    finally:
-        os.close(above)
+    with directory_above(root, path) as (above, name):
+        return os.open(name, _FLAGS | os.O_DIRECTORY, dir_fd=above)
 
 
 def _give_file(name: str, directory: int, owner: int, group: int) -> None:

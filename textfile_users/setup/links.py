@@ -10,6 +10,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import contextmanager
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_LINKS = 40  # as the kernel has it
 _FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -22,11 +27,8 @@ def make_link(root: str, path: str, target: str, old: str) -> None:
     """
     if old:
         remove_link(root, path, old)
-    directory = open_directory(root, os.path.dirname(path), make=True)
-    try:
-        os.symlink(target, os.path.basename(path), dir_fd=directory)
-    finally:
-        os.close(directory)
+    with directory_above(root, path, make=True) as (directory, name):
+        os.symlink(target, name, dir_fd=directory)
 
 
 def put_link(root: str, path: str, target: str) -> None:
@@ -34,16 +36,13 @@ def put_link(root: str, path: str, target: str) -> None:
 
     A reader sees the old one or the new one.
     """
-    directory, name = open_directory(root, os.path.dirname(path)), os.path.basename(path)
-    try:
+    with directory_above(root, path) as (directory, name):
         temporary = _make_temporary(directory, name, target)
         try:
             os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         except OSError:
             os.unlink(temporary, dir_fd=directory)
             raise
-    finally:
-        os.close(directory)
 
 
 def try_link(root: str, path: str, target: str) -> None:
@@ -51,11 +50,8 @@ def try_link(root: str, path: str, target: str) -> None:
 
     So it is for root on NFS, or where the file system has no links.
     """
-    directory, name = open_directory(root, os.path.dirname(path)), os.path.basename(path)
-    try:
+    with directory_above(root, path) as (directory, name):
         os.unlink(_make_temporary(directory, name, target), dir_fd=directory)
-    finally:
-        os.close(directory)
 
 
 def _make_temporary(directory: int, name: str, target: str) -> str:
@@ -67,22 +63,27 @@ def _make_temporary(directory: int, name: str, target: str) -> str:
 
 def remove_link(root: str, path: str, target: str) -> None:
     """Remove the link ``path`` below ``root`` if it leads to ``target``. Raises OSError."""
-    directory = open_directory(root, os.path.dirname(path))
-    try:
-        if os.readlink(os.path.basename(path), dir_fd=directory) == target:
-            os.unlink(os.path.basename(path), dir_fd=directory)
-    finally:
-        os.close(directory)
+    with directory_above(root, path) as (directory, name):
+        if os.readlink(name, dir_fd=directory) == target:
+            os.unlink(name, dir_fd=directory)
 
 
 def remove_empty(root: str, path: str) -> None:
     """Remove the directory ``path`` below ``root`` if it is empty. Raises OSError."""
-    directory = open_directory(root, os.path.dirname(path))
+    with directory_above(root, path) as (directory, name):
+        try:
+            os.rmdir(name, dir_fd=directory)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+                raise
+
+
+@contextmanager
+def directory_above(root: str, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
+    """Yield a descriptor of the directory above ``path``, and the name in it. Raises OSError."""
+    directory = open_directory(root, os.path.dirname(path), make=make)
     try:
-        os.rmdir(os.path.basename(path), dir_fd=directory)
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
-            raise
+        yield directory, os.path.basename(path)
     finally:
         os.close(directory)
 

@@ -18,7 +18,9 @@ from textfile_users.reading.files import read_regular
 from textfile_users.reading.text import decode
 from textfile_users.record import Record
 from textfile_users.setup import alloy
+from textfile_users.setup.entry import others_can_write
 from textfile_users.setup.settings import TEXTFILE_DIRECTORY
+from textfile_users.setup.system import read_pids
 
 NAMES = ("prometheus-node-exporter", "node_exporter")
 DIRECTORY_FLAG = "collector.textfile.directory"
@@ -95,7 +97,7 @@ class Launch(Record):
 
 def find_node_exporters(paths: Paths) -> tuple[NodeExporter, ...]:
     """Return the running processes of that name, by pid; none where the root has no /proc."""
-    found = (_read(paths, pid) for pid in _pids(paths))
+    found = (_read(paths, pid) for pid in read_pids(paths))
     return tuple(exporter for exporter in found if exporter)
 
 
@@ -108,7 +110,7 @@ def find_blind(paths: Paths, directory: str, *, ordinary: bool = False) -> tuple
     ``ordinary``: the processes of ordinary users instead, in a view of their own, as in a rootless
     container or with userns-remap. Any user may run such: they are told of, and decide nothing.
     """
-    return tuple(pid for pid in _pids(paths) if _is_blind(paths, pid, directory, ordinary))
+    return tuple(pid for pid in read_pids(paths) if _is_blind(paths, pid, directory, ordinary))
 
 
 def expand(paths: Paths, patterns: tuple[str, ...]) -> tuple[str, ...]:
@@ -178,18 +180,10 @@ def _some(matches: Iterable[str]) -> list[str]:
     return [path for _, path in zip(range(MAX_MATCHES), matches)]
 
 
-def _pids(paths: Paths) -> list[int]:
-    try:
-        paths.require_inside(paths.proc(""))
-        return sorted(int(name) for name in os.listdir(paths.proc("")) if name.isdigit())
-    except OSError:
-        return []
-
-
 def _is_blind(paths: Paths, pid: int, directory: str, ordinary: bool) -> bool:
     words, program = _words(paths, pid), _program(paths, pid)
     name = _name_of(words, program)
-    uids = _parse_uids(read_file(paths.proc(f"{pid}/status"), 1 << 16)) if name else ()
+    uids = read_ids_of(paths, pid, "Uid") if name else ()
     is_ordinary = any(uid >= FIRST_USER and uid != NOBODY for uid in uids)
     if not uids or is_ordinary != ordinary or (ordinary and not _is_apart(paths, pid)):
         return False
@@ -244,7 +238,7 @@ def _directories(view: Paths, words: tuple[str, ...], name: str) -> tuple[tuple[
         place = view.resolved(view.below(config)) if config else ""
         for path in dict.fromkeys((place, *alloy.config_files(place))):
             status = os.stat(path)
-            if status.st_uid or status.st_mode & 0o022:
+            if others_can_write(status):
                 why = f"others than root can write {config}"
             if not os.path.isdir(path):
                 found += alloy.parse_directories(decode(read_regular(path, alloy.MAX_BYTES)))
@@ -271,7 +265,7 @@ def _read(paths: Paths, pid: int) -> NodeExporter | None:
     name = _name_of(words, program)
     if not name:
         return None  # another's, of the kernel, or ended
-    uids = _parse_uids(read_file(paths.proc(f"{pid}/status"), 1 << 16))
+    uids = read_ids_of(paths, pid, "Uid")
     user = _name(paths, uids[0]) if uids else ""
     if any(uid >= FIRST_USER for uid in uids) or user == SERVICE_USER:
         # Never believed: of what it says, which may be long or hang, nothing is looked at.
@@ -323,14 +317,12 @@ def _program(paths: Paths, pid: int) -> str:
     return path[: -len(DELETED)] if path.endswith(DELETED) else path
 
 
-def _parse_uids(data: bytes) -> tuple[int, ...]:
-    """Return the four uids of /proc/PID/status, none where they are not there."""
-    for line in data.split(b"\n"):
-        if line.startswith(b"Uid:"):
-            words = line[4:].split()
-            if len(words) == 4 and all(word.isdigit() for word in words):
-                return tuple(map(int, words))
-    return ()
+def read_ids_of(paths: Paths, pid: int, name: str) -> tuple[int, ...]:
+    """Return the numbers behind Uid, Gid or Groups in /proc/PID/status, none of what has ended."""
+    lines = read_file(paths.proc(f"{pid}/status"), 1 << 16).split(b"\n")
+    words = next((line.split()[1:] for line in lines if line.startswith(f"{name}:".encode())), [])
+    is_whole = name == "Groups" or len(words) == 4  # the others are real, effective, saved, fs
+    return tuple(map(int, words)) if is_whole and all(map(bytes.isdigit, words)) else ()
 
 
 def _name(paths: Paths, uid: int) -> str:

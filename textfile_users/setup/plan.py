@@ -10,7 +10,6 @@ from textfile_users.product import USER
 from textfile_users.setup.before import Before, format_record
 from textfile_users.setup.entry import DIRECTORY, FILE, LINK, FoundEntry
 from textfile_users.setup.facts import HostFacts
-from textfile_users.setup.own_links import is_own, target_of
 from textfile_users.setup.plan_units import (
     below,
     give,
@@ -39,9 +38,11 @@ from textfile_users.setup.steps import (
 from textfile_users.setup.wish import (
     Wish,
     is_busybox,
+    is_own,
     is_own_link,
     lacks_link,
     link_target,
+    target_of,
     uses_link,
     uses_timer,
 )
@@ -96,7 +97,7 @@ def install_steps(facts: HostFacts, wish: Wish, share: Mapping[str, bytes]) -> I
 
 
 def resume_steps(facts: HostFacts) -> Iterator[Step]:
-    """Yield what starts the looks again that ran before an install that has failed."""
+    """Yield what starts the scans again that ran before an install that has failed."""
     if facts.active:
         yield command("systemctl", "daemon-reload")  # some units may be new by now
         yield command("systemctl", "start", *facts.active)
@@ -107,7 +108,7 @@ def uninstall_steps(facts: HostFacts) -> Iterator[Step]:
     yield from _quiet(facts)
     yield from remove_units(facts, (*places.UNIT_FILES, places.PTRACE))
     yield from remove(facts, places.CRON_ENTRIES)
-    yield from _end_looks(facts)
+    yield from _end_scans(facts)
     for before, entry, output in _textfile_directories(facts):
         if _is_behind_link(entry, output) and entry.uid == 0:
             path = f"{before.directory}/{places.OUTPUT_NAME}"
@@ -152,7 +153,7 @@ def _quiet(facts: HostFacts) -> Iterator[Step]:
         yield command("systemctl", "stop", *units)
 
 
-def _end_looks(facts: HostFacts) -> Iterator[Step]:
+def _end_scans(facts: HostFacts) -> Iterator[Step]:
     """Yield what ends a minute of scans that cron began: it would write the file once more."""
     if facts.uid > 0 and facts.is_running:
         yield Step((END, USER))
@@ -161,7 +162,7 @@ def _end_looks(facts: HostFacts) -> Iterator[Step]:
 def _leave_old_directory(facts: HostFacts) -> Iterator[Step]:
     """Yield what clears the textfile directory of before, where it is another one now."""
     if facts.before and facts.before.directory != facts.directory:
-        yield from _end_looks(facts)
+        yield from _end_scans(facts)
         yield from _restore(facts, facts.before, facts.old_entry, facts.old_output)
 
 

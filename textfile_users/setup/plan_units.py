@@ -45,10 +45,14 @@ def remove(facts: HostFacts, paths: tuple[str, ...]) -> Iterator[Step]:
         yield command("rm", "-f", *there)
 
 
+def root_flag(facts: HostFacts) -> tuple[str, ...]:
+    """Return what has a tool work on an image, nothing on the host that runs."""
+    return () if facts.is_running else (f"--root={facts.root}",)
+
+
 def systemctl(facts: HostFacts, *words: str) -> Step:
     """Return the step that runs systemctl, on an image below its root."""
-    root = () if facts.is_running else (f"--root={facts.root}",)
-    return command("systemctl", *root, *words)
+    return command("systemctl", *root_flag(facts), *words)
 
 
 def rendered(facts: HostFacts, data: bytes) -> str:

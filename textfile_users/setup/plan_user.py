@@ -7,7 +7,7 @@ import shlex
 from textfile_users import product as places
 from textfile_users.product import USER
 from textfile_users.setup.facts import HostFacts
-from textfile_users.setup.plan_units import below, remove
+from textfile_users.setup.plan_units import below, remove, root_flag
 from textfile_users.setup.steps import (
     Step,
     command,
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def user_steps(facts: HostFacts, share: Mapping[str, bytes]) -> Iterator[Step]:
     """Yield the steps that make our user, in the groups of the logs."""
-    image = () if facts.is_running else (f"--root={facts.root}",)
+    image = root_flag(facts)
     wanted = (*places.GROUPS, places.BTMP_GROUP) if facts.reads_btmp else places.GROUPS
     groups = [group for group in wanted if group in facts.groups]
     if "systemd-sysusers" in facts.tools:
@@ -66,7 +66,7 @@ def _busybox_user(facts: HostFacts, groups: list[str]) -> Iterator[Step]:
 
 def remove_user(facts: HostFacts) -> Iterator[Step]:
     """Yield the steps that remove our user."""
-    image = () if facts.is_running else (f"--root={facts.root}",)
+    image = root_flag(facts)
     group = shlex.quote(below(facts, "/etc/group"))
     if "userdel" in facts.tools:
         userdel: tuple[str, ...] = ("userdel", *image, USER)

@@ -6,16 +6,18 @@ Root's run by hand becomes the service's user by this, and never by who owns a d
 from __future__ import annotations
 
 import os
-import stat
 
 from textfile_users.messages import PROGRAM
 from textfile_users.paths import PRIVATE, SERVICE_UNIT, STATE
+from textfile_users.product import CRON_ENTRIES
 from textfile_users.reading.files import read_regular
 from textfile_users.reading.text import decode
 from textfile_users.record import Record
+from textfile_users.setup.entry import others_can_write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import pwd
     from collections.abc import Iterable, Iterator
 
 # In the order in which systemd looks, see systemd.unit(5).
@@ -26,11 +28,9 @@ UNIT_DIRECTORIES = (
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
 )
-# With a column for the user; busybox's are named after the user instead.
-CRON_D = "/etc/cron.d/textfile-users"
-CRONTABS = ("/etc/crontabs/textfile-users", "/var/spool/cron/crontabs/textfile-users")
+# The first has a column for the user; busybox's are named after the user instead.
+CRON_D, *CRONTABS = CRON_ENTRIES
 MAX_BYTES = 1 << 20
-OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
 PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
 
 
@@ -47,9 +47,14 @@ def find_service() -> Service | None:
     unit = _unit_lines()
     crontab = next(filter(None, _crontabs()), None)
     # The unit of a host that systemd does not run is a leftover, if there is a crontab.
-    if unit is None or (crontab and not os.path.isdir("/run/systemd/system")):
+    if unit is None or (crontab and not is_systemd_running()):
         return crontab
     return parse_unit(unit)
+
+
+def is_systemd_running() -> bool:
+    """Return whether systemd runs this host, as sd_booted(3) has it."""
+    return os.path.isdir("/run/systemd/system")
 
 
 def parse_unit(lines: Iterable[str]) -> Service:
@@ -91,10 +96,9 @@ def become(user: str) -> None:
 
     Raises OSError, and KeyError where there is no such user.
     """
-    import pwd
     from time import tzset
 
-    account = pwd.getpwuid(int(user)) if user.isdigit() else pwd.getpwnam(user)
+    account = find_account(user)
     if account.pw_uid == 0:
         return
     _gain_nothing_more()
@@ -106,6 +110,13 @@ def become(user: str) -> None:
     os.environ.update(HOME=account.pw_dir, USER=account.pw_name, LOGNAME=account.pw_name)
     os.environ.pop("TZ", None)  # the caller's: the service has none
     tzset()
+
+
+def find_account(user: str) -> pwd.struct_passwd:
+    """Return the account of a name or uid. Raises KeyError where there is none."""
+    import pwd
+
+    return pwd.getpwuid(int(user)) if user.isdigit() else pwd.getpwnam(user)
 
 
 def _gain_nothing_more() -> None:
@@ -149,7 +160,7 @@ def _read_roots(path: str) -> bytes:
     try:
         status = os.stat(path)
         above = os.stat(os.path.dirname(path))
-        if any(one.st_uid or one.st_mode & OTHERS_CAN_WRITE for one in (status, above)):
+        if any(map(others_can_write, (status, above))):
             return b""
         return read_regular(path, MAX_BYTES)
     except OSError:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 from shlex import quote
 
 from textfile_users.paths import Paths
 from textfile_users.product import SETTINGS
 from textfile_users.reading.files import read_regular, reason
 from textfile_users.record import Record
+from textfile_users.setup.entry import others_can_write
 
 OPTIONS = "OPTIONS"
 TEXTFILE_DIRECTORY = "TEXTFILE_DIRECTORY"
@@ -69,7 +69,7 @@ def read_settings(paths: Paths) -> tuple[dict[str, str], tuple[Fault, ...]]:
         values, faults = parse_settings(data.decode())
     except UnicodeDecodeError:
         return {}, (Fault(0, "is not UTF-8; write it anew"),)
-    if status.st_uid not in (0, os.geteuid()) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if others_can_write(status, 0, os.geteuid()):
         mend = f"chown root {quote(path)}; chmod 644 {quote(path)}; ${{EDITOR:-vi}} {quote(path)}"
         values, faults = {}, (Fault(0, "others than root can write it", mend), *faults)
     return values, faults

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import subprocess
 import time
 from zipfile import BadZipFile
 
@@ -15,9 +14,10 @@ from textfile_users.processes.procfs import read_file
 from textfile_users.product import USER
 from textfile_users.reading.files import reason
 from textfile_users.record import Record
-from textfile_users.setup.checks.child import TOOLS
+from textfile_users.setup.checks.child import TOOLS, error_lines, run_command
 from textfile_users.setup.giving import give_directory, give_files, read_ids
 from textfile_users.setup.links import make_link, put_link, remove_empty, remove_link
+from textfile_users.setup.system import host_pids
 from textfile_users.setup.unpack import unpack
 from textfile_users.writer import write_whole
 
@@ -145,38 +145,25 @@ def _link(root: str, path: str, target: str, old: str) -> None:
 
 
 def _run(words: tuple[str, ...]) -> None:
-    done = subprocess.run(  # noqa: S603 - from the plan
-        words,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "LC_ALL": "C", "PATH": TOOLS},
-        cwd="/",
-        check=False,
-    )
+    environment = {**os.environ, "LC_ALL": "C", "PATH": TOOLS}
+    done = run_command(words, environment, is_read=False, cwd="/")
     if done.returncode:
-        lines = done.stderr.decode("utf-8", "backslashreplace").strip().split("\n")
-        raise StepFailed(lines[-1] or f"status {done.returncode}")
+        said = [line.strip() for line in error_lines(done) if line.strip()]
+        raise StepFailed(said[-1] if said else f"status {done.returncode}")
 
 
 def _end_processes(uid: int) -> None:
-    """Kill the host's processes of ``uid``, and wait until they are gone. Raises StepFailed.
-
-    In a container, which has another root directory, the number may be somebody else's.
-    """
+    """Kill the host's processes of ``uid``, and wait until they are gone. Raises StepFailed."""
     if uid <= 0:
         return
-    own = os.stat("/")
     for _ in range(100):
         running = 0
-        for pid in filter(str.isdigit, os.listdir("/proc")):
+        for pid in host_pids():
             try:
-                if os.stat(f"/proc/{pid}").st_uid != uid:
-                    continue
-                is_own = os.path.samestat(os.stat(f"/proc/{pid}/root/."), own)
+                is_theirs = os.stat(f"/proc/{pid}").st_uid == uid
                 # What has ended and is not reaped yet has no command line.
-                if is_own and read_file(f"/proc/{pid}/cmdline"):
-                    os.kill(int(pid), signal.SIGKILL)
+                if is_theirs and read_file(f"/proc/{pid}/cmdline"):
+                    os.kill(pid, signal.SIGKILL)
                     running += 1
             except OSError:
                 continue  # ended meanwhile

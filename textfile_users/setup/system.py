@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 
 from textfile_users import product as places
 from textfile_users.paths import Paths
+from textfile_users.processes.procfs import parse_stat, read_file
 from textfile_users.reading.files import read_regular
-from textfile_users.setup.checks.child import TOOLS as SEARCH
 from textfile_users.setup.checks.child import ChildFailed, run_tool
+from textfile_users.setup.service import is_systemd_running
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TOOLS = (
     "systemctl",
@@ -31,7 +35,7 @@ CRON_DAEMONS = ("usr/sbin/cron", "usr/sbin/crond", "sbin/cron", "sbin/crond", "u
 def is_systemd(paths: Paths) -> bool:
     """Return whether systemd runs the host, or would run it where it is an image."""
     if paths.is_own_host:
-        return os.path.isdir("/run/systemd/system")  # as sd_booted(3) has it
+        return is_systemd_running()
     return any(
         os.path.lexists(paths.below(f"{directory}/lib/systemd/systemd"))
         for directory in ("", "/usr")
@@ -64,6 +68,17 @@ def _ask(*words: str) -> str:
         return ""
 
 
+def parse_units(text: str) -> dict[str, dict[str, str]]:
+    """Return by Id the properties that `systemctl show` or `loginctl show-session` printed."""
+    units = {}
+    for block in text.split("\n\n"):
+        pairs = (line.partition("=") for line in block.strip().split("\n"))
+        unit = {name: value for name, _, value in pairs}
+        if unit.get("Id"):
+            units[unit["Id"]] = unit
+    return units
+
+
 def cron_directory(paths: Paths) -> str:
     """Return the directory for cron's entry, '' where there is no cron."""
     for name in CRON_DAEMONS:
@@ -75,14 +90,46 @@ def cron_directory(paths: Paths) -> str:
     return ""
 
 
-def which(tool: str) -> bool:
-    """Return whether the host has a tool."""
-    return shutil.which(tool, path=SEARCH) is not None
-
-
 def is_enforcing(paths: Paths) -> bool:
     """Return whether SELinux enforces."""
     try:
         return read_regular(paths.sys("fs/selinux/enforce"), 16).strip() == b"1"
     except OSError:
         return False
+
+
+def read_inside(paths: Paths, path: str, limit: int) -> bytes:
+    """Return the bytes of a file of the host. Raises OSError, also where links lead out of it."""
+    paths.require_inside(paths.below(path))
+    return read_regular(paths.below(path), limit)
+
+
+def read_pids(paths: Paths) -> list[int]:
+    """Return the pids of all processes, none where the root has no /proc."""
+    try:
+        paths.require_inside(paths.proc(""))
+        return sorted(int(name) for name in os.listdir(paths.proc("")) if name.isdigit())
+    except OSError:
+        return []
+
+
+def read_name(paths: Paths, pid: int) -> str:
+    """Return the name of a process, '' where it is not there."""
+    try:
+        return parse_stat(read_file(paths.proc(f"{pid}/stat")))[0]
+    except ValueError:
+        return ""
+
+
+def host_pids() -> Iterator[int]:
+    """Yield the pids of this host's processes, without those of containers.
+
+    A container has another root directory; a number there may be another user.
+    """
+    own = os.stat("/")
+    for pid in read_pids(Paths()):
+        try:
+            if os.path.samestat(os.stat(f"/proc/{pid}/root/."), own):
+                yield pid
+        except OSError:
+            continue  # ended meanwhile

@@ -1,6 +1,8 @@
-"""What is asked of install, and the ways it comes to: timer or cron, link or file."""
+"""What is asked of install, and the ways it comes to: timer or cron, link or file; its links."""
 
 from __future__ import annotations
+
+import os
 
 from textfile_users import product as places
 from textfile_users.paths import LINKED_OUTPUT, leads_to_linked, link_text
@@ -9,6 +11,7 @@ from textfile_users.setup.entry import LINK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from textfile_users.setup.entry import FoundEntry
     from textfile_users.setup.facts import HostFacts
 
 
@@ -48,3 +51,16 @@ def link_target(facts: HostFacts) -> str:
 def is_busybox(facts: HostFacts, wish: Wish) -> bool:
     """Return whether busybox's cron runs the program: no users, variables or @reboot in entries."""
     return not uses_timer(facts, wish) and facts.cron in places.CRONTABS
+
+
+def target_of(facts: HostFacts, entry: FoundEntry) -> str:
+    """Return what ``entry``, a link to the program or its page, is to lead to."""
+    return f"{facts.prefix}/{places.LINKS[entry.path]}"
+
+
+def is_own(facts: HostFacts, entry: FoundEntry) -> bool:
+    """Return whether ``entry`` leads to the program, where it is now or was installed before."""
+    name = places.LINKS[entry.path]
+    leads_to = os.path.normpath(os.path.join(os.path.dirname(entry.path), entry.target))
+    own = {f"{prefix}/{name}" for prefix in (facts.prefix, *facts.prefixes)}
+    return bool(entry.target) and leads_to in own

@@ -20,7 +20,7 @@ from textfile_users.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, NoReturn
 
 MAX_ANSWER = 16 << 20
@@ -86,18 +86,35 @@ def in_child(function: Callable[[], Any], seconds: float, identity: Identity | N
     return answer["value"]
 
 
+def run_command(
+    argv: Sequence[str], environment: Mapping[str, str], *, is_read: bool = True, **options: Any
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command of our own to its end, without stdin; ``options`` are subprocess.run()'s.
+
+    ``is_read`` is whether stdout is wanted: else who keeps it open is not waited for. Raises
+    OSError where it cannot be run, and TimeoutExpired.
+    """
+    return subprocess.run(  # noqa: S603 - arguments of our own
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if is_read else subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=False,
+        env=environment,
+        **options,
+    )
+
+
+def error_lines(done: subprocess.CompletedProcess[bytes]) -> list[str]:
+    """Return the lines that a command has said on stderr."""
+    return done.stderr.decode("utf-8", "backslashreplace").splitlines()
+
+
 def run_tool(argv: list[str], seconds: float) -> str:
     """Return what a command printed, in C's locale and UTC. Raises ChildFailed with the reason."""
     environment = {"PATH": TOOLS, "LC_ALL": "C", "TZ": "UTC", "SYSTEMD_COLORS": "0"}
     try:
-        done = subprocess.run(  # noqa: S603 - arguments of our own
-            argv,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=seconds,
-            check=False,
-            env=environment,
-        )
+        done = run_command(argv, environment, timeout=seconds)
     except FileNotFoundError:
         raise ChildFailed(f"there is no {argv[0]}") from None
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -75,17 +75,15 @@ def judge_clock(facts: ClockFacts) -> Iterator[CheckResult]:
         mend = "timedatectl set-ntp true" if facts.is_systemd else "ntpd -gq || date -s 'TIME'"
         yield CheckResult("clock", FAULT, found, mend)
     else:
-        yield CheckResult(
-            "clock", OK, time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(facts.now))
-        )
+        found = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(facts.now))
+        yield CheckResult("clock", OK, found)
     if facts.zone_error:
         found = f"{facts.zone}: {facts.zone_error}"
         mend = f"chmod 644 $(readlink -f {quote(facts.zone)})"
         yield CheckResult("time zone", FAULT, found, mend)
     elif not facts.is_variable_known:
-        yield CheckResult(
-            "time zone", FAULT, f"TZ={facts.variable} is no zone: UTC holds", "unset TZ"
-        )
+        found = f"TZ={facts.variable} is no zone: UTC holds"
+        yield CheckResult("time zone", FAULT, found, "unset TZ")
     elif facts.stamped is not None:
         yield _judge_stamp(facts, facts.stamped)
     else:
@@ -142,17 +140,22 @@ def _last_stamp(host: Host, path: str) -> tuple[float | None, float]:
 
     Only the traditional form has no zone of its own. Raises OSError.
     """
-    descriptor = open_regular(path)
-    try:
-        status = os.fstat(descriptor)
-        data = os.pread(descriptor, TAIL, max(0, status.st_size - TAIL))
-    finally:
-        os.close(descriptor)
+    data, status = read_tail(path)
     last = data.rstrip(b"\n").rpartition(b"\n")[2]
     stamps = Stamps(host.now, local_time(host.options.paths))
     if not last[:1].isalpha() or not _is_line(last):
         return None, 0.0
     return stamps.time_of_line(last), status.st_mtime
+
+
+def read_tail(path: str) -> tuple[bytes, os.stat_result]:
+    """Return the last TAIL bytes of a log, and its status. Raises OSError."""
+    descriptor = open_regular(path)
+    try:
+        status = os.fstat(descriptor)
+        return os.pread(descriptor, TAIL, max(0, status.st_size - TAIL)), status
+    finally:
+        os.close(descriptor)
 
 
 def _is_line(line: bytes) -> bool:

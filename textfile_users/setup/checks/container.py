@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 
-from textfile_users.processes.procfs import parse_stat, read_file
 from textfile_users.record import Record
 from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from textfile_users.paths import Paths
 
 INITS = (
     "systemd", "init", "openrc-init", "runit", "runit-init", "s6-svscan", "dinit", "busybox",
@@ -37,14 +34,6 @@ class ContainerFacts(Record):
     mark: str
     has_sessions: bool
     is_hidden: bool = False
-
-
-def read_init(paths: Paths) -> str:
-    """Return the name of process 1, '' where the root does not show it."""
-    try:
-        return parse_stat(read_file(paths.proc("1/stat")))[0]
-    except ValueError:
-        return ""
 
 
 def read_mark() -> str:

@@ -13,7 +13,7 @@ from textfile_users.reading.files import reason
 from textfile_users.record import Record
 from textfile_users.setup.checks.access import WRITE, closed_part
 from textfile_users.setup.checks.child import ChildFailed
-from textfile_users.setup.checks.result import FAULT, NOTE, OK, SERVICE, CheckResult, Host, age
+from textfile_users.setup.checks.result import NOTE, OK, SERVICE, CheckResult, Host, age, gravest
 from textfile_users.setup.fixes import install, quote
 from textfile_users.setup.node_exporter import is_systems
 from textfile_users.setup.service import find_service
@@ -97,13 +97,9 @@ def judge_place(
         *_faults_of_owner(place, identity, is_alone, installing),
         *_faults_inside(place, identity, now),
     )
-    for is_so, found, mend in faults:
-        if is_so:
-            yield CheckResult(check, FAULT, found, mend)
-            return
     is_link = place.kind == "link"
     found = f"{place.path}, mode {place.mode:04o}{', through a link' if is_link else ''}"
-    yield CheckResult(check, NOTE if is_link else OK, found)
+    yield gravest(check, faults) or CheckResult(check, NOTE if is_link else OK, found)
 
 
 def _making(place: Place, identity: Identity) -> str:
@@ -128,11 +124,7 @@ def _faults_of_kind(place: Place, identity: Identity, runs_by_timer: bool) -> tu
     return (
         (place.error, f"{place.path}: {place.error}", f"ls -ld {path}"),
         (not place.kind, f"{place.path} is not there", first),
-        (
-            place.kind == "other",
-            f"{place.path} is no directory",
-            _making_anew(place, identity),
-        ),
+        (place.kind == "other", f"{place.path} is no directory", _making_anew(place, identity)),
         (is_others_link, f"{place.path} is a link, of {place.owner}'s", without),
     )
 

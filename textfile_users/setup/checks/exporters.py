@@ -7,7 +7,6 @@ import os
 from textfile_users.paths import (
     SERVICE_USER,
 )
-from textfile_users.processes.procfs import read_file
 from textfile_users.setup.checks.child import Identity
 from textfile_users.setup.checks.container import hides_processes
 from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host
@@ -16,7 +15,7 @@ from textfile_users.setup.fixes import (
     package,
     service,
 )
-from textfile_users.setup.node_exporter import FIRST_USER
+from textfile_users.setup.node_exporter import FIRST_USER, NOBODY, read_ids_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,18 +51,12 @@ def check_exporters(host: Host) -> Iterator[CheckResult]:
         return  # those that run here say nothing of another host's
     trusted = usable(host)
     for one in host.exporters:
-        if one.config and one.directories and one in trusted:
-            found = f"pid {one.pid} of {one.user}: {ALLOY}, by {one.config}"
-            yield CheckResult("node_exporter", OK, found)
-        elif one.config and not one.directories:
-            yield CheckResult(
-                "node_exporter", NOTE, f"pid {one.pid} of {one.user}: {ALLOY}: {one.why}"
-            )
+        status, said = NOTE, f" is not believed: {one.why}"
+        if one.config and not one.directories:
+            said = f": {ALLOY}: {one.why}"
         elif one in trusted:
-            yield CheckResult("node_exporter", OK, f"pid {one.pid} of {one.user}, on {one.listen}")
-        else:
-            found = f"pid {one.pid} of {one.user} is not believed: {one.why}"
-            yield CheckResult("node_exporter", NOTE, found)
+            status, said = OK, f": {ALLOY}, by {one.config}" if one.config else f", on {one.listen}"
+        yield CheckResult("node_exporter", status, f"pid {one.pid} of {one.user}{said}")
     # Alloy that serves no textfiles may be there for something else.
     if [one for one in host.exporters if one.directories or not one.config] and not trusted:
         yield CheckResult("node_exporter", NOTE, "none that can be believed: none is asked")
@@ -83,10 +76,10 @@ def _start_exporter(is_systemd: bool) -> str:
 
 def exporter_identity(host: Host, exporter: NodeExporter) -> Identity:
     """Return as whom a node_exporter reads, with the groups that the kernel says it has."""
-    data = read_file(host.options.paths.proc(f"{exporter.pid}/status"), 1 << 16)
-    words = {line.split(b":")[0]: line.split()[1:] for line in data.split(b"\n") if b":" in line}
-    groups = tuple(int(word) for word in words.get(b"Groups", ()))
-    gid = int((words.get(b"Gid") or [b"65534"] * 2)[1])
+    gids, groups = (
+        read_ids_of(host.options.paths, exporter.pid, name) for name in ("Gid", "Groups")
+    )
+    gid = gids[1] if gids else NOBODY
     return Identity(exporter.user, exporter.uid, gid, (gid, *groups))
 
 

@@ -17,7 +17,7 @@ from textfile_users.product import TMPFILES
 from textfile_users.record import Record
 from textfile_users.setup.checks.access import WRITE, closed_part
 from textfile_users.setup.checks.child import ChildFailed, in_child
-from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host
+from textfile_users.setup.checks.result import NOTE, OK, CheckResult, Host, gravest
 from textfile_users.setup.fixes import install, link, quote
 from textfile_users.setup.node_exporter import NOBODY, find_blind
 from textfile_users.setup.settings import TEXTFILE_DIRECTORY
@@ -107,6 +107,7 @@ def judge_link(facts: Link, installing: str) -> CheckResult:
     """Return the fault of install's link, or that there is none."""
     path = quote(facts.path)
     away = f"{facts.path} leads to {facts.leads}, not to {LINKED_OUTPUT}"
+    instead = f"{facts.path} is a file in the place of install's link"
     pids = ", ".join(map(str, facts.blind))
     blind = f"process {pids} does not see {RUN}: {facts.path} leads it nowhere"
     directory = os.path.dirname(facts.path)
@@ -115,11 +116,7 @@ def judge_link(facts: Link, installing: str) -> CheckResult:
     others = f"{facts.path} is a link of uid {facts.owner}'s, who can lead it elsewhere"
     faults = (
         (not facts.kind, f"{facts.path}, install's link, is not there", installing),
-        (
-            facts.kind == "file",
-            f"{facts.path} is a file in the place of install's link",
-            installing,
-        ),
+        (facts.kind == "file", instead, installing),
         (facts.kind == "other", f"{facts.path} is no link", f"rm -r {path} && {installing}"),
         (not leads_to_linked(facts.target), away, f"rm {path} && {installing}"),
         (facts.leads != LINKED_OUTPUT, away, installing),
@@ -129,10 +126,8 @@ def judge_link(facts: Link, installing: str) -> CheckResult:
     )
     if facts.is_hidden:
         return CheckResult("link", NOTE, f"{facts.path} cannot be seen by this user")
-    for is_so, found, mend in faults:
-        if is_so:
-            return CheckResult("link", FAULT, found, mend)
-    return CheckResult("link", OK, f"{facts.path} leads to {facts.leads}")
+    fine = CheckResult("link", OK, f"{facts.path} leads to {facts.leads}")
+    return gravest("link", faults) or fine
 
 
 def _read_link(host: Host) -> Link:

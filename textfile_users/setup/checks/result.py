@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from textfile_users.paths import SERVICE_UNIT
+from textfile_users.product import SERVICE as SERVICE
+from textfile_users.product import STARTERS
 from textfile_users.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from textfile_users.run import Options
     from textfile_users.setup.checks.child import Identity
@@ -17,8 +18,7 @@ OK = "ok"
 NOTE = "note"
 FAULT = "FAULT"
 
-TIMER = "textfile-users.timer"
-SERVICE = SERVICE_UNIT
+TIMER, PATH_UNIT = STARTERS
 
 
 class CheckResult(Record):
@@ -31,7 +31,7 @@ class CheckResult(Record):
 
 
 class Seen(Record):
-    """What a look as the unit's user found.
+    """What a scan as the unit's user found.
 
     ``sources`` has by name a status and the faults told, ``failed`` the collectors that got less
     than they should, ``sessions`` the id and user of each.
@@ -74,6 +74,11 @@ class Host(Record):
     container: str = ""
     exporters: tuple[NodeExporter, ...] = ()
     seen: Seen | None = None
+
+
+def gravest(check: str, faults: Iterable[tuple[object, str, str]]) -> CheckResult | None:
+    """Return the first fault that is so; each is whether it is so, what is told, and the fix."""
+    return next((CheckResult(check, FAULT, *told) for is_so, *told in faults if is_so), None)
 
 
 def age(seconds: float) -> str:

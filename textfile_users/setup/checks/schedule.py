@@ -8,6 +8,7 @@ import stat
 import time
 
 from textfile_users.paths import PRIVATE, SERVICE_USER, STATE
+from textfile_users.product import CRON_ENTRIES
 from textfile_users.reading.files import read_regular, reason
 from textfile_users.record import Record
 from textfile_users.setup.checks.child import ChildFailed, run_tool
@@ -17,6 +18,7 @@ from textfile_users.setup.checks.result import (
     FAULT,
     NOTE,
     OK,
+    PATH_UNIT,
     SERVICE,
     TIMER,
     CheckResult,
@@ -24,24 +26,19 @@ from textfile_users.setup.checks.result import (
     age,
 )
 from textfile_users.setup.checks.textfile import max_age, written_time
-from textfile_users.setup.fixes import UNITS, install, quote, run, service
+from textfile_users.setup.fixes import UNITS, install, quote, run, service, start_unit
+from textfile_users.setup.system import parse_units
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-PATH_UNIT = "textfile-users.path"
 SECONDS = 2.0
 WAIT_SECONDS = 2.5  # for a scan that is running
 POLL_SECONDS = 0.1
 RUNNING = "activating"  # as systemd calls a oneshot service that runs
 MAX_BYTES = 1 << 20
-ENTRIES = (
-    "/etc/cron.d/textfile-users",
-    "/etc/crontabs/textfile-users",
-    "/var/spool/cron/crontabs/textfile-users",
-    "/var/spool/cron/textfile-users",
-)
+ENTRIES = (*CRON_ENTRIES, f"/var/spool/cron/{SERVICE_USER}")
 DAEMONS = ("cron", "crond", "fcron", "busybox-crond")
 SERVICES = ("cron", "crond", "cronie", "fcron")
 PROPERTIES = (
@@ -216,8 +213,7 @@ def _judge_units(facts: ScheduleFacts) -> Iterator[CheckResult]:
         yield CheckResult(PATH_UNIT, NOTE, found, facts.installing)
     elif path.get("ActiveState") != "active":
         state = path.get("ActiveState", "") or "unknown"
-        mend = f"systemctl reset-failed {PATH_UNIT}; systemctl enable --now {PATH_UNIT}"
-        yield CheckResult(PATH_UNIT, FAULT, f"{state}: it watches no more", mend)
+        yield CheckResult(PATH_UNIT, FAULT, f"{state}: it watches no more", start_unit(PATH_UNIT))
     else:
         yield CheckResult(PATH_UNIT, OK, "active")
     for name, unit in facts.units.items():
@@ -229,8 +225,7 @@ def _judge_units(facts: ScheduleFacts) -> Iterator[CheckResult]:
 def _judge_timer(timer: Mapping[str, str], facts: ScheduleFacts) -> CheckResult:
     state = timer.get("ActiveState", "")
     if state != "active":
-        mend = f"systemctl reset-failed {TIMER}; systemctl enable --now {TIMER}"
-        return CheckResult("timer", FAULT, f"{TIMER} is {state or 'unknown'}", mend)
+        return CheckResult("timer", FAULT, f"{TIMER} is {state or 'unknown'}", start_unit(TIMER))
     last = parse_time(timer.get("LastTriggerUSec", ""))
     if last and facts.now - last > max_age(facts.interval):
         found = f"active, but last ran {age(facts.now - last)} ago"
@@ -291,17 +286,6 @@ def _judge_entry(entry: CronEntry, facts: ScheduleFacts) -> CheckResult:
         found = f"a crond runs, and the last run was {age(facts.silence)} ago"
         return CheckResult("cron", FAULT, found, f"cat -v {path}; {facts.running}")
     return CheckResult("cron", OK, f"{entry.path}, and a crond runs")
-
-
-def parse_units(text: str) -> dict[str, dict[str, str]]:
-    """Return the properties of each unit that `systemctl show` printed."""
-    units = {}
-    for block in text.split("\n\n"):
-        pairs = (line.partition("=") for line in block.strip().split("\n"))
-        unit = {name: value for name, _, value in pairs}
-        if unit.get("Id"):
-            units[unit["Id"]] = unit
-    return units
 
 
 def parse_time(text: str) -> float:

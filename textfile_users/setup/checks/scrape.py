@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
-from contextlib import suppress
-from socket import SHUT_RDWR
 
 from textfile_users.reading.addresses import is_loopback, parse_ip
 from textfile_users.record import Record
+from textfile_users.setup.checks.child import ChildFailed, in_child
 from textfile_users.setup.checks.exporters import ALLOY, EXPORTERS, usable
 from textfile_users.setup.checks.link import served_directory
 from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host, age
@@ -17,7 +15,6 @@ from textfile_users.setup.fixes import edit, find_service, has, quote, service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator, Mapping
 
 SECONDS = 3.0
@@ -179,61 +176,49 @@ def _unescape(text: str) -> str:
 def read_view(host: str, port: int) -> ExporterView:
     """Ask a node_exporter of this machine for what it says of textfiles.
 
-    One whose textfile collector is off refuses to show that alone: then the whole page tells.
+    A child asks: a byte from time to time would go on for ever, whatever timeout each read has.
     """
-    end = time.monotonic() + SECONDS
+    try:
+        return ExporterView(*in_child(lambda: list(_read_pages(host, port)), SECONDS))
+    except ChildFailed as error:
+        return ExporterView(str(error))
+
+
+def _read_pages(host: str, port: int) -> ExporterView:
+    """Read the page of textfiles alone, or the whole one where node_exporter refuses that."""
     view = ExporterView()
     for page in PAGES:
-        view = _read_page(host, port, page, end)
+        view = _read_page(host, port, page)
         if view.error != REFUSED:
             break
     return view
 
 
-def _read_page(host: str, port: int, page: str, end: float) -> ExporterView:
+def _read_page(host: str, port: int, page: str) -> ExporterView:
     from http.client import HTTPConnection, HTTPException
-    from threading import Timer
 
-    seconds = max(0.1, end - time.monotonic())
-    connection = HTTPConnection(host, port, timeout=seconds)
-    # The timeout is each read's: a byte from time to time would go on for ever.
-    timer = Timer(seconds, lambda: _end_reading(stream))
+    connection = HTTPConnection(host, port)
     try:
-        connection.connect()
-        stream = connection.sock
-        timer.start()
         connection.request("GET", page)
         answer = connection.getresponse()
         if answer.status != 200:
             return ExporterView(f"HTTP {answer.status}", is_closed=True)
-        return parse_page(_lines(iter(lambda: answer.read(BLOCK), b""), end))
-    except TimeoutError:
-        return ExporterView(f"no answer within {SECONDS:g} s")
-    except (HTTPException, OSError) as error:
-        if time.monotonic() >= end:
-            return ExporterView(f"no answer within {SECONDS:g} s")
-        if isinstance(error, HTTPException):
-            return ExporterView(f"no HTTP: {type(error).__name__}")
+        return parse_page(_lines(iter(lambda: answer.read(BLOCK), b"")))
+    except HTTPException as error:
+        return ExporterView(f"no HTTP: {type(error).__name__}")
+    except OSError as error:
         return ExporterView((error.strerror or str(error)).lower())
     finally:
-        timer.cancel()
         connection.close()
 
 
-def _end_reading(stream: socket.socket) -> None:
-    with suppress(OSError):  # it has ended
-        stream.shutdown(SHUT_RDWR)
-
-
-def _lines(blocks: Iterator[bytes], end: float) -> Iterator[bytes]:
-    """Yield the lines of at most MAX_BYTES. Raises TimeoutError at the time ``end``."""
+def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the whole lines of a page. Raises OSError above MAX_BYTES."""
     rest = b""
     size = 0
     for block in blocks:
         size += len(block)
-        if time.monotonic() > end or size > MAX_BYTES:
-            raise TimeoutError
+        if size > MAX_BYTES:
+            raise OSError(f"no answer of at most {MAX_BYTES} bytes")
         *lines, rest = (rest + block).split(b"\n")
         yield from lines
-    if time.monotonic() >= end:  # where reading was ended
-        raise TimeoutError

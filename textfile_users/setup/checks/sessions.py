@@ -7,6 +7,7 @@ from textfile_users.sessions.merge import CLASSES, CLOSING
 from textfile_users.setup.checks.child import ChildFailed, run_tool
 from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host
 from textfile_users.setup.fixes import explain, quote
+from textfile_users.setup.system import parse_units
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,9 +119,5 @@ def parse_list(text: str) -> list[str]:
 
 def parse_shown(text: str) -> dict[str, tuple[str, str]]:
     """Return class and state by id from what `loginctl show-session` printed."""
-    shown = {}
-    for block in text.split("\n\n"):
-        values = dict(line.split("=", 1) for line in block.split("\n") if "=" in line)
-        if values.get("Id") and values.get("Class"):
-            shown[values["Id"]] = values["Class"], values.get("State", "")
-    return shown
+    shown = parse_units(text).items()
+    return {ident: (one["Class"], one.get("State", "")) for ident, one in shown if one.get("Class")}

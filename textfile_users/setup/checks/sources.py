@@ -11,12 +11,12 @@ from textfile_users.auth.stamps import Stamps
 from textfile_users.collecting import ABSENT, DENIED
 from textfile_users.processes.procfs import read_boot_time
 from textfile_users.product import SETTINGS
-from textfile_users.reading.files import open_regular
 from textfile_users.reading.localtime import local_time
 from textfile_users.record import Record
 from textfile_users.setup.checks.access import READ, closed_part, opening_command
 from textfile_users.setup.checks.child import ChildFailed
 from textfile_users.setup.checks.clock import SYSLOGDS as SYSLOG_SERVICES
+from textfile_users.setup.checks.clock import TAIL, read_tail
 from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host, age
 from textfile_users.setup.fixes import (
     PROGRAM,
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from textfile_users.setup.checks.result import Seen
 
 DAY = 86_400.0
-TAIL = 64 << 10
 MISSING = "missing"  # of a scan that did not ask for it
 SYSLOGDS = ("rsyslogd", "syslog-ng", "syslogd", "busybox-syslogd", "metalog", "socklog")
 HIDING = "cannot be seen: hidepid= or ProtectProc="
@@ -140,15 +139,10 @@ def _read_file(host: Host, path: str) -> SourceFile:
 def _strange(host: Host, path: str) -> str:
     """Return how lines of a log begin if its end names programs and no line there is understood."""
     try:
-        descriptor = open_regular(path)
-        try:
-            size = os.fstat(descriptor).st_size
-            data = os.pread(descriptor, TAIL, max(0, size - TAIL))
-        finally:
-            os.close(descriptor)
+        data, status = read_tail(path)
     except OSError:  # what else is found tells
         return ""
-    begin = data.find(b"\n") + 1 if size > TAIL else 0
+    begin = data.find(b"\n") + 1 if status.st_size > TAIL else 0
     reader = Reader(Pairing(), Stamps(host.now, local_time(host.options.paths)))
     for _ in reader.read_block(data[begin : data.rfind(b"\n") + 1]):
         pass

@@ -18,14 +18,14 @@ from textfile_users.reading.files import read_regular, reason
 from textfile_users.record import Record
 from textfile_users.setup.checks.access import READ, WRITE, closed_part, group_name
 from textfile_users.setup.checks.child import ChildFailed, Identity
-from textfile_users.setup.checks.directories import owner_name
+from textfile_users.setup.checks.directories import FUTURE_SECONDS, owner_name
 from textfile_users.setup.checks.exporters import (
     exporter_identity,
     is_served,
     usable,
 )
 from textfile_users.setup.checks.link import is_linked, served_directory, writes_elsewhere
-from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host, age
+from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host, age, gravest
 from textfile_users.setup.fixes import (
     SOME_DIRECTORY,
     edit,
@@ -52,7 +52,6 @@ WHAT = {
     stat.S_IFSOCK: "a socket",
 }
 MIN_AGE = 60.0  # the alert's
-FUTURE_SECONDS = 60.0
 RUN_TIME = b"\nusers_run_timestamp_seconds "
 # Makes what a link leads to as it is made at boot, with its owners and modes.
 MAKE_PUBLIC = "systemd-tmpfiles --create textfile-users.conf"
@@ -207,10 +206,9 @@ def judge_file(
         return CheckResult(check, NOTE, f"{facts.path} cannot be seen by this user")
     if awaits_scan and (not facts.kind or facts.is_empty):
         return CheckResult(check, OK, f"no scan yet: the first one writes {facts.path}")
-    for is_so, found, mend in _faults(facts, identity, interval, running, awaits_scan, silence):
-        if is_so:
-            return CheckResult(check, FAULT, found, mend)
-    return CheckResult(check, OK, f"written {age(max(0.0, silence))} ago, mode {facts.mode:04o}")
+    faults = _faults(facts, identity, interval, running, awaits_scan, silence)
+    written = f"written {age(max(0.0, silence))} ago, mode {facts.mode:04o}"
+    return gravest(check, faults) or CheckResult(check, OK, written)
 
 
 def _faults(
