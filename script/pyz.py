@@ -23,8 +23,8 @@ PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OLDER = os.path.join(PROJECT, "script", "older")
 sys.path.append(OLDER)  # -I leaves it out
 
-from finder import SOURCES  # noqa: E402
-from rewrite import NAMES, ZONES, rewrite  # noqa: E402
+from older_finder import SOURCES  # noqa: E402
+from rewrite import rewrite  # noqa: E402
 
 # Any Python that can read a zip file, from 2.7 on, must understand this.
 MAIN = b'''\
@@ -114,9 +114,9 @@ def older(found: dict[str, bytes]) -> dict[str, bytes]:
         for name, data in found.items()
         if name.endswith(".py") and name != "__main__.py"
     }
-    for name, source in ((NAMES, "names.py"), (ZONES, "zone.py")):
-        modules[f"{name}.py"] = _read(os.path.join(OLDER, source))
-    finder = _read(os.path.join(OLDER, "finder.py"))
+    for name in ("older_names.py", "older_zone.py"):
+        modules[name] = _read(os.path.join(OLDER, name))
+    finder = _read(os.path.join(OLDER, "older_finder.py"))
     return {SOURCES: _zip(modules, 0.0), "older_finder.py": finder}
 
 

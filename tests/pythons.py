@@ -1,4 +1,4 @@
-"""The Pythons of this machine, and the one file installed for each of them, apart from one another."""
+"""The Pythons of this machine, and the one file as it is installed for each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def find_python(version: str) -> str:
     places += Path.home().glob(f".pyenv/versions/{version}.*/bin/{name}")
     for path in places:
         if os.access(path, os.X_OK):  # pyenv's may be a shim that starts none
-            argv = [path, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+            argv = [str(path), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
             done = subprocess.run(argv, capture_output=True, text=True, check=False)
             if done.stdout == f"{version}\n":
                 return os.path.realpath(path)

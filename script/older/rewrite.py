@@ -1,7 +1,7 @@
 """Rewrites a module for Python 3.6, by its syntax tree: text is cut out or exchanged in place.
 
 Annotations go, `:=` becomes a line of its own, and what the standard library did not have yet is
-taken from names.py. All else stays as it was written: comments, quotes and, but for `:=`, the
+taken from older_names.py. All else stays as it was written: comments, quotes and, but for `:=`, the
 numbers of the lines, which a fault tells. A module in which something newer is left is refused.
 """
 
@@ -10,10 +10,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-# names.py and zone.py, as the modules import them.
-NAMES = "older_names"
-ZONES = "older_zone"
-# What older Pythons lack, or do otherwise: its name, and that in names.py.
+NAMES = "older_names"  # the module beside this one that the rewritten ones import
+# What older Pythons lack, or do otherwise: its name, and that in older_names.py.
 SUBSTITUTES = {
     "compileall.compile_dir": "compile_dir",
     "os.fork": "fork",
@@ -157,7 +155,7 @@ def _unfold_loop(source: _Source, loop: ast.While, walrus: ast.NamedExpr, assign
 
 
 def _exchange(source: _Source) -> bytes:
-    """Return the source without annotations, and with names.py's in place of what is newer."""
+    """Return the source without annotations, and with the older names of what is newer."""
     skipped = set(_annotations(source))
     bound = _bound(source.tree)
     is_needed = False
@@ -283,7 +281,7 @@ def _subscript(
 
 
 def _import_names(source: _Source) -> None:
-    """Import names.py before the module's first statement, on its line if it can be."""
+    """Import older_names.py before the module's first statement, on its line if it can be."""
     body = source.tree.body
     has_docstring = (
         isinstance(body[0], ast.Expr)
