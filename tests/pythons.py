@@ -23,12 +23,15 @@ def find_python(version: str) -> str:
     name = f"python{version}"
     places = [Path(directory) / name for directory in os.environ["PATH"].split(":")]
     places += Path.home().glob(f".pyenv/versions/{version}.*/bin/{name}")
+    code = "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
     for path in places:
-        if os.access(path, os.X_OK):  # pyenv's may be a shim that starts none
-            argv = [str(path), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-            done = subprocess.run(argv, capture_output=True, text=True, check=False)
-            if done.stdout == f"{version}\n":
-                return os.path.realpath(path)
+        if os.access(path, os.X_OK):  # pyenv's in $PATH is a script, which may start none
+            done = subprocess.run(
+                [str(path), "-c", code], capture_output=True, text=True, check=False
+            )
+            found, _, executable = done.stdout.strip().partition(" ")
+            if found == version and executable:
+                return os.path.realpath(executable)
     return ""
 
 

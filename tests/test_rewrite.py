@@ -147,7 +147,8 @@ def test_the_substitutes_do_what_the_newer_does() -> None:
 START = datetime(1890, 1, 1, tzinfo=timezone.utc)
 AROUND = (-7200, -3601, -3600, -1800, -1, 0, 1, 1800, 3599, 3600, 7200)
 REGIONS = (
-    "Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"
+    "Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian",
+    "Pacific",
 )  # fmt: skip
 
 
