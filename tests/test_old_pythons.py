@@ -328,11 +328,11 @@ def test_a_newer_python_reads_no_more(archive: Path, tmp_path: Path, host: Host)
 
 
 def _opened(archive: Path, directory: Path, host: Host) -> list[str]:
-    """Return what the first scan of a host imports and opens, in its order."""
+    """Return what the first scan of a host imports and opens."""
     state = directory / archive.stem
     argv = [str(archive), "--root", host.root, "--now", str(NOW)]
     argv += ["--state-directory", str(state), "--runtime-directory", str(state)]
-    argv += ["--output", str(directory / "users.prom"), "--timeout", "60"]
+    argv += ["--output", f"{state}.prom", "--timeout", "60"]
     code = f"""if True:
         import os, sys, runpy
         def note(event, words):
@@ -348,7 +348,7 @@ def _opened(archive: Path, directory: Path, host: Host) -> list[str]:
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     text = done.stdout.decode().replace(str(archive), "ARCHIVE").replace(str(state), "STATE")
-    return re.sub(r"\.[0-9a-f]{16}\.", ".", text).split("\n")
+    return sorted(re.sub(r"\.[0-9a-f]{16}\.", ".", text).split("\n"))
 
 
 def test_an_environment_of_a_newer_python_has_nothing_for_the_older(ours: Installed) -> None:
