@@ -59,6 +59,8 @@ def rewrite(source: str) -> str:
         ("from typing import Any, Literal as L\n",
          "from typing import Any; from older_names import Literal as L\n"),
         ("T = tuple[str, dict[int, 'list[str]']]\n", "T = tuple\n"),
+        ("from collections.abc import Callable as C\nF = C[[C[[], None]], 'x']\n",
+         "from collections.abc import Callable as C\nF = C\n"),
         ("set[0] = type[1]\n", "set[0] = type\n"),
         ("def f(list):\n    return list[0]\n", "def f(list):\n    return list[0]\n"),
         ("import x\nok = x.isascii() and (a + b).c.isascii()\n",

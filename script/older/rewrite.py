@@ -31,8 +31,9 @@ SUBSTITUTES = {
 # Of objects of any type: a call `x.isascii()` becomes one of the function, with x in front.
 METHODS = ("isascii", "reconfigure", "removeprefix", "removesuffix")
 BUILTINS = ("reversed",)
-# Subscripts of these are types, which are left out where they are values.
+# Subscripts of these, and of what is imported from these modules, are types. As values they go.
 GENERIC = {"dict", "frozenset", "list", "set", "tuple", "type"}
+GENERIC_MODULES = ("collections", "collections.abc")
 FIRST_LINES = (ast.Import, ast.ImportFrom, ast.Assign, ast.Expr)
 
 Edit = tuple[int, int, bytes]  # the bytes from, and to, and what they become
@@ -158,6 +159,7 @@ def _exchange(source: _Source) -> bytes:
     """Return the source without annotations, and with the older names of what is newer."""
     skipped = set(_annotations(source))
     bound = _bound(source.tree)
+    generic = _generic(source.tree) - bound
     is_needed = False
     for node in _walk(source.tree, skipped):
         if isinstance(node, ast.ImportFrom):
@@ -167,7 +169,7 @@ def _exchange(source: _Source) -> bytes:
         elif isinstance(node, ast.Call):
             is_needed |= _call(source, node, bound)
         elif isinstance(node, ast.Subscript):
-            _subscript(source, node, bound, skipped)
+            _subscript(source, node, generic, skipped)
     for node in source.tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == "__getattr__":
             source.insert(len(source.data), f"\n{NAMES}.call_getattr(__name__)\n")
@@ -211,6 +213,16 @@ def _bound(tree: ast.AST) -> set[str]:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
     }
     return found | {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+
+
+def _generic(tree: ast.AST) -> set[str]:
+    """Return the names whose subscripts are types."""
+    return GENERIC | {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module in GENERIC_MODULES
+        for alias in node.names
+    }
 
 
 def _import_from(source: _Source, node: ast.ImportFrom) -> None:
@@ -272,9 +284,9 @@ def _require_place(source: _Source, node: ast.Attribute) -> None:
 
 
 def _subscript(
-    source: _Source, node: ast.Subscript, bound: set[str], skipped: set[ast.AST]
+    source: _Source, node: ast.Subscript, generic: set[str], skipped: set[ast.AST]
 ) -> None:
-    is_type = isinstance(node.value, ast.Name) and node.value.id in GENERIC - bound
+    is_type = isinstance(node.value, ast.Name) and node.value.id in generic
     if is_type and isinstance(node.ctx, ast.Load):
         source.change(source.end(node.value), source.end(node))
         skipped.add(node.slice)
