@@ -175,9 +175,22 @@ def subprocess_run(*args, capture_output=False, **named):
 
     if capture_output:
         named.update(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    ids = {name: named.pop(name) for name in ("extra_groups", "group", "user") if name in named}
+    if ids:
+        named["preexec_fn"] = lambda: _become(**ids)
     if "text" in named:
         named["universal_newlines"] = named.pop("text")
     return subprocess.run(*args, **named)
+
+
+def _become(extra_groups=None, group=None, user=None):
+    """Take these ids for good, as subprocess has it from 3.9 on; numbers alone."""
+    if extra_groups is not None:
+        os.setgroups(extra_groups)
+    if group is not None:
+        os.setregid(group, group)
+    if user is not None:
+        os.setreuid(user, user)
 
 
 class PycInvalidationMode:

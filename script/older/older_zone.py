@@ -101,10 +101,25 @@ def _parse_footer(footer):
     if not match:
         raise ValueError(f"{footer!r} says nothing of a zone")
     west, summer, begin, end = match.groups()
+    if any(abs(_seconds(time)) >= 25 * 3600 for time in (west, summer) if time):
+        raise ValueError(f"{footer!r} is more than a day from UTC")
     standard = -_seconds(west)
     if begin is None:
         return standard, standard, "", ""
+    if not (_is_day(begin) and _is_day(end)):
+        raise ValueError(f"{footer!r} names a day that no year has")
     return standard, -_seconds(summer) if summer else standard + 3600, begin, end
+
+
+def _is_day(rule):
+    day, _, time = rule.partition("/")
+    hours = int(time.lstrip("+-").partition(":")[0]) if time else 2
+    if day[0] == "M":
+        month, week, weekday = map(int, day[1:].split("."))
+        is_day = 1 <= month <= 12 and 1 <= week <= 5 and weekday <= 6
+    else:
+        is_day = (day[0] == "J") <= int(day.lstrip("J")) <= 365
+    return is_day and hours <= 167
 
 
 def _seconds(time):

@@ -189,14 +189,15 @@ def _walk(node: ast.AST, skipped: set[ast.AST]) -> Iterator[ast.AST]:
 def _annotations(source: _Source) -> Iterator[ast.AST]:
     """Cut the annotations out, and yield them.
 
-    Those of variables become `object`: the names of a class's fields are read from there.
+    Those of variables become texts, as newer Pythons have them: the fields of a class are read there.
     """
     for node in ast.walk(source.tree):
         if isinstance(node, ast.arg) and node.annotation:
             source.change(source.start(node) + len(node.arg.encode()), source.end(node))
             yield node.annotation
         elif isinstance(node, ast.AnnAssign):
-            source.change(source.start(node.annotation), source.end(node.annotation), "object")
+            text = repr(ast.unparse(node.annotation))
+            source.change(source.start(node.annotation), source.end(node.annotation), text)
             yield node.annotation
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.returns:
             start = source.data.rindex(b"->", 0, source.start(node.returns))
