@@ -20,11 +20,13 @@ from tests import test_cases, test_golden, test_journal
 from tests.hosts import BOOT, NOW, Host, Record, pack_all
 from tests.pythons import ENVIRONMENT, VERSIONS, Installed, build, find_python, install
 from tests.test_golden import FIXTURES, busy, compare, happen
+from tests.test_older_memory import OLD_DURABLE
 from textfile_users import deadline
 from textfile_users import run as run_module
 from textfile_users.accounts import nss
 from textfile_users.events import read_log
 from textfile_users.metrics import SETS
+from textfile_users.older_memory import _end_of, parse_durable
 
 TEXTFILE = "/var/lib/prometheus/node-exporter"
 # Which a Python may have been built without.
@@ -211,6 +213,17 @@ def test_nss_and_children(python: Installed) -> None:
                                   time.monotonic() + 60).answers)))
     """
     assert "('user', 'root', 'root', 0, 0," in python.code(code)
+
+
+def test_a_state_of_an_older_version(python: Installed, tmp_path: Path) -> None:
+    """It is read by the types of the records' fields."""
+    path = tmp_path / "durable"
+    data = OLD_DURABLE + _end_of(OLD_DURABLE)
+    path.write_bytes(data)
+    parse = parse_durable
+    code = f"import sys; from {parse.__module__} import {parse.__name__} as parse\n"
+    code += "sys.stdout.buffer.write(repr(parse(open(sys.argv[1], 'rb').read())).encode())"
+    assert python.code(code, str(path)) == repr(parse(data))
 
 
 def test_what_python_may_be_built_without(

@@ -189,7 +189,7 @@ def _walk(node: ast.AST, skipped: set[ast.AST]) -> Iterator[ast.AST]:
 def _annotations(source: _Source) -> Iterator[ast.AST]:
     """Cut the annotations out, and yield them.
 
-    Those of variables become texts, as newer Pythons have them: the fields of a class are read there.
+    Those of variables become texts, as newer Pythons have them: a class's fields are read there.
     """
     for node in ast.walk(source.tree):
         if isinstance(node, ast.arg) and node.annotation:
