@@ -183,6 +183,15 @@ def test_doctor_finds_what_it_finds_here(python: Installed, ours: Installed, hos
     assert len(json.loads(said)) > 5
 
 
+def test_what_argparse_takes_otherwise(python: Installed, host: Host, tmp_path: Path) -> None:
+    """`-vv`, which Python before 3.8 does not take without abbreviations; these none takes."""
+    said = python.run("--help")
+    assert said.startswith("usage: textfile-users")
+    assert "users_logged_in" in scan(python, host, tmp_path / "state", "-vv")
+    with pytest.raises(AssertionError, match="'--verb' is no option"):
+        scan(python, host, tmp_path / "state", "--verb")
+
+
 def test_the_journal(python: Installed, ours: Installed, tmp_path: Path) -> None:
     """It is asked of a program, which older Pythons start in another way."""
     outputs = []

@@ -55,12 +55,15 @@ def rewrite(source: str) -> str:
         ("from __future__ import annotations\n\nx = 1\n", "pass\n\nx = 1\n"),
         ('"""Doc."""\n\nfrom __future__ import annotations\n\nimport os\n\npid = os.fork()\n',
          '"""Doc."""\n\npass\n\nimport older_names; import os\n\npid = older_names.fork()\n'),
-        ("from zoneinfo import ZoneInfo\n", "from older_names import ZoneInfo as ZoneInfo\n"),
+        ("from zoneinfo import ZoneInfo\n", "from older_zone import ZoneInfo as ZoneInfo\n"),
         ("from typing import Any, Literal as L\n",
          "from typing import Any; from older_names import Literal as L\n"),
         ("T = tuple[str, dict[int, 'list[str]']]\n", "T = tuple\n"),
         ("from collections.abc import Callable as C\nF = C[[C[[], None]], 'x']\n",
          "from collections.abc import Callable as C\nF = C\n"),
+        ("a = [*b(), *(c), d, *e()]\n", "a = [*[*(b())], *([*(c)]), d, *e()]\n"),
+        ("f(*a(), *b(*c), **d)\n", "f(*[*(a())], *b(*c), **d)\n"),
+        ("a, *b, c = f(*d, e=1)\n", "a, *b, c = f(*d, e=1)\n"),
         ("set[0] = type[1]\n", "set[0] = type\n"),
         ("def f(list):\n    return list[0]\n", "def f(list):\n    return list[0]\n"),
         ("import x\nok = x.isascii() and (a + b).c.isascii()\n",
@@ -70,6 +73,11 @@ def rewrite(source: str) -> str:
          "import older_names; n = older_names.removesuffix("
          "older_names.removeprefix(x, 'a'), 'b')\n"),
         ("x = next(reversed(y))\n", "import older_names; x = next(older_names.reversed_(y))\n"),
+        ("class A(argparse.ArgumentParser):\n    pass\n",
+         "import older_names\nclass A(older_names.argument_parser()):\n    pass\n"),
+        ("if TYPE_CHECKING:\n    from typing import Literal as L\nelse:\n    p = os.fork\n",
+         "import older_names\nif TYPE_CHECKING:\n    from typing import Literal as L\nelse:\n"
+         "    p = older_names.fork\n"),
         ("run(sys.argv[1:])\n", "import older_names; run(older_names.argv()[1:])\n"),
         ("if a:\n    import os\n    os.fork()\n",
          "import older_names\nif a:\n    import os\n    older_names.fork()\n"),
@@ -103,6 +111,7 @@ def test_what_becomes_of_it(source: str, expected: str) -> None:
         ("while a := b:\n    pass\nelse:\n    c()\n", "x.py:1: this `:=` has no older form"),
         ("while a := b: c()\n", "x.py:1: a loop with `:=` on one line has no older form here"),
         ("def f(a, /): pass\n", "x.py:1: Positional-only parameters are only supported"),
+        ("from sys import argv\n", "x.py:1: import sys alone, for its argv"),
         ("os.fork = None\n", "x.py:1: os.fork is given a value"),
     ],
 )
@@ -164,7 +173,7 @@ def _data(name: str) -> bytes:
 
 def same_offsets(data: bytes, moments: list[datetime]) -> None:
     zones = [
-        module("older_names").ZoneInfo.from_file(io.BytesIO(data)),
+        module("older_zone").ZoneInfo.from_file(io.BytesIO(data)),
         zoneinfo.ZoneInfo.from_file(io.BytesIO(data)),
     ]
     for moment in moments:
@@ -234,7 +243,7 @@ def test_damaged_zones_are_refused_as_by_zoneinfo(data: st.DataObject) -> None:
         place = data.draw(st.integers(0, len(whole) - 1))
         whole[place:] = data.draw(st.binary(max_size=20))
     made = []
-    for zone in (module("older_names").ZoneInfo, zoneinfo.ZoneInfo):
+    for zone in (module("older_zone").ZoneInfo, zoneinfo.ZoneInfo):
         try:
             found = zone.from_file(Ending(bytes(whole)))
             made.append([found.utcoffset(moment) for moment in MOMENTS])

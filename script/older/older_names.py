@@ -50,11 +50,19 @@ def _restart():
 
 
 def _reopen(name, encoding, errors):
+    """Write the stream sys.``name`` in another way; the old one is kept, or it would close."""
     stream = getattr(sys, name)
     if stream is not None:
+        from io import TextIOWrapper
+
+        stream.flush()
         is_by_line = stream.line_buffering
-        new = type(stream)(stream.detach(), encoding, errors, line_buffering=is_by_line)
+        _streams.append(stream)
+        new = TextIOWrapper(stream.buffer, encoding, errors, line_buffering=is_by_line)
         setattr(sys, name, new)
+
+
+_streams = []
 
 
 def reconfigure(stream, errors):
@@ -157,6 +165,26 @@ def _be_spawned(path, argv, env, file_actions, error_end):
         os._exit(127)
 
 
+def argument_parser():
+    """Return argparse.ArgumentParser, with `-vv` for `-v -v` also where nothing is abbreviated."""
+    import argparse
+
+    if HAS_3_8:
+        return argparse.ArgumentParser
+
+    class ArgumentParser(argparse.ArgumentParser):
+        def __init__(self, *args, allow_abbrev=True, **named):
+            super().__init__(*args, **named)
+            self._has_abbreviations = allow_abbrev
+
+        def _get_option_tuples(self, option_string):
+            if option_string.startswith("--") and not self._has_abbreviations:
+                return []
+            return super()._get_option_tuples(option_string)
+
+    return ArgumentParser
+
+
 def waitstatus_to_exitcode(status):
     """Return the exit status of a process that has ended, -N for signal N."""
     return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
@@ -180,7 +208,10 @@ def subprocess_run(*args, capture_output=False, **named):
         named["preexec_fn"] = lambda: _become(**ids)
     if "text" in named:
         named["universal_newlines"] = named.pop("text")
-    return subprocess.run(*args, **named)
+    try:
+        return subprocess.run(*args, **named)
+    except OSError as error:  # whose words name the file twice in 3.6
+        raise type(error)(error.errno, os.strerror(error.errno), error.filename) from None
 
 
 def _become(extra_groups=None, group=None, user=None):
@@ -197,17 +228,6 @@ class PycInvalidationMode:
     """The modes of py_compile by their names; 3.6 has but one, and no name for it."""
 
     TIMESTAMP = "TIMESTAMP"
-
-
-class ZoneInfo:
-    """What zoneinfo has, from 3.9 on."""
-
-    @staticmethod
-    def from_file(file):
-        """Return the time zone of a file."""
-        from older_zone import Zone
-
-        return Zone.from_file(file)
 
 
 def compile_dir(directory, invalidation_mode=None, **named):

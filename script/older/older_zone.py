@@ -16,7 +16,7 @@ _RULE = rf"(?:J?\d+|M\d+\.\d+\.\d+)(?:/{_TIME})?"
 FOOTER = re.compile(rf"{_NAME}({_TIME})(?:{_NAME}({_TIME})?(?:,({_RULE}),({_RULE}))?)?", re.ASCII)
 
 
-class Zone(tzinfo):
+class ZoneInfo(tzinfo):
     """How far a zone's clocks are from UTC, by the time that they show."""
 
     def __init__(self, changes, first, footer):

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 NAMES = "older_names"  # the module beside this one that the rewritten ones import
 # What older Pythons lack, or do otherwise: its name, and that in older_names.py.
 SUBSTITUTES = {
+    "argparse.ArgumentParser": "argument_parser()",
     "compileall.compile_dir": "compile_dir",
     "os.fork": "fork",
     "os.posix_spawnp": "posix_spawnp",
@@ -26,14 +27,16 @@ SUBSTITUTES = {
     "sys.argv": "argv()",
     "typing.Literal": "Literal",
     "typing.Protocol": "Protocol",
-    "zoneinfo.ZoneInfo": "ZoneInfo",
 }
+# What is imported by name from a module of its own.
+MODULES = {"zoneinfo.ZoneInfo": "older_zone"}
 # Of objects of any type: a call `x.isascii()` becomes one of the function, with x in front.
 METHODS = ("isascii", "reconfigure", "removeprefix", "removesuffix")
 BUILTINS = ("reversed",)
 # Subscripts of these, and of what is imported from these modules, are types. As values they go.
 GENERIC = {"dict", "frozenset", "list", "set", "tuple", "type"}
 GENERIC_MODULES = ("collections", "collections.abc")
+TYPE_CHECKING = ast.dump(ast.parse("TYPE_CHECKING", mode="eval").body)
 FIRST_LINES = (ast.Import, ast.ImportFrom, ast.Assign, ast.Expr)
 
 Edit = tuple[int, int, bytes]  # the bytes from, and to, and what they become
@@ -170,6 +173,7 @@ def _exchange(source: _Source) -> bytes:
             is_needed |= _call(source, node, bound)
         elif isinstance(node, ast.Subscript):
             _subscript(source, node, generic, skipped)
+        _unpack_in_order(source, node)
     for node in source.tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == "__getattr__":
             source.insert(len(source.data), f"\n{NAMES}.call_getattr(__name__)\n")
@@ -181,7 +185,8 @@ def _exchange(source: _Source) -> bytes:
 
 def _walk(node: ast.AST, skipped: set[ast.AST]) -> Iterator[ast.AST]:
     yield node
-    for child in ast.iter_child_nodes(node):
+    is_for_types = isinstance(node, ast.If) and ast.dump(node.test) == TYPE_CHECKING
+    for child in node.orelse if is_for_types else ast.iter_child_nodes(node):
         if child not in skipped:
             yield from _walk(child, skipped)
 
@@ -231,22 +236,24 @@ def _import_from(source: _Source, node: ast.ImportFrom) -> None:
         kept = [alias for alias in node.names if alias.name != "annotations"]
         older: list[str] = []
     else:
-        is_older = {alias: f"{node.module}.{alias.name}" in SUBSTITUTES for alias in node.names}
-        kept = [alias for alias in node.names if not is_older[alias]]
-        older = [
-            f"{SUBSTITUTES[f'{node.module}.{alias.name}']} as {alias.asname or alias.name}"
-            for alias in node.names
-            if is_older[alias]
-        ]
+        kept, older = [], []
+        for alias in node.names:
+            name, bound = f"{node.module}.{alias.name}", alias.asname or alias.name
+            if SUBSTITUTES.get(name, "").endswith(")"):
+                raise TooNew(f"{node.lineno}: import {node.module} alone, for its {alias.name}")
+            if name in SUBSTITUTES:
+                older.append(f"from {NAMES} import {SUBSTITUTES[name]} as {bound}")
+            elif name in MODULES:
+                older.append(f"from {MODULES[name]} import {alias.name} as {bound}")
+            else:
+                kept.append(alias)
     if len(kept) == len(node.names):
         return
     parts = []
     if kept:
         names = [alias.name + (f" as {alias.asname}" if alias.asname else "") for alias in kept]
         parts.append(f"from {'.' * node.level}{node.module} import {', '.join(names)}")
-    if older:
-        parts.append(f"from {NAMES} import {', '.join(older)}")
-    source.change(source.start(node), source.end(node), "; ".join(parts) or "pass")
+    source.change(source.start(node), source.end(node), "; ".join([*parts, *older]) or "pass")
 
 
 def _attribute(source: _Source, node: ast.Attribute) -> bool:
@@ -291,6 +298,17 @@ def _subscript(
     if is_type and isinstance(node.ctx, ast.Load):
         source.change(source.end(node.value), source.end(node))
         skipped.add(node.slice)
+
+
+def _unpack_in_order(source: _Source, node: ast.AST) -> None:
+    """Have `[*a(), *b()]` unpack a() before it calls b(), as from Python 3.9 on."""
+    parts = node.args if isinstance(node, ast.Call) else getattr(node, "elts", [])
+    if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+        return
+    for part, *_ in zip(parts, parts[1:]):
+        if isinstance(part, ast.Starred):
+            source.insert(source.start(part.value), "[*(")
+            source.insert(source.end(part.value), ")]")
 
 
 def _import_names(source: _Source) -> None:
