@@ -23,7 +23,7 @@ def find_python(version: str) -> str:
     name = f"python{version}"
     places = [Path(directory) / name for directory in os.environ["PATH"].split(":")]
     places += Path.home().glob(f".pyenv/versions/{version}.*/bin/{name}")
-    code = "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
+    code = "import sys; print('%d.%d %s' % (sys.version_info[:2] + (sys.executable,)))"
     for path in places:
         if os.access(path, os.X_OK):  # pyenv's in $PATH is a script, which may start none
             done = subprocess.run(

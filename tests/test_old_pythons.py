@@ -352,9 +352,10 @@ def test_a_newer_python_reads_no_more(archive: Path, tmp_path: Path, host: Host)
 def _opened(archive: Path, directory: Path, host: Host) -> list[str]:
     """Return what the first scan of a host imports and opens."""
     state = directory / archive.stem
+    state.mkdir()
     argv = [str(archive), "--root", host.root, "--now", str(NOW)]
     argv += ["--state-directory", str(state), "--runtime-directory", str(state)]
-    argv += ["--output", f"{state}.prom", "--timeout", "60"]
+    argv += ["--output", str(state / "users.prom"), "--timeout", "60"]
     code = f"""if True:
         import os, sys, runpy
         def note(event, words):
