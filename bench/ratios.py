@@ -13,6 +13,7 @@ from bench.auth import measure_auth
 from bench.growth import measure_growth
 from bench.kinds import measure_kinds
 from bench.processes import measure_processes
+from bench.pythons import measure_pythons
 from bench.whole import PEER_SESSIONS, measure_whole
 from bench.worst import measure_worst
 from tests.hosts import Record, pack_all
@@ -24,6 +25,7 @@ TABLES = {
     "growth": measure_growth,
     "kinds": measure_kinds,
     "worst": measure_worst,
+    "pythons": measure_pythons,
 }
 
 

@@ -42,16 +42,17 @@ def peak_kib(code: str) -> int:
     return int(done.stdout.split()[1])
 
 
-def times_base(argv: list[str], bare: list[float]) -> float:
+def times_base(argv: list[str], bare: list[float], python: str = PYTHON) -> float:
     """Return a command's cost in times BASE; ``bare`` has what that cost, and gets more.
 
     It is that of the bare interpreters before and behind the command: machines change their pace
     from second to second.
     """
+    base = [python, *BARE[1:]]
     if not bare:
-        bare.append(cpu_seconds(BARE))
+        bare.append(cpu_seconds(base))
     seconds = cpu_seconds(argv)
-    bare.append(cpu_seconds(BARE))
+    bare.append(cpu_seconds(base))
     return seconds / statistics.mean(bare[-2:])
 
 

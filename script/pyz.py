@@ -1,7 +1,8 @@
 """Packs program, dependencies and what `install` needs into one file: `pyz.py FILE`.
 
 The same input makes the same bytes: names are sorted, stamps are $SOURCE_DATE_EPOCH's or 1980.
-The dependencies are those of the Python that runs this.
+The dependencies are those of the Python that runs this. For Python before 3.9 all modules are in it
+again, rewritten (older/rewrite.py), as one entry: each start reads the names of all entries.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ import time
 import zipfile
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+OLDER = os.path.join(PROJECT, "script", "older")
+sys.path.append(OLDER)  # -I leaves it out
+
+from older_finder import SOURCES  # noqa: E402
+from rewrite import rewrite  # noqa: E402
+
 # Any Python that can read a zip file, from 2.7 on, must understand this.
 MAIN = b'''\
 """textfile-users in one file: `python3 textfile-users.pyz --help`."""
@@ -26,10 +33,14 @@ MAIN = b'''\
 import sys
 
 if sys.version_info < (3, 9):
-    sys.exit(
-        "textfile-users: this is Python %d.%d, and 3.9 or later is needed (see docs/deploy.md)"
-        % tuple(sys.version_info[:2])
-    )
+    if sys.version_info < (3, 6):
+        sys.exit(
+            "textfile-users: this is Python %d.%d, and 3.6 or later is needed (see docs/deploy.md)"
+            % tuple(sys.version_info[:2])
+        )
+    from older_finder import use
+
+    use(__loader__)
 
 from textfile_users.__main__ import run
 
@@ -96,11 +107,29 @@ def compiled(found: dict[str, bytes]) -> dict[str, bytes]:
     return modules
 
 
+def older(found: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the modules for Python 3.6 to 3.8 as one entry, and the module that finds them."""
+    modules = {
+        name: rewrite(data, name)
+        for name, data in found.items()
+        if name.endswith(".py") and name != "__main__.py"
+    }
+    for name in ("older_names.py", "older_zone.py"):
+        modules[name] = _read(os.path.join(OLDER, name))
+    finder = _read(os.path.join(OLDER, "older_finder.py"))
+    return {SOURCES: _zip(modules, 0.0), "older_finder.py": finder}
+
+
 def pack(found: dict[str, bytes], when: float) -> bytes:
-    """Return a zip file that can be run; nothing is compressed, which would cost each start."""
+    """Return a zip file that can be run."""
+    return _zip(found, when, b"#!/usr/bin/env python3\n")
+
+
+def _zip(found: dict[str, bytes], when: float, before: bytes = b"") -> bytes:
+    """Return a zip file; nothing is compressed, which would cost each start."""
     stamp = max(time.gmtime(when)[:6], (1980, 1, 1, 0, 0, 0))
     packed = io.BytesIO()
-    packed.write(b"#!/usr/bin/env python3\n")
+    packed.write(before)
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as file:
         for name in sorted(found):
             entry = zipfile.ZipInfo(name, stamp)
@@ -116,7 +145,8 @@ def main() -> int:
     settings = configparser.ConfigParser()
     settings.read(os.path.join(PROJECT, "setup.cfg"))
     found = contents(settings)
-    data = pack({**found, **compiled(found)}, float(os.environ.get("SOURCE_DATE_EPOCH", "0")))
+    found = {**found, **compiled(found), **older(found)}
+    data = pack(found, float(os.environ.get("SOURCE_DATE_EPOCH", "0")))
     os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
     with open(output, "wb") as file:
         file.write(data)

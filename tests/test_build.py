@@ -152,7 +152,7 @@ def test_a_python_that_is_too_old_is_told_so(archive: Path) -> None:
     )
     assert done.returncode == 1
     assert done.stderr == (
-        "textfile-users: this is Python 3.5, and 3.9 or later is needed (see docs/deploy.md)\n"
+        "textfile-users: this is Python 3.5, and 3.6 or later is needed (see docs/deploy.md)\n"
     )
 
 
@@ -245,6 +245,7 @@ def image(directory: Path, target: str, where: str = "usr/bin") -> Path:
         ("./python3.13", "/usr/bin/python3.13"),
         ("/usr/bin/python3.12", "/usr/bin/python3.12"),
         ("python3.14", "/usr/local/bin/python3.14"),
+        ("python3.6", "/usr/bin/python3.6"),
     ],
 )
 def test_the_python_of_an_image(archive: Path, tmp_path: Path, target: str, python: str) -> None:
@@ -254,6 +255,7 @@ def test_the_python_of_an_image(archive: Path, tmp_path: Path, target: str, pyth
     assert os.readlink(root / "opt/textfile-users/bin/python3") == python
     modules = root / "opt/textfile-users/lib" / os.path.basename(python) / "site-packages"
     assert (modules / "textfile_users/__main__.py").exists()
+    assert (modules / "older_names.py").exists() == python.endswith(".6")
     is_ours = os.path.basename(python) == PYTHON
     assert bool(list(modules.rglob("*.pyc"))) == is_ours
 
@@ -267,9 +269,33 @@ def test_an_image_whose_links_lead_out(archive: Path, tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["image"]
 
 
-@pytest.mark.parametrize("target", ["python3.8", "python2.7", "pypy3"])
+def test_the_python_that_alternatives_choose(tmp_path: Path) -> None:
+    """RHEL 8 has its python3 by two links, where it is installed."""
+    root = image(tmp_path, "/etc/alternatives/python3")
+    (root / "etc/alternatives").mkdir(parents=True)
+    os.symlink("/usr/bin/python3.6", root / "etc/alternatives/python3")
+    assert find_python(str(root)) == ("/usr/bin/python3.6", "3.6")
+
+
+def test_the_python_of_the_platform(tmp_path: Path) -> None:
+    """RHEL 8 has it also where python3 is not installed."""
+    root = image(tmp_path, "platform-python3.6", "usr/libexec")
+    os.rename(root / "usr/libexec/python3", root / "usr/libexec/platform-python")
+    expected = "/usr/libexec/platform-python3.6"
+    assert find_python(str(root)) == (expected, "3.6")
+
+
+def test_links_in_a_circle_lead_to_no_python(tmp_path: Path) -> None:
+    root = image(tmp_path, "/etc/python3")
+    (root / "etc").mkdir()
+    os.symlink("/usr/bin/python3", root / "etc/python3")
+    with pytest.raises(ValueError, match="no python3"):
+        find_python(str(root))
+
+
+@pytest.mark.parametrize("target", ["python3.5", "python2.7", "pypy3"])
 def test_an_image_without_a_python_for_it(tmp_path: Path, target: str) -> None:
-    with pytest.raises(ValueError, match=r"no python3 of version 3\.9"):
+    with pytest.raises(ValueError, match=r"no python3 of version 3\.6"):
         find_python(str(image(tmp_path, target)))
 
 

@@ -191,4 +191,5 @@ def _reason(error: Exception) -> str:
         return "its schema is damaged"
     if str(error) == "interrupted":
         return "it takes too long to read"
-    return printable(str(error))[:MAX_MESSAGE]
+    # Python 3.6 has no message where SQLite's is not UTF-8.
+    return printable(str(error))[:MAX_MESSAGE] or "its schema is damaged"

@@ -13,15 +13,27 @@ import re
 import sys
 import tempfile
 import zipfile
+from io import BytesIO
 
 from textfile_users.paths import Paths
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 # Where the archive has what is no module, and an environment too.
 SHARE = "share/"
-# Beside these what the archive holds is for Python's path, but for what starts it.
-_MAIN = "__main__.py"
+# Beside these what the archive holds is for Python's path, but for what starts it and for the
+# modules, once more, that Python before 3.9 takes: a zip file of their own.
+_OLDER = "older.zip"
+_STARTS = ("__main__.py", "older_finder.py", _OLDER)
 VERSION = f"3.{sys.version_info[1]}"
-_PYTHON = re.compile(r"python(3\.\d+)")
+OLDEST = 6
+NEWER = 9  # from here on the modules are the archive's own
+_PYTHON = re.compile(r"(?:platform-)?python3(?:\.(\d+))?")
+# Where an image has its Python; the last is RHEL 8's own, which is always there.
+_PLACES = ("/usr/local/bin/python3", "/usr/bin/python3", "/usr/libexec/platform-python")
+_MOST_LINKS = 8
 _SCRIPT = """#!{prefix}/bin/python3 -I
 from textfile_users.__main__ import run
 
@@ -82,25 +94,31 @@ def find_python(root: str) -> tuple[str, str]:
         found = os.path.realpath(sys.executable)
         named = os.path.join(os.path.dirname(found), f"python{VERSION}")
         return named if os.path.exists(named) else found, VERSION
-    for directory in ("/usr/local/bin", "/usr/bin"):
+    for place in _PLACES:
+        path = _last_link(root, place)
+        match = _PYTHON.fullmatch(os.path.basename(path))
+        if match and match[1] and int(match[1]) >= OLDEST:
+            return path, f"3.{match[1]}"
+    raise ValueError(
+        f"{root}: no python3 of version 3.{OLDEST} or later in /usr/local/bin or /usr/bin"
+    )
+
+
+def _last_link(root: str, path: str) -> str:
+    """Return where links lead to below ``root``, as alternatives have it: /etc/alternatives."""
+    for _ in range(_MOST_LINKS):
         try:
-            target = os.readlink(os.path.join(root, directory[1:], "python3"))
+            target = os.readlink(os.path.join(root, path[1:]))
         except OSError:
-            continue
-        name = os.path.basename(target)
-        match = _PYTHON.fullmatch(name)
-        if match and int(match[1][2:]) >= 9:
-            return os.path.join(directory, name), match[1]
-    raise ValueError(f"{root}: no python3 of version 3.9 or later in /usr/local/bin or /usr/bin")
+            break
+        path = os.path.normpath(os.path.join(os.path.dirname(path), target))
+    return path
 
 
 def _make(archive: str, new: str, prefix: str, python: str, version: str) -> None:
     modules = f"lib/python{version}/site-packages"
-    with zipfile.ZipFile(archive) as file:
-        for name in file.namelist():
-            if name == _MAIN or name.endswith((".pyc", "/")):
-                continue
-            _write(new, name if name.startswith(SHARE) else f"{modules}/{name}", file.read(name))
+    for name, data in _files(archive, is_older=int(version[2:]) < NEWER):
+        _write(new, name if name.startswith(SHARE) else f"{modules}/{name}", data)
     # As venv(1) has it: with this beside or above it, the Python that is linked takes our modules.
     home = f"home = {os.path.dirname(python)}\ninclude-system-site-packages = false\n"
     _write(new, "pyvenv.cfg", home.encode())
@@ -113,6 +131,18 @@ def _make(archive: str, new: str, prefix: str, python: str, version: str) -> Non
             quiet=2,
             invalidation_mode=py_compile.PycInvalidationMode.TIMESTAMP,
         )
+
+
+def _files(archive: str, *, is_older: bool) -> Iterator[tuple[str, bytes]]:
+    """Yield what an environment is made of, by name."""
+    with zipfile.ZipFile(archive) as file:
+        for name in file.namelist():
+            if name not in _STARTS and not name.endswith((".pyc", "/", ".py" if is_older else "/")):
+                yield name, file.read(name)
+        if is_older:
+            with zipfile.ZipFile(BytesIO(file.read(_OLDER))) as modules:
+                for name in modules.namelist():
+                    yield name, modules.read(name)
 
 
 def _write(directory: str, name: str, data: bytes, mode: int = 0o666) -> None:
