@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import BOOT
-from textfile_users.processes.procfs import Process, Terminal
+from textfile_users.processes.procfs import Process
 from textfile_users.sessions.activity import (
     Activity,
+    Terminal,
     activities,
     owners,
     parse_command,

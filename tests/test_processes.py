@@ -7,76 +7,33 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.hosts import BOOT, COMMS, NOW, TICKS, Host
+from tests.hosts import BOOT, NOW, TICKS, Host
 from textfile_users.collecting import ABSENT, BROKEN, DENIED, OK
 from textfile_users.paths import Paths
 from textfile_users.processes import table as source
-from textfile_users.processes.procfs import Process
+from textfile_users.processes.procfs import KERNEL_THREAD, Process
 from textfile_users.processes.table import (
     LOOK_SECONDS,
     MAX_AGE_OF_MOVES,
     TURNS,
-    parse_stat,
     parse_uid,
     read_all,
 )
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 REST = b" R 7 40 41 34818 42 4194304 1 2 3 4 150 50 9999 8888 20 0 1 0 123456 1000 200 1844 1 1\n"
-# What REST says, by proc(5), behind the name.
-FIELDS = ("R", 7, 40, 34818, 42, False, 200 / TICKS, 123456, 200 * PAGE)
 STATUS = (
     b"Name:\tbash\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t42\nNgid:\t0\nPid:\t42\nPPid:\t7\n"
     b"TracerPid:\t0\nUid:\t1000\t0\t0\t0\nGid:\t5\t5\t5\t5\nVmRSS:\t     800 kB\n"
 )
 SESSION_5 = "/user.slice/user-1000.slice/session-5.scope"
 OLD = BOOT + 5_000
-
-
-@pytest.mark.parametrize(("comm", "expected"), COMMS.items())
-def test_stat(comm: bytes, expected: str) -> None:
-    assert parse_stat(b"42 (" + comm + b")" + REST) == (expected, *FIELDS)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "why"),
-    [
-        (b"123456", b"9" * 400, "a start beyond any clock"),
-        (b" 150 ", b" " + b"9" * 400 + b" ", "CPU time beyond any clock"),
-        (b" 150 ", b" -151 ", "negative CPU time"),
-        (b" 200 ", b" " + b"9" * 400 + b" ", "more memory than there is"),
-        (b" 34818 ", b" " + b"9" * 400 + b" ", "no device"),
-        (b" 7 ", b" x ", "no number"),
-        (b")", b"", "a name without end"),
-        (b"(", b"", "a name without beginning"),
-        (b" 200 1844 1 1\n", b"", "cut short"),
-    ],
-)
-def test_no_stat(old: bytes, new: bytes, why: str) -> None:
-    line = b"42 (bash)" + REST
-    assert old in line
-    with pytest.raises(ValueError, match=r"."):
-        parse_stat(line.replace(old, new))
-
-
-@given(st.binary(max_size=200))
-def test_stat_of_any_bytes(data: bytes) -> None:
-    with suppress(ValueError):
-        parse_stat(data)
-    with suppress(ValueError):
-        parse_stat(b"1 (x) " + data)
-
-
-def test_a_thread_of_the_kernel() -> None:
-    line = b"42 (kworker/0:0H)" + REST.replace(b"4194304", b"69238880")
-    assert parse_stat(line)[6]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +121,7 @@ def test_what_is_no_process(host: Host) -> None:
 
 def test_threads_of_the_kernel_are_roots_and_in_no_slice(host: Host) -> None:
     """Nothing but stat is read of them: their status and cgroup always say the same."""
-    add(host, 2, cgroup=SESSION_5, uid=1000, flags=source.KERNEL_THREAD)
+    add(host, 2, cgroup=SESSION_5, uid=1000, flags=KERNEL_THREAD)
     found = processes_of(host)[2]
     assert (found.uid, found.session, found.slice) == (0, "", -1)
 

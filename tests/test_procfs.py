@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.hosts import BOOT, COMMS, Host
+from tests.hosts import BOOT, COMMS, TICKS, Host
 from textfile_users.collecting import ABSENT
 from textfile_users.paths import Paths
 from textfile_users.processes import procfs
@@ -30,18 +30,49 @@ from textfile_users.processes.procfs import (
     read_terminals,
 )
 
-REST = b" S 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 1000 200\n"
+PAGE = os.sysconf("SC_PAGE_SIZE")
+REST = b" R 7 40 41 34818 42 4194304 1 2 3 4 150 50 9999 8888 20 0 1 0 123456 1000 200 1844 1 1\n"
+# What REST says, by proc(5), behind the name.
+FIELDS = ("R", 7, 40, 34818, 42, False, 200 / TICKS, 123456, 200 * PAGE)
 
 
 @pytest.mark.parametrize(("comm", "expected"), COMMS.items())
 def test_stat(comm: bytes, expected: str) -> None:
-    assert parse_stat(b"42 (" + comm + b")" + REST) == (expected, 7, 123456)
+    assert parse_stat(b"42 (" + comm + b")" + REST) == (expected, *FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (b"123456", b"9" * 400, "a start beyond any clock"),
+        (b" 150 ", b" " + b"9" * 400 + b" ", "CPU time beyond any clock"),
+        (b" 150 ", b" -151 ", "negative CPU time"),
+        (b" 200 ", b" " + b"9" * 400 + b" ", "more memory than there is"),
+        (b" 34818 ", b" " + b"9" * 400 + b" ", "no device"),
+        (b" 7 ", b" x ", "no number"),
+        (b")", b"", "a name without end"),
+        (b"(", b"", "a name without beginning"),
+        (b" 200 1844 1 1\n", b"", "cut short"),
+    ],
+)
+def test_no_stat(old: bytes, new: bytes, why: str) -> None:
+    line = b"42 (bash)" + REST
+    assert old in line
+    with pytest.raises(ValueError, match=r"."):
+        parse_stat(line.replace(old, new))
 
 
 @given(st.binary(max_size=200))
 def test_stat_of_any_bytes(data: bytes) -> None:
     with suppress(ValueError):
         parse_stat(data)
+    with suppress(ValueError):
+        parse_stat(b"1 (x) " + data)
+
+
+def test_a_thread_of_the_kernel() -> None:
+    line = b"42 (kworker/0:0H)" + REST.replace(b"4194304", b"69238880")
+    assert parse_stat(line)[6]
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 
 from tests.hosts import Host
 from textfile_users.paths import Paths
-from textfile_users.processes.procfs import (
-    MAX_BYTES,
+from textfile_users.processes.procfs import MAX_BYTES, read_command_lines
+from textfile_users.sessions.activity import (
     Terminal,
     decode_device,
-    name_of,
-    read_command_lines,
     stat_terminals,
+    terminal_name,
 )
 
 
@@ -35,7 +34,7 @@ from textfile_users.processes.procfs import (
     ],
 )
 def test_device_numbers(tty_nr: int, device: tuple[int, int], name: str, why: str) -> None:
-    assert (decode_device(tty_nr), name_of(tty_nr)) == (device, name), why
+    assert (decode_device(tty_nr), terminal_name(tty_nr)) == (device, name), why
 
 
 @given(st.integers(0, (1 << 12) - 1), st.integers(0, (1 << 20) - 1))

@@ -19,12 +19,16 @@ from textfile_users.collecting import Scan
 from textfile_users.paths import Paths
 from textfile_users.processes.procfs import (
     Process,
-    Terminal,
     read_boot_time,
     read_command_lines,
-    stat_terminals,
 )
-from textfile_users.sessions.activity import Activity, activities, with_commands
+from textfile_users.sessions.activity import (
+    Activity,
+    Terminal,
+    activities,
+    stat_terminals,
+    with_commands,
+)
 from textfile_users.sessions.collect_sessions import SessionsMemory, collect_sessions
 from textfile_users.sessions.session import Session
 from textfile_users.sessions.unrecorded import titles_wanted, unrecorded, without_windows

@@ -47,7 +47,6 @@ from textfile_users.processes.procfs import (
     parse_stat,
     parse_title,
 )
-from textfile_users.processes.table import parse_stat as parse_whole_stat
 from textfile_users.processes.table import parse_uid
 from textfile_users.reading import lines, localtime
 from textfile_users.reading.addresses import ip_of_record, parse_ip
@@ -205,7 +204,6 @@ DECODERS = (
     Decoder("log bytes", lambda data: lines.take_lines(data, False, True), (b"a\0b\n",)),
     Decoder("journal", parse_entry, (journal_line(1),)),
     Decoder("stat", parse_stat, (STAT,), (ValueError,)),
-    Decoder("whole stat", parse_whole_stat, (STAT,), (ValueError,)),
     Decoder("status", parse_uid, (b"Name:\ta\nUid:\t1000\t1000\t1000\t1000\n",)),
     Decoder("cgroup", parse_cgroup, (b"0::/user.slice/user-1000.slice/session-1.scope\n",)),
     Decoder("root cgroup", parse_root_cgroup, (b"1:name=systemd:/lxc/1/init.scope\n",)),

@@ -1,9 +1,8 @@
-"""procfs: processes, since when they live, their terminals and command lines (proc(5), tty(4))."""
+"""procfs: processes, since when they live, their command lines and terminals (proc(5))."""
 
 from __future__ import annotations
 
 import os
-import stat
 
 from textfile_users.collecting import ABSENT, OK, SourceReport
 from textfile_users.paths import BOOT_ID, Paths
@@ -18,6 +17,9 @@ MAX_BYTES = 4096
 # Below another root, /proc may be what somebody put there.
 FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
+KERNEL_THREAD = 0x0020_0000  # PF_KTHREAD, in the field `flags`
+MAX = 1 << 63
 
 MAX_ANCESTORS = 32
 MAX_TTY = 32  # ut_line's size
@@ -54,18 +56,35 @@ class Descent(Record):
     ancestors: tuple[int, ...]
 
 
-def parse_stat(data: bytes) -> tuple[str, int, int]:
-    """Return comm, parent's pid and start (clock ticks since boot) from /proc/PID/stat.
+def parse_stat(data: bytes) -> tuple[str, str, int, int, int, int, bool, float, int, int]:
+    """Return what /proc/PID/stat says, in its order.
 
-    A name may hold blanks and parentheses, so the last parenthesis ends it. Raises
-    ValueError for anything else.
+    That is comm, state, parent's pid, process group, terminal, its foreground group, whether it
+    is a kernel thread, CPU time in seconds (its ended threads' too, not its children's), start
+    in clock ticks since boot, and resident memory in bytes. Raises ValueError for anything else.
     """
-    head, closing, tail = data.rpartition(b")")
-    _, opening, comm = head.partition(b"(")
-    fields = tail.split()
-    if not (opening and closing) or len(fields) < 20 or len(fields[19]) > 20:
+    # A name may hold blanks, newlines and parentheses, so the last parenthesis ends it.
+    head, closing, tail = decode(data).rpartition(")")
+    _, opening, comm = head.partition("(")
+    fields = tail.split(None, 22)
+    if not (opening and closing) or len(fields) < 22:
         raise ValueError("not a line of /proc/PID/stat")
-    return decode(comm), int(fields[1]), int(fields[19])
+    used, ticks = int(fields[11]) + int(fields[12]), int(fields[19])
+    pages, terminal = int(fields[21]), int(fields[4])
+    if not (0 <= used < MAX and 0 <= ticks < MAX and 0 <= pages < MAX and -MAX < terminal < MAX):
+        raise ValueError("beyond any counter")
+    return (
+        comm,
+        fields[0],
+        int(fields[1]),
+        int(fields[2]),
+        terminal,
+        int(fields[5]),
+        int(fields[6]) & KERNEL_THREAD != 0,
+        used / CLOCK_TICKS,
+        ticks,
+        pages * PAGE_SIZE,
+    )
 
 
 def parse_boot_time(data: bytes) -> int | None:
@@ -218,7 +237,7 @@ def read_ancestors(paths: Paths, pid: int, parents: dict[int, int]) -> tuple[int
     while len(ancestors) < MAX_ANCESTORS:
         if pid not in parents:
             try:
-                parents[pid] = parse_stat(read_file(paths.proc(f"{pid}/stat")))[1]
+                parents[pid] = parse_stat(read_file(paths.proc(f"{pid}/stat")))[2]
             except ValueError:
                 parents[pid] = 0
         pid = parents[pid]
@@ -250,7 +269,7 @@ def count_processors(paths: Paths) -> int:
 
 def _read_process(paths: Paths, pid: int, boot_time: int | None) -> Process | None:
     try:
-        comm, ppid, ticks = parse_stat(read_file(paths.proc(f"{pid}/stat")))
+        comm, _, ppid, *_, ticks, _ = parse_stat(read_file(paths.proc(f"{pid}/stat")))
     except ValueError:  # gone, or hidden from us
         return Process(pid, "", 0, None) if _is_hidden(paths, pid) else None
     start = None if boot_time is None else boot_time + ticks / CLOCK_TICKS
@@ -284,7 +303,7 @@ def _scan_children(paths: Paths) -> dict[int, list[int]]:
     for name in os.listdir(paths.proc("")):
         if name.isdigit():
             try:
-                ppid = parse_stat(read_file(paths.proc(f"{name}/stat")))[1]
+                ppid = parse_stat(read_file(paths.proc(f"{name}/stat")))[2]
             except ValueError:
                 continue  # it ended while we looked
             children.setdefault(ppid, []).append(int(name))
@@ -311,61 +330,6 @@ def read_owned(path: str, limit: int = MAX_BYTES) -> tuple[bytes, int]:
         os.close(descriptor)
 
 
-PTS = 136  # the major number of Unix98 pseudo terminals (Documentation/admin-guide/devices.txt)
-
-
-class Terminal(Record):
-    """A terminal: its (major, minor) numbers, and its last input in seconds since the epoch.
-
-    The kernel moves the latter on in steps of 8 s, so that it does not tell how fast
-    somebody types; it is what `w` calculates IDLE from.
-    """
-
-    device: tuple[int, int]
-    last_input: float
-
-
-def decode_device(tty_nr: int) -> tuple[int, int]:
-    """Return (major, minor) of ``tty_nr``, a field of /proc/PID/stat, which may be negative.
-
-    Bits 8 to 19 are the major number, 20 to 31 and 0 to 7 the minor (proc(5); 12 bits of
-    the major as in the kernel's linux/kdev_t.h).
-    """
-    return tty_nr >> 8 & 0xFFF, (tty_nr >> 12 & 0xFFF00) | (tty_nr & 0xFF)
-
-
-def name_of(tty_nr: int) -> str:
-    """Return the name of a pseudo terminal, ``pts/3``, from its ``tty_nr``; '' for any other."""
-    major, minor = decode_device(tty_nr)
-    return f"pts/{minor}" if major == PTS else ""
-
-
-def stat_terminals(paths: Paths, names: Iterable[str]) -> dict[str, Terminal]:
-    """Return the terminals of ``names`` (pts/3, tty1) that are there.
-
-    They are character devices below /dev; a name that leads elsewhere, a link and anything
-    else is none. Raises nothing.
-    """
-    terminals = {}
-    inside: set[str] = set()
-    for name in set(names):
-        if not _is_name(name):
-            continue
-        path = paths.below("/dev/" + name)
-        try:
-            directory = os.path.dirname(path)
-            if directory not in inside:
-                paths.require_inside(directory)
-                inside.add(directory)
-            status = os.lstat(path)
-        except (OSError, ValueError):  # ValueError: no file can have such a name
-            continue  # it is gone, or never was
-        if stat.S_ISCHR(status.st_mode):
-            device = os.major(status.st_rdev), os.minor(status.st_rdev)
-            terminals[name] = Terminal(device, status.st_atime)
-    return terminals
-
-
 def read_command_lines(paths: Paths, pids: Iterable[int]) -> dict[int, bytes]:
     """Return the first 4096 bytes of the command line or title of those ``pids`` that live.
 
@@ -376,10 +340,9 @@ def read_command_lines(paths: Paths, pids: Iterable[int]) -> dict[int, bytes]:
         paths.require_inside(paths.proc(""))
     except OSError:
         return {}
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
     for pid in pids:
         try:
-            descriptor = os.open(paths.proc(f"{pid}/cmdline"), flags)
+            descriptor = os.open(paths.proc(f"{pid}/cmdline"), FLAGS)
             try:
                 lines[pid] = os.read(descriptor, MAX_BYTES)
             finally:
@@ -387,8 +350,3 @@ def read_command_lines(paths: Paths, pids: Iterable[int]) -> dict[int, bytes]:
         except OSError:
             continue  # it ended, or is hidden from us
     return lines
-
-
-def _is_name(name: str) -> bool:
-    """Return whether it may be a terminal's: ``tty1``, ``pts/3``, ``lxc/tty1``."""
-    return not {"", ".", ".."}.intersection(name.split("/"))

@@ -9,15 +9,16 @@ from textfile_users.collecting import ABSENT, BROKEN, DENIED, OK, SourceReport
 from textfile_users.paths import Paths
 from textfile_users.processes.procfs import (
     CLOCK_TICKS,
+    PAGE_SIZE,
     Process,
     has_proc,
     parse_cgroup,
     parse_root_cgroup,
+    parse_stat,
     read_boot_time,
     read_file,
     read_owned,
 )
-from textfile_users.reading.text import decode
 from textfile_users.record import quick
 
 TYPE_CHECKING = False
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     # By pid and start (clock ticks since boot), which no clock changes.
     Places = dict[tuple[int, int], Place]
 
-PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
-KERNEL_THREAD = 0x0020_0000  # PF_KTHREAD, in the field `flags`
-MAX = 1 << 63
 MAX_DIGITS = 10  # of a pid or uid
 MAX_STATUS = 512  # up to the uids; the kernel's names are of 15 bytes, escaped 60
 NOWHERE = ("", -1, 0)
@@ -53,37 +51,6 @@ HIDDEN = (
     "/proc shows only our own processes (hidepid=, ProtectProc=): mount it with gid=GROUP too "
     "and be in that group, or set ProtectProc=default"
 )
-
-
-def parse_stat(data: bytes) -> tuple[str, str, int, int, int, int, bool, float, int, int]:
-    """Return what /proc/PID/stat says, in its order.
-
-    That is comm, state, parent's pid, process group, terminal, its foreground group, whether it
-    is a kernel thread, CPU time in seconds (its ended threads' too, not its children's), start
-    in clock ticks since boot, and resident memory in bytes. Raises ValueError for anything else.
-    """
-    # A name may hold blanks, newlines and parentheses, so the last parenthesis ends it.
-    head, closing, tail = decode(data).rpartition(")")
-    _, opening, comm = head.partition("(")
-    fields = tail.split(None, 22)
-    if not (opening and closing) or len(fields) < 22:
-        raise ValueError("not a line of /proc/PID/stat")
-    used, ticks = int(fields[11]) + int(fields[12]), int(fields[19])
-    pages, terminal = int(fields[21]), int(fields[4])
-    if not (0 <= used < MAX and 0 <= ticks < MAX and 0 <= pages < MAX and -MAX < terminal < MAX):
-        raise ValueError("beyond any counter")
-    return (
-        comm,
-        fields[0],
-        int(fields[1]),
-        int(fields[2]),
-        terminal,
-        int(fields[5]),
-        int(fields[6]) & KERNEL_THREAD != 0,
-        used / CLOCK_TICKS,
-        ticks,
-        pages * PAGE_SIZE,
-    )
 
 
 def parse_statm(data: bytes) -> int:

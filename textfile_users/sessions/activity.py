@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
-from textfile_users.processes.procfs import Process, Terminal, decode_device
+import os
+import stat
+
+from textfile_users.processes.procfs import Process
 from textfile_users.reading.text import decode
 from textfile_users.record import Record
 from textfile_users.sessions.session import Session
@@ -15,7 +18,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from textfile_users.paths import Paths
+
+PTS = 136  # the major number of Unix98 pseudo terminals (Documentation/admin-guide/devices.txt)
 ENDED = ("Z", "X", "x")  # states of what is no more than an entry in the table, proc(5)
+
+
+class Terminal(Record):
+    """A terminal: its (major, minor) numbers, and its last input in seconds since the epoch.
+
+    The kernel moves the latter on in steps of 8 s, so that it does not tell how fast
+    somebody types; it is what `w` calculates IDLE from.
+    """
+
+    device: tuple[int, int]
+    last_input: float
 
 
 class Activity(Record):
@@ -198,3 +215,49 @@ def _foreground(live: Iterable[Process], terminal: Terminal) -> Process | None:
 def _is_on(process: Process, terminal: Terminal | None) -> bool:
     on = process.tty and decode_device(process.tty)
     return terminal is not None and on == terminal.device
+
+
+def decode_device(tty_nr: int) -> tuple[int, int]:
+    """Return (major, minor) of ``tty_nr``, a field of /proc/PID/stat, which may be negative.
+
+    Bits 8 to 19 are the major number, 20 to 31 and 0 to 7 the minor (proc(5); 12 bits of
+    the major as in the kernel's linux/kdev_t.h).
+    """
+    return tty_nr >> 8 & 0xFFF, (tty_nr >> 12 & 0xFFF00) | (tty_nr & 0xFF)
+
+
+def terminal_name(tty_nr: int) -> str:
+    """Return the name of a pseudo terminal, ``pts/3``, from its ``tty_nr``; '' for any other."""
+    major, minor = decode_device(tty_nr)
+    return f"pts/{minor}" if major == PTS else ""
+
+
+def stat_terminals(paths: Paths, names: Iterable[str]) -> dict[str, Terminal]:
+    """Return the terminals of ``names`` (pts/3, tty1) that are there.
+
+    They are character devices below /dev; a name that leads elsewhere, a link and anything
+    else is none. Raises nothing.
+    """
+    terminals = {}
+    inside: set[str] = set()
+    for name in set(names):
+        if not _is_name(name):
+            continue
+        path = paths.below("/dev/" + name)
+        try:
+            directory = os.path.dirname(path)
+            if directory not in inside:
+                paths.require_inside(directory)
+                inside.add(directory)
+            status = os.lstat(path)
+        except (OSError, ValueError):  # ValueError: no file can have such a name
+            continue  # it is gone, or never was
+        if stat.S_ISCHR(status.st_mode):
+            device = os.major(status.st_rdev), os.minor(status.st_rdev)
+            terminals[name] = Terminal(device, status.st_atime)
+    return terminals
+
+
+def _is_name(name: str) -> bool:
+    """Return whether it may be a terminal's: ``tty1``, ``pts/3``, ``lxc/tty1``."""
+    return not {"", ".", ".."}.intersection(name.split("/"))

@@ -13,10 +13,9 @@ from textfile_users.processes.procfs import (
     read_descents,
     read_processes,
     read_terminals,
-    stat_terminals,
 )
 from textfile_users.record import Record
-from textfile_users.sessions.activity import activities, with_commands
+from textfile_users.sessions.activity import activities, stat_terminals, with_commands
 from textfile_users.sessions.logind import read_logind
 from textfile_users.sessions.merge import (
     leaders_without_terminal,

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from textfile_users.accounts.known import Account
 from textfile_users.connections.connection import MAX_TITLES, of_each_user
-from textfile_users.processes.procfs import Process, name_of, parse_title
+from textfile_users.processes.procfs import Process, parse_title
 from textfile_users.reading.addresses import is_loopback
 from textfile_users.reading.text import decode
 from textfile_users.record import Record
-from textfile_users.sessions.activity import ENDED, owners
+from textfile_users.sessions.activity import ENDED, owners, terminal_name
 from textfile_users.sessions.session import (
     DROPBEAR,
     MOSH,
@@ -288,7 +288,7 @@ def _dropbear(
         programs = [child for child in children.get(pid, ()) if child.comm != DROPBEAR]
         worker = programs[0] if programs else leader
         uid = worker.uid
-        tty = name_of(worker.tty)
+        tty = terminal_name(worker.tty)
         user = names.get(uid, str(uid))
         counted = _is_recorded(leader, known) or _is_on(user, tty, known)
         if not counted and leader.state not in ENDED and (uid > 0 or (programs and uid == 0)):
@@ -313,7 +313,7 @@ def _mosh(known: _Known, names: Mapping[int, str]) -> Iterator[Session]:
     children = _children(known, servers) if servers else {}
     for pid in servers:
         server = known.by_pid[pid]
-        tty = next((name_of(child.tty) for child in children.get(pid, ()) if child.tty), "")
+        tty = next((terminal_name(child.tty) for child in children.get(pid, ()) if child.tty), "")
         user = names.get(server.uid, str(server.uid))
         counted = pid in known.claimed or known.owner[pid] or _is_on(user, tty, known)
         if not counted and server.ppid not in servers:
