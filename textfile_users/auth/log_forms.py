@@ -71,12 +71,16 @@ _DATA = rb'(?:-|(?:\[[^\s\]"]{1,64}(?: {1,8}[^\s\]"=]{1,64}="[^"\\]*(?:\\.[^"\\]
 _FORMS = (
     # RFC 5424, by rsyslog, syslog-ng, sysklogd and BSDs, into files also without <PRI>VERSION.
     # Two blanks: rsyslog's RSYSLOG_SyslogProtocol23Format (rsyslog 8.2504 runtime/rsconf.c), since
-    # the message begins with one.
+    # the message begins with one. socklog takes it for a message (seen of 2.1.2).
     # + <38>1 2026-11-30T10:00:00.5Z host sshd 101 - - m n
     # + <38>1 2026-11-30T10:00:00+00:00 host sshd 101 - -  m n
     # + 1 2026-11-30T10:00:00+00:00 - sshd 101 ID47 - m n
     # + 2026-11-30T11:00:00.123456+01:00 host sshd 101 - - m n
     # + 2026-11-30T10:00:00Z sshd sshd 101 su - m n
+    # + auth.info: 1 2026-11-30T10:00:00+00:00 host sshd 101 - - m n
+    # + 2026-11-30_10:00:02.12345 192.0.2.1: auth.info: 1 2026-11-30T10:00:00Z host sshd 101 - - m n
+    # - cron: 1 2026-11-30T10:00:00Z host sshd 101 - - m n
+    # - cron.info: cron: 1 2026-11-30T10:00:00Z sshd sshd 101 su - m n
     # + 2026-11-30T10:00:00Z host sshd] 101 - - m n
     # + <38>1 2026-11-30T10:00:00Z host sshd 101 - [a@1 b="c"][d e="\"] \\ [x\]" f=""] m n
     # - <38>1 2026-11-30T10:00:00Z host (sshd) 101 - - m n
@@ -86,8 +90,8 @@ _FORMS = (
     # - <38>1 2026-11-30T10:00:00Z host (sshd) 101 - - m n
     # - <38>1 2026-11-30T10:00:00Z host sshd[101]: m n
     # - 2026-11-30T10:00:00Z cron: sshd 101 - - m n
-    _PRIORITY
-    + rb"(?P<version>\d )?(?P<stamp>"
+    rb"(?:<\d{1,3}>|(?:%s )?(?:[\w.:-]{1,64}: )?%s: (?=\d ))?(?P<version>\d )?(?P<stamp>"
+    % (_SVLOGD.replace(b"?P<utc>", b"?:"), _LEVEL)
     + _ISO
     + rb") \S{1,255}(?(version)|(?<![:\]])) (?P<program>[^\s(\[\]:]{1,128}|\([^\s()]{1,64}\))"
     rb"(?:\((?P<inside>[^)\s]{0,64})\))?\]? (?P<pid>\S{1,128}) \S{1,128} "

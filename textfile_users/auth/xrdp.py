@@ -1,7 +1,7 @@
 """xrdp's sesman 0.9, and sesexec, which 0.10 starts for each login (xrdp, sesman/).
 
 What it writes to syslog begins with its level; in some releases with its own time, or with pid and
-thread, as well. PAM's lines are the service xrdp-sesman's, and lack the address.
+thread, as well, and with the place in the code where it is built with --enable-devel-logging. PAM's lines are the service xrdp-sesman's, and lack the address.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _LEVEL = (
     rb"(?:\[[\d:.T+-]{17,32}\] ?|\(\d+\)\(-?\d+\))?\[(?:CORE|ERROR|WARN|INFO|DEBUG|TRACE) ?\] ?"
+    rb"(?:\[\w+\([\w.]+:\d+\)\] )?"
 )
 
 
@@ -39,7 +40,13 @@ FORMS = forms(
     # + [20261130-10:00:00] [INFO ] AUTHFAIL: user=alice ip=192.0.2.7 time=1796048834
     # + [2026-11-30T10:00:00.123+0100] [INFO ] AUTHFAIL: user=alice ip=192.0.2.7 time=1796048834
     # + [INFO ] AUTHFAIL: user=alice ip=::ffff:192.0.2.7:57222 - socket: 12 time=1796048834
+    # + [INFO ] [login_user(sesexec.c:123)] AUTHFAIL: user=alice ip=192.0.2.7 time=1796048834
     # = xrdp failure method=pam user=alice account=valid ip=192.0.2.7
+    # + [INFO ] AUTHFAIL: user=alice ip=[2001:db8::7]:57222 time=1796048834
+    # = xrdp failure method=pam user=alice account=valid ip=2001:db8::7
+    # - [INFO ] [login_user(sesexec.c:x)] AUTHFAIL: user=alice ip=192.0.2.7 time=1796048834
+    # - [INFO ] [login user(sesexec.c:123)] AUTHFAIL: user=alice ip=192.0.2.7 time=1796048834
+    # - [INFO ] [login_user(sesexec c:123)] AUTHFAIL: user=alice ip=192.0.2.7 time=1796048834
     # + [INFO ] AUTHFAIL: user=x ip=192.0.2.9 time=1 ip=192.0.2.7 time=1796048834
     # = xrdp failure method=pam user='x ip=192.0.2.9 time=1' account=valid ip=192.0.2.7
     # + [INFO ] AUTHFAIL: user= ip=unknown time=1796048834
