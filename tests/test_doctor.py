@@ -74,14 +74,28 @@ def checked(*argv: str, **changed: Any) -> Checked:
 def _tools_of_debian(monkeypatch: pytest.MonkeyPatch) -> None:
     """What mends are made of does not depend on where the tests run."""
     monkeypatch.setattr(mends, "has", lambda tool: tool in ("usermod", "apt-get"))
-    monkeypatch.setattr(mends, "find_service", lambda names: names[0])
+    monkeypatch.setattr(mends, "installed_service", lambda names: names[0])
     for user in (exporters_check, scrape):
-        monkeypatch.setattr(user, "find_service", lambda names: names[0])
+        monkeypatch.setattr(user, "installed_service", lambda names: names[0])
     monkeypatch.setattr(scrape, "has", lambda tool: tool == "promtool")
     monkeypatch.setattr(scrape, "FLAGS_FILE", "/nonexistent")
 
 
 # --- mends
+
+
+def test_a_unit_is_found_wherever_systemd_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In /usr/local/lib, too, where what an administrator has built is put."""
+    monkeypatch.undo()
+    (tmp_path / "node_exporter.service").touch()
+    monkeypatch.setattr(mends, "SCRIPTS", "/nonexistent")
+    directories = ("/nonexistent", str(tmp_path))
+    monkeypatch.setattr(mends, "UNIT_DIRECTORIES", directories)
+    assert mends.installed_service(("prometheus-node-exporter", "node_exporter")) == "node_exporter"
+    monkeypatch.setattr(mends, "UNIT_DIRECTORIES", directories[:1])
+    assert mends.installed_service(("prometheus-node-exporter", "node_exporter")) == ""
 
 
 def test_the_program_is_named_so_that_a_shell_finds_it(
@@ -211,7 +225,7 @@ def test_names_are_the_hosts(
     tools: str, script: str, joined: str, restarted: str, got: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mends, "has", lambda tool: tool in tools.split())
-    monkeypatch.setattr(mends, "find_service", lambda _: script)
+    monkeypatch.setattr(mends, "installed_service", lambda _: script)
     assert mends.join("x", ["adm", "utmp"]) == joined
     assert mends.service("restart", schedule.SERVICES, is_systemd=False) == restarted
     assert mends.service("start", schedule.SERVICES, True).startswith("systemctl enable --now cron")
@@ -707,7 +721,7 @@ def test_node_exporters(
 
 
 def test_a_node_exporter_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporters_check, "find_service", lambda _: "")
+    monkeypatch.setattr(exporters_check, "installed_service", lambda _: "")
     (finding,) = exporters_check.check_exporters(checked())
     assert finding.mend == "apt-get install prometheus-node-exporter"
     monkeypatch.setattr(mends, "has", lambda tool: tool == "dnf")  # which has no such package
@@ -1162,7 +1176,7 @@ def find_runner(
 ) -> schedule.Runner:
     monkeypatch.setattr(schedule, "_read_units", lambda: (units, ""))
     monkeypatch.setattr(schedule, "_read_entries", lambda: entries)
-    monkeypatch.setattr(schedule, "UNITS", ())
+    monkeypatch.setattr(schedule, "UNIT_DIRECTORIES", ())
     return schedule.find_runner(bool(units), 5.0, NOW, booted)
 
 

@@ -46,7 +46,7 @@ CONTAINER = {**DEBIAN_12, "authlog": ABSENT, "btmp": ABSENT}
 def _tools_of_debian(monkeypatch: pytest.MonkeyPatch) -> None:
     """What mends are made of does not depend on where the tests run."""
     monkeypatch.setattr(mends, "has", lambda tool: tool in ("usermod", "apt-get"))
-    monkeypatch.setattr(mends, "find_service", lambda names: names[0])
+    monkeypatch.setattr(mends, "installed_service", lambda names: names[0])
 
 
 def facts(

@@ -12,6 +12,7 @@ from shlex import quote as quote
 from textfile_users.product import DROP_IN, PREFIX, SETTINGS
 from textfile_users.setup.checks.child import TOOLS
 from textfile_users.setup.checks.result import SERVICE
+from textfile_users.setup.service import UNIT_DIRECTORIES
 from textfile_users.setup.settings import OPTIONS, TEXTFILE_DIRECTORY
 from textfile_users.setup.unpack import running_archive
 
@@ -25,7 +26,6 @@ NAME = "textfile-users"
 LINK = f"/usr/local/bin/{NAME}"
 SOME_DIRECTORY = "DIR"  # which the reader is to choose
 LAST_WORDS = "journalctl -t textfile-users -n 5"
-UNITS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 SCRIPTS = "/etc/init.d"
 MANAGERS = {
     "apt-get": "install",
@@ -63,18 +63,18 @@ def has(tool: str) -> bool:
     return shutil.which(tool, path=TOOLS) is not None
 
 
-def find_service(names: Iterable[str]) -> str:
+def installed_service(names: Iterable[str]) -> str:
     """Return the first of ``names`` that the host has a unit or an init script for, '' for none."""
     for name in names:
-        paths = (*(f"{directory}/{name}.service" for directory in UNITS), f"{SCRIPTS}/{name}")
-        if any(map(os.path.exists, paths)):
+        units = (f"{directory}/{name}.service" for directory in UNIT_DIRECTORIES)
+        if any(map(os.path.exists, (*units, f"{SCRIPTS}/{name}"))):
             return name
     return ""
 
 
 def service(how: str, names: tuple[str, ...], is_systemd: bool) -> str:
     """Return the command that starts or restarts a service, which has one of ``names``."""
-    name = find_service(names) or names[0]
+    name = installed_service(names) or names[0]
     if is_systemd:
         return f"systemctl {'enable --now' if how == 'start' else how} {name}"
     return f"rc-service {name} {how}" if has("rc-service") else f"service {name} {how}"

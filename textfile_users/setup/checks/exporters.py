@@ -11,7 +11,7 @@ from textfile_users.setup.checks.child import Identity
 from textfile_users.setup.checks.container import hides_processes
 from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host
 from textfile_users.setup.fixes import (
-    find_service,
+    installed_service,
     package,
     service,
 )
@@ -69,7 +69,7 @@ def check_exporters(host: Host) -> Iterator[CheckResult]:
 
 
 def _start_exporter(is_systemd: bool) -> str:
-    if find_service(EXPORTERS):
+    if installed_service(EXPORTERS):
         return service("start", EXPORTERS, is_systemd)
     return package(EXPORTERS[0], ("apt-get", "pacman", "apk")) or NO_PACKAGE
 

@@ -26,7 +26,8 @@ from textfile_users.setup.checks.result import (
     age,
 )
 from textfile_users.setup.checks.textfile import max_age, written_time
-from textfile_users.setup.fixes import UNITS, install, quote, run, service, start_unit
+from textfile_users.setup.fixes import install, quote, run, service, start_unit
+from textfile_users.setup.service import UNIT_DIRECTORIES
 from textfile_users.setup.system import parse_units
 
 TYPE_CHECKING = False
@@ -119,7 +120,7 @@ def find_runner(is_systemd: bool, interval: float, now: float, booted: float) ->
     timer, entries = units.get(TIMER, {}), _read_entries()
     live = [entry for entry in entries if entry.is_live]
     is_there = any(not entry.is_hidden for entry in entries) or any(
-        os.path.exists(f"{unit}/{TIMER}") for unit in UNITS
+        os.path.exists(f"{unit}/{TIMER}") for unit in UNIT_DIRECTORIES
     )
     if not is_systemd or (timer.get("ActiveState") != "active" and live):
         began = max([booted, *(entry.changed for entry in live)])

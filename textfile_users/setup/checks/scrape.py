@@ -11,7 +11,7 @@ from textfile_users.setup.checks.exporters import ALLOY, EXPORTERS, usable
 from textfile_users.setup.checks.link import served_directory
 from textfile_users.setup.checks.result import FAULT, NOTE, OK, CheckResult, Host, age
 from textfile_users.setup.checks.textfile import max_age
-from textfile_users.setup.fixes import edit, find_service, has, quote, service
+from textfile_users.setup.fixes import edit, has, installed_service, quote, service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ def _judge_error(asked: Asked, is_known: bool) -> CheckResult:
         return CheckResult("scrape", FAULT, "node_exporter cannot take the file", mend)
     directory = os.path.dirname(asked.paths[-1])
     found = f"node_exporter takes the file, and not all others in {directory}"
-    log = f"journalctl -u {find_service(EXPORTERS) or EXPORTERS[0]} | grep textfile | tail -n 3"
+    unit = installed_service(EXPORTERS) or EXPORTERS[0]
+    log = f"journalctl -u {unit} | grep textfile | tail -n 3"
     # promtool's status is 1 for what is no metric, and 3 for what only has a poor name.
     every = (
         f"for f in {_quote_glob(directory)}/*.prom; do "
