@@ -15,7 +15,7 @@ from operator import truediv
 
 from bench.tools import table
 from textfile_users.paths import Paths
-from textfile_users.processes.table import MAX_AGE_OF_MOVES, read_all
+from textfile_users.processes.process_table import MAX_AGE_OF_MOVES, read_all
 
 COUNT = 5_000
 MICROSECONDS = 25.0

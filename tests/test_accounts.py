@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from tests.hosts import Host
 from textfile_users.accounts import nss
-from textfile_users.accounts.collect_accounts import look_up
-from textfile_users.accounts.known import (
+from textfile_users.accounts.account import (
     FIRST_PAUSE,
     FOUND_SECONDS,
     GID,
@@ -40,6 +39,7 @@ from textfile_users.accounts.known import (
     questions,
     shown_uids,
 )
+from textfile_users.accounts.collect_accounts import look_up
 from textfile_users.collecting import ABSENT, BROKEN, OK
 from textfile_users.memory import record_of
 from textfile_users.paths import Paths

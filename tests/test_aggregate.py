@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.hosts import BOOT, NOW, Record, Run
 from tests.test_redaction import SECRETS, full
 from textfile_users import run as collect_module
-from textfile_users.auth.finding import ASKED_AS, PAM_ESCALATION
 from textfile_users.auth.pam_services import USES
+from textfile_users.auth.patterns import ASKED_AS, PAM_ESCALATION
 from textfile_users.counting import DURATION
 from textfile_users.metrics import sums, users
 from textfile_users.metrics.family import Family, render

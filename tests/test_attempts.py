@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from textfile_users.auth import attempts
 from textfile_users.auth.attempts import FORGOTTEN_AT_ONCE, MAX_REMEMBERED
-from textfile_users.auth.finding import PAM_FAILURE, WAITING
 from textfile_users.auth.logs import AuthMemory
 from textfile_users.auth.pairing import Pairing
+from textfile_users.auth.patterns import PAM_FAILURE, WAITING
 from textfile_users.auth.reader import Reader
 from textfile_users.auth.remembered import MAX_WAITING
 from textfile_users.auth.stamps import Stamps
-from textfile_users.auth.targets import MAX_HELD
+from textfile_users.auth.sudo_targets import MAX_HELD
 from textfile_users.auth_event import AuthEvent, Finding, finding
 from textfile_users.counting import Counts
 from textfile_users.events import as_dict, read_log

@@ -9,7 +9,7 @@ import pytest
 
 from tests.hosts import Host
 from tests.test_journal import fields
-from textfile_users.accounts.known import UID, Answer, accounts
+from textfile_users.accounts.account import UID, Answer, accounts
 from textfile_users.accounts.passwd import NO_ACCOUNTS, Passwd, parse_subuid
 from textfile_users.auth.journal_entry import JournalEntry, parse_entry
 from textfile_users.auth.pairing import Pairing

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.hosts import BOOT, NOW, Record, Run
 from textfile_users import counting
 from textfile_users import run as collect
-from textfile_users.accounts import known as accounts
+from textfile_users.accounts import account as accounts
 from textfile_users.admission import MAX_SIZE
 from textfile_users.auth.logs import AuthMemory
 from textfile_users.auth.remembered import Remembered

@@ -16,8 +16,8 @@ from textfile_users import run as collect_module
 from textfile_users import scan as scan_module
 from textfile_users.cli import main
 from textfile_users.metrics import family, users
+from textfile_users.processes import process_table as processes_source
 from textfile_users.processes import procfs
-from textfile_users.processes import table as processes_source
 from textfile_users.run import HOUR, times_to_scan
 from textfile_users.sessions import collect_sessions as sessions_collector
 from textfile_users.sessions import merge

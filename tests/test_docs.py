@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from textfile_users.accounts.known import Account
+from textfile_users.accounts.account import Account
 from textfile_users.cli import COMMANDS
 from textfile_users.collecting import SESSIONS
 from textfile_users.metrics import SETS, families_of

@@ -16,7 +16,7 @@ PATHS = {
 # From the ground: a module imports those of its own layer and of the layers before it.
 LAYERS = (
     ("record", "paths", "product", "auth_event"),
-    ("reading", "messages", "terminal", "unknown", "networks", "collecting", "deadline", "writer"),
+    ("reading", "console", "terminal", "unknown", "networks", "collecting", "deadline", "writer"),
     ("accounts",),
     ("processes",),
     ("connections",),

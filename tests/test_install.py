@@ -23,10 +23,10 @@ from textfile_users.run import _wait_apart
 from textfile_users.setup import facts as facts_module
 from textfile_users.setup import first_scan as first
 from textfile_users.setup import install as command
-from textfile_users.setup.before import Before, format_record, parse_before, parse_words
 from textfile_users.setup.entry import DIRECTORY, FILE, LINK, OTHER, FoundEntry
 from textfile_users.setup.facts import HostFacts, read_facts
 from textfile_users.setup.faults import find_faults, find_notes
+from textfile_users.setup.install_record import Before, format_record, parse_before, parse_words
 from textfile_users.setup.node_exporter import NodeExporter, choose_directory
 from textfile_users.setup.plan import find_leftovers, install_steps, scan_step, uninstall_steps
 from textfile_users.setup.steps import Step, StepFailed, _end_processes, do, shell, write

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.hosts import NOW, Host, Run
 from textfile_users import counting
-from textfile_users.accounts.known import Account
+from textfile_users.accounts.account import Account
 from textfile_users.collecting import AUTH, HISTORY
 from textfile_users.counting import FAILURES, SUCCESSES, USERS
 from textfile_users.metrics import sums, users

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.hosts import NOW, Host
 from textfile_users import counting
 from textfile_users import run as collect
-from textfile_users.accounts.known import Answer, Known, Pause
+from textfile_users.accounts.account import Answer, Known, Pause
 from textfile_users.auth.journal_files import JournalPosition
 from textfile_users.auth.logs import AuthMemory, AuthNotes
 from textfile_users.auth.remembered import Remembered

@@ -22,8 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textfile_users.accounts import nss, passwd
-from textfile_users.accounts.collect_accounts import HANGS, look_up
-from textfile_users.accounts.known import (
+from textfile_users.accounts.account import (
     FOUND_SECONDS,
     GID,
     MAX_IDS,
@@ -39,6 +38,7 @@ from textfile_users.accounts.known import (
     nobody,
     questions,
 )
+from textfile_users.accounts.collect_accounts import HANGS, look_up
 from textfile_users.accounts.nss import END, ask, parse_answers
 from textfile_users.collecting import BROKEN, OK
 from textfile_users.memory import record_of
@@ -538,7 +538,7 @@ def test_without_a_child_what_is_known_goes_on(
 FILES_ALONE = """
 import os, sys
 os.fork = None
-from textfile_users.accounts.known import NOTHING, accounts_of, questions
+from textfile_users.accounts.account import NOTHING, accounts_of, questions
 from textfile_users.paths import Paths
 from textfile_users.accounts.collect_accounts import look_up
 known, _ = look_up(Paths(), questions(["root"], [0]), NOTHING, 1e9, 0.0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from textfile_users.accounts.known import Answer, Known, Pause
+from textfile_users.accounts.account import Answer, Known, Pause
 from textfile_users.auth.journal_files import JournalPosition
 from textfile_users.auth.logs import AuthMemory, AuthNotes
 from textfile_users.auth.remembered import Remembered

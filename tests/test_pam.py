@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from tests.test_attempts import START, Case, brief, in_runs, log_of, seconds_of
 from textfile_users.auth import verdicts
-from textfile_users.auth.finding import PAM_FAILURE, PAM_REFUSED
 from textfile_users.auth.log_lines import parse_lines
 from textfile_users.auth.pairing import Pairing
 from textfile_users.auth.pam_services import is_seat
+from textfile_users.auth.patterns import PAM_FAILURE, PAM_REFUSED
 from textfile_users.auth.programs import OTHER
 from textfile_users.auth.reader import Reader
 from textfile_users.auth.remembered import Remembered

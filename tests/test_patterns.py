@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import textfile_users.auth
 from textfile_users.auth import message as message_module
-from textfile_users.auth.finding import UNMATCHED, Pattern
 from textfile_users.auth.message import find
+from textfile_users.auth.patterns import UNMATCHED, Pattern
 from textfile_users.auth.programs import PROGRAMS
 from textfile_users.auth_event import NOTHING, Finding
 

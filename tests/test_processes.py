@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from tests.hosts import BOOT, NOW, TICKS, Host
 from textfile_users.collecting import ABSENT, BROKEN, DENIED, OK
 from textfile_users.paths import Paths
-from textfile_users.processes import table as source
-from textfile_users.processes.procfs import KERNEL_THREAD, Process
-from textfile_users.processes.table import (
+from textfile_users.processes import process_table as source
+from textfile_users.processes.process_table import (
     LOOK_SECONDS,
     MAX_AGE_OF_MOVES,
     TURNS,
     parse_uid,
     read_all,
 )
+from textfile_users.processes.procfs import KERNEL_THREAD, Process
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 REST = b" R 7 40 41 34818 42 4194304 1 2 3 4 150 50 9999 8888 20 0 1 0 123456 1000 200 1844 1 1\n"

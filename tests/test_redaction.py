@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.hosts import BOOT, NOW, Host, Record, Run
 from textfile_users import run as collect_module
-from textfile_users.accounts.known import Account
+from textfile_users.accounts.account import Account
 from textfile_users.collecting import AUTH, HISTORY, OK, REDACTABLE, SourceReport
 from textfile_users.connections.connection import Connection
 from textfile_users.counting import (

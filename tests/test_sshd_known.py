@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from textfile_users.auth.finding import UNMATCHED
 from textfile_users.auth.message import find
+from textfile_users.auth.patterns import UNMATCHED
 from textfile_users.auth.sshd_known import KNOWN
 from textfile_users.auth_event import NOTHING
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textfile_users.auth.finding import MAX_NAME, UNMATCHED
 from textfile_users.auth.message import find
+from textfile_users.auth.patterns import MAX_NAME, UNMATCHED
 from textfile_users.auth_event import NOTHING, Finding
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import BOOT
-from textfile_users.accounts.known import Account
+from textfile_users.accounts.account import Account
 from textfile_users.processes.procfs import Process
 from textfile_users.sessions.session import Session, may_show
 from textfile_users.sessions.unrecorded import titles_wanted, unrecorded, without_windows

@@ -7,18 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts import BOOT, Record, pack_all
-from textfile_users.history.wtmp import Turn, begins_login, turns
+from textfile_users.history.wtmp import HistoryEntry, begins_login, entries
 from textfile_users.sessions.utmp import parse_utmp
 
 TIME = BOOT + 5_000
 
 
-def turns_of(*records: Record) -> list[Turn]:
-    return list(turns(parse_utmp(pack_all(list(records))).records))
+def entries_of(*records: Record) -> list[HistoryEntry]:
+    return list(entries(parse_utmp(pack_all(list(records))).records))
 
 
 def test_a_day_of_a_host_is_told_in_order() -> None:
-    assert turns_of(
+    assert entries_of(
         Record(type=2, user="reboot", line="~", pid=0, time=BOOT, host="6.1.0-18-amd64", id="~~"),
         Record(type=1, user="runlevel", line="~", pid=53, time=BOOT + 3, id="~~"),
         Record(type=5, user="", line="tty1", pid=600, time=BOOT + 4, id="tty1"),
@@ -29,12 +29,12 @@ def test_a_day_of_a_host_is_told_in_order() -> None:
         Record(type=8, user="bob", line="tty1", pid=601, time=TIME + 90, id="tty1"),
         Record(type=1, user="shutdown", line="~", pid=0, time=TIME + 99, id="~~"),
     ) == [
-        Turn("boot", BOOT),
-        Turn("login", TIME, "alice", "pts/0", 1000, ip="192.0.2.7", type="ssh"),
-        Turn("login", TIME + 1, "bob", "tty1", 600, type="tty"),
-        Turn("logout", TIME + 60, tty="pts/0", pid=1000),
-        Turn("logout", TIME + 90, tty="tty1", pid=601),
-        Turn("shutdown", TIME + 99),
+        HistoryEntry("boot", BOOT),
+        HistoryEntry("login", TIME, "alice", "pts/0", 1000, ip="192.0.2.7", type="ssh"),
+        HistoryEntry("login", TIME + 1, "bob", "tty1", 600, type="tty"),
+        HistoryEntry("logout", TIME + 60, tty="pts/0", pid=1000),
+        HistoryEntry("logout", TIME + 90, tty="tty1", pid=601),
+        HistoryEntry("shutdown", TIME + 99),
     ]
 
 
@@ -55,9 +55,9 @@ def test_a_day_of_a_host_is_told_in_order() -> None:
 def test_these_are_logins(
     line: str, host: str, ip: str, expected: tuple[str, str], why: str
 ) -> None:
-    (turn,) = turns_of(Record(line=line, host=host, ip=ip))
-    assert (turn.event, turn.tty) == ("login", line.replace("/dev/", ""))
-    assert (turn.host, turn.ip) == expected
+    (entry,) = entries_of(Record(line=line, host=host, ip=ip))
+    assert (entry.event, entry.tty) == ("login", line.replace("/dev/", ""))
+    assert (entry.host, entry.ip) == expected
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_these_are_logins(
     ],
 )
 def test_these_are_no_turns(record: Record, why: str) -> None:
-    assert turns_of(Record(type=2, user="reboot", line="~"), record)[1:] == []
+    assert entries_of(Record(type=2, user="reboot", line="~"), record)[1:] == []
 
 
 @pytest.mark.parametrize(
@@ -94,22 +94,22 @@ def test_these_are_no_turns(record: Record, why: str) -> None:
     ],
 )
 def test_these_are_shutdowns(record: Record, why: str) -> None:
-    assert [turn.event for turn in turns_of(record)] == ["shutdown"], why
+    assert [entry.event for entry in entries_of(record)] == ["shutdown"], why
 
 
 def test_a_record_with_a_process_or_a_terminal_is_a_login() -> None:
-    found = turns_of(Record(pid=0, line="tty7", host=":0"), Record(pid=700, line="", host=":0"))
-    assert [(turn.user, turn.tty, turn.pid) for turn in found] == [
+    found = entries_of(Record(pid=0, line="tty7", host=":0"), Record(pid=700, line="", host=":0"))
+    assert [(entry.user, entry.tty, entry.pid) for entry in found] == [
         ("alice", "tty7", 0),
         ("alice", "", 700),
     ]
 
 
 def test_a_pid_that_is_none_is_unknown() -> None:
-    found = turns_of(
+    found = entries_of(
         Record(pid=-1, host="192.0.2.7"), Record(type=8, user="", pid=-1), Record(pid=0, host="a")
     )
-    assert [turn.pid for turn in found] == [0, 0, 0]
+    assert [entry.pid for entry in found] == [0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_services_that_begin_no_login(service: str) -> None:
 @given(st.binary(max_size=384 * 6), st.sampled_from([b"", b"\7\0\0\0", b"\10\0\0\0"]))
 def test_any_record_gives_at_most_one_turn(data: bytes, start: bytes) -> None:
     records = parse_utmp(start + data).records
-    found = list(turns(records))
+    found = list(entries(records))
     assert len(found) <= len(records)
-    assert all(turn.event != "login" or turn.user for turn in found)
-    assert all(turn.event != "logout" or turn.tty for turn in found)
-    assert all(turn.pid >= 0 for turn in found)
+    assert all(entry.event != "login" or entry.user for entry in found)
+    assert all(entry.event != "logout" or entry.tty for entry in found)
+    assert all(entry.pid >= 0 for entry in found)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.hosts import BOOT
 from textfile_users.deadline import within
-from textfile_users.history.wtmp import Turn
+from textfile_users.history.wtmp import HistoryEntry
 from textfile_users.history.wtmpdb import (
     WtmpdbFound,
     WtmpdbPosition,
@@ -100,7 +100,7 @@ def settle(path: str) -> None:
 
 
 def told(found: WtmpdbFound) -> list[tuple[str, str, float]]:
-    return [(turn.event, turn.user, turn.time - BOOT) for turn in found.turns]
+    return [(entry.event, entry.user, entry.time - BOOT) for entry in found.entries]
 
 
 @pytest.fixture
@@ -116,14 +116,15 @@ def test_rows_become_turns(db: Wtmpdb) -> None:
     db.logout(alice, 40)
     found = db.read()
     first = f"{alice}:{micros(10.25)}"
-    assert found.turns == (
-        Turn("boot", BOOT),
-        Turn("login", BOOT + 10.25, "alice", "pts/0", ip="192.0.2.7", key=first, type="ssh"),
-        Turn("login", BOOT + 20, "bob", "tty1", service="login", key=f"3:{micros(20)}",
+    assert found.entries == (
+        HistoryEntry("boot", BOOT),
+        HistoryEntry("login", BOOT + 10.25, "alice", "pts/0", ip="192.0.2.7", key=first,
+            type="ssh"),
+        HistoryEntry("login", BOOT + 20, "bob", "tty1", service="login", key=f"3:{micros(20)}",
              type="tty"),
-        Turn("login", BOOT + 30, "root", host="client.example.org", service="sshd",
+        HistoryEntry("login", BOOT + 30, "root", host="client.example.org", service="sshd",
              key=f"4:{micros(30)}", type="ssh"),
-        Turn("logout", BOOT + 40, "alice", "pts/0", ip="192.0.2.7", key=first, type="ssh"),
+        HistoryEntry("logout", BOOT + 40, "alice", "pts/0", ip="192.0.2.7", key=first, type="ssh"),
     )  # fmt: skip
     assert (found.complete, found.damaged) == (True, 0)
     assert found.position._replace(seen="") == WtmpdbPosition(4, micros(30), (3, 4, 1))
@@ -147,22 +148,22 @@ def test_rows_become_turns(db: Wtmpdb) -> None:
 def test_these_rows_are_no_turns(db: Wtmpdb, row: dict[str, object], why: str) -> None:
     db.login(**row)  # type: ignore[arg-type]
     found = db.read()
-    assert (found.turns, found.damaged, found.position.open_ids) == ((), 0, ())
+    assert (found.entries, found.damaged, found.position.open_ids) == ((), 0, ())
     assert found.position.last_id == 1
     assert open_logins(db.path) == ()
 
 
 def test_a_logout_comes_later_and_once(db: Wtmpdb) -> None:
     ident = db.login()
-    (login,) = db.read().turns
+    (login,) = db.read().entries
     position = db.read().position
-    assert db.read(position).turns == ()
+    assert db.read(position).entries == ()
     db.logout(ident, 6_000)
     db.login("bob", 6_001)
     found = db.read(position)
     assert told(found) == [("logout", "alice", 6_000), ("login", "bob", 6_001)]
-    assert found.turns[0].key == login.key
-    assert db.read(found.position).turns == ()
+    assert found.entries[0].key == login.key
+    assert db.read(found.position).entries == ()
 
 
 def test_a_logout_before_its_login_still_follows_it(db: Wtmpdb) -> None:
@@ -189,14 +190,14 @@ def test_a_shutdown_stands_in_its_boots_row_and_follows_the_logins(db: Wtmpdb, l
         db.login("alice", start + 10)
         if start != 100:
             db.logout(boot, start + 50)
-    turns = []
+    entries = []
     position = START
     is_whole = False
     while not is_whole:
         found = db.read(position, limit)
-        turns += told(found)
+        entries += told(found)
         position, is_whole = found.position, found.complete
-    assert turns == [
+    assert entries == [
         ("boot", "", 0), ("login", "alice", 10), ("shutdown", "", 50),
         ("boot", "", 100), ("login", "alice", 110),  # it crashed
         ("boot", "", 200), ("login", "alice", 210), ("shutdown", "", 250),
@@ -222,16 +223,16 @@ def test_a_first_run_counts_nothing_of_the_past_but_ends_what_is_open(db: Wtmpdb
     ident = db.login("alice", 30)
     db.login("alice", 40, service="su-l")
     other = db.login("bob", 45)
-    assert [(turn.event, turn.user) for turn in open_logins(db.path)] == [
+    assert [(entry.event, entry.user) for entry in open_logins(db.path)] == [
         ("login", "alice"),
         ("login", "bob"),
     ]
     position = newest_wtmpdb(db.path)
     assert position._replace(seen="") == WtmpdbPosition(6, micros(45), (ident, other, 2))
-    assert db.read(position).turns == ()
+    assert db.read(position).entries == ()
     db.logout(ident, 50)
     found = db.read(position)
-    assert (told(found), found.turns[0].tty) == ([("logout", "alice", 50)], "pts/0")
+    assert (told(found), found.entries[0].tty) == ([("logout", "alice", 50)], "pts/0")
 
 
 def test_a_first_run_on_a_database_without_rows(db: Wtmpdb) -> None:
@@ -250,17 +251,17 @@ def test_many_rows_are_read_in_parts(db: Wtmpdb, first_id: int, limit: int) -> N
                micros(n), micros(n) if n % 2 else None)  # fmt: skip
     settle(db.path)
     whole = db.read()
-    turns: list[Turn] = []
+    entries: list[HistoryEntry] = []
     position = START
     for _ in range(6):
         found = db.read(position, limit)
-        turns += found.turns
+        entries += found.entries
         position = found.position
         if found.complete:
             break
-        assert (len(found.turns) > 0, position.seen) == (True, "")
+        assert (len(found.entries) > 0, position.seen) == (True, "")
     assert found.complete
-    assert tuple(turns) == whole.turns
+    assert tuple(entries) == whole.entries
     assert position == whole.position
 
 
@@ -301,18 +302,18 @@ def test_ids_that_begin_anew_are_noticed(db: Wtmpdb, new: int) -> None:
     found = db.read(position)
     assert told(found) == [("login", f"new{n}", 100 + n) for n in range(new)]
     assert found.position.open_ids == tuple(range(1, new + 1))
-    assert db.read(found.position).turns == ()
+    assert db.read(found.position).entries == ()
 
 
 def test_a_row_with_an_old_rows_id_does_not_end_its_login(db: Wtmpdb) -> None:
     db.login("old", 1)
-    (login,) = db.read().turns
+    (login,) = db.read().entries
     position = db.read().position
     db.remake()
     db.logout(db.login("new", 100), 101)
     found = db.read(position)
     assert told(found) == [("login", "new", 100), ("logout", "new", 101)]
-    assert login.key not in {turn.key for turn in found.turns}
+    assert login.key not in {entry.key for entry in found.entries}
 
 
 def test_the_newest_row_alone_is_gone(tmp_path: Path) -> None:
@@ -334,7 +335,7 @@ def test_all_rows_rotated_away(db: Wtmpdb) -> None:
     position = db.read().position
     db.rotate(10)
     found = db.read(position)
-    assert (found.turns, found.position.open_ids) == ((), ())
+    assert (found.entries, found.position.open_ids) == ((), ())
     db.login("new", 100)
     assert told(db.read(found.position)) == [("login", "new", 100)]
 
@@ -357,7 +358,7 @@ def test_a_file_without_a_byte_is_what_logrotate_leaves(db: Wtmpdb) -> None:
     position = db.read().position
     os.truncate(db.path, 0)
     found = db.read(position)
-    assert (found.turns, found.complete, found.damaged) == ((), True, 0)
+    assert (found.entries, found.complete, found.damaged) == ((), True, 0)
     assert (found.position.last_login, found.position.open_ids) == (micros(10), ())
     assert (open_logins(db.path), last_logins(db.path)) == ((), {})
     assert newest_wtmpdb(db.path).last_id == 0
@@ -395,8 +396,8 @@ def test_each_row_that_was_ever_read_counts_once(
         elif step.startswith("read"):
             found = db.read(position, 1 if step == "read one" else 10_000)
             position = found.position
-            logins += [turn.key for turn in found.turns if turn.event == "login"]
-            logouts += [turn.key for turn in found.turns if turn.event == "logout"]
+            logins += [entry.key for entry in found.entries if entry.event == "login"]
+            logouts += [entry.key for entry in found.entries if entry.event == "logout"]
             if found.complete:
                 keys = {f"{ident}:{micros(time)}" for ident, time in there.items()}
                 assert keys <= set(logins)
@@ -749,7 +750,7 @@ def test_a_logout_that_is_damaged_counts_once(tmp_path: Path) -> None:
     position = (db.login(), db.read().position)[1]
     db.run("UPDATE wtmp SET Logout = 'x'")
     found = db.read(position)
-    assert (found.turns, found.damaged, found.position.open_ids) == ((), 1, ())
+    assert (found.entries, found.damaged, found.position.open_ids) == ((), 1, ())
     assert db.read(found.position).damaged == 0
 
 
@@ -776,22 +777,22 @@ def test_a_row_with_an_extreme_id(
     names = {"bob"} if is_backfill else set()
     names |= {"eve"} if is_read and (is_backfill or ident > bob) else set()
     found = db.read(position)
-    assert ({turn.user for turn in found.turns}, found.damaged) == (names, not is_read)
+    assert ({entry.user for entry in found.entries}, found.damaged) == (names, not is_read)
     for number in range(3, 6):
         new = db.login(f"user{number}", number)
         db.logout(new, number + 0.5)
         found = db.read(found.position)
         assert told(found)[:1] == [("login", f"user{number}", number)]
-        assert [turn.event for turn in found.turns] == ["login", "logout"]
+        assert [entry.event for entry in found.entries] == ["login", "logout"]
         assert found.damaged == 0
-        assert (db.read(found.position).turns, found.complete) == ((), True)
+        assert (db.read(found.position).entries, found.complete) == ((), True)
     db.logout(bob, 10)
     assert told(db.read(found.position)) == [("logout", "bob", 10)]
     assert {"bob", "user5"} <= last_logins(db.path).keys()
     at_end = newest_wtmpdb(db.path)
     assert db.read(at_end)[0] == ()
     is_near = is_read and ident >= -1  # open logins are looked for among the newest rows
-    assert [turn.user for turn in open_logins(db.path)] == ["eve"] * is_near
+    assert [entry.user for entry in open_logins(db.path)] == ["eve"] * is_near
 
 
 def test_an_extreme_id_in_a_database_made_again(db: Wtmpdb) -> None:
@@ -799,19 +800,19 @@ def test_an_extreme_id_in_a_database_made_again(db: Wtmpdb) -> None:
         db.remake()
         db.run("INSERT INTO wtmp VALUES(?,3,'eve',?,NULL,'pts/9',NULL,NULL)", ident, micros(2))
         found = db.read(WtmpdbPosition(77, micros(1), (70, 77)))
-        assert len(found.turns) + found.damaged == 1
-        assert (db.read(found.position).turns, db.read(found.position).damaged) == ((), 0)
+        assert len(found.entries) + found.damaged == 1
+        assert (db.read(found.position).entries, db.read(found.position).damaged) == ((), 0)
 
 
 def test_text_is_cut_and_escaped(tmp_path: Path) -> None:
     db = Wtmpdb(tmp_path / "wtmp.db", LAX_SCHEMA)
     db.login("alice\0root", 1, "p" * 1000, "h" * 300)
     db.run("UPDATE wtmp SET service = CAST(x'73fffe' AS TEXT)")
-    (turn,) = db.read().turns
-    assert (turn.user, turn.tty, turn.host) == ("alice", "p" * 256, "h" * 256)
+    (entry,) = db.read().entries
+    assert (entry.user, entry.tty, entry.host) == ("alice", "p" * 256, "h" * 256)
     db.run("UPDATE wtmp SET user = CAST(x'4afc' AS TEXT), tty = x'70', remotehost = 5")
-    (turn,) = db.read().turns
-    assert (turn.user, turn.tty, turn.host, turn.ip) == ("J\\xfc", "", "", "")
+    (entry,) = db.read().entries
+    assert (entry.user, entry.tty, entry.host, entry.ip) == ("J\\xfc", "", "", "")
 
 
 CELLS = (
@@ -835,16 +836,18 @@ def test_any_cells_are_accounted_for(
         connection.executemany("INSERT INTO wtmp VALUES(NULL,?,?,?,?,?,?,?)", rows)
     connection.close()
     found = db.read()
-    logins = [turn for turn in found.turns if turn.event != "logout"]
+    logins = [entry for entry in found.entries if entry.event != "logout"]
     assert found.complete
     assert len(logins) + found.damaged <= len(rows)
-    assert all(0 <= turn.time < 2**32 for turn in found.turns)
-    assert all(turn.user for turn in logins if turn.event == "login")
-    assert not any("\0" in text for turn in found.turns for text in turn if isinstance(text, str))
+    assert all(0 <= entry.time < 2**32 for entry in found.entries)
+    assert all(entry.user for entry in logins if entry.event == "login")
+    assert not any(
+        "\0" in text for entry in found.entries for text in entry if isinstance(text, str)
+    )
     again = db.read(found.position)
-    assert (again.turns, again.damaged) == ((), 0)
+    assert (again.entries, again.damaged) == ((), 0)
     assert newest_wtmpdb(db.path).last_id == (len(rows) if rows else 0)
-    assert set(last_logins(db.path)) >= {turn.user for turn in logins if turn.event == "login"}
+    assert set(last_logins(db.path)) >= {entry.user for entry in logins if entry.event == "login"}
 
 
 def test_a_position_that_is_no_number_of_sqlites(db: Wtmpdb) -> None:

@@ -42,7 +42,7 @@ def run() -> NoReturn:
 
 
 def _tell_fault(error: Exception) -> None:
-    from textfile_users.messages import ERROR, say
+    from textfile_users.console import ERROR, say
 
     place = error.__traceback__
     while place and place.tb_next:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from textfile_users.messages import ERROR, WARNING, say
+from textfile_users.console import ERROR, WARNING, say
 from textfile_users.options import COLLECT_OPTIONS, WRONG_USAGE, Values, WrongUsage
 from textfile_users.parsers import parse, parse_collect
 from textfile_users.paths import Paths

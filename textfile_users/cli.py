@@ -6,7 +6,7 @@ import os
 import sys
 
 from textfile_users.collecting import Wanted
-from textfile_users.messages import ERROR, say
+from textfile_users.console import ERROR, say
 from textfile_users.metrics import SSH_SESSIONS, USER_SESSIONS
 from textfile_users.options import (
     COLLECT_OPTIONS,

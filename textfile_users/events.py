@@ -20,8 +20,8 @@ from textfile_users.auth_event import (
     SUCCESS,
     AuthEvent,
 )
+from textfile_users.console import ERROR, PROGRAM, WARNING, say
 from textfile_users.logins import EVENT, MAX_LOGINS, Login, Logins
-from textfile_users.messages import ERROR, PROGRAM, WARNING, say
 from textfile_users.options import WrongUsage
 from textfile_users.reading.given import STDIN, UnreadableError, blocks
 from textfile_users.reading.lines import behind_last_end, without_nuls

@@ -6,8 +6,8 @@ state_files.py writes and reads them. Times are seconds since the epoch.
 
 from __future__ import annotations
 
-from textfile_users.accounts import known as accounts
-from textfile_users.accounts.known import Answer, Known, Pause
+from textfile_users.accounts import account as accounts
+from textfile_users.accounts.account import Answer, Known, Pause
 from textfile_users.auth.logs import AuthMemory, AuthNotes
 from textfile_users.connections.collect_connections import ConnectionsMemory
 from textfile_users.connections.connection import Connection
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from textfile_users.auth.remembered import Key, Remembered
     from textfile_users.auth_event import AuthEvent
-    from textfile_users.processes.table import Place, Places
+    from textfile_users.processes.process_table import Place, Places
 
     Made = TypeVar("Made")
     Number = TypeVar("Number", int, float)

@@ -9,8 +9,8 @@ import csv
 import io
 from binascii import crc32
 
-from textfile_users.accounts import known as accounts
-from textfile_users.accounts.known import Answer, Pause
+from textfile_users.accounts import account as accounts
+from textfile_users.accounts.account import Answer, Pause
 from textfile_users.auth.journal_files import JournalPosition
 from textfile_users.auth.logs import AuthMemory, AuthNotes
 from textfile_users.auth.remembered import Key, Remembered
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import TypeVar
 
-    from textfile_users.processes.table import Places
+    from textfile_users.processes.process_table import Places
 
     Made = TypeVar("Made")
     Rows = dict[str, list[list[str]]]

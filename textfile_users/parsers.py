@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textfile_users import __version__
-from textfile_users.messages import PROGRAM
+from textfile_users.console import PROGRAM
 from textfile_users.options import (
     COLLECT_OPTIONS,
     HOST_OPTIONS,

@@ -10,9 +10,9 @@ from itertools import chain
 
 from utmp import UTmpRecordType
 
+from textfile_users.console import ERROR, NOTICE, say
 from textfile_users.history import lastlog
 from textfile_users.history.wtmpdb import DatabaseRecord, each_record
-from textfile_users.messages import ERROR, NOTICE, say
 from textfile_users.reading.files import UnreadableDatabase, open_regular, reason
 from textfile_users.reading.given import STDIN, UnreadableError, blocks
 from textfile_users.reading.sqlite import MAGIC

@@ -8,10 +8,10 @@ import sys
 import time
 
 from textfile_users.collecting import USER, Wanted
+from textfile_users.console import ERROR, NOTICE, WARNING, say
 from textfile_users.counting import DROPPED
 from textfile_users.deadline import COLLECTOR_SHARE, Overdue, within
 from textfile_users.memory import Durable, Memory, Volatile
-from textfile_users.messages import ERROR, NOTICE, WARNING, say
 from textfile_users.metrics import SUMS, WHAT, families_of
 from textfile_users.metrics.family import render_within
 from textfile_users.paths import (

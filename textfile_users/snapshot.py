@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from textfile_users.accounts.known import Account
+    from textfile_users.accounts.account import Account
     from textfile_users.connections.connection import Connection
     from textfile_users.sessions.activity import Activity
     from textfile_users.sessions.merge import Verdict

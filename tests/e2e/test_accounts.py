@@ -91,7 +91,7 @@ enum nss_status _nss_test_getgrgid_r(gid_t gid, struct group *g, char *b, size_t
 # One scan with what the last one left: arguments are time, seconds, users and uids.
 LOOK = """
 import json, os, sys, time
-from textfile_users.accounts.known import Answer, Known, Pause, accounts_of, questions
+from textfile_users.accounts.account import Answer, Known, Pause, accounts_of, questions
 from textfile_users.paths import Paths
 from textfile_users.memory import record_of
 from textfile_users.accounts.collect_accounts import look_up

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.e2e.parts import Box, free_port
-from textfile_users.accounts.known import Account
+from textfile_users.accounts.account import Account
 from textfile_users.collecting import Scan
 from textfile_users.paths import Paths
 from textfile_users.processes.procfs import (

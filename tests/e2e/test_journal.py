@@ -18,7 +18,7 @@ import pytest
 from tests.e2e.debian import programs, unpacked
 from tests.e2e.parts import PASSWORD, SUDOERS, Box
 from tests.hosts import Host
-from textfile_users.accounts.known import accounts
+from textfile_users.accounts.account import accounts
 from textfile_users.auth import collect_auth as auth
 from textfile_users.auth import journalctl as source
 from textfile_users.auth import log_choice, log_reading

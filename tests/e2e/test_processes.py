@@ -27,7 +27,7 @@ HOST = r'''
 import ctypes, json, os, subprocess, sys, time
 from textfile_users.paths import Paths
 from textfile_users.processes.collect_processes import read_slices
-from textfile_users.processes.table import read_all
+from textfile_users.processes.process_table import read_all
 from textfile_users.processes.collect_processes import Usage, count_cpu, memory_and_counts
 
 def work(inbox, outbox):
@@ -380,7 +380,7 @@ def test_hidepid(box: Box, hidden: str) -> None:
     code = """
 import sys
 from textfile_users.paths import Paths
-from textfile_users.processes.table import read_all
+from textfile_users.processes.process_table import read_all
 processes, report, _ = read_all(Paths(), {}, 0.0)
 print(report.status, len({process.uid for process in processes}), *report.faults)
 """

@@ -16,7 +16,7 @@ from tests.test_patterns import ALL
 from tests.test_sockets import line as socket_line
 from tests.test_sockets import listening
 from textfile_users import older_memory
-from textfile_users.accounts import known as accounts
+from textfile_users.accounts import account as accounts
 from textfile_users.accounts.nss import parse_answers
 from textfile_users.accounts.passwd import find_entries, find_groups, parse_passwd
 from textfile_users.auth import log_forms as forms
@@ -32,7 +32,7 @@ from textfile_users.connections.sockets import parse_activity, parse_connections
 from textfile_users.events import read_log
 from textfile_users.history.btmp import failures
 from textfile_users.history.lastlog import SIZES, parse_lastlog
-from textfile_users.history.wtmp import turns
+from textfile_users.history.wtmp import entries
 from textfile_users.memory import Volatile
 from textfile_users.processes.collect_processes import (
     ProcessesMemory,
@@ -40,6 +40,7 @@ from textfile_users.processes.collect_processes import (
     parse_cpu_stat,
     parse_cpuacct_usage,
 )
+from textfile_users.processes.process_table import parse_uid
 from textfile_users.processes.procfs import (
     parse_boot_time,
     parse_cgroup,
@@ -47,7 +48,6 @@ from textfile_users.processes.procfs import (
     parse_stat,
     parse_title,
 )
-from textfile_users.processes.table import parse_uid
 from textfile_users.reading import lines, localtime
 from textfile_users.reading.addresses import ip_of_record, parse_ip
 from textfile_users.reading.text import decode, printable
@@ -109,7 +109,7 @@ def _message(data: bytes) -> None:
 def _records(layout: str) -> Callable[[bytes], object]:
     def records(data: bytes) -> None:
         found = parse_utmp(data, layout).records
-        _exhaust(turns(found))
+        _exhaust(entries(found))
         _exhaust(failures(found, {"alice"}, {}, {}))
 
     return records

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from textfile_users.accounts import passwd
-from textfile_users.accounts.known import (
+from textfile_users.accounts.account import (
     GID,
     NO_PAUSE,
     NOTHING,
@@ -42,7 +42,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from textfile_users.accounts.known import Question
+    from textfile_users.accounts.account import Question
     from textfile_users.collecting import Scan
 
 

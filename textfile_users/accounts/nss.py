@@ -14,7 +14,7 @@ import pwd
 import select
 import time
 
-from textfile_users.accounts.known import GID, KINDS, MAX_IDS, UID, Answer
+from textfile_users.accounts.account import GID, KINDS, MAX_IDS, UID, Answer
 from textfile_users.accounts.passwd import MAX_UID, is_name, real_name
 from textfile_users.reading.text import decode, is_number
 from textfile_users.record import Record
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from typing import NoReturn
 
-    from textfile_users.accounts.known import Question
+    from textfile_users.accounts.account import Question
 
 LEAST_SECONDS = 0.05  # with less left nothing is asked
 REAP_SECONDS = 0.05  # that the end of a killed child is waited for

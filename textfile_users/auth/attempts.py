@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from textfile_users.auth.finding import (
+from textfile_users.auth.patterns import (
     DENIED,
     END,
     INVALID,
@@ -328,7 +328,7 @@ _REFUSALS = (PAM_FAILURE, REJECTED)
 def _step_of_tries(event: str) -> Callable[[Remembered, AuthEvent], Step] | None:
     if event not in _COUNTED:
         return None
-    from textfile_users.auth.tries import STEPS
+    from textfile_users.auth.numbered_refusals import STEPS
 
     return STEPS[event]
 

@@ -5,7 +5,7 @@ What cockpit-session writes itself tells of accounts that may not come in, where
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import Pattern, forms, irrelevant, name
+from textfile_users.auth.patterns import Pattern, forms, irrelevant, name
 from textfile_users.auth_event import FAILURE, Finding, finding
 
 TYPE_CHECKING = False

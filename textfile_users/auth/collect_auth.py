@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from textfile_users.accounts.known import Known
+    from textfile_users.accounts.account import Known
     from textfile_users.collecting import Scan
     from textfile_users.sessions.session import Session
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import UNCLEAR, Pattern, forms, name
+from textfile_users.auth.patterns import UNCLEAR, Pattern, forms, name
 from textfile_users.auth_event import ESCALATION, ESCALATION_FAILURE, Finding, finding
 
 TYPE_CHECKING = False

@@ -18,7 +18,7 @@ from textfile_users.auth.dropbear_parts import (
     tried,
     unknown,
 )
-from textfile_users.auth.finding import (
+from textfile_users.auth.patterns import (
     Pattern,
     first_finding,
     forms,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import (
+from textfile_users.auth.patterns import (
     PEER,
     REJECTED,
     TOTAL,

@@ -6,7 +6,7 @@ Their lines may carry no pid, so they are paired by names.
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import ASKED_AS, PAM_ESCALATION, PAM_ESCALATION_FAILURE
+from textfile_users.auth.patterns import ASKED_AS, PAM_ESCALATION, PAM_ESCALATION_FAILURE
 from textfile_users.auth.remembered import PAIRED_SECONDS, REMEMBERED_SECONDS
 from textfile_users.auth_event import ESCALATION, ESCALATION_FAILURE, AuthEvent
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from textfile_users.accounts.known import account_names, accounts
+from textfile_users.accounts.account import account_names, accounts
 from textfile_users.auth.logs import (
     AUTHLOG,
     HOUR,
@@ -26,10 +26,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
-    from textfile_users.accounts.known import Known
+    from textfile_users.accounts.account import Known
     from textfile_users.auth.journal_entry import JournalEntry, JournalGap
     from textfile_users.auth.journal_files import JournalPosition
-    from textfile_users.auth.switching import Side
+    from textfile_users.auth.overlap_lines import Side
     from textfile_users.auth_event import AuthEvent
     from textfile_users.collecting import Scan
     from textfile_users.deadline import Steps
@@ -183,7 +183,7 @@ class LogReading:
     def _move_to_file(self, path: str) -> Position:
         """Prepare for lines of a file that another log had too; return where to read on."""
         from textfile_users.auth.overlap import APART_SECONDS
-        from textfile_users.auth.switching import later
+        from textfile_users.auth.overlap_lines import later
 
         newest = self._newest or self.began
         logs = {path: self._logs.get(path, NOWHERE)}
@@ -221,7 +221,7 @@ class LogReading:
 
     def _of_files(self, logs: dict[str, Position], first: float, last: float) -> Side:
         """Return what files have of a stretch of time, if half of the time left is enough."""
-        from textfile_users.auth.switching import of_files
+        from textfile_users.auth.overlap_lines import of_files
 
         now = time.monotonic()
         until = now + (self._deadline - now) / 2
@@ -229,7 +229,7 @@ class LogReading:
 
     def _of_journal(self, first: float, last: float) -> Side:
         from textfile_users.auth.journal_files import JournalPosition
-        from textfile_users.auth.switching import of_journal
+        from textfile_users.auth.overlap_lines import of_journal
         from textfile_users.reading.files import closing
 
         with closing(self._entries(JournalPosition("", first))) as every:
@@ -241,7 +241,7 @@ class LogReading:
         ``newest`` is the time of the newest line read, from ``doubtful`` on some may be missing.
         """
         from textfile_users.auth.overlap import APART_SECONDS, Overlap
-        from textfile_users.auth.switching import Side, TooMany
+        from textfile_users.auth.overlap_lines import Side, TooMany
 
         ours, theirs, start = Side([], []), Side([], []), newest + STAMP_SECONDS
         for back in BACK_SECONDS:
@@ -280,7 +280,7 @@ class LogReading:
     def lacks_since(self, doubtful: float) -> bool | None:
         """Return whether the journal has what the files lack, None where it is too early to say."""
         from textfile_users.auth.overlap import APART_SECONDS
-        from textfile_users.auth.switching import TooMany
+        from textfile_users.auth.overlap_lines import TooMany
 
         newest = self.reader.time or self.began
         first = doubtful - BACK_SECONDS[0]
@@ -374,7 +374,7 @@ class LogReading:
 
     def has_journal_more(self, newest: float) -> bool:
         """Return whether the journal has what counts, and was logged well behind ``newest``."""
-        from textfile_users.auth.switching import TooMany
+        from textfile_users.auth.overlap_lines import TooMany
 
         first, last = newest + LATE_SECONDS, self.now - LATE_SECONDS
         try:

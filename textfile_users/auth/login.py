@@ -5,7 +5,7 @@ A name that is typed may be any text; the terminal and the host, behind it, hold
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import (
+from textfile_users.auth.patterns import (
     LAST,
     NUMBERED,
     Pattern,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import UNMATCHED, first_finding, number
+from textfile_users.auth.patterns import UNMATCHED, first_finding, number
 from textfile_users.auth.programs import PROGRAMS
 from textfile_users.auth_event import NOTHING, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from textfile_users.auth.finding import Forms
+    from textfile_users.auth.patterns import Forms
 
 # How lines of sshd begin that say nothing new of a connection that has decided already; of a
 # refused key neither where another line holds the attempt open.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textfile_users.auth.attempts import Attempts
-from textfile_users.auth.finding import (
+from textfile_users.auth.patterns import (
     AGAIN,
     CONTINUED,
     LEFT,
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
     from textfile_users.auth.escalations import Escalations
     from textfile_users.auth.run0 import Run0
-    from textfile_users.auth.targets import Targets
+    from textfile_users.auth.sudo_targets import Targets
     from textfile_users.auth.verdicts import Verdicts
 
-# Of these a line may be told whom it is to by another, see auth/targets.py.
+# Of these a line may be told whom it is to by another, see auth/sudo_targets.py.
 TWO_LINES = ("sudo", "doas")
 # How often it is looked for what has become certain.
 EXPIRY_SECONDS = 1.0
@@ -145,7 +145,7 @@ class Pairing:
     def _targets(self) -> Targets:
         """What may wait; imported where somebody escalates."""
         if self._made is None:
-            from textfile_users.auth.targets import Targets
+            from textfile_users.auth.sudo_targets import Targets
 
             self._made = Targets((*self._waiting, *self._told))
         return self._made

@@ -8,13 +8,6 @@ that are not known, are in pam_modules.py.
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import (
-    PAM_ESCALATION,
-    Pattern,
-    irrelevant,
-    name,
-    number,
-)
 from textfile_users.auth.pam_findings import refusal, told, who_asks
 from textfile_users.auth.pam_services import (
     DISPLAY_MANAGERS,
@@ -22,6 +15,13 @@ from textfile_users.auth.pam_services import (
     USES,
     Use,
     use_for,
+)
+from textfile_users.auth.patterns import (
+    PAM_ESCALATION,
+    Pattern,
+    irrelevant,
+    name,
+    number,
 )
 from textfile_users.auth_event import (
     IRRELEVANT,
@@ -34,7 +34,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from re import Match
 
-    from textfile_users.auth.finding import Finder, Forms
+    from textfile_users.auth.patterns import Finder, Forms
 
 
 MAX_KNOWN = 256  # messages of a service that are remembered

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import (
-    PAM_ACCEPTED,
-    PAM_ESCALATION_FAILURE,
-    address,
-    name,
-    terminal,
-)
 from textfile_users.auth.pam_services import (
     LOGIN,
     SU,
     UNKNOWN,
     is_seat,
     use_for,
+)
+from textfile_users.auth.patterns import (
+    PAM_ACCEPTED,
+    PAM_ESCALATION_FAILURE,
+    address,
+    name,
+    terminal,
 )
 from textfile_users.auth_event import IRRELEVANT, NOTHING, Finding, finding
 

@@ -6,7 +6,6 @@ silent. A module's line counts together with those of its stack: see verdicts.py
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import Pattern
 from textfile_users.auth.pam import BY_KIND
 from textfile_users.auth.pam_findings import (
     accepted,
@@ -15,6 +14,7 @@ from textfile_users.auth.pam_findings import (
     with_fields,
 )
 from textfile_users.auth.pam_services import USES, use_for, use_of
+from textfile_users.auth.patterns import Pattern
 from textfile_users.auth.programs import PROGRAMS
 from textfile_users.auth_event import IRRELEVANT, NOTHING, Finding
 

@@ -6,7 +6,7 @@ that something is done as, which polkit does not know.
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import Pattern, forms, irrelevant, name
+from textfile_users.auth.patterns import Pattern, forms, irrelevant, name
 from textfile_users.auth_event import ESCALATION, ESCALATION_FAILURE, NOTHING, Finding, finding
 
 TYPE_CHECKING = False

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from textfile_users.accounts.passwd import NO_ACCOUNTS
-from textfile_users.auth.finding import (
+from textfile_users.auth.log_lines import begins_plainly, parse_lines, program_of
+from textfile_users.auth.message import ENDS, KEY, find
+from textfile_users.auth.pairing import RUN0, Pairing
+from textfile_users.auth.patterns import (
     CONTINUED,
     END,
     OVER,
@@ -12,9 +15,6 @@ from textfile_users.auth.finding import (
     UNCLEAR,
     UNMATCHED,
 )
-from textfile_users.auth.log_lines import begins_plainly, parse_lines, program_of
-from textfile_users.auth.message import ENDS, KEY, find
-from textfile_users.auth.pairing import RUN0, Pairing
 from textfile_users.auth.programs import PROGRAMS
 from textfile_users.auth.stamps import Stamps
 from textfile_users.auth.syslog import REPEATED

@@ -6,7 +6,7 @@ PAM's line is another tag's: so either counts alone too, once the other may come
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import PAM_ESCALATION
+from textfile_users.auth.patterns import PAM_ESCALATION
 from textfile_users.auth.remembered import PAIRED_SECONDS
 from textfile_users.auth_event import ESCALATION, ESCALATION_FAILURE, AuthEvent
 

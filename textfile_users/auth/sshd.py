@@ -8,7 +8,15 @@ What few hosts see stands in sshd_seldom.py, what says nothing in sshd_known.py.
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import INVALID, Pattern, address, forms, irrelevant, joined, number
+from textfile_users.auth.patterns import (
+    INVALID,
+    Pattern,
+    address,
+    forms,
+    irrelevant,
+    joined,
+    number,
+)
 from textfile_users.auth.sshd_closing import CLOSING
 from textfile_users.auth.sshd_parts import (
     METHODS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import DENIED, PAM_FAILURE, Pattern, address, forms, irrelevant
+from textfile_users.auth.patterns import DENIED, PAM_FAILURE, Pattern, address, forms, irrelevant
 from textfile_users.auth.sshd_parts import PLACE, PREAUTH, end, tried, user_name
 from textfile_users.auth_event import Finding, finding
 from textfile_users.record import quick

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import END, PEER, Pattern, address, forms, irrelevant, number
+from textfile_users.auth.patterns import END, PEER, Pattern, address, forms, irrelevant, number
 from textfile_users.auth.sshd_parts import ACCOUNTS, PLACE, PREAUTH, USER, end, user_name
 from textfile_users.auth_event import NOTHING, Finding
 from textfile_users.record import quick

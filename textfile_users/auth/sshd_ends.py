@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import OVER, Pattern, forms, irrelevant
+from textfile_users.auth.patterns import OVER, Pattern, forms, irrelevant
 from textfile_users.auth.sshd_parts import PLACE, PREAUTH, USER, end
 
 TYPE_CHECKING = False

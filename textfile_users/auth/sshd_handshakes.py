@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import OVER, Pattern, address, forms, irrelevant, number
+from textfile_users.auth.patterns import OVER, Pattern, address, forms, irrelevant, number
 from textfile_users.auth.sshd_parts import PLACE, PREAUTH, end
 from textfile_users.auth_event import PROBE, Finding
 

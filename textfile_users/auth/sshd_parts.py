@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import END, INVALID, address, name, number
+from textfile_users.auth.patterns import END, INVALID, address, name, number
 from textfile_users.auth_event import Finding
 from textfile_users.record import quick
 

@@ -6,7 +6,7 @@ not plain is the patterns' business.
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import END, INVALID, PEER, address, name
+from textfile_users.auth.patterns import END, INVALID, PEER, address, name
 from textfile_users.auth.sshd_parts import ACCOUNTS, user_name
 from textfile_users.auth_event import FAILURE, NOTHING, SUCCESS, Finding
 from textfile_users.record import quick

@@ -6,7 +6,7 @@ the strings in the programs of 10.6, and for older ones real logs. Imported with
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import OVER, UNMATCHED, Pattern, first_finding, forms, joined
+from textfile_users.auth.patterns import OVER, UNMATCHED, Pattern, first_finding, forms, joined
 from textfile_users.auth.sshd_attempts import ATTEMPTS
 from textfile_users.auth.sshd_ends import ENDS
 from textfile_users.auth.sshd_handshakes import HANDSHAKES
@@ -15,7 +15,7 @@ from textfile_users.auth_event import NOTHING, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from textfile_users.auth.finding import Forms
+    from textfile_users.auth.patterns import Forms
 
 _LEVELS = (b"error:", b"fatal:")
 SELDOM = joined(ATTEMPTS, ENDS, HANDSHAKES)

@@ -5,7 +5,7 @@ The caller's name is one that the host knows; whom it asks for may be any text.
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import AGAIN, Pattern, forms, irrelevant, name, terminal
+from textfile_users.auth.patterns import AGAIN, Pattern, forms, irrelevant, name, terminal
 from textfile_users.auth_event import ESCALATION, ESCALATION_FAILURE, Finding, finding
 from textfile_users.record import quick
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from binascii import crc32
 
-from textfile_users.auth.finding import (
+from textfile_users.auth.patterns import (
     CONTINUED,
     LEFT,
     PART,

@@ -8,7 +8,7 @@ lines.
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import (
+from textfile_users.auth.patterns import (
     AGAIN,
     ASKED_AS,
     NUMBERED,

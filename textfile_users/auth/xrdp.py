@@ -6,7 +6,7 @@ thread, as well, and with the place in the code where it is built with --enable-
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import PAM_ACCEPTED, Pattern, address, forms, irrelevant, name
+from textfile_users.auth.patterns import PAM_ACCEPTED, Pattern, address, forms, irrelevant, name
 from textfile_users.auth_event import FAILURE, Finding, finding
 
 TYPE_CHECKING = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from textfile_users.accounts.known import account_names
+from textfile_users.accounts.account import account_names
 from textfile_users.accounts.passwd import read_passwd
 from textfile_users.collecting import ABSENT, BROKEN, DENIED, OK, LogRead, Reports, SourceReport
 from textfile_users.counting import BEGINNING, CLEAN, CRASH, Counting, Counts
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from textfile_users.collecting import Scan
     from textfile_users.deadline import Steps
-    from textfile_users.history.wtmp import Turn
+    from textfile_users.history.wtmp import HistoryEntry
     from textfile_users.history.wtmpdb import WtmpdbPosition
     from textfile_users.sessions.session import Session
 
@@ -137,7 +137,7 @@ class _Reading:
         self._boot_id = before.boot_id
         self._boots = _boots(self._seen.get(BOOT, ""), counts.boot)
         self._reached: dict[str, float] = {}  # when the last record was that was read
-        self._held: dict[str, list[Turn]] = {WTMP: [], WTMPDB: []}
+        self._held: dict[str, list[HistoryEntry]] = {WTMP: [], WTMPDB: []}
         self._room = MAX_LOGINS // 2
         self._parents: dict[int, int] = {}  # of processes that wrote records
 
@@ -261,7 +261,7 @@ class _Reading:
                 one.close()
 
     def _take_held(self, unread: Iterable[str]) -> None:
-        """Take the turns that were read, the order in each source as it is.
+        """Take the entries that were read, the order in each source as it is.
 
         Those behind which something ``unread`` may still belong wait.
         """
@@ -287,13 +287,13 @@ class _Reading:
         layout = self._layout(path)
         unit = LAYOUTS[layout].size
         if path not in self._records and not self._backfill:
-            for turn in _turns(parse_utmp(_tail(path, unit), layout).records):
-                self._note_state(WTMP, turn)
-                if turn.event == "login":
-                    self._counting.last_login(turn.user, turn.time)
+            for entry in _entries(parse_utmp(_tail(path, unit), layout).records):
+                self._note_state(WTMP, entry)
+                if entry.event == "login":
+                    self._counting.last_login(entry.user, entry.time)
             self._records[path] = _end(path, unit)
         yield from self._blocks(
-            WTMP, path, layout, lambda records: self._held[WTMP].extend(_turns(records))
+            WTMP, path, layout, lambda records: self._held[WTMP].extend(_entries(records))
         )
 
     def read_wtmpdb(self, path: str) -> Steps:
@@ -313,7 +313,7 @@ class _Reading:
         is_whole = False
         while not is_whole:
             found = read_wtmpdb(path, self._wtmpdb or WtmpdbPosition(), ROWS)
-            self._held[WTMPDB].extend(found.turns)
+            self._held[WTMPDB].extend(found.entries)
             self._counting.skipped(WTMPDB, (("damaged", found.damaged),))
             self._wtmpdb = found.position
             self._reached[WTMPDB] = found.position.last_login / 1e6
@@ -365,41 +365,41 @@ class _Reading:
         self._seen[source] = now
         return True
 
-    def _take(self, source: str, turn: Turn) -> None:
+    def _take(self, source: str, entry: HistoryEntry) -> None:
         logins = self._counting.logins
-        if turn.event == "boot":
-            self._take_boot(source, turn)
-        self._note_state(source, turn)
-        if turn.event in ("boot", "shutdown"):
-            logins.boot(turn.time, source)
-        elif turn.event == "logout":
-            logins.end_by_record(turn.tty, turn.key, turn.time, self._is_alive)
+        if entry.event == "boot":
+            self._take_boot(source, entry)
+        self._note_state(source, entry)
+        if entry.event in ("boot", "shutdown"):
+            logins.boot(entry.time, source)
+        elif entry.event == "logout":
+            logins.end_by_record(entry.tty, entry.key, entry.time, self._is_alive)
         else:
-            login = _login(source, turn, self._leader_of(turn.user, turn.pid, turn.time))
+            login = _login(source, entry, self._leader_of(entry.user, entry.pid, entry.time))
             if source == WTMP or is_terminal(login.tty):  # PAM has words for terminals, `ftp`
                 logins.succeed(login, self._is_alive)
             logins.recorded(login)
 
-    def _note_state(self, source: str, turn: Turn) -> None:
+    def _note_state(self, source: str, entry: HistoryEntry) -> None:
         """Remember whether the host is up; of a log's beginning nothing is known."""
-        if turn.event in ("boot", "shutdown"):
-            self._seen[STATE + source] = UP if turn.event == "boot" else DOWN
+        if entry.event in ("boot", "shutdown"):
+            self._seen[STATE + source] = UP if entry.event == "boot" else DOWN
         else:
             self._seen.setdefault(STATE + source, UP)
 
-    def _take_boot(self, source: str, turn: Turn) -> None:
+    def _take_boot(self, source: str, entry: HistoryEntry) -> None:
         """Count a boot, once for what wtmp and wtmpdb say of it.
 
         Of a host that was up before it nobody recorded a shutdown.
         """
-        time = turn.time
+        time = entry.time
         same = [one for one in self._boots if one[0] != source and abs(one[1] - time) < SAME_BOOT]
         if same:
             self._boots.remove(min(same, key=lambda one: abs(one[1] - time)))
         else:
             self._boots.append((source, time))
             kind = CRASH if self._seen.get(STATE + source) == UP else CLEAN
-            self._counting.boot(time, turn.type or kind)
+            self._counting.boot(time, entry.type or kind)
 
     def _leader_of(self, user: str, pid: int, time: float) -> int:
         """Return the leader of a known login that a login's process descends from, else its pid.
@@ -462,18 +462,18 @@ def _boots(text: str, last: float) -> list[tuple[str, float]]:
     return [(source, float(time) if colon else last) for source, colon, time in pairs]
 
 
-def _login(source: str, turn: Turn, pid: int) -> Login:
+def _login(source: str, entry: HistoryEntry, pid: int) -> Login:
     return Login(
         source,
-        turn.user,
-        turn.type,
-        turn.service,
+        entry.user,
+        entry.type,
+        entry.service,
         pid,
-        turn.tty,
-        turn.ip,
+        entry.tty,
+        entry.ip,
         0,
-        turn.time,
-        key=turn.key,
+        entry.time,
+        key=entry.key,
     )
 
 
@@ -488,11 +488,11 @@ def _text(times: dict[int, float]) -> str:
     return " ".join(f"{number}:{time}" for number, time in list(times.items())[-MAX_OPENED:])
 
 
-def _turns(records: Iterable[UtmpRecord]) -> Iterator[Turn]:
-    """Yield the turns of wtmp's records; most scans find none, and are spared the import."""
-    from textfile_users.history.wtmp import turns
+def _entries(records: Iterable[UtmpRecord]) -> Iterator[HistoryEntry]:
+    """Yield the entries of wtmp's records; most scans find none, and are spared the import."""
+    from textfile_users.history.wtmp import entries
 
-    return turns(records)
+    return entries(records)
 
 
 def _end(path: str, unit: int) -> Position:

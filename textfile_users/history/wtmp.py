@@ -61,8 +61,8 @@ _NO_LOGINS = frozenset(
 )
 
 
-class Turn(Record):
-    """One turn of the history: a login, a logout, a boot or a shutdown, in seconds since the epoch.
+class HistoryEntry(Record):
+    """A login, a logout, a boot or a shutdown of the history, in seconds since the epoch.
 
     ``tty`` is without /dev/, and '' where the source names none; ``pid`` is the leader's, 0
     where it is not known. A logout of wtmp knows its terminal alone; one of wtmpdb has the
@@ -82,11 +82,11 @@ class Turn(Record):
     type: str = ""
 
 
-def turns(records: Iterable[UtmpRecord]) -> Iterator[Turn]:
+def entries(records: Iterable[UtmpRecord]) -> Iterator[HistoryEntry]:
     """Yield what happened by the records of a wtmp file, in their order.
 
     A logout names the terminal, whatever id and pid the record has. Gettys and run levels in
-    which the host goes on are no turns.
+    which the host goes on are no entries.
     """
     for record in records:
         if record.type == USER_PROCESS:
@@ -94,11 +94,11 @@ def turns(records: Iterable[UtmpRecord]) -> Iterator[Turn]:
             if login:
                 yield login
         elif record.type == DEAD_PROCESS and record.line:
-            yield Turn(LOGOUT, record.time, tty=line_of(record), pid=max(record.pid, 0))
+            yield HistoryEntry(LOGOUT, record.time, tty=line_of(record), pid=max(record.pid, 0))
         elif record.type == BOOT_TIME and record.user == "reboot":
-            yield Turn(BOOT, record.time)
+            yield HistoryEntry(BOOT, record.time)
         elif record.type in (RUN_LVL, BOOT_TIME) and _is_shutdown(record):
-            yield Turn(SHUTDOWN, record.time)
+            yield HistoryEntry(SHUTDOWN, record.time)
 
 
 def _is_shutdown(record: UtmpRecord) -> bool:
@@ -107,7 +107,7 @@ def _is_shutdown(record: UtmpRecord) -> bool:
     return is_down or record.user == "shutdown"
 
 
-def login_turn(record: UtmpRecord, service: str = "", key: str = "") -> Turn | None:
+def login_turn(record: UtmpRecord, service: str = "", key: str = "") -> HistoryEntry | None:
     """Return the login that a USER_PROCESS record tells of, with what else is known of it.
 
     None where it names no user, or is but a window of tmux, screen or a desktop.
@@ -120,7 +120,7 @@ def login_turn(record: UtmpRecord, service: str = "", key: str = "") -> Turn | N
     type_ = type_by_utmp(record, origin, by_service, label)
     where = origin.host, origin.ip
     label = "" if label == "other" else label
-    return Turn(LOGIN, record.time, record.user, tty, pid, *where, label, key, type_)
+    return HistoryEntry(LOGIN, record.time, record.user, tty, pid, *where, label, key, type_)
 
 
 def begins_login(service: str) -> bool:

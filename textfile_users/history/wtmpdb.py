@@ -10,7 +10,7 @@ from textfile_users.history.wtmp import (
     BOOT_TIME,
     LOGOUT,
     SHUTDOWN,
-    Turn,
+    HistoryEntry,
     begins_login,
     login_turn,
 )
@@ -69,7 +69,7 @@ class WtmpdbPosition(Record):
 class WtmpdbFound(Record):
     """What one reading found: the position after it, whether that is the end, rows skipped."""
 
-    turns: tuple[Turn, ...]
+    entries: tuple[HistoryEntry, ...]
     position: WtmpdbPosition
     complete: bool
     damaged: int
@@ -131,13 +131,13 @@ def newest_wtmpdb(path: str) -> WtmpdbPosition:
     return ask(path, _TABLE, _COLUMNS, newest, WtmpdbPosition(seen=seen))
 
 
-def open_logins(path: str) -> tuple[Turn, ...]:
+def open_logins(path: str) -> tuple[HistoryEntry, ...]:
     """Return the logins since the last boot that have no logout yet, oldest first.
 
     Raises OSError and UnreadableDatabase.
     """
 
-    def logins(connection: Connection) -> tuple[Turn, ...]:
+    def logins(connection: Connection) -> tuple[HistoryEntry, ...]:
         return tuple(login for _, login in _open_rows(connection)[1])
 
     return ask(path, _TABLE, _COLUMNS, logins, ())
@@ -202,10 +202,10 @@ def _read(connection: Connection, position: WtmpdbPosition, limit: int, seen: st
     old = [row for ident in known for row in _fetch(connection, "ID = ?", ident)]
     sound_old, sound_new = ([row for row in rows if not _is_damaged(row)] for rows in (old, new))
     complete = len(new) < limit
-    ends = [turn for row in sound_old for turn in _turns(row) if turn.event == LOGOUT]
+    ends = [entry for row in sound_old for entry in _entries(row) if entry.event == LOGOUT]
     boots = [row for row in sound_old if row.type == _BOOT_TIME]
-    turns, last_boot = _history(boots[-1] if boots else None, sound_new, complete)
-    turns = sorted([*ends, *turns], key=_order)
+    entries, last_boot = _history(boots[-1] if boots else None, sound_new, complete)
+    entries = sorted([*ends, *entries], key=_order)
     # What a boot found open ended in a crash, and will never have a logout.
     boot = max((_stamp(row.login) for row in new if row.type == _BOOT_TIME), default=0)
     sound = sound_old + sound_new
@@ -224,7 +224,7 @@ def _read(connection: Connection, position: WtmpdbPosition, limit: int, seen: st
         tuple(open_ids[-MAX_OPEN:]),
         seen if complete else "",
     )
-    return WtmpdbFound(tuple(turns), after, complete, damaged)
+    return WtmpdbFound(tuple(entries), after, complete, damaged)
 
 
 def _is_full(connection: Connection) -> bool:
@@ -253,7 +253,7 @@ def _newest(connection: Connection) -> list[_Row]:
     return _fetch(connection, "1 ORDER BY ID DESC LIMIT 1")
 
 
-def _open_rows(connection: Connection) -> tuple[_Row | None, list[tuple[_Row, Turn]]]:
+def _open_rows(connection: Connection) -> tuple[_Row | None, list[tuple[_Row, HistoryEntry]]]:
     """Return the last boot, and the logins since then that have no logout, oldest first.
 
     They are looked for among the newest rows, since each of these must be read.
@@ -290,60 +290,60 @@ def _is_damaged(row: _Row) -> bool:
 
 def _history(
     boot: _Row | None, rows: Iterable[_Row], complete: bool
-) -> tuple[list[Turn], _Row | None]:
+) -> tuple[list[HistoryEntry], _Row | None]:
     """Return what sound new ``rows`` tell of, and the boot of which the shutdown is still to come.
 
     The shutdown is in the row of its ``boot`` (wtmpdb.c, main_shutdown), and comes behind the
     logins, where these are ``complete``.
     """
-    turns: list[Turn] = []
+    entries: list[HistoryEntry] = []
     for row in rows:
         if row.type == _BOOT_TIME:
-            turns += _shutdown(boot)
-            turns.append(_boot(row, boot))
+            entries += _shutdown(boot)
+            entries.append(_boot(row, boot))
             boot = row
-        turns += _turns(row)
+        entries += _entries(row)
     down = _shutdown(boot) if complete else []
-    return [*turns, *down], None if down else boot
+    return [*entries, *down], None if down else boot
 
 
-def _order(turn: Turn) -> float:
-    """Return what orders turns: a logout follows its login, also where the clock was set back."""
-    login = turn.key.rpartition(":")[2]
-    return max(turn.time, int(login) / 1e6) if login else turn.time
+def _order(entry: HistoryEntry) -> float:
+    """Return what orders entries: a logout follows its login, also where the clock was set back."""
+    login = entry.key.rpartition(":")[2]
+    return max(entry.time, int(login) / 1e6) if login else entry.time
 
 
-def _shutdown(boot: _Row | None) -> list[Turn]:
+def _shutdown(boot: _Row | None) -> list[HistoryEntry]:
     """Return when a boot's host went down again, nothing where that is not known."""
     if boot is None or boot.logout is None or not _is_time(boot.logout):
         return []
-    return [Turn(SHUTDOWN, boot.logout / 1e6)]
+    return [HistoryEntry(SHUTDOWN, boot.logout / 1e6)]
 
 
-def _boot(row: _Row, before: _Row | None) -> Turn:
+def _boot(row: _Row, before: _Row | None) -> HistoryEntry:
     """Return the boot of a row, of a soft reboot too, which also ends all sessions.
 
     It follows a crash where the boot ``before`` has no shutdown.
     """
     kind = "" if before is None else "clean" if _shutdown(before) else "crash"
-    return Turn(BOOT, _stamp(row.login) / 1e6, type=kind)
+    return HistoryEntry(BOOT, _stamp(row.login) / 1e6, type=kind)
 
 
-def _turns(row: _Row) -> list[Turn]:
+def _entries(row: _Row) -> list[HistoryEntry]:
     """Return what a sound row tells of; run levels and sessions that are no logins: nothing."""
     login = _login(row) if row.type == _USER_PROCESS else None
     if not login:
         return []
     if row.logout is None:
         return [login]
-    return [login, Turn(LOGOUT, row.logout / 1e6, *login[2:])]
+    return [login, HistoryEntry(LOGOUT, row.logout / 1e6, *login[2:])]
 
 
 def _is_open(row: _Row) -> bool:
     return row.type == _USER_PROCESS and row.logout is None and _login(row) is not None
 
 
-def _login(row: _Row) -> Turn | None:
+def _login(row: _Row) -> HistoryEntry | None:
     """Return the login of a sound row of type USER_PROCESS, None where it is none."""
     service = row.service or ""
     if not begins_login(service):

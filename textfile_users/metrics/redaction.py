@@ -6,7 +6,7 @@ import errno
 import os
 import re
 
-from textfile_users.accounts.known import Account
+from textfile_users.accounts.account import Account
 from textfile_users.collecting import HOST, IP, USER
 from textfile_users.counting import USERS
 from textfile_users.reading.addresses import parse_ip

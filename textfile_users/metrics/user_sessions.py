@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from textfile_users.accounts.known import Account
+    from textfile_users.accounts.account import Account
     from textfile_users.sessions.session import Session
     from textfile_users.snapshot import Snapshot
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from textfile_users.accounts.known import name_of, shown_uids
+from textfile_users.accounts.account import name_of, shown_uids
 from textfile_users.collecting import Reports, reports_of
 from textfile_users.paths import Paths
+from textfile_users.processes.process_table import read_all, with_resident
 from textfile_users.processes.procfs import Process, count_processors, read_file
-from textfile_users.processes.table import read_all, with_resident
 from textfile_users.reading.text import is_number
 from textfile_users.record import Record
 
@@ -16,10 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from textfile_users.accounts.known import Known
+    from textfile_users.accounts.account import Known
     from textfile_users.collecting import Scan
+    from textfile_users.processes.process_table import Places
     from textfile_users.processes.procfs import Process
-    from textfile_users.processes.table import Places
 
 # Version 2, beside version 1 (hybrid: it accounts without being told to), and version 1.
 HIERARCHIES = (
@@ -66,7 +66,7 @@ def count_cpu(
     more than the old one had is taken for it), and what a process used outside of slices before
     its move into one or after its move out of one. Counted twice is only what a process used in
     a slice in which no scan saw it: it was there between two scans, or its move was not noticed
-    (see processes/table.py).
+    (see processes/process_table.py).
     """
     seconds = dict(before.seconds)
     for uid, used in slices.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from textfile_users.accounts.known import Account, name_of
+from textfile_users.accounts.account import Account, name_of
 from textfile_users.collecting import OK, Reports, reports_of
 from textfile_users.connections.connection import SSH
 from textfile_users.connections.sockets import read_peers
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import TypeVar
 
-    from textfile_users.accounts.known import Known
+    from textfile_users.accounts.account import Known
     from textfile_users.collecting import Scan
     from textfile_users.connections.connection import Connection
     from textfile_users.paths import Paths

@@ -7,7 +7,7 @@ root's are believed, and a user can invent no more than sessions of the user's o
 
 from __future__ import annotations
 
-from textfile_users.accounts.known import Account
+from textfile_users.accounts.account import Account
 from textfile_users.connections.connection import MAX_TITLES, of_each_user
 from textfile_users.processes.procfs import Process, parse_title
 from textfile_users.reading.addresses import is_loopback

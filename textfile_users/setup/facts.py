@@ -12,7 +12,12 @@ from textfile_users.collecting import ABSENT
 from textfile_users.parsers import parse_collect
 from textfile_users.paths import TEXTFILE_DIRECTORIES, Paths
 from textfile_users.record import Record
-from textfile_users.setup.before import (
+from textfile_users.setup.checks.access import READ, closed_part, parts_of
+from textfile_users.setup.checks.child import ChildFailed, Identity, in_child
+from textfile_users.setup.entry import FoundEntry, read_entry
+from textfile_users.setup.fixes import has
+from textfile_users.setup.giving import read_ids
+from textfile_users.setup.install_record import (
     MADE,
     PREFIX,
     Before,
@@ -20,11 +25,6 @@ from textfile_users.setup.before import (
     parse_words,
     read_record,
 )
-from textfile_users.setup.checks.access import READ, closed_part, parts_of
-from textfile_users.setup.checks.child import ChildFailed, Identity, in_child
-from textfile_users.setup.entry import FoundEntry, read_entry
-from textfile_users.setup.fixes import has
-from textfile_users.setup.giving import read_ids
 from textfile_users.setup.node_exporter import (
     NOBODY,
     NodeExporter,

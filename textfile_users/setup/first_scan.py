@@ -7,7 +7,7 @@ import time
 from subprocess import TimeoutExpired
 
 from textfile_users import product as places
-from textfile_users.messages import ERROR, PROGRAM, WARNING, say
+from textfile_users.console import ERROR, PROGRAM, WARNING, say
 from textfile_users.paths import Paths
 from textfile_users.reading.files import reason
 from textfile_users.setup.checks.child import TOOLS, error_lines, run_command

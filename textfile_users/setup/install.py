@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from zipfile import BadZipFile
 
 from textfile_users import product as places
-from textfile_users.messages import ERROR, WARNING, put, say
+from textfile_users.console import ERROR, WARNING, put, say
 from textfile_users.paths import Paths
 from textfile_users.reading.files import reason
 from textfile_users.setup.entry import FILE

@@ -7,9 +7,9 @@ import shlex
 
 from textfile_users import product as places
 from textfile_users.product import USER
-from textfile_users.setup.before import Before, format_record
 from textfile_users.setup.entry import DIRECTORY, FILE, LINK, FoundEntry
 from textfile_users.setup.facts import HostFacts
+from textfile_users.setup.install_record import Before, format_record
 from textfile_users.setup.plan_units import (
     below,
     give,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from textfile_users.messages import PROGRAM
+from textfile_users.console import PROGRAM
 from textfile_users.paths import PRIVATE, SERVICE_UNIT, STATE
 from textfile_users.product import CRON_ENTRIES
 from textfile_users.reading.files import read_regular

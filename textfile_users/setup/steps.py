@@ -8,7 +8,7 @@ import signal
 import time
 from zipfile import BadZipFile
 
-from textfile_users.messages import WARNING, say
+from textfile_users.console import WARNING, say
 from textfile_users.paths import Paths
 from textfile_users.processes.procfs import read_file
 from textfile_users.product import USER

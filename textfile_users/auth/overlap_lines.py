@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from time import monotonic
 
-from textfile_users.auth.finding import UNMATCHED
 from textfile_users.auth.journal_entry import JournalEntry, JournalGap
 from textfile_users.auth.journal_files import JournalPosition
 from textfile_users.auth.log_lines import parse_lines, program_of
 from textfile_users.auth.message import find
 from textfile_users.auth.overlap import Line, line_of
+from textfile_users.auth.patterns import UNMATCHED
 from textfile_users.auth.stamps import Stamps
 from textfile_users.auth.syslog import REPEATED
 from textfile_users.auth_event import IRRELEVANT

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.hosts import NOW, Host
-from textfile_users.accounts.known import NOTHING as NOBODY
-from textfile_users.auth import journal, switching
+from textfile_users.accounts.account import NOTHING as NOBODY
+from textfile_users.auth import journal
 from textfile_users.auth import journal_files as journals
+from textfile_users.auth import overlap_lines as overlap_lines
 from textfile_users.auth.collect_auth import collect_auth
 from textfile_users.auth.journal_entry import JournalEntry
 from textfile_users.auth.journal_files import JournalPosition
@@ -349,7 +350,7 @@ def test_what_only_the_file_has_counts_once(made: Callable[..., World]) -> None:
 def test_too_many_lines_to_compare_end(
     made: Callable[..., World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(switching, "MAX_LINES", 10)
+    monkeypatch.setattr(overlap_lines, "MAX_LINES", 10)
     world = made()
     for number in range(200):
         world.now = BEGAN + 1 + number
@@ -385,8 +386,8 @@ def test_files_too_long_to_compare_in_time_do_not_stop_the_reading(
             yield block
 
     clock = lambda: time.monotonic() + (1e3 if len(took) % 100 > 1 else 0)  # noqa: E731
-    monkeypatch.setattr(switching, "blocks", slow)
-    monkeypatch.setattr(switching, "monotonic", clock)
+    monkeypatch.setattr(overlap_lines, "blocks", slow)
+    monkeypatch.setattr(overlap_lines, "monotonic", clock)
     world.run(65)
     assert 0 < len(took) <= 4, "the comparison was given up, and not begun anew"
     world.failed(3)

@@ -13,7 +13,7 @@ remembered is an end.
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import (
+from textfile_users.auth.patterns import (
     CONTINUED,
     LEFT,
     OPENED,

@@ -6,7 +6,7 @@ number at the end says how many there were, and the end has the address.
 
 from __future__ import annotations
 
-from textfile_users.auth.finding import AGAIN, LAST, NUMBERED, REJECTED, TOTAL, TRIED
+from textfile_users.auth.patterns import AGAIN, LAST, NUMBERED, REJECTED, TOTAL, TRIED
 from textfile_users.auth.remembered import ENDED, FAILED, MAX_WAITING, Remembered, Step, after
 from textfile_users.auth_event import FAILURE, PROBE, AuthEvent
 

@@ -22,7 +22,7 @@ END = "end"
 OVER = "over"  # the end of a connection of which it is not said whether somebody logged in
 DENIED = "denied"
 PEER = "peer"
-# Of a program that tells at a connection's end how many attempts it refused, see tries.py.
+# Of a program that tells at a connection's end how many attempts it refused, see numbered_refusals.py.
 TRIED = "tried"  # one of them, in a line of its own
 REJECTED = "rejected"  # one whose address may only come with the end
 TOTAL = "total"  # the end; ``target`` is the number, '' where it is not told
@@ -37,7 +37,7 @@ PAM_ESCALATION_FAILURE = "PAM escalation failure"
 PAM_REFUSED = "PAM refusal"
 PAM_ACCEPTED = "PAM acceptance"
 PAM_TOLD = "PAM told"  # a refusal that has counted, for lines that follow it
-# Of an escalation whose line may not be its last, or does not say to whom, see targets.py.
+# Of an escalation whose line may not be its last, or does not say to whom, see sudo_targets.py.
 PART = "part of an escalation"
 REFUSED_PART = "part of a refused escalation"
 CONTINUED = "continued"
