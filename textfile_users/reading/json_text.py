@@ -16,7 +16,7 @@ def loads(text: str) -> object:
     try:
         value, end = _scanner()(text, 0)
     except (StopIteration, SystemError, RecursionError):
-        # SystemError comes where json, which has the error, is not loaded.
+        # SystemError comes before Python 3.12 if json, which has the error, is not loaded.
         raise ValueError("no JSON") from None
     if text[end:].strip():
         raise ValueError("more than JSON")
