@@ -56,7 +56,9 @@ class Option:
         self.repeats = repeats
 
 
-def _choice_of(*known: str) -> Callable[[str], tuple[str, ...]]:
+def choice_of(*known: str) -> Callable[[str], tuple[str, ...]]:
+    """Return what parses a list of known names. It raises ValueError with what is wrong."""
+
     def parse(text: str) -> tuple[str, ...]:
         names = tuple(dict.fromkeys(text.split(",")))
         for name in names:
@@ -226,7 +228,7 @@ COLLECT_OPTIONS = (
         "what to scan, comma-separated: sessions,auth,history,processes,connections,accounts "
         "(default: all)",
         COLLECTORS,
-        _choice_of(*COLLECTORS),
+        choice_of(*COLLECTORS),
     ),
     Option("--all-users", "", "write processes, memory and CPU time of system accounts too"),
     Option(
@@ -235,7 +237,7 @@ COLLECT_OPTIONS = (
         "write keyed hashes instead of these, comma-separated: user,host,ip; the key is in "
         "/etc/textfile-users/redact.key",
         (),
-        _choice_of(*REDACTABLE),
+        choice_of(*REDACTABLE),
     ),
     Option(
         "--aggregate-only",
@@ -248,7 +250,7 @@ COLLECT_OPTIONS = (
         "sets to write, comma-separated: users (default), and the sets of other exporters: "
         "what,unix-user,ssh,user-sessions,ssh-sessions",
         (USERS,),
-        _choice_of(*SETS),
+        choice_of(*SETS),
     ),
     Option(
         "--metrics-prefix",
@@ -288,16 +290,21 @@ def require_together(values: Values) -> None:
         raise WrongUsage("--aggregate-only allows no other set than users: see --metrics")
 
 
-def parse_plain(argv: list[str], options: Iterable[Option]) -> Values | None:
+def parse_plain(
+    argv: list[str], options: Iterable[Option], start: Values | None = None
+) -> Values | None:
     """Return the values of plain arguments, or None where argparse is needed.
 
     Plain arguments are ``--flag value`` and ``--flag=value`` of ``options``, with valid values.
+    They go before those of ``start``, or add to them.
     """
     values = Values()
     by_flag = {}
     for option in options:
         by_flag[option.flag] = option
-        setattr(values, option.name, [] if option.repeats else option.default)
+        default: Any = [] if option.repeats else option.default
+        value = getattr(start, option.name, default)
+        setattr(values, option.name, list(value) if option.repeats else value)
     words = iter(argv)
     for word in words:
         flag, equals, text = word.partition("=")
