@@ -200,7 +200,7 @@ def _show(argv: list[str]) -> int:
 
 def _nobody(argv: list[str]) -> int:
     from textfile_users.by_hand import parse_for_nobody
-    from textfile_users.nobody import Asked, nobody
+    from textfile_users.nobody import WhoCounts, nobody
 
     values = parse_for_nobody(argv)
     return nobody(
@@ -209,7 +209,7 @@ def _nobody(argv: list[str]) -> int:
         values.timeout,
         values.now,
         _excluded(values.exclude_user),
-        Asked(values.session_type, values.idle),
+        WhoCounts(values.session_type, values.idle),
         "json" if values.json else "quiet" if getattr(values, "quiet", False) else "lines",
     )
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from textfile_users.collecting import SourceReport
     from textfile_users.paths import Paths
-    from textfile_users.sessions.activity import Activity
     from textfile_users.sessions.session import Session
     from textfile_users.snapshot import Snapshot
 
@@ -34,10 +33,12 @@ NOBODY, SOMEBODY, NOT_KNOWN = range(3)
 COLLECTORS = (PROCESSES, SESSIONS, ACCOUNTS, CONNECTIONS)
 RECORDERS = ("utmp", "logind")  # what records a login, whatever the way in
 SOURCES = (*RECORDERS, "procfs", "sockets")
+# Their input moves no terminal's time; of the latter two the session outlives its connection.
+DESKTOPS, VIEWED = ("x11", "wayland"), ("vnc", "rdp")
 UNREAD = ("damaged", "partial")  # records that may have been a session's
 
 
-class Asked(Record):
+class WhoCounts(Record):
     """Who counts as on: sessions of these ``types``, none of them for all.
 
     With ``idle``, in seconds, whoever has given no input for so long does not.
@@ -47,7 +48,7 @@ class Asked(Record):
     idle: float | None = None
 
 
-class Answer(Record):
+class WhoIsOn(Record):
     """The sessions of those who are on, each with its last input, and why there may be more.
 
     The last input is in seconds since the epoch, None where it is not known.
@@ -70,7 +71,7 @@ def nobody(
     timeout: float,
     now: float | None,
     excluded: Callable[[str], bool] | None,
-    asked: Asked,
+    counts: WhoCounts,
     form: str,
 ) -> int:
     """Scan once, print who is on as ``form`` says (lines, json, quiet), return the exit status.
@@ -81,7 +82,7 @@ def nobody(
     at = time.time() if now is None else now
     wanted = wanted._replace(collectors=COLLECTORS)
     snapshot, _ = scan(paths, at, wanted, timeout=timeout, excluded=excluded)
-    answer = judge(snapshot, asked, has_records(paths.utmp()))
+    answer = judge(snapshot, counts, has_records(paths.utmp()))
     if answer.status == NOT_KNOWN:
         for doubt in answer.doubts:
             say(ERROR, f"not known whether anybody is on: {doubt}")
@@ -101,30 +102,36 @@ def has_records(path: str) -> bool:
         return False
 
 
-def judge(snapshot: Snapshot, asked: Asked, has_utmp: bool) -> Answer:
+def judge(snapshot: Snapshot, counts: WhoCounts, has_utmp: bool) -> WhoIsOn:
     """Return who is on, and all that keeps the scan from telling that nobody else is."""
     activities = snapshot.activities or {}
     found = []
     for session in snapshot.sessions or ():
         activity = activities.get(session.id)
-        if is_on(session, activity, asked, snapshot.now):
-            found.append((session, activity and activity.last_activity))
-    return Answer(tuple(found), tuple(_doubts(snapshot, has_utmp)))
+        last_input = activity and activity.last_activity
+        if is_on(session, last_input, snapshot, counts):
+            found.append((session, last_input))
+    return WhoIsOn(tuple(found), tuple(_doubts(snapshot, has_utmp)))
 
 
-def is_on(session: Session, activity: Activity | None, asked: Asked, now: float) -> bool:
-    """Return whether a session's user is on, as it is asked.
+def is_on(
+    session: Session, last_input: float | None, snapshot: Snapshot, counts: WhoCounts
+) -> bool:
+    """Return whether a session's user is on, as ``counts`` says.
 
     Where the last input cannot be known, as of a desktop and of SSH without a terminal, they are.
-    But a server of tmux or screen that nobody is attached to has nobody to give any.
+    But without a viewer, or detached, a session has nobody to give any.
     """
-    if asked.types and session.type not in asked.types:
+    if counts.types and session.type not in counts.types:
         return False
-    if asked.idle is None:
+    if counts.idle is None or session.type in DESKTOPS:
         return True
-    if activity is None or activity.last_activity is None:
+    if session.type in VIEWED:
+        connections = snapshot.connections
+        return connections is None or any(one.service == session.type for one in connections)
+    if last_input is None:
         return session.type != "multiplexer"
-    return now - activity.last_activity < asked.idle
+    return snapshot.now - last_input < counts.idle
 
 
 def _doubts(snapshot: Snapshot, has_utmp: bool) -> list[str]:
@@ -136,6 +143,8 @@ def _doubts(snapshot: Snapshot, has_utmp: bool) -> list[str]:
     recorders = {name for name in RECORDERS if name in reports and reports[name].status == OK}
     if not (recorders if has_utmp else recorders - {"utmp"}):
         doubts.append("neither utmp nor systemd-logind records logins here")
+    if snapshot.dropped:
+        doubts.append(f"{snapshot.dropped} sessions more than are kept")
     is_all = snapshot.sessions is not None and snapshot.whole
     if not doubts and not (is_all and set(snapshot.failed) <= {ACCOUNTS}):
         doubts.append("not all sources were read")
@@ -160,7 +169,7 @@ def format_line(session: Session, last_input: float | None, now: float) -> str:
     return printable(f"{' '.join(words)} since {stamp}{idle}")
 
 
-def format_json(answer: Answer, now: float) -> str:
+def format_json(answer: WhoIsOn, now: float) -> str:
     """Return the answer as a JSON object; `nobody` is null where it is not known."""
     import json
 

@@ -100,7 +100,7 @@ AT_HOST = Counter(
 )
 LOCAL: list[Step] = [
     ("login on a terminal",
-     lambda guest: guest.sh("(sleep 12; echo exit) | script -qec 'login -f alice' /dev/null"),
+     lambda guest: guest.sh("(sleep 12; echo exit) | script -qec 'exec login -f alice' /dev/null"),
      AT_HOST),
     ("systemd-run of a login",
      lambda guest: guest.sh(
