@@ -16,16 +16,17 @@ pytestmark = pytest.mark.e2e
 STAMPS = "RSYSLOG_FileFormat"
 PATIENCE = 30.0
 # Runs a program on a terminal of its own, says so when it has asked for a command, and ends it
-# with its input.
+# with its input. login(1) drops what was typed before it asks, so it is typed again.
 ON_TERMINAL = """
-import os, pty, sys, threading
+import os, pty, select, sys, threading
 pid, terminal = pty.fork()
 if not pid:
     os.execvp(sys.argv[1], sys.argv[1:])
-os.write(terminal, b"echo is-$((40 + 2))\\n")
 said = b""
 while b"is-42" not in said:
-    said += os.read(terminal, 1000)
+    os.write(terminal, b"echo is-$((40 + 2))\\n")
+    while b"is-42" not in said and select.select([terminal], [], [], 2)[0]:
+        said += os.read(terminal, 1000)
 print("ready", flush=True)
 def drain():
     try:
