@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from textfile_users.console import ERROR, WARNING, say
-from textfile_users.options import COLLECT_OPTIONS, WRONG_USAGE, Values, WrongUsage, parse_plain
-from textfile_users.parsers import NOBODY_OPTIONS, parse, parse_collect
+from textfile_users.options import COLLECT_OPTIONS, WRONG_USAGE, Values, WrongUsage
+from textfile_users.parsers import parse, parse_collect
 from textfile_users.paths import Paths
 from textfile_users.product import SETTINGS
 from textfile_users.reading.files import reason
@@ -34,13 +34,6 @@ def parse_by_hand(command: str, argv: list[str]) -> Values:
     """Return the values of a command's arguments, added to those that the service is given."""
     given = parse(command, argv)
     return parse(command, argv, _without(service_values(given.root)[0], OWN))
-
-
-def parse_for_nobody(argv: list[str]) -> Values:
-    """Return what parse_by_hand() does, without argparse where the arguments are plain."""
-    given = parse_plain(argv, NOBODY_OPTIONS) or parse("nobody", argv)
-    start = _without(service_values(given.root)[0], OWN)
-    return parse_plain(argv, NOBODY_OPTIONS, start) or parse("nobody", argv, start)
 
 
 def parse_for_doctor(argv: list[str]) -> Values:

@@ -198,22 +198,6 @@ def _show(argv: list[str]) -> int:
     )
 
 
-def _nobody(argv: list[str]) -> int:
-    from textfile_users.by_hand import parse_for_nobody
-    from textfile_users.nobody import WhoCounts, nobody
-
-    values = parse_for_nobody(argv)
-    return nobody(
-        Paths(values.root, values.utmp or ""),
-        Wanted(ssh_ports=tuple(values.ssh_port)),
-        values.timeout,
-        values.now,
-        _excluded(values.exclude_user),
-        WhoCounts(values.session_type, values.idle),
-        "json" if values.json else "quiet" if getattr(values, "quiet", False) else "lines",
-    )
-
-
 def _records(argv: list[str]) -> int:
     values = _parse("records", argv)
     from textfile_users.records import records
@@ -259,7 +243,6 @@ def _uninstall(argv: list[str]) -> int:
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "collect": _collect,
     "show": _show,
-    "nobody": _nobody,
     "events": _events,
     "records": _records,
     "doctor": _doctor,

@@ -56,9 +56,7 @@ class Option:
         self.repeats = repeats
 
 
-def choice_of(*known: str) -> Callable[[str], tuple[str, ...]]:
-    """Return what parses a list of known names. It raises ValueError with what is wrong."""
-
+def _choice_of(*known: str) -> Callable[[str], tuple[str, ...]]:
     def parse(text: str) -> tuple[str, ...]:
         names = tuple(dict.fromkeys(text.split(",")))
         for name in names:
@@ -228,7 +226,7 @@ COLLECT_OPTIONS = (
         "what to scan, comma-separated: sessions,auth,history,processes,connections,accounts "
         "(default: all)",
         COLLECTORS,
-        choice_of(*COLLECTORS),
+        _choice_of(*COLLECTORS),
     ),
     Option("--all-users", "", "write processes, memory and CPU time of system accounts too"),
     Option(
@@ -237,7 +235,7 @@ COLLECT_OPTIONS = (
         "write keyed hashes instead of these, comma-separated: user,host,ip; the key is in "
         "/etc/textfile-users/redact.key",
         (),
-        choice_of(*REDACTABLE),
+        _choice_of(*REDACTABLE),
     ),
     Option(
         "--aggregate-only",
@@ -250,7 +248,7 @@ COLLECT_OPTIONS = (
         "sets to write, comma-separated: users (default), and the sets of other exporters: "
         "what,unix-user,ssh,user-sessions,ssh-sessions",
         (USERS,),
-        choice_of(*SETS),
+        _choice_of(*SETS),
     ),
     Option(
         "--metrics-prefix",
@@ -290,21 +288,16 @@ def require_together(values: Values) -> None:
         raise WrongUsage("--aggregate-only allows no other set than users: see --metrics")
 
 
-def parse_plain(
-    argv: list[str], options: Iterable[Option], start: Values | None = None
-) -> Values | None:
+def parse_plain(argv: list[str], options: Iterable[Option]) -> Values | None:
     """Return the values of plain arguments, or None where argparse is needed.
 
     Plain arguments are ``--flag value`` and ``--flag=value`` of ``options``, with valid values.
-    They go before those of ``start``, or add to them.
     """
     values = Values()
     by_flag = {}
     for option in options:
         by_flag[option.flag] = option
-        default: Any = [] if option.repeats else option.default
-        value = getattr(start, option.name, default)
-        setattr(values, option.name, list(value) if option.repeats else value)
+        setattr(values, option.name, [] if option.repeats else option.default)
     words = iter(argv)
     for word in words:
         flag, equals, text = word.partition("=")

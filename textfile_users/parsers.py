@@ -10,13 +10,10 @@ from textfile_users.options import (
     INSTALL_ROOT,
     NOW,
     TEXTFILE_DIRECTORY,
-    Option,
     Values,
     WrongUsage,
-    choice_of,
     parse_plain,
 )
-from textfile_users.sessions.session import TYPES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,47 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import NoReturn
 
+    from textfile_users.options import Option
 
-UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}  # seconds
-MAX_IDLE = 366 * 86_400.0
-OF_NOBODY = ("root", "utmp", "exclude_user", "ssh_port", "timeout", "now")
+
 MAX_MESSAGE = 300  # characters of what is wrong with the arguments
 DESCRIPTION = (
     "Scan this host once: who is logged in, who came and went, who failed to get\n"
     "in. Write one .prom file for node_exporter's textfile collector, and exit."
 )
-
-
-def _idle(text: str) -> float:
-    """Return seconds from `30m`. Raises ValueError."""
-    digits = text.rstrip("smhd")
-    unit = text[len(digits) :]
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 10 and unit in UNITS):
-        raise ValueError(f"{text!r} is no time such as 90s, 30m, 2h or 1d")
-    seconds = float(int(digits) * UNITS[unit])
-    if not 0 < seconds <= MAX_IDLE:
-        raise ValueError(f"{text!r} is not between 1s and 366d")
-    return seconds
-
-
-NOBODY_OPTIONS = (
-    *(option for option in HOST_OPTIONS if option.name in OF_NOBODY),
-    Option(
-        "--idle", "TIME", "leave out who gave no input for so long: 90s, 30m, 2h, 1d", None, _idle
-    ),
-    Option(
-        "--session-type",
-        "LIST",
-        f"sessions of these types alone, comma-separated: {','.join(TYPES)} (default: all)",
-        (),
-        choice_of(*TYPES),
-    ),
-    Option("--json", "", "print one JSON object"),
-)
 COMMANDS_HELP = """commands:
   collect        scan once, write, exit (the default)
   show           print who is logged in as a table
-  nobody         exit with 0 only if it is known that nobody is on: nobody && reboot
   events FILE    print the events in auth logs as JSON lines; - is stdin
   records FILE   print the records of utmp, wtmp and btmp files as JSON lines
   doctor         check the set-up and suggest a fix for each problem
@@ -126,17 +93,6 @@ def _show_parser() -> ArgumentParser:
     return parser
 
 
-def _nobody_parser() -> ArgumentParser:
-    parser = _parser(
-        f"{PROGRAM} nobody",
-        "Print who is on. Exit with 0 only if it is known that nobody is, with 1 if somebody is,\n"
-        "with 2 if it cannot be known.",
-    )
-    add_options(parser, NOBODY_OPTIONS)
-    parser.add_argument("-q", "--quiet", action="store_true", help="print no sessions")
-    return parser
-
-
 def _doctor_parser() -> ArgumentParser:
     parser = _parser(
         f"{PROGRAM} doctor",
@@ -194,7 +150,6 @@ def _records_parser() -> ArgumentParser:
 PARSERS: dict[str, Callable[[], ArgumentParser]] = {
     "collect": _collect_parser,
     "show": _show_parser,
-    "nobody": _nobody_parser,
     "events": _events_parser,
     "records": _records_parser,
     "doctor": _doctor_parser,

@@ -65,9 +65,6 @@ _XRDP = "xrdp:"  # and the display, as xrdp 0.10 names its line
 _CONSOLES = ("tty", "console", "hvc", "xvc", "sclp_line", "lxc/")
 
 
-# What a session may be; the last one stands for all else.
-TYPES = ("ssh", "tty", "x11", "wayland", "vnc", "rdp", "mosh", "multiplexer", "other")
-
 # Services whose sessions are those of somebody who was there already.
 CHANGES_OF_USER = ("run0", "su", "sudo", "doas", "pkexec")
 
