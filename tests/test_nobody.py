@@ -15,7 +15,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.hosts import BOOT, Host, Record, hurried
+from tests.hosts import BOOT, Host, Record
 from textfile_users import anyone, scan
 from textfile_users.anyone import Who, doubts_of
 from textfile_users.cli import main
@@ -197,7 +197,7 @@ def test_a_source_that_is_denied(
     assert nobody(host) == NOBODY
     monkeypatch.setattr(reader, "read_regular", deny)
     assert nobody(host) == NOT_KNOWN
-    assert "Permission denied" in capsys.readouterr().err
+    assert "permission denied" in capsys.readouterr().err
 
 
 STEPS = ["collect_sessions", "collect_processes", "collect_connections", "find_usage"]
@@ -249,8 +249,8 @@ def test_a_collector_with_a_fault(
     ],
 )
 def test_each_doubt(snapshot: Snapshot, why: str) -> None:
-    assert tuple(doubts_of(EMPTY)) == ()
-    assert tuple(doubts_of(snapshot)) == (why,)
+    assert doubts_of(EMPTY) == ()
+    assert doubts_of(snapshot) == (why,)
 
 
 def test_records_of_who_is_gone_are_no_doubt(host: Host) -> None:

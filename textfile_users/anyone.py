@@ -67,7 +67,7 @@ def nobody(
     wanted = wanted._replace(collectors=COLLECTORS)
     snapshot, _ = scan(paths, at, wanted, timeout=timeout, excluded=who.excluded)
     here = tuple(one for one in snapshot.sessions or () if _is_here(one, snapshot, who))
-    doubts = tuple(doubts_of(snapshot))
+    doubts = doubts_of(snapshot)
     status = SOMEBODY if here else NOT_KNOWN if doubts else NOBODY
     if as_json and not quiet:
         put(_as_json(here, doubts, snapshot))
@@ -79,9 +79,13 @@ def nobody(
     return status
 
 
-def doubts_of(snapshot: Snapshot) -> Iterator[str]:
-    """Yield why there may be sessions that the snapshot has not, nothing where it has all."""
-    yield from snapshot.faults
+def doubts_of(snapshot: Snapshot) -> tuple[str, ...]:
+    """Return why there may be sessions that the snapshot has not, () where it has all."""
+    return snapshot.faults or tuple(_unsaid(snapshot))
+
+
+def _unsaid(snapshot: Snapshot) -> Iterator[str]:
+    """Yield what is lacking, of which no fault tells."""
     for name in snapshot.failed:
         yield f"the collector {name} failed"
     sources = {source.name: source for source in snapshot.sources}
