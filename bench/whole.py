@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 from bench.hosts import PROCESSES, logged_host
-from bench.tools import PYTHON, medians, ours, peak_kib, table
+from bench.tools import PYTHON, RUN, medians, ours, peak_kib, table
 from tests.hosts import Host
 from tests.ordinary import ORDINARY
 
@@ -18,6 +18,7 @@ SCRIPT = os.path.join(HERE, "peer.py")
 PACK = os.path.join(HERE, "../script/pyz.py")
 IDLE = f"idle host: 10 sessions, {PROCESSES} processes"
 THIS = "this host, all collectors"
+NOBODY = "`nobody`, idle host"
 # What is looked at, and a bound in times BASE.
 HOSTS = {
     IDLE: (1, 10, PROCESSES, "at most 3"),
@@ -47,6 +48,8 @@ def measure_whole(directory: str, runs: int) -> str:
     commands["10,000 sessions, --collectors sessions"] = ours(f"{many}-only", "--root", many, *only)
     idle = ("--root", os.path.join(directory, "host-0"), "--timeout", "60")
     commands["idle host, from the one file"] = _one_file(directory, idle)
+    # Of a type that nobody has there: a status other than 0 would be a fault here.
+    commands[NOBODY] = [PYTHON, "-I", "-c", RUN, "nobody", *idle, "--session-type", "vnc"]
     commands[THIS] = ours(os.path.join(directory, "this"))
     again = ("--repeat", str(LOOKS), "--interval", "0.1")
     commands[f"repeat: {IDLE}"] = ours(os.path.join(directory, "repeat"), *idle, *again)
@@ -81,6 +84,8 @@ def _table(found: dict[str, float], base: float, idle: list[str]) -> str:
     rows = [("a whole run", "x BASE", "bound")]
     for name, cost in found.items():
         bound = HOSTS[name][-1] if name in HOSTS else ""
+        if name == NOBODY:
+            bound = "at most 2"
         if name.endswith("--collectors sessions"):
             bound = f"under 1 s: {cost * base:.2f} s"
         rows.append((name, f"{cost:.2f}", bound))

@@ -27,7 +27,7 @@ LAYERS = (
     ("snapshot", "memory", "older_memory", "state_files"),
     ("metrics", "scan"),
     ("run", "collector", "options", "parsers"),
-    ("setup", "by_hand", "show", "show_table", "events", "records"),
+    ("setup", "by_hand", "nobody", "show", "show_table", "events", "records"),
     ("cli", "__main__"),
 )
 # Who shares what lies below, and knows nothing of each other.

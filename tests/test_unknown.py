@@ -9,7 +9,7 @@ import pytest
 
 from textfile_users.cli import main
 
-COMMANDS = "collect, show, events, records, doctor, install, uninstall"
+COMMANDS = "collect, show, nobody, events, records, doctor, install, uninstall"
 HELP = "(see textfile-users --help)"
 # A word, and what it was meant to be.
 MEANT = {

@@ -36,6 +36,17 @@ def parse_by_hand(command: str, argv: list[str]) -> Values:
     return parse(command, argv, _without(service_values(given.root)[0], OWN))
 
 
+def parse_for_nobody(argv: list[str]) -> Values:
+    """Return the values of nobody's arguments, added to those that the service is given.
+
+    Raises WrongUsage for a mistake in the settings: they may say where somebody is to be seen.
+    """
+    by_settings, is_faulty = service_values(parse("nobody", argv).root)
+    if is_faulty:
+        raise WrongUsage("not known whether anyone is on: the settings have a mistake")
+    return parse("nobody", argv, _without(by_settings, OWN))
+
+
 def parse_for_doctor(argv: list[str]) -> Values:
     """Return the values of doctor's arguments, added to all that the service is given.
 

@@ -198,6 +198,28 @@ def _show(argv: list[str]) -> int:
     )
 
 
+def _nobody(argv: list[str]) -> int:
+    from textfile_users.nobody import Who, nobody
+    from textfile_users.parsers import NOBODY_OPTIONS
+    from textfile_users.product import SETTINGS
+
+    values = parse_plain(argv, NOBODY_OPTIONS) or _parse("nobody", argv)
+    if os.path.lexists(Paths(values.root).below(SETTINGS)):
+        from textfile_users.by_hand import parse_for_nobody  # a third of a scan
+
+        values = parse_for_nobody(argv)
+    who = Who(values.idle, values.session_type, _excluded(values.exclude_user))
+    return nobody(
+        Paths(values.root, values.utmp or ""),
+        Wanted(ssh_ports=tuple(values.ssh_port)),
+        who,
+        values.timeout,
+        values.now,
+        values.json,
+        values.quiet,
+    )
+
+
 def _records(argv: list[str]) -> int:
     values = _parse("records", argv)
     from textfile_users.records import records
@@ -243,6 +265,7 @@ def _uninstall(argv: list[str]) -> int:
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "collect": _collect,
     "show": _show,
+    "nobody": _nobody,
     "events": _events,
     "records": _records,
     "doctor": _doctor,

@@ -56,7 +56,9 @@ class Option:
         self.repeats = repeats
 
 
-def _choice_of(*known: str) -> Callable[[str], tuple[str, ...]]:
+def choice_of(*known: str) -> Callable[[str], tuple[str, ...]]:
+    """Return what reads a list of words, comma-separated, each of them ``known``."""
+
     def parse(text: str) -> tuple[str, ...]:
         names = tuple(dict.fromkeys(text.split(",")))
         for name in names:
@@ -226,7 +228,7 @@ COLLECT_OPTIONS = (
         "what to scan, comma-separated: sessions,auth,history,processes,connections,accounts "
         "(default: all)",
         COLLECTORS,
-        _choice_of(*COLLECTORS),
+        choice_of(*COLLECTORS),
     ),
     Option("--all-users", "", "write processes, memory and CPU time of system accounts too"),
     Option(
@@ -235,7 +237,7 @@ COLLECT_OPTIONS = (
         "write keyed hashes instead of these, comma-separated: user,host,ip; the key is in "
         "/etc/textfile-users/redact.key",
         (),
-        _choice_of(*REDACTABLE),
+        choice_of(*REDACTABLE),
     ),
     Option(
         "--aggregate-only",
@@ -248,7 +250,7 @@ COLLECT_OPTIONS = (
         "sets to write, comma-separated: users (default), and the sets of other exporters: "
         "what,unix-user,ssh,user-sessions,ssh-sessions",
         (USERS,),
-        _choice_of(*SETS),
+        choice_of(*SETS),
     ),
     Option(
         "--metrics-prefix",

@@ -10,19 +10,19 @@ from textfile_users.options import (
     INSTALL_ROOT,
     NOW,
     TEXTFILE_DIRECTORY,
+    Option,
     Values,
     WrongUsage,
+    choice_of,
     parse_plain,
 )
+from textfile_users.sessions.session import TYPES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Callable, Iterable
     from typing import NoReturn
-
-    from textfile_users.options import Option
-
 
 MAX_MESSAGE = 300  # characters of what is wrong with the arguments
 DESCRIPTION = (
@@ -32,11 +32,48 @@ DESCRIPTION = (
 COMMANDS_HELP = """commands:
   collect        scan once, write, exit (the default)
   show           print who is logged in as a table
+  nobody         exit with 0 only if it is known that nobody is on
   events FILE    print the events in auth logs as JSON lines; - is stdin
   records FILE   print the records of utmp, wtmp and btmp files as JSON lines
   doctor         check the set-up and suggest a fix for each problem
   install        put timer or cron entry in place; uninstall removes them
 Each has --help of its own."""
+
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+# The kernel sets a terminal's time every 8 s: in less nobody can be seen to type.
+_LEAST_IDLE = 60
+
+
+def _idle(text: str) -> int:
+    """Return seconds of ``30m``. A bare number is refused: it may be meant as minutes."""
+    number, unit = text[:-1], _UNITS.get(text[-1:])
+    seconds = int(number) * unit if unit and number.isascii() and number[:9].isdigit() else 0
+    if not (len(number) < 9 and _LEAST_IDLE <= seconds <= 365 * _UNITS["d"]):
+        raise ValueError(f"{text!r} is not a time from 1m to 365d, such as 90s, 30m, 8h")
+    return seconds
+
+
+# Of the host's those that tell whose sessions there are; what reads logs is of no use.
+_OF_HOST = ("root", "utmp", "exclude_user", "ssh_port", "timeout", "now")
+NOBODY_OPTIONS = (
+    Option(
+        "--idle",
+        "TIME",
+        "leave out sessions without input for so long, such as 30m",
+        None,
+        _idle,
+    ),
+    Option(
+        "--session-type",
+        "LIST",
+        "count only these, comma-separated: " + ",".join(TYPES),
+        (),
+        choice_of(*TYPES),
+    ),
+    *(option for option in HOST_OPTIONS if option.name in _OF_HOST),
+    Option("--json", "", "print one JSON object"),
+    Option("--quiet", "", "print nothing on stdout"),
+)
 
 
 def parse_collect(argv: list[str]) -> Values:
@@ -90,6 +127,17 @@ def _show_parser() -> ArgumentParser:
     add_options(parser, HOST_OPTIONS)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--watch", action="store_true", help="repeat the scan until Ctrl-C")
+    return parser
+
+
+def _nobody_parser() -> ArgumentParser:
+    parser = _parser(
+        f"{PROGRAM} nobody",
+        "Exit with 0 only if it is known that nobody is logged in, with 1 and a line for each\n"
+        "session if somebody is, with 2 if it cannot be known.",
+    )
+    add_options(parser, NOBODY_OPTIONS)
+    parser.add_argument("-q", dest="quiet", action="store_true", help="the same")
     return parser
 
 
@@ -150,6 +198,7 @@ def _records_parser() -> ArgumentParser:
 PARSERS: dict[str, Callable[[], ArgumentParser]] = {
     "collect": _collect_parser,
     "show": _show_parser,
+    "nobody": _nobody_parser,
     "events": _events_parser,
     "records": _records_parser,
     "doctor": _doctor_parser,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textfile_users.counting import ESCALATION_FAILURES, ESCALATIONS, LOGINS, USERS
 from textfile_users.metrics import users
 from textfile_users.metrics.family import Family, Sample
-from textfile_users.metrics.users import FAMILIES, TYPES
-from textfile_users.sessions.session import Session
+from textfile_users.metrics.users import FAMILIES
+from textfile_users.sessions.session import TYPES, Session
 from textfile_users.snapshot import Snapshot
 
 TYPE_CHECKING = False

@@ -18,7 +18,7 @@ from textfile_users.metrics.family import (
     uid_label,
 )
 from textfile_users.reading.text import printable
-from textfile_users.sessions.session import MAX_SESSIONS, Session
+from textfile_users.sessions.session import MAX_SESSIONS, TYPES, Session
 from textfile_users.snapshot import Snapshot
 
 TYPE_CHECKING = False
@@ -35,7 +35,6 @@ SKIPS = {
     "btmp": ("damaged", "partial", "gap"),
     "wtmpdb": ("damaged",),
 }
-TYPES = ("ssh", "tty", "x11", "wayland", "vnc", "rdp", "mosh", "multiplexer", "other")
 KINDS = ("closed", "reset", "timeout", "protocol", "penalty", "other")
 BOOTS = (CLEAN, CRASH)
 RESULTS = ("matched", "unmatched", "ignored", "untrusted")

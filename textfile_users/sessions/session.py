@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 MAX_SESSIONS = 10_000
+TYPES = ("ssh", "tty", "x11", "wayland", "vnc", "rdp", "mosh", "multiplexer", "other")
 
 
 # Programs whose processes may be of sessions that nothing records.
