@@ -152,6 +152,11 @@ class HostFacts(Record):
         """Whether this program is a package's."""
         return self.prefix == places.PACKAGE
 
+    @property
+    def awaits_boot(self) -> bool:
+        """Whether a package is installed while an image is made, which systemd will run."""
+        return self.is_packaged and self.is_running and self.is_systemd and not self.is_booted
+
 
 def read_facts(root: str, given: str) -> HostFacts:
     """Return what there is below ``root``; ``given`` is the textfile directory asked for, ''."""

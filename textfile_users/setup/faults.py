@@ -245,7 +245,7 @@ def _package_notes(facts: HostFacts, wish: Wish) -> Iterator[str]:
         return
     if not facts.directory:
         yield f"{facts.why}; until then only {LINKED_OUTPUT} is written"
-    if not facts.is_booted:
+    if facts.awaits_boot:
         yield "systemd does not run here: the timer starts when it does"
     if places.PREFIX in facts.prefixes and set(places.UNITS) & facts.present:
         yield f"the package takes over: units and links go, remove the rest: rm -r {places.PREFIX}"

@@ -91,7 +91,7 @@ def install_steps(facts: HostFacts, wish: Wish, share: Mapping[str, bytes]) -> I
         yield from stop_packaged(facts) if facts.is_packaged else ()
         yield from remove_units(facts, places.UNIT_FILES)
         yield from _cron_steps(facts, wish, share)
-    if uses_link(facts, wish) and facts.directory:
+    if uses_link(facts, wish):
         yield from _output_link_steps(facts)
     if facts.is_selinux and "restorecon" in facts.tools:
         kept = (facts.prefix, places.STATE, places.UNIT_DIRECTORY, facts.directory)
@@ -240,7 +240,7 @@ def _output_link_steps(facts: HostFacts) -> Iterator[Step]:
         # By its name systemd finds a package's too.
         name = os.path.basename(places.TMPFILES) if facts.is_packaged else places.TMPFILES
         yield command("systemd-tmpfiles", "--create", name)
-    if lacks_link(facts):
+    if facts.directory and lacks_link(facts):
         yield Step((PUT_LINK, f"{facts.directory}/{places.OUTPUT_NAME}", link_target(facts)))
 
 

@@ -52,8 +52,7 @@ def root_flag(facts: HostFacts) -> tuple[str, ...]:
 
 def systemctl(facts: HostFacts, *words: str) -> Step:
     """Return the step that runs systemctl, on an image below its root."""
-    is_offline = facts.is_packaged and facts.is_running and not facts.is_booted
-    flag = ("--root=/",) if is_offline else root_flag(facts)
+    flag = ("--root=/",) if facts.awaits_boot else root_flag(facts)
     return command("systemctl", *flag, *words)
 
 
