@@ -18,7 +18,7 @@ import time
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PACKAGING = os.path.join(PROJECT, "packaging")
-sys.path.append(PROJECT)  # -I leaves it out
+sys.path.insert(0, PROJECT)  # -I leaves it out
 
 from textfile_users import __version__  # noqa: E402
 from textfile_users.product import PACKAGE, PREFIX, SERVICE, STARTERS  # noqa: E402

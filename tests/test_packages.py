@@ -28,7 +28,7 @@ from textfile_users.setup.steps import shell
 from textfile_users.setup.wish import Wish, as_before
 
 PROJECT = Path(__file__).parents[1]
-NFPM = os.environ.get("NFPM") or shutil.which("nfpm") or str(PROJECT / ".test/package/bin/nfpm")
+NFPM = shutil.which("nfpm") or str(PROJECT / ".test/package/bin/nfpm")
 OWN = places.PACKAGE[1:]
 COMPILE = f"{places.PACKAGE}/bin/compile"
 ENABLE = "enable --now textfile-users.timer textfile-users.path"
