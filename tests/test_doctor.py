@@ -120,7 +120,7 @@ def test_the_program_has_its_plain_name_where_root_has_linked_it(
 ) -> None:
     ours, link = tmp_path / "textfile-users", tmp_path / "bin"
     ours.touch()
-    monkeypatch.setattr(mends, "LINK", f"{link}/textfile-users")
+    monkeypatch.setattr(mends, "LINKS", (f"{link}/textfile-users",))
     monkeypatch.setattr(mends, "own_command", lambda: str(ours))
     link.mkdir()
     assert mends.program() == str(ours)

@@ -43,6 +43,8 @@ def checkout(tmp_path: Path) -> Path:
         ("build --help", 0, "Makes dist/textfile-users.pyz, or the file that is given", ""),
         ("build --nope", 2, "", "build: --nope is no option; see "),
         ("build one two", 2, "", "build: one FILE at most; see "),
+        ("package --help", 0, "Makes dist/*.deb, *.rpm and *.apk of one description", ""),
+        ("package zip", 2, "", "package: zip is no format; see "),
     ],
 )
 def test_words(checkout: Path, argv: str, status: int, out: str, err: str) -> None:
@@ -119,12 +121,12 @@ def test_nothing_in_the_callers_directory_runs(
     assert name == "install" or "setuptools" in done.stderr, "pip was asked"
 
 
-@pytest.mark.parametrize("name", ["common", "install", "run", "build", "test"])
+@pytest.mark.parametrize("name", ["common", "install", "run", "build", "package", "test"])
 def test_each_python_is_isolated(name: str) -> None:
     """What is called with -c or -m, but for pytest, which is to find the tests in the project."""
     text = (PROJECT / "script" / name).read_text().replace("-m pytest", "")
     calls = re.findall(r"python3?\"? (?:-I )?(?:-B )?-[cm] .*", text)
-    assert calls or name == "build"
+    assert calls or name in ("build", "package")
     assert [call for call in calls if " -I " not in call] == []
 
 

@@ -109,7 +109,7 @@ def _options(values: Values) -> Options:
     )
     return Options(
         paths=_paths(values),
-        output=_behind_link(values.output) if values.output else directory and _file_in(directory),
+        output=_behind_link(values.output) if values.output else _file_in(directory),
         waits=bool(values.output),
         state_directory=state_directory,
         runtime_directory=runtime_directory,
@@ -145,7 +145,9 @@ def _wanted(values: Values) -> Wanted:
 
 
 def _file_in(directory: str) -> str:
-    """Return the file to write for a textfile directory."""
+    """Return the file to write for a textfile directory; '' is one that a package waits for."""
+    if not directory:
+        return LINKED_OUTPUT if os.path.isdir(PUBLIC) else ""
     return _behind_link(os.path.join(directory, OUTPUT_NAME), is_given=False)
 
 
@@ -252,6 +254,7 @@ def _install(argv: list[str]) -> int:
         values.cron,
         values.in_place,
         values.dry_run,
+        values.packaged,
     )
 
 
@@ -259,7 +262,7 @@ def _uninstall(argv: list[str]) -> int:
     values = _parse("uninstall", argv)
     from textfile_users.setup.install import uninstall
 
-    return uninstall(values.root, values.textfile_directory or "", values.dry_run)
+    return uninstall(values.root, values.textfile_directory or "", values.dry_run, values.packaged)
 
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {

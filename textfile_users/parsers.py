@@ -163,6 +163,11 @@ def _install_parser() -> ArgumentParser:
         help="write users.prom into the textfile directory itself, not into /run with a link to it",
     )
     parser.add_argument("--dry-run", action="store_true", help="print each step, do nothing")
+    parser.add_argument(
+        "--packaged",
+        action="store_true",
+        help="for a package's scripts: do not scan, accept a host where nothing can run yet",
+    )
     return parser
 
 
@@ -170,6 +175,11 @@ def _uninstall_parser() -> ArgumentParser:
     parser = _parser(f"{PROGRAM} uninstall", "Remove what install has put in place. As root.")
     add_options(parser, (INSTALL_ROOT, TEXTFILE_DIRECTORY))
     parser.add_argument("--dry-run", action="store_true", help="print each step, do nothing")
+    parser.add_argument(
+        "--packaged",
+        action="store_true",
+        help="for a package's scripts: keep state, settings, user and key",
+    )
     return parser
 
 

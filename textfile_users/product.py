@@ -16,11 +16,15 @@ SETTINGS = "/etc/default/textfile-users"
 GROUPS = ("adm", "systemd-journal")  # of the logs' files, where a host has them
 BTMP_GROUP = "utmp"  # can write utmp, wtmp and btmp too: for where failures are in btmp alone
 PREFIX = "/opt/textfile-users"
+PACKAGE = "/usr/lib/textfile-users"  # where packages put the program
+PACKAGED = f"{PACKAGE}/pyvenv.cfg"  # is there where a package is installed
 # Where `install --runtime-file` of before has put the file and led an absolute link.
 OLD_OUTPUT = f"{RUN}/{OUTPUT_NAME}"
 CONFIGURATION = REDACT_KEY.rpartition("/")[0]
 # What was there before, and what was made: root's, for what it says is done by root.
 RECORD = f"{CONFIGURATION}/installed"
+# A package has enabled its units: an upgrade leaves alone what was disabled since.
+ENABLED = f"{CONFIGURATION}/enabled"
 
 # By path what shells and man(1) find, and where it leads to in the environment.
 LINKS = {
@@ -34,13 +38,16 @@ STARTERS = ("textfile-users.timer", "textfile-users.path")
 UNITS = tuple(f"{UNIT_DIRECTORY}/{name}" for name in (SERVICE, *STARTERS))
 DROP_INS = f"{UNIT_DIRECTORY}/{SERVICE}.d"
 DROP_IN = f"{DROP_INS}/install.conf"
+# Of a package's timer, where systemd does not know all of it.
+TIMER_DROP_INS = f"{UNIT_DIRECTORY}/{STARTERS[0]}.d"
+TIMER_DROP_IN = f"{TIMER_DROP_INS}/install.conf"
 PTRACE = f"{DROP_INS}/ptrace.conf"  # for those who want it
 SYSUSERS = "/etc/sysusers.d/textfile-users.conf"
 TMPFILES = "/etc/tmpfiles.d/textfile-users.conf"
 CRON_D = "/etc/cron.d"
 CRONTABS = ("/etc/crontabs", "/var/spool/cron/crontabs")  # busybox's, by how it was built
 CRON_ENTRIES = tuple(f"{directory}/{USER}" for directory in (CRON_D, *CRONTABS))
-UNIT_FILES = (*UNITS, DROP_IN, TMPFILES)
+UNIT_FILES = (*UNITS, DROP_IN, TIMER_DROP_IN, TMPFILES)
 # Before there was install, the sysusers file went to /usr/lib.
 SYSUSERS_FILES = (SYSUSERS, "/usr/lib/sysusers.d/textfile-users.conf")
 OTHER_FILES = (*SYSUSERS_FILES, SETTINGS)

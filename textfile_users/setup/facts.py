@@ -39,6 +39,7 @@ from textfile_users.setup.system import (
     TOOLS,
     active_units,
     cron_directory,
+    has_systemd,
     is_enforcing,
     is_systemd,
     read_inside,
@@ -63,13 +64,17 @@ OWN = (
     places.DROP_INS,
     places.PUBLIC,
     places.REDACT_KEY,
+    places.TIMER_DROP_INS,
+    places.ENABLED,
+    places.PACKAGED,
 )
 
 
 class HostFacts(Record):
     """A host. Paths in it are the host's own, without ``root``.
 
-    ``reads_btmp`` is whether btmp is there, but neither a journal nor a log that our user may read.
+    ``is_booted`` is whether systemd runs it. ``reads_btmp`` is whether btmp is there, but neither a
+    journal nor a log that our user may read.
     ``is_in_utmp`` is whether our user is in btmp's group; ``joining`` are files of ours that put it
     there. ``leaving`` are those of our places from where links lead out of ``root``.
 
@@ -91,6 +96,7 @@ class HostFacts(Record):
     root: str = "/"
     is_root: bool = True
     is_systemd: bool = True
+    is_booted: bool = True
     systemd: int = SYSTEMD_OF_IMAGES
     active: tuple[str, ...] = ()
     cron: str = ""
@@ -141,6 +147,16 @@ class HostFacts(Record):
         """Whether the host is the one this runs on, so that its daemons can be told."""
         return self.root == "/"
 
+    @property
+    def is_packaged(self) -> bool:
+        """Whether this program is a package's."""
+        return self.prefix == places.PACKAGE
+
+    @property
+    def awaits_boot(self) -> bool:
+        """Whether a package is installed while an image is made, which systemd will run."""
+        return self.is_packaged and self.is_running and self.is_systemd and not self.is_booted
+
 
 def read_facts(root: str, given: str) -> HostFacts:
     """Return what there is below ``root``; ``given`` is the textfile directory asked for, ''."""
@@ -179,7 +195,10 @@ def read_facts(root: str, given: str) -> HostFacts:
 
 def _system(paths: Paths) -> dict[str, Any]:
     return {
-        "is_systemd": is_systemd(paths),
+        # A package may be installed while an image is made: systemd runs later.
+        "is_systemd": is_systemd(paths)
+        or (_prefix(paths) == places.PACKAGE and has_systemd(paths)),
+        "is_booted": is_systemd(paths) and paths.is_own_host,
         "systemd": systemd_version(paths),
         "active": active_units(paths),
         "tools": frozenset(tool for tool in TOOLS if has(tool)),
@@ -341,8 +360,11 @@ def _is_in_memory(paths: Paths, directory: str) -> bool:
         return False
     number = f"{os.major(device)}:{os.minor(device)}".encode()
     # See proc(5): the device is the third field, the type follows the hyphen.
-    with open("/proc/self/mountinfo", "rb") as file:
-        mounts = [line.split() for line in file]
+    try:
+        with open("/proc/self/mountinfo", "rb") as file:
+            mounts = [line.split() for line in file]
+    except OSError:
+        return False  # an image is made without /proc
     kinds = (one[one.index(b"-") + 1] for one in mounts if one[2] == number)
     return next(kinds, b"") in (b"tmpfs", b"ramfs")
 

@@ -26,6 +26,7 @@ def find_faults(facts: HostFacts, wish: Wish) -> tuple[str, ...]:
     """Return why nothing can be installed, each with what to do; () where it can."""
     return (
         *find_image_faults(facts),
+        *find_package_faults(facts),
         *_host_faults(facts, wish),
         *_program_faults(facts, wish),
         *(f"{places.SETTINGS}: {fault}" for fault in facts.setting_faults),
@@ -46,6 +47,22 @@ def find_image_faults(facts: HostFacts) -> Iterator[str]:
     makes_users = {"systemd-sysusers", "useradd"} & facts.tools and "userdel" in facts.tools
     if not facts.is_running and not makes_users:
         yield "useradd and userdel are missing here: install shadow"
+
+
+def find_package_faults(facts: HostFacts) -> Iterator[str]:
+    """Yield that a package is installed, where this program is another one: never two at a time."""
+    if places.PACKAGED in facts.present and not facts.is_packaged:
+        own = f"{places.PACKAGE}/bin/{USER}"
+        yield f"the package {USER} is installed: use {own}, or remove the package first"
+
+
+def find_removal_faults(facts: HostFacts, *, packaged: bool) -> Iterator[str]:
+    """Yield why nothing can be removed: the package manager is to do that, and calls uninstall."""
+    if packaged:
+        return
+    if facts.is_packaged:
+        yield f"the program is a package's: remove the package {USER}"
+    yield from find_package_faults(facts)
 
 
 def _host_faults(facts: HostFacts, wish: Wish) -> Iterator[str]:
@@ -111,7 +128,8 @@ def _option_faults(facts: HostFacts, wish: Wish) -> Iterator[str]:
 def _directory_faults(facts: HostFacts, wish: Wish) -> Iterator[str]:
     entry = facts.entry
     if not facts.directory:
-        yield facts.why
+        if not (facts.is_packaged and uses_link(facts, wish)):
+            yield facts.why
     elif not PLAIN_PATH.fullmatch(facts.directory):
         yield f"{facts.directory}: give the textfile directory's whole path, without odd characters"
     elif entry.kind == LINK:
@@ -181,6 +199,7 @@ def _run_faults(run: FoundEntry) -> Iterator[str]:
 
 def find_notes(facts: HostFacts, wish: Wish) -> Iterator[str]:
     """Yield what does not hinder installing, and should be known."""
+    yield from _package_notes(facts, wish)
     if facts.blind and uses_timer(facts, wish) and not wish.in_place:
         pids = ", ".join(map(str, facts.blind))
         yield (
@@ -204,17 +223,32 @@ def find_notes(facts: HostFacts, wish: Wish) -> Iterator[str]:
     readers = [exporter for exporter in facts.exporters if exporter.trusted]
     named = [path for exporter in readers for path in exporter.directories]
     implied = facts.is_default and any(not exporter.directories for exporter in readers)
-    if readers and facts.directory not in named and not implied:
+    if readers and facts.directory and facts.directory not in named and not implied:
         yield f"no running node_exporter reads {facts.directory}"
-    for entry in facts.links if facts.is_environment else ():
-        if entry.kind and not is_own(facts, entry):
-            mend = f"use {target_of(facts, entry)}, or remove it and install again"
-            yield f"{entry.path}: is not ours and stays; {mend}"
+    yield from _link_notes(facts)
     if facts.is_selinux and "restorecon" not in facts.tools:
         yield (
             "SELinux is enforcing and restorecon is missing: install policycoreutils and install "
             "again"
         )
+
+
+def _link_notes(facts: HostFacts) -> Iterator[str]:
+    for entry in facts.links if facts.is_environment else ():
+        if entry.kind and not is_own(facts, entry):
+            mend = f"use {target_of(facts, entry)}, or remove it and install again"
+            yield f"{entry.path}: is not ours and stays; {mend}"
+
+
+def _package_notes(facts: HostFacts, wish: Wish) -> Iterator[str]:
+    if not (facts.is_packaged and uses_timer(facts, wish)):
+        return
+    if not facts.directory:
+        yield f"{facts.why}; until then only {LINKED_OUTPUT} is written"
+    if facts.awaits_boot:
+        yield "systemd does not run here: the timer starts when it does"
+    if places.PREFIX in facts.prefixes and set(places.UNITS) & facts.present:
+        yield f"the package takes over: units and links go, remove the rest: rm -r {places.PREFIX}"
 
 
 def _is_below(path: str, directories: tuple[str, ...]) -> bool:

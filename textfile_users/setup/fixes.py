@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from textfile_users.setup.checks.result import Host
 
 NAME = "textfile-users"
-LINK = f"/usr/local/bin/{NAME}"
+LINKS = (f"/usr/local/bin/{NAME}", f"/usr/bin/{NAME}")
 SOME_DIRECTORY = "DIR"  # which the reader is to choose
 LAST_WORDS = "journalctl -t textfile-users -n 5"
 SCRIPTS = "/etc/init.d"
@@ -51,8 +51,9 @@ def own_command() -> str:
 def program() -> str:
     """Return how a shell calls this program: by its name alone where install has put a link."""
     command = own_command()
-    is_ours = os.path.islink(LINK) and os.path.realpath(LINK) == os.path.realpath(command)
-    return os.path.basename(LINK) if is_ours else command
+    real = os.path.realpath(command)
+    is_ours = any(os.path.islink(link) and os.path.realpath(link) == real for link in LINKS)
+    return NAME if is_ours else command
 
 
 PROGRAM = program()

@@ -14,7 +14,12 @@ from textfile_users.paths import Paths
 from textfile_users.reading.files import reason
 from textfile_users.setup.entry import FILE
 from textfile_users.setup.facts import HostFacts, read_facts
-from textfile_users.setup.faults import find_faults, find_image_faults, find_notes
+from textfile_users.setup.faults import (
+    find_faults,
+    find_image_faults,
+    find_notes,
+    find_removal_faults,
+)
 from textfile_users.setup.fixes import program
 from textfile_users.setup.links import try_link
 from textfile_users.setup.plan import (
@@ -24,9 +29,17 @@ from textfile_users.setup.plan import (
     scan_step,
     uninstall_steps,
 )
+from textfile_users.setup.plan_packaged import compile_steps
 from textfile_users.setup.steps import WRITE, Step, StepFailed, do, shell
 from textfile_users.setup.unpack import share_files
-from textfile_users.setup.wish import Wish, lacks_link, link_target, uses_link, uses_timer
+from textfile_users.setup.wish import (
+    Wish,
+    as_before,
+    lacks_link,
+    link_target,
+    uses_link,
+    uses_timer,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,15 +49,25 @@ if TYPE_CHECKING:
 LOCK = "/run/textfile-users.lock"
 
 
-def install(root: str, textfile_directory: str, cron: bool, in_place: bool, dry_run: bool) -> int:
+def install(
+    root: str,
+    textfile_directory: str,
+    cron: bool,
+    in_place: bool,
+    dry_run: bool,
+    packaged: bool = False,
+) -> int:
     """Put timer or cron entry in place and scan once; return 0, or 1 where one of these fails.
 
     All that can be seen to be wrong is said first, and then nothing is changed. What doctor finds
     at the end does not change the status: it may be node_exporter's, which is installed later.
+    With ``packaged``, for a package's script, a host that lacks something is no failure either.
     """
     with _alone(dry_run) as is_alone:
         if not is_alone:
             return 1
+        if packaged:
+            return _install_packaged(read_facts(root, textfile_directory), dry_run)
         return _install(root, textfile_directory, Wish(cron, in_place), dry_run)
 
 
@@ -79,6 +102,23 @@ def _install(root: str, textfile_directory: str, wish: Wish, dry_run: bool) -> i
     return 0
 
 
+def _install_packaged(facts: HostFacts, dry_run: bool) -> int:
+    """Do what a package leaves to do, as it was done before; return 0, or 1 where a step failed.
+
+    Faults of the host are said. What ran before an upgrade runs on.
+    """
+    wish = as_before(facts)
+    faults = find_faults(facts, wish) or tuple(_link_faults(facts, wish, dry_run))
+    for fault in faults:
+        say(WARNING, f"not set up: {fault}; then run: {program()} install")
+    for note in () if faults else find_notes(facts, wish):
+        say(WARNING, note)
+    steps = (*compile_steps(facts), *resume_steps(facts)) if facts.is_packaged else ()
+    if not faults:
+        steps = tuple(install_steps(facts, wish, share_files()))
+    return 0 if carry_out(steps, facts.root, "install", dry_run) else 1
+
+
 def _link_faults(facts: HostFacts, wish: Wish, dry_run: bool) -> Iterator[str]:
     """Yield why no link can be made in the textfile directory: its step would fail half-way."""
     if dry_run or not (uses_link(facts, wish) and lacks_link(facts)):
@@ -89,35 +129,41 @@ def _link_faults(facts: HostFacts, wish: Wish, dry_run: bool) -> Iterator[str]:
         yield f"{facts.directory}: no link can be made there: {reason(error)}; give --in-place"
 
 
-def uninstall(root: str, textfile_directory: str, dry_run: bool) -> int:
+def uninstall(root: str, textfile_directory: str, dry_run: bool, packaged: bool = False) -> int:
     """Remove what install has put in place; return 0, or 1 where something could not be."""
     with _alone(dry_run) as is_alone:
-        return _uninstall(root, textfile_directory, dry_run) if is_alone else 1
+        return _uninstall(root, textfile_directory, dry_run, packaged) if is_alone else 1
 
 
-def _uninstall(root: str, textfile_directory: str, dry_run: bool) -> int:
+def _uninstall(root: str, textfile_directory: str, dry_run: bool, packaged: bool) -> int:
     facts = read_facts(root, textfile_directory)
     if not (facts.is_root or dry_run):
         say(ERROR, "needs root's rights: run it as root")
         return 1
-    faults = tuple(find_image_faults(facts))
+    faults = (*find_image_faults(facts), *find_removal_faults(facts, packaged=packaged))
     for fault in faults:
         say(ERROR, fault)
     if faults:
         return 1
-    if not carry_out(tuple(uninstall_steps(facts)), facts.root, "uninstall", dry_run):
+    if not carry_out(
+        tuple(uninstall_steps(facts, packaged=packaged)), facts.root, "uninstall", dry_run
+    ):
         return 1
-    if not dry_run:
-        for path in find_leftovers(facts):
-            why = f"for {os.path.dirname(path)} is a link now"
-            say(WARNING, f"{path}: stays, {why}; if it is not in use, run: rm {path}")
-        if places.DROP_INS in read_facts(root, "").present:
-            say(WARNING, f"{places.DROP_INS}: stays, for it holds a drop-in of yours")
-        if facts.is_environment:
-            put(f"Removed, but for the program itself: rm -r {facts.prefix}")
-        if places.REDACT_KEY in facts.present:
-            say(WARNING, f"{places.REDACT_KEY} was removed too: another key makes other hashes")
+    if not (dry_run or packaged):
+        _say_what_stays(facts)
     return 0
+
+
+def _say_what_stays(facts: HostFacts) -> None:
+    for path in find_leftovers(facts):
+        why = f"for {os.path.dirname(path)} is a link now"
+        say(WARNING, f"{path}: stays, {why}; if it is not in use, run: rm {path}")
+    if places.DROP_INS in read_facts(facts.root, "").present:
+        say(WARNING, f"{places.DROP_INS}: stays, for it holds a drop-in of yours")
+    if facts.is_environment:
+        put(f"Removed, but for the program itself: rm -r {facts.prefix}")
+    if places.REDACT_KEY in facts.present:
+        say(WARNING, f"{places.REDACT_KEY} was removed too: another key makes other hashes")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 
@@ -10,6 +11,7 @@ from textfile_users.product import USER
 from textfile_users.setup.entry import DIRECTORY, FILE, LINK, FoundEntry
 from textfile_users.setup.facts import HostFacts
 from textfile_users.setup.install_record import Before, format_record
+from textfile_users.setup.plan_packaged import compile_steps, start_packaged, stop_packaged
 from textfile_users.setup.plan_units import (
     below,
     give,
@@ -71,7 +73,7 @@ def install_steps(facts: HostFacts, wish: Wish, share: Mapping[str, bytes]) -> I
     """Yield what installs the program, or brings it up to date."""
     if facts.archive:
         yield Step((UNPACK, facts.archive, facts.root, facts.prefix))
-    yield from _quiet(facts)
+    yield from compile_steps(facts) if facts.is_packaged else _quiet(facts)
     yield from user_steps(facts, share)
     yield from _leave_old_directory(facts)
     yield from _directory_steps(facts)
@@ -79,21 +81,23 @@ def install_steps(facts: HostFacts, wish: Wish, share: Mapping[str, bytes]) -> I
         yield from _in_place_steps(facts)
     if facts.is_running and not is_busybox(facts, wish):
         yield from _run_steps(facts, wish)
-    yield from _link_steps(facts)
+    # What a package takes over from has links to its program.
+    yield from _unlink_steps(facts) if facts.is_packaged else _link_steps(facts)
     yield from _setting_steps(facts)
     if uses_timer(facts, wish):
         yield from remove(facts, places.CRON_ENTRIES)
         yield from unit_steps(facts, wish, share)
     else:
+        yield from stop_packaged(facts) if facts.is_packaged else ()
         yield from remove_units(facts, places.UNIT_FILES)
         yield from _cron_steps(facts, wish, share)
     if uses_link(facts, wish):
         yield from _output_link_steps(facts)
     if facts.is_selinux and "restorecon" in facts.tools:
-        kept = [facts.prefix, places.STATE, places.UNIT_DIRECTORY, facts.directory]
-        yield command("restorecon", "-R", *kept)
+        kept = (facts.prefix, places.STATE, places.UNIT_DIRECTORY, facts.directory)
+        yield command("restorecon", "-R", *filter(None, kept))
     if uses_timer(facts, wish):
-        yield from start_steps(facts)
+        yield from start_packaged(facts) if facts.is_packaged else start_steps(facts)
 
 
 def resume_steps(facts: HostFacts) -> Iterator[Step]:
@@ -103,10 +107,14 @@ def resume_steps(facts: HostFacts) -> Iterator[Step]:
         yield command("systemctl", "start", *facts.active)
 
 
-def uninstall_steps(facts: HostFacts) -> Iterator[Step]:
-    """Yield what removes all that install has put in place, of what is there."""
-    yield from _quiet(facts)
-    yield from remove_units(facts, (*places.UNIT_FILES, places.PTRACE))
+def uninstall_steps(facts: HostFacts, *, packaged: bool = False) -> Iterator[Step]:
+    """Yield what removes all that install has put in place, of what is there.
+
+    With ``packaged`` state, settings, user and key stay, for the package's purge to remove.
+    """
+    yield from stop_packaged(facts) if packaged else _quiet(facts)
+    own = () if packaged else (places.PTRACE,)
+    yield from remove_units(facts, (*places.UNIT_FILES, *own))
     yield from remove(facts, places.CRON_ENTRIES)
     yield from _end_scans(facts)
     for before, entry, output in _textfile_directories(facts):
@@ -115,6 +123,9 @@ def uninstall_steps(facts: HostFacts) -> Iterator[Step]:
             yield Step((REMOVE_LINK, path, output.target))
         yield from _restore(facts, before, entry, output)
     yield from _unlink_steps(facts)
+    if packaged:
+        yield command("rm", "-rf", places.RUN, places.RECORD)
+        return
     yield from remove(facts, places.OTHER_FILES)
     for tree in places.OWN_TREES:
         if tree in facts.present:
@@ -221,13 +232,15 @@ def _output_link_steps(facts: HostFacts) -> Iterator[Step]:
     """
     if facts.entry.gid == facts.gid:
         yield from _rights_back(facts, _rights_before(facts), facts.entry)
-    if facts.is_running and "systemd-tmpfiles" in facts.tools:
+    if facts.is_running and facts.is_booted and "systemd-tmpfiles" in facts.tools:
         if facts.linked.kind not in ("", FILE):
             # Our user could put it there to hinder updates: systemd-tmpfiles would fail.
             yield command("rm", "-rf", places.PUBLIC)
         # Until the first scan the file is empty: a link to nothing is a fault for node_exporter.
-        yield command("systemd-tmpfiles", "--create", places.TMPFILES)
-    if lacks_link(facts):
+        # By its name systemd finds a package's too.
+        name = os.path.basename(places.TMPFILES) if facts.is_packaged else places.TMPFILES
+        yield command("systemd-tmpfiles", "--create", name)
+    if facts.directory and lacks_link(facts):
         yield Step((PUT_LINK, f"{facts.directory}/{places.OUTPUT_NAME}", link_target(facts)))
 
 
@@ -245,8 +258,10 @@ def _rights_before(facts: HostFacts) -> Before:
 
 def _record_steps(facts: HostFacts, path: str) -> Iterator[Step]:
     """Yield what writes down what uninstall must know, where that has changed."""
+    if not facts.directory:
+        return
     before, prefixes, made = _rights_before(facts), facts.prefixes, facts.made
-    if facts.is_environment:
+    if facts.is_environment and not facts.is_packaged:
         prefixes = tuple(dict.fromkeys((*prefixes, facts.prefix)))
         made = tuple(dict.fromkeys((*made, *facts.missing)))
     if (before, prefixes, made) != (facts.before, facts.prefixes, facts.made):
@@ -293,11 +308,19 @@ def _setting_steps(facts: HostFacts) -> Iterator[Step]:
     path = below(facts, places.SETTINGS)
     line = f"{TEXTFILE_DIRECTORY}={facts.directory}"
     if places.SETTINGS not in facts.present:
+        if facts.is_packaged and facts.is_default:
+            return  # an administrator has removed the package's
         yield command("mkdir", "-p", path.rpartition("/")[0])
-        default = f"#{TEXTFILE_DIRECTORY}=/var/lib/prometheus/node-exporter"
-        yield write(path, SETTINGS_TEXT.format(line=default if facts.is_default else line))
+        text = default_settings() if facts.is_default else SETTINGS_TEXT.format(line=line)
+        yield write(path, text)
     elif not facts.is_default and TEXTFILE_DIRECTORY not in dict(facts.settings):
         yield command("sh", "-c", f"printf '\\n{line}\\n' >>{shlex.quote(path)}")
+
+
+def default_settings() -> str:
+    """Return the settings file in which nothing is set."""
+    line = f"#{TEXTFILE_DIRECTORY}=/var/lib/prometheus/node-exporter"
+    return SETTINGS_TEXT.format(line=line)
 
 
 def _cron_steps(facts: HostFacts, wish: Wish, share: Mapping[str, bytes]) -> Iterator[Step]:

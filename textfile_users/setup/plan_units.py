@@ -52,7 +52,8 @@ def root_flag(facts: HostFacts) -> tuple[str, ...]:
 
 def systemctl(facts: HostFacts, *words: str) -> Step:
     """Return the step that runs systemctl, on an image below its root."""
-    return command("systemctl", *root_flag(facts), *words)
+    flag = ("--root=/",) if facts.awaits_boot else root_flag(facts)
+    return command("systemctl", *flag, *words)
 
 
 def rendered(facts: HostFacts, data: bytes) -> str:
@@ -61,7 +62,12 @@ def rendered(facts: HostFacts, data: bytes) -> str:
 
 
 def unit_steps(facts: HostFacts, wish: Wish, share: Mapping[str, bytes]) -> Iterator[Step]:
-    """Yield the steps that put units in place."""
+    """Yield the steps that put units in place; a package has its own, and takes over from ours."""
+    if facts.is_packaged:
+        yield from remove_units(facts, places.UNITS)
+        yield from _old_systemd_steps(facts)
+        yield from _writing_steps(facts, wish)
+        return
     yield command("mkdir", "-p", below(facts, places.UNIT_DIRECTORY))  # a small image lacks it
     for name in (places.SERVICE, *places.STARTERS):
         text = rendered(facts, share[f"systemd-timer/{name}"])
@@ -70,10 +76,27 @@ def unit_steps(facts: HostFacts, wish: Wish, share: Mapping[str, bytes]) -> Iter
             delay = r"^(# A delay|RandomizedDelaySec=|FixedRandomDelay=).*\n"
             text = re.sub(delay, "", text, flags=re.M)
         yield write(below(facts, unit_path(name)), text)
+    yield from _writing_steps(facts, wish)
+
+
+def _old_systemd_steps(facts: HostFacts) -> Iterator[Step]:
+    """Yield what has a package's timer draw no delay where systemd would draw one for each scan."""
+    if facts.systemd >= FIXED_DELAY:
+        yield from remove(facts, (places.TIMER_DROP_IN,))
+        return
+    yield command("mkdir", "-p", below(facts, places.TIMER_DROP_INS))
+    yield write(below(facts, places.TIMER_DROP_IN), "[Timer]\nRandomizedDelaySec=0\n")
+
+
+def _writing_steps(facts: HostFacts, wish: Wish) -> Iterator[Step]:
+    """Yield what lets the unit write: into /run, where a link leads, or in place."""
     if uses_link(facts, wish):
         yield from remove(facts, (places.DROP_IN,))
         yield from remove_empty_drop_ins(facts)
         tmpfiles = below(facts, places.TMPFILES)
+        if facts.is_packaged and not facts.is_in_memory:
+            yield from remove(facts, (places.TMPFILES,))  # it has its own
+            return
         yield command("mkdir", "-p", tmpfiles.rpartition("/")[0])
         yield write(tmpfiles, _tmpfiles(facts))
         return
@@ -84,16 +107,20 @@ def unit_steps(facts: HostFacts, wish: Wish, share: Mapping[str, bytes]) -> Iter
     yield write(below(facts, places.DROP_IN), "\n".join([*lines, ""]))
 
 
-def _tmpfiles(facts: HostFacts) -> str:
+def tmpfiles_lines() -> list[str]:
     """Return what systemd-tmpfiles makes at boot, see tmpfiles.d(5)."""
     both = f"{USER} {USER} -"
-    lines = [
+    return [
         "# Of `textfile-users install`: the link in the textfile directory leads to an empty file",
         "# until the first scan, for node_exporter counts a link to nothing as an error.",
         f"d {places.RUN} 0755 root root -",
         f"d {places.PUBLIC} 0755 {both}",
         f"f {LINKED_OUTPUT} 0644 {both}",
     ]
+
+
+def _tmpfiles(facts: HostFacts) -> str:
+    lines = tmpfiles_lines()
     if facts.is_in_memory:
         lines.append(f"L {facts.real}/{places.OUTPUT_NAME} - - - - {link_target(facts)}")
     return "\n".join([*lines, ""])
@@ -115,13 +142,13 @@ def remove_units(facts: HostFacts, files: tuple[str, ...]) -> Iterator[Step]:
         yield systemctl(facts, "disable", *starters)
     yield from remove(facts, files)
     yield from remove_empty_drop_ins(facts)
-    if set(places.UNITS) & facts.present and facts.is_systemd and facts.is_running:
+    if set(places.UNITS) & facts.present and facts.is_running and facts.is_systemd:
         yield command("systemctl", "daemon-reload")
         yield command("systemctl", "reset-failed", f"{USER}.*")
 
 
 def remove_empty_drop_ins(facts: HostFacts) -> Iterator[Step]:
-    """Yield what removes the directory; what the administrator has put there stays."""
-    if places.DROP_INS in facts.present:
-        directory = below(facts, places.DROP_INS)
+    """Yield what removes the directories; what the administrator has put there stays."""
+    for path in filter(facts.present.__contains__, (places.DROP_INS, places.TIMER_DROP_INS)):
+        directory = below(facts, path)
         yield command("find", directory, "-maxdepth", "0", "-empty", "-delete")

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def user_steps(facts: HostFacts, share: Mapping[str, bytes]) -> Iterator[Step]:
     """Yield the steps that make our user, in the groups of the logs."""
     image = root_flag(facts)
-    wanted = (*places.GROUPS, places.BTMP_GROUP) if facts.reads_btmp else places.GROUPS
+    # Of an image nothing tells what the host will read.
+    reads_btmp = facts.reads_btmp and not facts.awaits_boot
+    wanted = (*places.GROUPS, places.BTMP_GROUP) if reads_btmp else places.GROUPS
     groups = [group for group in wanted if group in facts.groups]
     if "systemd-sysusers" in facts.tools:
         text = str(share["systemd-timer/textfile-users.sysusers"], "utf-8")

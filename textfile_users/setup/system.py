@@ -36,6 +36,11 @@ def is_systemd(paths: Paths) -> bool:
     """Return whether systemd runs the host, or would run it where it is an image."""
     if paths.is_own_host:
         return is_systemd_running()
+    return has_systemd(paths)
+
+
+def has_systemd(paths: Paths) -> bool:
+    """Return whether systemd is installed."""
     return any(
         os.path.lexists(paths.below(f"{directory}/lib/systemd/systemd"))
         for directory in ("", "/usr")

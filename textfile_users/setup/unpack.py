@@ -117,7 +117,7 @@ def _last_link(root: str, path: str) -> str:
 
 def _make(archive: str, new: str, prefix: str, python: str, version: str) -> None:
     modules = f"lib/python{version}/site-packages"
-    for name, data in _files(archive, is_older=int(version[2:]) < NEWER):
+    for name, data in archive_files(archive, is_older=int(version[2:]) < NEWER):
         _write(new, name if name.startswith(SHARE) else f"{modules}/{name}", data)
     # As venv(1) has it: with this beside or above it, the Python that is linked takes our modules.
     home = f"home = {os.path.dirname(python)}\ninclude-system-site-packages = false\n"
@@ -133,7 +133,7 @@ def _make(archive: str, new: str, prefix: str, python: str, version: str) -> Non
         )
 
 
-def _files(archive: str, *, is_older: bool) -> Iterator[tuple[str, bytes]]:
+def archive_files(archive: str, *, is_older: bool) -> Iterator[tuple[str, bytes]]:
     """Yield what an environment is made of, by name."""
     with zipfile.ZipFile(archive) as file:
         for name in file.namelist():

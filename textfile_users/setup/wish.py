@@ -22,6 +22,14 @@ class Wish(Record):
     in_place: bool = False
 
 
+def as_before(facts: HostFacts) -> Wish:
+    """Return what an upgrade of a package is to keep: cron, and the file in place."""
+    by_cron = places.ENABLED not in facts.present and any(
+        path in facts.present for path in places.CRON_ENTRIES
+    )
+    return Wish(by_cron, places.DROP_IN in facts.present)
+
+
 def uses_timer(facts: HostFacts, wish: Wish) -> bool:
     """Return whether systemd's timer runs the program, not cron."""
     return facts.is_systemd and not wish.cron

@@ -13,7 +13,7 @@ from textfile_users.paths import (
     default_textfile_directory,
     leads_to_linked,
 )
-from textfile_users.product import TMPFILES
+from textfile_users.product import DROP_IN, PACKAGED, TMPFILES
 from textfile_users.record import Record
 from textfile_users.setup.checks.access import WRITE, closed_part
 from textfile_users.setup.checks.child import ChildFailed, in_child
@@ -67,9 +67,10 @@ def set_directory(host: Host) -> str:
 def is_linked(host: Host) -> bool:
     """Return whether install has put the file into /run, with a link in the textfile directory."""
     is_ours = host.identity.user == SERVICE_USER and host.options.paths.is_own_host
-    if not (is_ours and host.runs_by_timer and os.path.lexists(TMPFILES)):
-        return False
-    return not writes_elsewhere(host)
+    # A package's own is there even when the file is written in place.
+    by_package = os.path.lexists(PACKAGED) and not os.path.lexists(DROP_IN)
+    has_link = by_package or os.path.lexists(TMPFILES)
+    return is_ours and host.runs_by_timer and has_link and not writes_elsewhere(host)
 
 
 def writes_elsewhere(host: Host) -> bool:
