@@ -65,7 +65,7 @@ def test_it_can_be_executed(archive: Path, tmp_path: Path) -> None:
     assert done.stdout.startswith("textfile-users ")
 
 
-@pytest.mark.parametrize("command", ["show", "records", "doctor", "install", "uninstall"])
+@pytest.mark.parametrize("command", ["show", "nobody", "records", "doctor", "install", "uninstall"])
 def test_each_command_is_in_it(archive: Path, command: str) -> None:
     argv = [sys.executable, "-I", str(archive), command, "--help"]
     done = subprocess.run(argv, capture_output=True, text=True, check=True)

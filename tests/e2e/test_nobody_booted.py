@@ -20,7 +20,7 @@ ConditionPathExists=/run/reboot-required
 
 [Service]
 Type=oneshot
-TimeoutStartSec=2
+TimeoutStartSec=20
 ExecCondition={PROGRAM} nobody
 ExecStart=touch /run/rebooted
 """
