@@ -190,10 +190,9 @@ def _read(directory: int, name: str) -> bytes:
     """Return what is in a file, at most 64 KiB. Raises OSError."""
     descriptor = os.open(name, FLAGS, dir_fd=directory)
     try:
-        data = more = os.read(descriptor, PAGE)
-        while len(more) == PAGE and len(data) < MAX_BYTES:
-            more = os.read(descriptor, PAGE)
-            data += more
+        data = os.read(descriptor, PAGE)
+        if len(data) == PAGE:
+            data += os.read(descriptor, MAX_BYTES)
         return data
     finally:
         os.close(descriptor)

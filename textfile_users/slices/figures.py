@@ -64,9 +64,9 @@ def parse_limit(data: bytes) -> float | None:
 def parse_number(data: bytes) -> float:
     """Return a whole number that is not negative."""
     word = data.strip()
-    if not word.isdigit() or len(word) > MAX_DIGITS:
-        raise ValueError("not a number")
-    return float(word)
+    if word.isdigit() and len(word) <= MAX_DIGITS:
+        return float(word)
+    raise ValueError("not a number")
 
 
 def parse_oom_kills(data: bytes) -> Values:
@@ -101,11 +101,10 @@ def parse_throttled(data: bytes) -> Values:
 def parse_io_stat(data: bytes) -> Values:
     """Return what was read and written on all devices, from io.stat."""
     read = written = 0.0
-    for word in data.split():
-        if word.startswith(b"rbytes="):
-            read += parse_number(word[7:])
-        elif word.startswith(b"wbytes="):
-            written += parse_number(word[7:])
+    for device in data.split(b" rbytes=")[1:]:  # a word at a time would cost twice as much
+        number, _, rest = device.partition(b" wbytes=")
+        read += parse_number(number)
+        written += parse_number(rest.partition(b" ")[0])
     return (READ, read), (WRITTEN, written)
 
 
@@ -123,14 +122,18 @@ def parse_pressure(data: bytes, resource: str) -> Values:
     """Return for how long some, or all, of the processes waited (Documentation/accounting/psi)."""
     found = []
     for line in data.splitlines():
-        kind = _KINDS.get(line[:5])
-        if kind is None:
+        figure = _PRESSURE.get((resource, line[:5]))
+        if figure is None:
             raise ValueError("neither some nor full")
-        found.append(((PRESSURE, resource, kind), parse_number(line.rpartition(b"=")[2]) / 1e6))
+        found.append((figure, parse_number(line.rpartition(b" total=")[2]) / 1e6))
     return found
 
 
-_KINDS = {f"{kind} ".encode(): kind for kind in KINDS}
+_PRESSURE = {
+    (resource, f"{kind} ".encode()): (PRESSURE, resource, kind)
+    for resource in RESOURCES
+    for kind in KINDS
+}
 
 
 def _field(data: bytes, name: bytes) -> bytes:
