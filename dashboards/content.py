@@ -599,11 +599,12 @@ def usage() -> Iterable[Panel]:
 def offenders() -> Iterable[Panel]:
     """Yield the panels of users' slices: who takes too much, and whom a limit stops."""
     yield from _near_limits()
+    by_user = "max by (instance, user)"
     throttled = f"rate(users_slice_throttled_seconds_total{{{USER}}}[$__rate_interval])"
     yield lines(
         "Stopped by the CPU limit",
         "Seconds a second, of all CPUs. The ten with most at each time.",
-        {f"topk(10, {throttled})": "{{user}} {{instance}}"},
+        {f"topk(10, {by_user} ({throttled}))": "{{user}} {{instance}}"},
     )
     for resource, title in (("memory", "Waiting for memory"), ("cpu", "Waiting for a CPU")):
         selected = f'{USER}, resource="{resource}", kind="some"'
@@ -611,17 +612,17 @@ def offenders() -> Iterable[Panel]:
         yield lines(
             title,
             "Share of the time that at least one process of the user waited. The ten highest.",
-            {f"topk(10, {waiting})": "{{user}} {{instance}}"},
+            {f"topk(10, {by_user} ({waiting}))": "{{user}} {{instance}}"},
             unit=PercentUnit,
         )
+    legend = "{{user}} {{direction}} {{instance}}"
     moved = f"rate(users_slice_io_bytes_total{{{USER}}}[$__rate_interval])"
     yield lines(
         "Read and written",
         "On block devices. The ten with most at each time.",
-        {f"topk(10, {moved})": "{{user}} {{direction}} {{instance}}"},
+        {f"topk(10, max by (instance, user, direction) ({moved}))": legend},
         unit=BytesPerSecondIEC,
     )
-    by_user = "max by (instance, user)"
     yield rows(
         "Users' slices",
         f"What each has now, and its limits where it has any; OOM kills {RANGE}.",
@@ -654,7 +655,7 @@ def _near_limits() -> Iterable[Panel]:
     yield lines(
         "Memory, of its limit",
         "With the file cache. The ten nearest to a limit.",
-        {f"topk(10, {memory})": "{{user}} {{kind}} {{instance}}"},
+        {f"topk(10, max by (instance, user, kind) ({memory}))": "{{user}} {{kind}} {{instance}}"},
         unit=PercentUnit,
         steps=((0.9, "red"),),
     )
@@ -662,7 +663,7 @@ def _near_limits() -> Iterable[Panel]:
     yield lines(
         "Tasks, of their limit",
         "Processes and threads. The ten nearest to the limit.",
-        {f"topk(10, {tasks})": "{{user}} {{instance}}"},
+        {f"topk(10, max by (instance, user) ({tasks}))": "{{user}} {{instance}}"},
         unit=PercentUnit,
         steps=((0.9, "red"),),
     )
