@@ -172,15 +172,15 @@ def _read_figures(
 ) -> int:
     """Add to ``figures``, and to ``unreadable`` by name; return how many files are damaged."""
     damaged = 0
-    for names, parse in files:
+    for name, parse, second in files:
         try:
-            data = _read(directory, names[0])
-            for name in names[1:]:
-                data += b" " + _read(directory, name)
+            data = _read(directory, name)
+            if second:
+                data += b" " + _read(directory, second)
             figures.update(parse(data))
         except OSError as error:
             if error.errno not in NOT_THERE:
-                unreadable[names[0]] = error
+                unreadable[name] = error
         except ValueError:
             damaged += 1
     return damaged

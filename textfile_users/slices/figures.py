@@ -36,10 +36,11 @@ LIMITLESS_32_BIT = (1 << 43) - 4096
 
 
 class CgroupFile(Record):
-    """A figure's file, or those whose contents, joined by blanks, are what ``parse`` takes."""
+    """A figure's file; with a ``second`` one ``parse`` takes both contents, a blank between."""
 
-    names: tuple[str, ...]
+    name: str
     parse: Callable[[bytes], Values]
+    second: str = ""
 
 
 class Hierarchy(Record):
@@ -121,8 +122,9 @@ def parse_io_service_bytes(data: bytes) -> Values:
 def parse_pressure(data: bytes, resource: str) -> Values:
     """Return for how long some, or all, of the processes waited (Documentation/accounting/psi)."""
     found = []
+    figures = _PRESSURE[resource]
     for line in data.splitlines():
-        figure = _PRESSURE.get((resource, line[:5]))
+        figure = figures.get(line[:5])
         if figure is None:
             raise ValueError("neither some nor full")
         found.append((figure, parse_number(line.rpartition(b" total=")[2]) / 1e6))
@@ -130,9 +132,8 @@ def parse_pressure(data: bytes, resource: str) -> Values:
 
 
 _PRESSURE = {
-    (resource, f"{kind} ".encode()): (PRESSURE, resource, kind)
+    resource: {f"{kind} ".encode(): (PRESSURE, resource, kind) for kind in KINDS}
     for resource in RESOURCES
-    for kind in KINDS
 }
 
 
@@ -146,11 +147,11 @@ def _file(name: str, figure: tuple[str, ...], parse: Callable[[bytes], float | N
         value = parse(data)
         return () if value is None else ((figure, value),)
 
-    return CgroupFile((name,), values)
+    return CgroupFile(name, values)
 
 
 def _pressure_file(resource: str) -> CgroupFile:
-    return CgroupFile((f"{resource}.pressure",), lambda data: parse_pressure(data, resource))
+    return CgroupFile(f"{resource}.pressure", lambda data: parse_pressure(data, resource))
 
 
 _PRESSURES = tuple(map(_pressure_file, RESOURCES))
@@ -159,8 +160,8 @@ _PIDS = (
     _file("pids.max", TASKS_LIMIT, parse_limit),
 )
 _CPU_V1 = (
-    CgroupFile(("cpu.cfs_quota_us", "cpu.cfs_period_us"), parse_cpu_max),
-    CgroupFile(("cpu.stat",), parse_throttled),
+    CgroupFile("cpu.cfs_quota_us", parse_cpu_max, "cpu.cfs_period_us"),
+    CgroupFile("cpu.stat", parse_throttled),
 )
 # The file of the memory used comes first: of too many slices those with most are kept.
 VERSION_2 = Hierarchy(
@@ -169,11 +170,11 @@ VERSION_2 = Hierarchy(
         _file("memory.current", MEMORY, parse_number),
         _file("memory.high", MEMORY_HIGH, parse_memory_limit),
         _file("memory.max", MEMORY_MAX, parse_memory_limit),
-        CgroupFile(("memory.events",), parse_oom_kills),
-        CgroupFile(("cpu.max",), parse_cpu_max),
-        CgroupFile(("cpu.stat",), parse_throttled),
+        CgroupFile("memory.events", parse_oom_kills),
+        CgroupFile("cpu.max", parse_cpu_max),
+        CgroupFile("cpu.stat", parse_throttled),
         *_PIDS,
-        CgroupFile(("io.stat",), parse_io_stat),
+        CgroupFile("io.stat", parse_io_stat),
         *_PRESSURES,
     ),
 )
@@ -191,7 +192,7 @@ VERSION_1 = (
     Hierarchy("fs/cgroup/pids/user.slice", _PIDS),
     Hierarchy(
         "fs/cgroup/blkio/user.slice",
-        (CgroupFile(("blkio.throttle.io_service_bytes_recursive",), parse_io_service_bytes),),
+        (CgroupFile("blkio.throttle.io_service_bytes_recursive", parse_io_service_bytes),),
     ),
     Hierarchy("fs/cgroup/unified/user.slice", _PRESSURES),
 )
