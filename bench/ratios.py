@@ -14,6 +14,7 @@ from bench.growth import measure_growth
 from bench.kinds import measure_kinds
 from bench.processes import measure_processes
 from bench.pythons import measure_pythons
+from bench.slices import measure_slices
 from bench.whole import PEER_SESSIONS, measure_whole
 from bench.worst import measure_worst
 from tests.hosts import Record, pack_all
@@ -22,6 +23,7 @@ TABLES = {
     "whole": measure_whole,
     "logs": measure_auth,
     "processes": measure_processes,
+    "slices": measure_slices,
     "growth": measure_growth,
     "kinds": measure_kinds,
     "worst": measure_worst,

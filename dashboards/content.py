@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from grafana_foundation_sdk.models.units import (
     BytesIEC,
+    BytesPerSecondIEC,
     DatetimeISO,
     DurationSeconds,
     EventsPerMinute,
@@ -592,6 +593,79 @@ def usage() -> Iterable[Panel]:
         },
         order="CPU time",
         width=24,
+    )
+
+
+def offenders() -> Iterable[Panel]:
+    """Yield the panels of users' slices: who takes too much, and whom a limit stops."""
+    yield from _near_limits()
+    by_user = "max by (instance, user)"
+    throttled = f"rate(users_slice_throttled_seconds_total{{{USER}}}[$__rate_interval])"
+    yield lines(
+        "Stopped by the CPU limit",
+        "Seconds a second, of all CPUs. The ten with most at each time.",
+        {f"topk(10, {by_user} ({throttled}))": "{{user}} {{instance}}"},
+    )
+    for resource, title in (("memory", "Waiting for memory"), ("cpu", "Waiting for a CPU")):
+        selected = f'{USER}, resource="{resource}", kind="some"'
+        waiting = f"rate(users_slice_pressure_seconds_total{{{selected}}}[$__rate_interval])"
+        yield lines(
+            title,
+            "Share of the time that at least one process of the user waited. The ten highest.",
+            {f"topk(10, {by_user} ({waiting}))": "{{user}} {{instance}}"},
+            unit=PercentUnit,
+        )
+    legend = "{{user}} {{direction}} {{instance}}"
+    moved = f"rate(users_slice_io_bytes_total{{{USER}}}[$__rate_interval])"
+    yield lines(
+        "Read and written",
+        "On block devices. The ten with most at each time.",
+        {f"topk(10, max by (instance, user, direction) ({moved}))": legend},
+        unit=BytesPerSecondIEC,
+    )
+    yield rows(
+        "Users' slices",
+        f"What each has now, and its limits where it has any; OOM kills {RANGE}.",
+        {
+            "A": f"{by_user} (users_slice_memory_bytes{{{USER}}})",
+            "B": f'{by_user} (users_slice_memory_limit_bytes{{{USER}, kind="high"}})',
+            "C": f'{by_user} (users_slice_memory_limit_bytes{{{USER}, kind="max"}})',
+            "D": f"{by_user} (users_slice_cpu_limit_cores{{{USER}}})",
+            "E": f"{by_user} (users_slice_tasks{{{USER}}})",
+            "F": f"{by_user} ({_increase('users_slice_oom_kills_total', USER)})",
+        },
+        {
+            "instance": Column("Host", link="instance"),
+            "user": Column("User", link="user"),
+            "Value #A": Column("Memory", BytesIEC, width=120),
+            "Value #B": Column("Slowed from", BytesIEC, width=120),
+            "Value #C": Column("Killed from", BytesIEC, width=120),
+            "Value #D": Column("CPU limit", Short, width=120),
+            "Value #E": Column("Tasks", Short, width=120),
+            "Value #F": Column("OOM kills", Short, FAULT, width=120),
+        },
+        order="Memory",
+        width=24,
+    )
+
+
+def _near_limits() -> Iterable[Panel]:
+    join = "/ on (job, instance, user) group_right ()"
+    memory = f"users_slice_memory_bytes{{{USER}}} {join} users_slice_memory_limit_bytes{{{USER}}}"
+    yield lines(
+        "Memory, of its limit",
+        "With the file cache. The ten nearest to a limit.",
+        {f"topk(10, max by (instance, user, kind) ({memory}))": "{{user}} {{kind}} {{instance}}"},
+        unit=PercentUnit,
+        steps=((0.9, "red"),),
+    )
+    tasks = f"users_slice_tasks{{{USER}}} {join} users_slice_tasks_limit{{{USER}}}"
+    yield lines(
+        "Tasks, of their limit",
+        "Processes and threads. The ten nearest to the limit.",
+        {f"topk(10, max by (instance, user) ({tasks}))": "{{user}} {{instance}}"},
+        unit=PercentUnit,
+        steps=((0.9, "red"),),
     )
 
 

@@ -60,6 +60,7 @@ def dashboard() -> Dashboard:
         ("Who tried and failed: $instance", content.attempts()),
         ("One user: $user", content.one_user()),
         ("What users do: $instance", content.usage()),
+        ("Offenders: $instance", content.offenders()),
         ("Whether to trust these figures: $instance", content.health()),
     ):
         # Panels of its own make a row a collapsed one: it asks nothing until it is opened.

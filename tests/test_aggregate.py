@@ -18,6 +18,7 @@ from textfile_users.auth.patterns import ASKED_AS, PAM_ESCALATION
 from textfile_users.counting import DURATION
 from textfile_users.metrics import sums, users
 from textfile_users.metrics.family import Family, render
+from textfile_users.metrics.slices import FAMILIES as SLICES
 from textfile_users.metrics.users import FAMILIES
 from textfile_users.sessions.session import Session
 from textfile_users.snapshot import Snapshot
@@ -44,6 +45,7 @@ SUMMED = {
     "users_cpu_seconds_total",
     "users_memory_resident_bytes",
     "users_processes",
+    *SLICES,
 }
 STAY = {
     "users_logged_in",
@@ -74,7 +76,7 @@ def by_name(snapshot: Snapshot) -> dict[str, Family]:
 
 
 def test_it_is_decided_what_becomes_of_each_family() -> None:
-    assert set(FAMILIES) == GO | SUMMED | STAY
+    assert {*FAMILIES, *SLICES} == GO | SUMMED | STAY
     assert sums.LEFT_OUT == GO
     found = by_name(full())
     assert set(found) == (SUMMED | STAY)
@@ -243,7 +245,7 @@ def test_the_file_names_nobody(run: Run) -> None:
     for name in GO:
         assert f"# TYPE {name} " not in text
     for name in STAY | SUMMED:
-        assert f"# TYPE {name} " in text or name == "users_remote_connections"
+        assert f"# TYPE {name} " in text or name in {*SLICES, "users_remote_connections"}
 
 
 def test_the_sum_of_cpu_time_does_not_jump_when_root_logs_in(run: Run) -> None:

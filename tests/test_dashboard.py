@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from textfile_users.counting import DURATION
-from textfile_users.metrics.users import FAMILIES
+from textfile_users.metrics import slices, users
 
 PROJECT = Path(__file__).parents[1]
 TEXT = (PROJECT / "dashboards" / "textfile-users.json").read_text()
@@ -43,6 +43,7 @@ PLAIN_COUNTERS = {
 # What Grafana's library does not know of a mark on the graphs.
 OF_PROMETHEUS = {"step", "tagKeys", "titleFormat", "useValueForTime"}
 
+FAMILIES = {**users.FAMILIES, **slices.FAMILIES}
 NAME = re.compile(r"\b(?:\w+:)?(?:users|node)_\w+(?::\w+)?|\bALERTS\w*")
 needs_library = pytest.mark.skipif(
     sys.version_info < (3, 11), reason="grafana-foundation-sdk needs Python 3.11"

@@ -19,6 +19,7 @@ LAYERS = (
     ("reading", "console", "terminal", "unknown", "networks", "collecting", "deadline", "writer"),
     ("accounts",),
     ("processes",),
+    ("slices",),
     ("connections",),
     ("sessions",),
     ("logins", "counting", "admission"),

@@ -16,6 +16,7 @@ from textfile_users.counting import FAILURES, SUCCESSES, USERS
 from textfile_users.metrics import sums, users
 from textfile_users.metrics.family import render
 from textfile_users.metrics.redaction import hider, redact
+from textfile_users.metrics.slices import FAMILIES as SLICES
 from textfile_users.metrics.users import FAMILIES
 from textfile_users.older_memory import _end_of
 from textfile_users.sessions.activity import Activity
@@ -34,7 +35,7 @@ TARGET_LABELS = {
 
 
 def test_no_label_is_one_that_targets_have() -> None:
-    for name, (_, labels) in FAMILIES.items():
+    for name, (_, labels) in {**FAMILIES, **SLICES}.items():
         assert not TARGET_LABELS & set(labels), name
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from textfile_users import __version__
+from textfile_users.metrics.slices import FAMILIES as SLICES
 from textfile_users.metrics.users import FAMILIES
 from textfile_users.options import COLLECT_OPTIONS, parse_plain
 
@@ -29,7 +30,7 @@ def test_every_flag_is_in_the_docs() -> None:
 
 def test_every_family_is_documented() -> None:
     documented = set(re.findall(r"^### `(users_\w+)`", read("docs/metrics.md"), re.MULTILINE))
-    assert documented == set(FAMILIES)
+    assert documented == {*FAMILIES, *SLICES}
 
 
 def test_the_changelog_has_this_version() -> None:

@@ -30,6 +30,7 @@ from textfile_users.counting import (
 from textfile_users.metrics import SETS, families_of, redaction
 from textfile_users.metrics.family import render
 from textfile_users.metrics.redaction import hider, mend_of, read_key, redact
+from textfile_users.metrics.slices import FAMILIES as SLICES
 from textfile_users.metrics.users import FAMILIES
 from textfile_users.sessions import collect_sessions as sessions_collector
 from textfile_users.sessions.activity import Activity
@@ -41,6 +42,8 @@ from textfile_users.snapshot import CollectorReport, Snapshot
 KEY = bytes(range(32))
 OTHER_KEY = bytes(range(1, 33))
 ALL = REDACTABLE
+# A figure of each family; "" has those of all users.
+FIGURES = {(name, *labels[1:]): 3.0 for name, (_, labels) in SLICES.items()}
 HASH = re.compile("[0-9a-f]{16}")
 
 # What becomes of each field of a snapshot: add a field here when it is added there, and say it
@@ -77,6 +80,8 @@ FIELDS = {
     "attempts": "stays",
     "network_count": "stays",
     "system_users": "hidden",
+    "slices": "hidden",
+    "slices_dropped": "stays",
 }
 
 
@@ -166,6 +171,8 @@ def full(
         attempts=4,
         system_users=frozenset((user + "3",)),
         network_count=2,
+        slices=dict.fromkeys((user, ""), FIGURES),
+        slices_dropped=1,
     )
 
 

@@ -6,6 +6,8 @@ from textfile_users.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from textfile_users.networks import Network
     from textfile_users.paths import Paths
 
@@ -16,6 +18,8 @@ PROCESSES = "processes"
 CONNECTIONS = "connections"
 ACCOUNTS = "accounts"
 COLLECTORS = (SESSIONS, AUTH, HISTORY, PROCESSES, CONNECTIONS, ACCOUNTS)
+SLICES = "slices"
+OPT_IN = (SLICES,)  # run only where they are asked for
 
 # What keyed hashes can stand for.
 USER, HOST, IP = REDACTABLE = ("user", "host", "ip")
@@ -90,6 +94,18 @@ class Scan(Record):
     paths: Paths
     now: float
     wanted: Wanted = Wanted()
+
+
+class SlicesFound(Record):
+    """What the kernel accounts to users' slices: by user, '' for all, figures; None not known.
+
+    A figure is by its family and the values of its labels behind `user`. ``dropped`` slices were
+    too many to be read. It is here since a scan without that collector imports nothing of it.
+    """
+
+    reports: Reports = Reports()
+    by_user: Mapping[str, Mapping[tuple[str, ...], float]] | None = None
+    dropped: int = 0
 
 
 class LogRead(Record):

@@ -7,7 +7,7 @@ gives the same plain arguments 17,280 times a day. Whatever is not plain (help, 
 
 from __future__ import annotations
 
-from textfile_users.collecting import COLLECTORS, REDACTABLE
+from textfile_users.collecting import COLLECTORS, OPT_IN, REDACTABLE
 from textfile_users.metrics import SETS, USERS, WHAT
 
 TYPE_CHECKING = False
@@ -67,6 +67,17 @@ def choice_of(*known: str) -> Callable[[str], tuple[str, ...]]:
         return names
 
     return parse
+
+
+def _collectors(text: str) -> tuple[str, ...]:
+    """Return the collectors in a list: `+NAME,+NAME` adds to the default, names replace it."""
+    names = text.split(",")
+    adds = [name.startswith("+") for name in names]
+    if all(adds):
+        names = [*COLLECTORS, *(name[1:] for name in names)]
+    elif any(adds):
+        raise ValueError(f"{text!r} has words with and without +")
+    return choice_of(*COLLECTORS, *OPT_IN)(",".join(names))
 
 
 def _one_of(*known: str) -> Callable[[str], str]:
@@ -226,9 +237,9 @@ COLLECT_OPTIONS = (
         "--collectors",
         "LIST",
         "what to scan, comma-separated: sessions,auth,history,processes,connections,accounts "
-        "(default: all)",
+        "(the default), slices; +slices adds it to the default",
         COLLECTORS,
-        choice_of(*COLLECTORS),
+        _collectors,
     ),
     Option("--all-users", "", "write processes, memory and CPU time of system accounts too"),
     Option(

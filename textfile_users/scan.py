@@ -21,9 +21,11 @@ from textfile_users.collecting import (
     PROCESSES,
     ROOT,
     SESSIONS,
+    SLICES,
     LogRead,
     Reports,
     Scan,
+    SlicesFound,
     SourceReport,
     Wanted,
 )
@@ -44,16 +46,17 @@ from textfile_users.sessions.collect_sessions import (
     find_unrecorded,
     remember,
 )
-from textfile_users.snapshot import CollectorReport, Snapshot
+from textfile_users.snapshot import CollectorReport, Snapshot, with_networks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TypeVar
 
-    from textfile_users.networks import Network
+    from textfile_users.counting import Series
     from textfile_users.paths import Paths
 
+    Counters = Mapping[Series, float]
     # Yields what was found with what it adds, at the latest where all of it is found.
     Step = Callable[[Scan, "Found", float], Iterator["Found"]]
     Steps = Sequence[tuple[str, Step]]
@@ -74,6 +77,7 @@ class Found(Record):
     auth: AuthFound
     history: HistoryFound
     counts: Counts
+    slices: SlicesFound = SlicesFound()
     seconds: dict[str, float] = {}
     failures: tuple[tuple[str, str], ...] = ()
 
@@ -134,6 +138,13 @@ def _usage(scan: Scan, found: Found, deadline: float) -> Iterator[Found]:
             yield found._replace(sessions=sessions)
 
 
+def _slices(scan: Scan, found: Found, deadline: float) -> Iterator[Found]:
+    from textfile_users.slices.collect_slices import collect_slices  # for those who ask for it
+
+    for one in collect_slices(scan, found.accounts.memory, deadline):
+        yield found._replace(slices=one)
+
+
 def _auth(scan: Scan, found: Found, deadline: float) -> Iterator[Found]:
     sessions, known = found.sessions.sessions or (), found.accounts.memory
     for one in collect_auth(scan, found.auth, sessions, known, deadline):
@@ -172,6 +183,7 @@ STEPS: Steps = (
     (SESSIONS, _unrecorded),
     (ACCOUNTS, _accounts),  # of those sessions too
     (PROCESSES, _usage),
+    (SLICES, _slices),
     (AUTH, _auth),
     (SESSIONS, _addresses),  # which the log may tell
     (HISTORY, _history),
@@ -212,7 +224,7 @@ def scan(
         gone=tuple(place for place in sessions.gone if not excluded(place[0])),
     )
     if wanted.networks:
-        snapshot = _with_networks(snapshot, wanted.networks)
+        snapshot = with_networks(snapshot, wanted.networks)
     return snapshot, _to_memory(found, sessions, memory.volatile.said)
 
 
@@ -247,7 +259,6 @@ def _snapshot(scan: Scan, found: Found, excluded: Callable[[str], bool]) -> Snap
     """Return what is shown of what was found: that of users who are not ``excluded``."""
     counts, processes, sessions = found.counts, found.processes, found.sessions
     accounts, auth = found.accounts.accounts, found.auth
-    cpu, ratios, usages = processes.cpu_seconds, processes.cpu_ratios, processes.usages
     return Snapshot(
         scan.now,
         sessions.sessions and tuple(one for one in sessions.sessions if not excluded(one.user)),
@@ -261,11 +272,7 @@ def _snapshot(scan: Scan, found: Found, excluded: Callable[[str], bool]) -> Snap
         ),
         faults=tuple(_faults(found)),
         verdicts=sessions.verdicts,
-        counters={
-            series: value
-            for series, value in counts.counters.items()
-            if not excluded(user_of(series))
-        },
+        counters=_counters(excluded, counts.counters),
         failures=counts.failures,
         last_logins=_without(excluded, counts.last_logins),
         attempts=sum(counts.attempts.values()),
@@ -276,12 +283,14 @@ def _snapshot(scan: Scan, found: Found, excluded: Callable[[str], bool]) -> Snap
         connections=found.connections.connections,
         accounts=accounts and tuple(one for one in accounts if not excluded(one.user)),
         activities=sessions.activities,
-        cpu_seconds=None if cpu is None else _without(excluded, cpu),
-        usages=None if usages is None else _without(excluded, usages),
-        cpu_ratios=None if ratios is None else _without(excluded, ratios),
+        cpu_seconds=_without_if_known(excluded, processes.cpu_seconds),
+        usages=_without_if_known(excluded, processes.usages),
+        cpu_ratios=_without_if_known(excluded, processes.cpu_ratios),
         refused_users={ip: _without(excluded, who) for ip, who in auth.refused_users.items()},
         root_logins=sum(n for one, n in counts.counters.items() if one[:2] == (LOGINS, ROOT)),
         system_users=found.accounts.system_users,
+        slices=_without_if_known(excluded, found.slices.by_user),
+        slices_dropped=found.slices.dropped,
     )
 
 
@@ -299,21 +308,6 @@ def _is_whole(found: Found) -> bool:
     )
 
 
-def _with_networks(snapshot: Snapshot, networks: tuple[Network, ...]) -> Snapshot:
-    """Return the snapshot with the names of networks that sessions and failures are from."""
-    from textfile_users.networks import network_of
-
-    return snapshot._replace(
-        sessions=snapshot.sessions
-        and tuple(
-            one._replace(network=network_of(one.ip, networks) or one.network)
-            for one in snapshot.sessions
-        ),
-        networks={address: network_of(address, networks) for address in snapshot.failures},
-        network_count=len(networks),
-    )
-
-
 def _sources(found: Found) -> tuple[SourceReport, ...]:
     """Return a report for each source, of several steps' the one that tells of a fault."""
     by_name: dict[str, SourceReport] = {}
@@ -327,6 +321,16 @@ def _sources(found: Found) -> tuple[SourceReport, ...]:
 
 def _without(excluded: Callable[[str], bool], by_user: Mapping[str, Value]) -> dict[str, Value]:
     return {user: value for user, value in by_user.items() if not excluded(user)}
+
+
+def _counters(excluded: Callable[[str], bool], counters: Counters) -> dict[Series, float]:
+    return {one: value for one, value in counters.items() if not excluded(user_of(one))}
+
+
+def _without_if_known(
+    excluded: Callable[[str], bool], by_user: Mapping[str, Value] | None
+) -> dict[str, Value] | None:
+    return None if by_user is None else _without(excluded, by_user)
 
 
 def _go_through(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from textfile_users.accounts.account import Account
     from textfile_users.connections.connection import Connection
+    from textfile_users.networks import Network
     from textfile_users.sessions.activity import Activity
     from textfile_users.sessions.merge import Verdict
     from textfile_users.sessions.session import Session
@@ -44,6 +45,7 @@ class Snapshot(Record):
     this scan's log refused whom within the last hour, '' for users not known. ``networks`` names by
     address the networks of ``failures``, of ``network_count`` known by name. ``root`` is how root
     is called, who has had ``root_logins``. Uids below 1000 are known of ``system_users``.
+    ``slices`` are by user, see SlicesFound, without ``slices_dropped`` of them.
     """
 
     now: float
@@ -77,6 +79,8 @@ class Snapshot(Record):
     root_logins: float = 0.0
     system_users: frozenset[str] = frozenset()
     network_count: int = 0
+    slices: Mapping[str, Mapping[tuple[str, ...], float]] | None = None
+    slices_dropped: int = 0
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -91,3 +95,18 @@ class Snapshot(Record):
         names = {series[0] for series in self.counters}
         was_read = bool(self.auth_log or self.last_log)
         return was_read or has_btmp or "users_auth_failures_total" in names
+
+
+def with_networks(snapshot: Snapshot, networks: tuple[Network, ...]) -> Snapshot:
+    """Return the snapshot with the names of networks that sessions and failures are from."""
+    from textfile_users.networks import network_of
+
+    return snapshot._replace(
+        sessions=snapshot.sessions
+        and tuple(
+            one._replace(network=network_of(one.ip, networks) or one.network)
+            for one in snapshot.sessions
+        ),
+        networks={address: network_of(address, networks) for address in snapshot.failures},
+        network_count=len(networks),
+    )

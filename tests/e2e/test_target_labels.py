@@ -19,6 +19,7 @@ import pytest
 from tests.e2e.prometheus import Prometheus, serving
 from tests.e2e.test_dashboard import ALL, interpolate
 from tests.test_dashboard import EVENTS, SHOWN, legends, shown_fields
+from textfile_users.metrics.slices import FAMILIES as SLICES
 from textfile_users.metrics.users import FAMILIES
 
 pytestmark = pytest.mark.e2e
@@ -83,6 +84,17 @@ users_cpu_seconds_total{{user="alice"}} {n}
 users_memory_resident_bytes{{user="alice"}} 1024
 users_processes{{user="alice"}} 4
 users_account_info{{user="alice",uid="1000",primary_group="staff",real_name="Alice"}} 1
+then users_slice_memory_bytes{{user="alice"}} 1024
+users_slice_memory_limit_bytes{{user="alice",kind="high"}} 1030
+users_slice_memory_limit_bytes{{user="alice",kind="max"}} 2048
+users_slice_oom_kills_total{{user="alice"}} {n}
+users_slice_cpu_limit_cores{{user="alice"}} 2
+users_slice_throttled_seconds_total{{user="alice"}} {n}000
+users_slice_tasks{{user="alice"}} 4
+users_slice_tasks_limit{{user="alice"}} 100
+users_slice_io_bytes_total{{user="alice",direction="read"}} {n}
+users_slice_pressure_seconds_total{{user="alice",resource="cpu",kind="some"}} {n}
+users_slice_pressure_seconds_total{{user="alice",resource="memory",kind="some"}} {n}
 users_source_available{{source="utmp"}} 1
 users_records_unusable{{source="utmp",reason="stale"}} 1
 users_records_skipped_total{{source="authlog",reason="too-long"}} {n}
@@ -94,6 +106,7 @@ users_run_timestamp_seconds {now}
 users_build_info{{version="1.0.0",python="3.11"}} 1
 node_textfile_scrape_error 0
 node_textfile_mtime_seconds{{file="/t/users.prom"}} {now}
+node_memory_MemTotal_bytes 1500
 """
 )
 # A host whose file goes away, and one whose file is old.
@@ -255,4 +268,5 @@ def test_the_pages_are_as_the_program_writes_them() -> None:
         if name.startswith("users_"):
             labels = set(re.findall(r'(\w+)="', line)) - {"le"}
             assert written.setdefault(name, labels) == labels
-    assert written == {name: set(labels) for name, (_, labels) in FAMILIES.items()}
+    families = {**FAMILIES, **SLICES}
+    assert written == {name: set(labels) for name, (_, labels) in families.items()}

@@ -70,17 +70,13 @@ def redact(snapshot: Snapshot, fields: Collection[str], key: bytes) -> Snapshot:
     Uids, groups, real names and commands are empty (a uid is -1); what is not named is left out.
     """
     hide = hider(fields, key)
-    activities = snapshot.activities
     return Snapshot(
         now=snapshot.now,
         sessions=_each(snapshot.sessions, lambda one: _session(one, hide)),
         dropped=snapshot.dropped,
         closing=snapshot.closing,
         recent=tuple((hide(USER, user), type_) for user, type_ in snapshot.recent),
-        gone=tuple(
-            (hide(USER, user), _origin(written, hide), _origin(numeric, hide), tty)
-            for user, written, numeric, tty in snapshot.gone
-        ),
+        gone=tuple(_gone(*one, hide) for one in snapshot.gone),
         whole=snapshot.whole,
         sources=tuple(source._replace(faults=()) for source in snapshot.sources),
         collectors=snapshot.collectors,
@@ -93,7 +89,7 @@ def redact(snapshot: Snapshot, fields: Collection[str], key: bytes) -> Snapshot:
         caught_up=snapshot.caught_up,
         connections=_each(snapshot.connections, lambda one: _connection(one, hide)),
         accounts=_each(snapshot.accounts, lambda one: Account(hide(USER, one.user), -1, "", "")),
-        activities=activities and {key: _activity(one) for key, one in activities.items()},
+        activities=_without_commands(snapshot.activities),
         cpu_seconds=_keys_if_known(hide, snapshot.cpu_seconds),
         usages=_keys_if_known(hide, snapshot.usages),
         cpu_ratios=_keys_if_known(hide, snapshot.cpu_ratios),
@@ -103,6 +99,8 @@ def redact(snapshot: Snapshot, fields: Collection[str], key: bytes) -> Snapshot:
         attempts=snapshot.attempts,
         system_users=frozenset(hide(USER, user) for user in snapshot.system_users),
         network_count=snapshot.network_count,
+        slices=_keys_if_known(hide, snapshot.slices),
+        slices_dropped=snapshot.slices_dropped,
     )
 
 
@@ -110,6 +108,10 @@ def _each(
     values: tuple[Value, ...] | None, hide: Callable[[Value], Value]
 ) -> tuple[Value, ...] | None:
     return values and tuple(map(hide, values))
+
+
+def _gone(user: str, written: str, numeric: str, tty: str, hide: Hide) -> tuple[str, str, str, str]:
+    return hide(USER, user), _origin(written, hide), _origin(numeric, hide), tty
 
 
 def _keys(hide: Hide, field: str, values: Mapping[str, Value]) -> dict[str, Value]:
@@ -168,8 +170,8 @@ def _connection(one: Connection, hide: Hide) -> Connection:
     return one._replace(ip=hide(IP, one.ip), uid=-1)
 
 
-def _activity(one: Activity) -> Activity:
-    return one._replace(command="")
+def _without_commands(activities: Mapping[str, Activity] | None) -> Mapping[str, Activity] | None:
+    return activities and {key: one._replace(command="") for key, one in activities.items()}
 
 
 # The key

@@ -41,7 +41,7 @@ def _summed(snapshot: Snapshot) -> Snapshot:
     of the families is left out here, too.
     """
     cpu, usages = snapshot.cpu_seconds, snapshot.usages
-    sessions = snapshot.sessions
+    sessions, slices = snapshot.sessions, snapshot.slices
     return snapshot._replace(
         sessions=None if sessions is None else tuple(_anonymous(one) for one in sessions),
         recent=tuple(("", type_) for _, type_ in snapshot.recent),
@@ -60,6 +60,8 @@ def _summed(snapshot: Snapshot) -> Snapshot:
             )
         },
         root="",
+        slices=None if slices is None else {"": slices.get("", {})},
+        slices_dropped=0,
     )
 
 

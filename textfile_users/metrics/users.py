@@ -38,8 +38,7 @@ SKIPS = {
 KINDS = ("closed", "reset", "timeout", "protocol", "penalty", "other")
 BOOTS = (CLEAN, CRASH)
 RESULTS = ("matched", "unmatched", "ignored", "untrusted")
-# How many addresses of the last hour are written.
-TOP = 20
+TOP = 20  # addresses of the last hour
 
 # Label values and value.
 _Sample = tuple[tuple[str, ...], float]
@@ -306,6 +305,10 @@ def process_families(snapshot: Snapshot, dropped: dict[str, int]) -> Iterator[Fa
             for one in kept
         }
         yield _gauge("users_account_info", info.items())
+    if snapshot.slices is not None:
+        from textfile_users.metrics.slices import slice_families  # by request alone
+
+        yield from slice_families(snapshot.slices, snapshot.slices_dropped, dropped)
 
 
 def login_families(snapshot: Snapshot) -> Iterator[Family]:

@@ -1,0 +1,1 @@
+"""Users' slices: the memory, CPU, tasks, IO and pressure that the kernel accounts to each."""
