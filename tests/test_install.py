@@ -237,6 +237,20 @@ def test_cron_and_timer_replace_each_other() -> None:
     assert to_timer[-1].startswith("systemctl enable --now")
 
 
+@pytest.mark.parametrize(("version", "is_timer"), [(219, False), (234, False), (235, True)])
+def test_an_old_systemd_leaves_the_scans_to_cron(version: int, is_timer: bool) -> None:
+    """It has no directories of a service that outlive a run."""
+    facts = FRESH._replace(systemd=version)
+    found = steps(facts)
+    assert any(step.startswith("systemctl enable --now") for step in found) == is_timer
+    assert any(step.startswith("write /etc/cron.d/") for step in found) != is_timer
+    note = f"systemd {version} is older than 235: cron runs the scans"
+    assert (note in find_notes(facts, TIMER)) != is_timer
+    assert note not in find_notes(facts, Wish(cron=True)), "it was asked for"
+    without = facts._replace(cron="")
+    assert any("there is no cron" in fault for fault in find_faults(without, TIMER)) != is_timer
+
+
 def test_the_link_is_relative_to_where_the_directory_really_is() -> None:
     """`..` is that of the directory itself, whatever links lead to it."""
     for real, target in (

@@ -12,7 +12,15 @@ from textfile_users.setup.facts import HostFacts
 from textfile_users.setup.fixes import PLAIN_PATH
 from textfile_users.setup.node_exporter import FIRST_USER
 from textfile_users.setup.settings import OPTIONS
-from textfile_users.setup.wish import Wish, is_own, is_own_link, target_of, uses_link, uses_timer
+from textfile_users.setup.wish import (
+    OLDEST_SYSTEMD,
+    Wish,
+    is_own,
+    is_own_link,
+    target_of,
+    uses_link,
+    uses_timer,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +77,7 @@ def _host_faults(facts: HostFacts, wish: Wish) -> Iterator[str]:
     if not facts.is_root:
         yield "needs root's rights: run it as root"
     if not uses_timer(facts, wish) and not facts.cron:
-        asked = "there is no cron" if wish.cron else "neither systemd nor cron runs here"
+        asked = "there is no cron" if facts.is_systemd else "neither systemd nor cron runs here"
         yield f"{asked}: install cron or cronie, or give busybox's crond its /etc/crontabs"
     if uses_timer(facts, wish) and "systemctl" not in facts.tools:
         yield "systemctl is missing: install systemd, or give --cron"
@@ -200,6 +208,8 @@ def _run_faults(run: FoundEntry) -> Iterator[str]:
 def find_notes(facts: HostFacts, wish: Wish) -> Iterator[str]:
     """Yield what does not hinder installing, and should be known."""
     yield from _package_notes(facts, wish)
+    if facts.is_systemd and not (wish.cron or uses_timer(facts, wish)):
+        yield f"systemd {facts.systemd} is older than {OLDEST_SYSTEMD}: cron runs the scans"
     if facts.blind and uses_timer(facts, wish) and not wish.in_place:
         pids = ", ".join(map(str, facts.blind))
         yield (

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from textfile_users.setup.facts import HostFacts
 
 
+# The first with StateDirectory= and RuntimeDirectoryPreserve= (its NEWS): before, a unit has no
+# state that outlives a run.
+OLDEST_SYSTEMD = 235
+
+
 class Wish(Record):
     """What is asked of install: cron though systemd is there, the file itself and no link to it."""
 
@@ -32,7 +37,7 @@ def as_before(facts: HostFacts) -> Wish:
 
 def uses_timer(facts: HostFacts, wish: Wish) -> bool:
     """Return whether systemd's timer runs the program, not cron."""
-    return facts.is_systemd and not wish.cron
+    return facts.is_systemd and facts.systemd >= OLDEST_SYSTEMD and not wish.cron
 
 
 def uses_link(facts: HostFacts, wish: Wish) -> bool:
