@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from textfile_users.console import ERROR, WARNING, say
-from textfile_users.options import COLLECT_OPTIONS, WRONG_USAGE, Values, WrongUsage
-from textfile_users.parsers import parse, parse_collect
+from textfile_users.options import COLLECT_OPTIONS, WRONG_USAGE, Values, WrongUsage, parse_plain
+from textfile_users.parsers import NOBODY_OPTIONS, parse, parse_collect
 from textfile_users.paths import Paths
 from textfile_users.product import SETTINGS
 from textfile_users.reading.files import reason
@@ -41,10 +41,12 @@ def parse_for_nobody(argv: list[str]) -> Values:
 
     Raises WrongUsage for a mistake in the settings: they may say where somebody is to be seen.
     """
-    by_settings, is_faulty = service_values(parse("nobody", argv).root)
+    given = parse_plain(argv, NOBODY_OPTIONS) or parse("nobody", argv)
+    by_settings, is_faulty = service_values(given.root)
     if is_faulty:
         raise WrongUsage("not known whether anyone is on: the settings have a mistake")
-    return parse("nobody", argv, _without(by_settings, OWN))
+    start = _without(by_settings, OWN)
+    return parse_plain(argv, NOBODY_OPTIONS, start) or parse("nobody", argv, start)
 
 
 def parse_for_doctor(argv: list[str]) -> Values:

@@ -301,16 +301,21 @@ def require_together(values: Values) -> None:
         raise WrongUsage("--aggregate-only allows no other set than users: see --metrics")
 
 
-def parse_plain(argv: list[str], options: Iterable[Option]) -> Values | None:
+def parse_plain(
+    argv: list[str], options: Iterable[Option], start: Values | None = None
+) -> Values | None:
     """Return the values of plain arguments, or None where argparse is needed.
 
     Plain arguments are ``--flag value`` and ``--flag=value`` of ``options``, with valid values.
+    They go before those of ``start``, or are added to them.
     """
     values = Values()
     by_flag = {}
     for option in options:
         by_flag[option.flag] = option
-        setattr(values, option.name, [] if option.repeats else option.default)
+        default: Any = [] if option.repeats else option.default
+        value = getattr(start, option.name, default)
+        setattr(values, option.name, list(value) if option.repeats else value)
     words = iter(argv)
     for word in words:
         flag, equals, text = word.partition("=")

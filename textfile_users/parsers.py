@@ -162,25 +162,22 @@ def _install_parser() -> ArgumentParser:
         action="store_true",
         help="write users.prom into the textfile directory itself, not into /run with a link to it",
     )
-    parser.add_argument("--dry-run", action="store_true", help="print each step, do nothing")
-    parser.add_argument(
-        "--packaged",
-        action="store_true",
-        help="for a package's scripts: do not scan, accept a host where nothing can run yet",
-    )
+    _add_to_setup(parser, "do not scan, accept a host where nothing can run yet")
     return parser
 
 
 def _uninstall_parser() -> ArgumentParser:
     parser = _parser(f"{PROGRAM} uninstall", "Remove what install has put in place. As root.")
     add_options(parser, (INSTALL_ROOT, TEXTFILE_DIRECTORY))
+    _add_to_setup(parser, "keep state, settings, user and key")
+    return parser
+
+
+def _add_to_setup(parser: ArgumentParser, packaged: str) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print each step, do nothing")
     parser.add_argument(
-        "--packaged",
-        action="store_true",
-        help="for a package's scripts: keep state, settings, user and key",
+        "--packaged", action="store_true", help=f"for a package's scripts: {packaged}"
     )
-    return parser
 
 
 def _events_parser() -> ArgumentParser:
