@@ -29,6 +29,7 @@ def logged_host(root: str, megabytes: int, sessions: int = 10, processes: int = 
 
 def fill(host: Host, sessions: int = 10, processes: int = PROCESSES) -> None:
     """Add what an idle host has: accounts, and processes to as many as ``processes``."""
+    host.write("proc/1/net/tcp", "  sl  local_address rem_address   st\n")
     host.write("etc/passwd", PASSWD)
     first = 1_000 + 3 * sessions  # three processes of each session, and process 1
     for pid in range(first, first + processes - 3 * sessions - 1):

@@ -11,7 +11,7 @@ from operator import truediv
 
 from bench.tools import table
 from tests.hosts import Host
-from tests.test_slices import FILES, V2
+from tests.slice_files import FILES, V2
 from textfile_users.accounts.account import NOTHING
 from textfile_users.collecting import Scan
 from textfile_users.metrics.family import render
