@@ -156,14 +156,15 @@ def test_output_of_other_sets(
     compare(text, FIXTURES / "sets" / f"{'all' if ',' in sets else sets}.prom")
 
 
-@pytest.mark.parametrize(
-    ("name", "flags"),
-    [
-        ("network", ("--network", "office=192.0.2.8/31", "--network", "loop=127.0.0.0/8")),
-        ("redact", ("--redact", "user,host,ip", "--metrics", ",".join(SETS))),
-        ("aggregate", ("--aggregate-only",)),
-    ],
-)
+# What tells less or more of people: a golden file, and the flags it is of.
+PRIVACY = [
+    ("network", ("--network", "office=192.0.2.8/31", "--network", "loop=127.0.0.0/8")),
+    ("redact", ("--redact", "user,host,ip", "--metrics", ",".join(SETS))),
+    ("aggregate", ("--aggregate-only",)),
+]
+
+
+@pytest.mark.parametrize(("name", "flags"), PRIVACY)
 def test_output_with_less_or_more_told_of_people(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],

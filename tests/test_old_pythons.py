@@ -94,14 +94,7 @@ def test_golden_files_of_other_sets(python: Installed, tmp_path: Path, sets: str
     compare(text, FIXTURES / "sets" / f"{'all' if ',' in sets else sets}.prom")
 
 
-@pytest.mark.parametrize(
-    ("name", "flags"),
-    [
-        ("network", ("--network", "office=192.0.2.8/31", "--network", "loop=127.0.0.0/8")),
-        ("redact", ("--redact", "user,host,ip", "--metrics", ",".join(SETS))),
-        ("aggregate", ("--aggregate-only",)),
-    ],
-)
+@pytest.mark.parametrize(("name", "flags"), test_golden.PRIVACY)
 def test_golden_files_of_privacy(
     python: Installed, tmp_path: Path, name: str, flags: tuple[str, ...]
 ) -> None:

@@ -36,13 +36,12 @@ def parse_by_hand(command: str, argv: list[str]) -> Values:
     return parse(command, argv, _without(service_values(given.root)[0], OWN))
 
 
-def parse_for_nobody(argv: list[str]) -> Values:
-    """Return the values of nobody's arguments, added to those that the service is given.
+def parse_for_nobody(argv: list[str], root: str) -> Values:
+    """Return the values of nobody's arguments, added to what the service of ``root`` is given.
 
     Raises WrongUsage for a mistake in the settings: they may say where somebody is to be seen.
     """
-    given = parse_plain(argv, NOBODY_OPTIONS) or parse("nobody", argv)
-    by_settings, is_faulty = service_values(given.root)
+    by_settings, is_faulty = service_values(root)
     if is_faulty:
         raise WrongUsage("not known whether anyone is on: the settings have a mistake")
     start = _without(by_settings, OWN)

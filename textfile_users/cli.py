@@ -209,7 +209,7 @@ def _nobody(argv: list[str]) -> int:
     if os.path.lexists(Paths(values.root).below(SETTINGS)):
         from textfile_users.by_hand import parse_for_nobody  # a third of a scan
 
-        values = parse_for_nobody(argv)
+        values = parse_for_nobody(argv, values.root)
     who = Who(values.idle, values.session_type, _excluded(values.exclude_user))
     return nobody(
         Paths(values.root, values.utmp or ""),
